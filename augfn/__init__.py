@@ -1,0 +1,43 @@
+"""augfn: functional, differentiable augmentation. Four words: key, distribution, augmentation, pipeline."""
+
+from augfn.compose import invert, maybe, one_of, pipeline, repeat, some_of, transform_matrix
+from augfn.distributions import (
+    Bernoulli,
+    Beta,
+    Choice,
+    Constant,
+    Distribution,
+    GumbelChoice,
+    Interval,
+    LogUniform,
+    Normal,
+    RelaxedBernoulli,
+    TruncatedNormal,
+    Uniform,
+)
+from augfn.op import Augmentation
+from augfn.ops.crop import center_crop, pad, random_crop, resize, resized_crop
+from augfn.ops.filters import gaussian_blur
+from augfn.ops.geometric import affine, hflip, perspective, rot90, rotate, scale, shear, translate, vflip
+from augfn.ops.mix import mixup
+from augfn.ops.noise import gaussian_noise
+from augfn.ops.occlude import erase
+from augfn.ops.photometric import (
+    brightness,
+    color_jitter,
+    color_twist,
+    contrast,
+    denormalize,
+    gamma,
+    grayscale,
+    hue,
+    normalize,
+    saturation,
+    solarize,
+)
+from augfn.ops.volumetric import affine3d, dflip3d, hflip3d, rotate3d, vflip3d
+from augfn.ops.warp import elastic
+from augfn.random import bits, fold_in, key, normal, split, uniform
+from augfn.targets import Boxes, Keypoints, drop_invalid, to_float
+
+__version__ = "0.1.0"

@@ -1,0 +1,56 @@
+"""Cache blocks: run a drawn augmentation over a large batch in slices that stay in the cache.
+
+On a CPU a chain of full-batch passes is bound by page faults of fresh memory, not by arithmetic (a 38 MB multiply takes 9 ms,
+of which 0.5 ms is arithmetic). Since every leaf leads with the batch, a call is the concatenation of its replays on slices:
+so large eager batches are replayed slice by slice. Traced, transformed, differentiated and CUDA calls run whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_flatten, tree_map_only, tree_unflatten
+
+from augfn.random import _is_plain as is_plain
+from augfn.targets import Sample
+
+BLOCK_BYTES = 2_500_000  # of input; measured best between 1 and 4 MB on a machine with 2 MB of L2 cache per core
+
+
+def in_blocks(f: Any, sample: Sample, params: dict[str, Any]) -> Sample:
+    """`f.run(sample, params)`, slice by slice where that is possible and pays."""
+    leaves, tree = tree_flatten({n: t.value for n, t in sample.targets.items()})
+    step = None if f.mixes else slice_length(sample, leaves, tree_flatten(params)[0])
+    if step is None:
+        return f.run(sample, params)
+    outs: list[Tensor] = []
+    for start in range(0, sample.batch[0], step):
+        cut = slice(start, start + step)
+        part = tree_unflatten([x[cut] for x in leaves], tree)
+        targets = {n: replace(t, value=part[n]) for n, t in sample.targets.items()}
+        small = replace(sample, targets=targets, batch=tuple(part_length(leaves, cut)) + sample.batch[1:])
+        done = f.run(small, tree_map_only(Tensor, lambda x, cut=cut: x[cut], params))
+        new, out_tree = tree_flatten({n: t.value for n, t in done.targets.items()})
+        outs = outs or [x.new_empty((sample.batch[0], *x.shape[1:])) for x in new]
+        for whole, piece in zip(outs, new, strict=True):
+            whole[cut] = piece
+    values = tree_unflatten(outs, out_tree)
+    return replace(done, targets={n: replace(t, value=values[n]) for n, t in sample.targets.items()}, batch=sample.batch)
+
+
+def part_length(leaves: list[Tensor], cut: slice) -> list[int]:
+    return [len(range(*cut.indices(leaves[0].shape[0])))]
+
+
+def slice_length(sample: Sample, leaves: list[Tensor], params: list[Tensor]) -> int | None:
+    """Samples per slice; None where the batch is small, traced, transformed, differentiated or not on the CPU."""
+    if torch.compiler.is_compiling() or not sample.batch or sample.device.type != "cpu":
+        return None
+    size = sum(x.numel() * x.element_size() for x in leaves)
+    step = max(1, int(sample.batch[0] * BLOCK_BYTES / max(size, 1)))
+    if step * 2 > sample.batch[0] or not is_plain(*leaves, *params):
+        return None
+    return None if torch.is_grad_enabled() and any(x.requires_grad for x in (*leaves, *params)) else step

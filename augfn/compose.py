@@ -1,0 +1,240 @@
+"""Combinators: augmentations made of augmentations, with params nested under the steps' names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from augfn.distributions import Bernoulli, Choice, Constant, Distribution, Uniform
+from augfn.errors import explain
+from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, Size
+from augfn.math.maps import Linear, Map, pixel_matrix
+from augfn.math.resample import Sampling
+from augfn.op import Augmentation
+from augfn.ops.photometric import invert as negative
+from augfn.rules import apply
+from augfn.targets import read
+from augfn.typing import GATE, Leaf
+
+Steps = dict[str, Augmentation]
+CHOICE = Leaf("weights of the branches, one-hot", low=0.0, high=1.0)
+KEYS = Leaf("sort keys of the branches", low=0.0, high=1.0, flat="an order is piecewise constant in its sort keys")
+COUNT = Leaf("how many branches, rounded down", low=0.0, flat="a whole number of branches is piecewise constant")
+ORDER = (Geometric, Color, Pixels, Occlusion, Mixing)  # of branches that exclude each other, so that neighbours fuse
+
+
+class Combined(Augmentation):
+    """Base of the combinators: named steps, and leaves of its own beside them."""
+
+    def __init__(self, name: str, steps: Steps, params: dict[str, Any], schema: dict[str, Any], **known: Any) -> None:
+        known["ndim"] = common_ndim(name, steps)
+        known["mixes"] = any(f.mixes for f in steps.values())
+        own = params | {n: f.params for n, f in steps.items()}
+        super().__init__(name, own, schema | {n: f.schema for n, f in steps.items()}, **known)
+        self.steps = steps
+
+    def branches(self, params: dict[str, Any], size: Size, sampling: Sampling) -> list[list[Action]]:
+        return [f.plan(params[n], size, sampling) for n, f in self.steps.items()]
+
+    def __repr__(self) -> str:
+        return f"{self.name}({', '.join(map(repr, self.steps.values()))})"
+
+
+class Pipeline(Combined):
+    """Steps one after another."""
+
+    def plan(self, params: dict[str, Any], size: Size, sampling: Sampling) -> list[Action]:
+        actions: list[Action] = []
+        for name, f in self.steps.items():
+            for action in f.plan(params[name], size, self.sampling.within(sampling)):
+                actions.append(action)
+                size = action.size(size)
+        return actions
+
+
+class Maybe(Combined):
+    """A step behind a gate."""
+
+    def plan(self, params: dict[str, Any], size: Size, sampling: Sampling) -> list[Action]:
+        return [a.gated(params["gate"], size) for branch in self.branches(params, size, sampling) for a in branch]
+
+
+class OneOf(Combined):
+    """One branch per sample: every small object behind its own weight."""
+
+    def plan(self, params: dict[str, Any], size: Size, sampling: Sampling) -> list[Action]:
+        gates = params["choice"].unbind(-1)
+        return gated_branches(self.branches(params, size, sampling), gates, size)
+
+
+class SomeOf(Combined):
+    """Several branches per sample, in the order given."""
+
+    def plan(self, params: dict[str, Any], size: Size, sampling: Sampling) -> list[Action]:
+        rank = params["keys"].argsort(-1).argsort(-1)
+        chosen = (rank < torch.floor(params["count"])[..., None]).to(params["keys"].dtype)
+        return [
+            a.gated(gate, size)
+            for gate, branch in zip(chosen.unbind(-1), self.branches(params, size, sampling), strict=True)
+            for a in branch
+        ]
+
+
+def gated_branches(branches: list[list[Action]], gates: Sequence[Tensor], size: Size) -> list[Action]:
+    """Branches that exclude each other. Where each is a single object they are put in the order of kinds, so that they fuse."""
+    pairs = [(a, g) for branch, g in zip(branches, gates, strict=True) for a in branch]
+    if all(len(branch) <= 1 for branch in branches):
+        pairs.sort(key=lambda pair: ORDER.index(type(pair[0])))
+    return [a.gated(g, size) for a, g in pairs]
+
+
+def named(steps: Sequence[Any], keywords: Mapping[str, Any], what: str) -> Steps:
+    """Steps by name: their op's, the next one of that name with `_2`, or the keyword's."""
+    out: Steps = {}
+    for f in [*steps, *keywords.values()]:
+        if not isinstance(f, Augmentation):
+            fix = f"call it: af.{f.__name__}(...)" if callable(f) and hasattr(f, "spec") else "pass af.<op>(...)"
+            raise TypeError(explain(f"{what}: a step is not an augmentation", f, "augmentations, such as af.hflip(p=0.5)", fix))
+    for f in steps:
+        name, n = f.name, 2
+        while name in out or name in keywords:
+            name, n = f"{f.name}_{n}", n + 1
+        out[name] = f
+    if not out and not keywords:
+        raise ValueError(explain(f"{what}: no steps", "nothing", "at least one augmentation", f"af.{what}(af.hflip(p=0.5))"))
+    return out | dict(keywords)
+
+
+def common_ndim(what: str, steps: Steps) -> int:
+    """3 if there is a 3-D op, else 2; geometry of both worlds does not mix."""
+    flat = [n for n, f in steps.items() if f.ndim == 2 and is_spatial(f)]
+    deep = [n for n, f in steps.items() if f.ndim == 3]
+    if flat and deep:
+        raise ValueError(explain(f"{what}: 2-D and 3-D steps together", {"2-D": flat, "3-D": deep}, "one of both", "use affine3d, hflip3d, ... for volumes"))
+    return 3 if deep else 2
+
+
+def is_spatial(f: Augmentation) -> bool:
+    """True if the frame's two axes matter to it (colour and noise act on volumes as on images)."""
+    inner = getattr(f, "steps", None)
+    return any(map(is_spatial, inner.values())) if inner else f.spec.kind in ("geometric", "occlusion")  # type: ignore[attr-defined]
+
+
+def pipeline(
+    *steps: Augmentation,
+    targets: Mapping[str, str] | None = None,
+    interpolation: str | None = None,
+    padding_mode: str | None = None,
+    fill: float | tuple[float, ...] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+    fuse: bool = True,
+    **named_steps: Augmentation,
+) -> Pipeline:
+    """Steps one after another, fused where neighbours are of one kind; itself an augmentation.
+
+    * `targets`: kinds of names that do not tell them, `{"seg": "mask"}`.
+    * `interpolation`, `padding_mode`, `fill`, `fill_mask`, `antialias`: for the steps that do not set their own.
+    * `fuse=False` keeps every step literal (the outermost pipeline's word counts).
+    """
+    sampling = Sampling(interpolation, padding_mode, fill, fill_mask, antialias)
+    known = {"targets": dict(targets or {}), "sampling": sampling, "fused": fuse}
+    return Pipeline("pipeline", named(steps, named_steps, "pipeline"), {}, {}, **known)
+
+
+def gate_leaf(p: Any) -> Distribution:
+    return p if isinstance(p, Distribution) else Bernoulli(p)
+
+
+def maybe(f: Augmentation, p: Any = 0.5) -> Maybe:
+    """`f` with probability p per sample; p is a number or a distribution of gates."""
+    return Maybe("maybe", named([f], {}, "maybe"), {"gate": gate_leaf(p)}, {"gate": GATE})
+
+
+def one_of(*branches: Augmentation, weights: Any = None, **named_branches: Augmentation) -> OneOf:
+    """One branch per sample, chosen by selecting the small object: twenty geometric branches are one resample.
+
+    `weights`: relative probabilities `[n]`, or a distribution of one-hot vectors such as GumbelChoice. Branches keep the shape.
+    With relaxed (not one-hot) weights each branch is applied in part, one after another.
+    """
+    steps = named(branches, named_branches, "one_of")
+    choice = weights if isinstance(weights, Distribution) else Choice([1.0] * len(steps) if weights is None else weights)
+    if choice.shape != (len(steps),):
+        raise ValueError(explain("one_of: weights do not match", choice, f"{len(steps)} weights", "give one per branch"))
+    return OneOf("one_of", steps, {"choice": choice}, {"choice": CHOICE.sized(len(steps))})
+
+
+def some_of(n: int | tuple[int, int], *branches: Augmentation, **named_branches: Augmentation) -> SomeOf:
+    """n different branches per sample (an int, or an inclusive range drawn per sample), in the order given."""
+    steps = named(branches, named_branches, "some_of")
+    low, high = (n, n) if isinstance(n, int) else n
+    if not 0 <= low <= high <= len(steps):
+        raise ValueError(explain("some_of: bad count", n, f"0 <= low <= high <= {len(steps)}", "some_of((1, 2), ...)"))
+    count = Constant(float(low)) if low == high else Uniform(float(low), float(high + 1))
+    keys = Uniform(torch.zeros(len(steps)), torch.ones(len(steps)))
+    return SomeOf("some_of", steps, {"keys": keys, "count": count}, {"keys": KEYS.sized(len(steps)), "count": COUNT})
+
+
+def repeat(f: Augmentation, n: int) -> Pipeline:
+    """`f` n times in a row, with draws of its own each time."""
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise ValueError(explain("repeat: bad count", n, "a positive whole number", "repeat(f, 2)"))
+    return Pipeline("repeat", named([f] * n, {}, "repeat"), {}, {})
+
+
+def geometry_of(f: Augmentation, params: dict[str, Any], size: Size) -> tuple[Map, Sampling, Size]:
+    """The one map of all geometric steps for drawn params, and the size of the frame that comes out."""
+    actions = [a for a in f.plan(params, size, f.sampling) if isinstance(a, Geometric)]
+    total, out = Geometric(Map((Linear(torch.eye(len(size) + 1)),), gate=None)), size
+    for a in actions:
+        total, out = Geometric(total.map.then(a.map), a.sampling), a.size(out)
+    return total.map, total.sampling, out
+
+
+def transform_matrix(f: Augmentation, params: dict[str, Any], size: Size) -> Tensor:
+    """The matrix `[*b, d+1, d+1]` from input to output pixel coordinates (x, y[, z], 1) of the geometric steps.
+
+    Raises where a step bends the image. kornia's `transform_matrix`.
+    """
+    m, _, out = geometry_of(f, params, size)
+    if not m.rigid:
+        raise ValueError(explain("a displacement has no matrix", f.name, "flips, turns, affine and projective steps", "leave elastic out"))
+    matrix = m.stages[0].matrix  # type: ignore[union-attr]
+    return torch.linalg.inv_ex(pixel_matrix(matrix, size, out)).inverse
+
+
+def invert(f: Augmentation | None = None, size: Size | None = None, **keywords: Any) -> Any:
+    """`invert(f)` inverts the geometry of an augmentation; `invert(p=...)`, without one, is the colour op y = 1 - x.
+
+    The inverse of the geometric part, for drawn params: `inverse(y, params) -> (x, valid)`.
+
+    One resample takes images, masks, boxes and keypoints back; `valid [*b, *size]` is 1 where the pixel was seen in y. `size` is the
+    frame before the augmentation, where f changed it. Colour is not undone; displacements are inverted by fixed-point iteration.
+    """
+
+    if f is None:
+        return negative(**keywords)
+    if keywords or not isinstance(f, Augmentation):
+        raise TypeError(explain("invert", f if not keywords else keywords, "an augmentation and its frame, or keywords of the colour op", "af.invert(f, size=(h, w)) or af.invert(p=0.5)"))
+
+    def inverse(y: Any, params: dict[str, Any]) -> tuple[Any, Tensor]:
+        sample = read(y, f.ndim, f.targets)
+        before = size or sample.size
+        m, sampling, after = geometry_of(f, params, before)
+        if after != sample.size:
+            raise ValueError(explain("invert: the frame does not fit", sample.size, f"{after}, what f makes of {before}", "af.invert(f, size=(h, w)) with the frame before f"))
+        back = m.to(sample.device).inverse(before)
+        action = Geometric(back, sampling)
+        ones = torch.ones(sample.batch + (1, *sample.size), device=sample.device)
+        out = apply(action, sample)
+        valid = apply(Geometric(back, Sampling("nearest")), read(ones, f.ndim, {}))
+        return out.output(), valid.output().squeeze(-f.ndim - 1)
+
+    return inverse
+
+
+
+invert.spec = negative.spec  # type: ignore[attr-defined]

@@ -1,0 +1,347 @@
+"""Distributions: frozen pytree nodes with tensor leaves, each a differentiable function of uniform noise.
+
+`d.shape` is the shape of one sample's value, `d.count` how many uniform numbers one value takes, and `d.draw(u)` maps
+noise `[*b, count]` to values `[*b, *shape]`. A draw is a smooth function of the distribution's tensors, so a loss reaches
+the ranges, and the next draw follows an optimizer's step.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import GetAttrKey, register_pytree_node
+
+from augfn.errors import explain, show
+
+HALF_STEP = 2.0**-24  # uniform noise is a multiple of 2^-23: its midpoints avoid 0 and 1
+
+
+class Distribution:
+    """Base of all distributions; `fields` are tensors (pytree leaves), `static` plain values (pytree context)."""
+
+    fields: ClassVar[tuple[str, ...]] = ()
+    static: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        def flatten(d: Any) -> tuple[list[Any], tuple[Any, ...]]:
+            return [getattr(d, f) for f in cls.fields], tuple(getattr(d, s) for s in cls.static)
+
+        def unflatten(leaves: Any, context: tuple[Any, ...]) -> Any:
+            d = object.__new__(cls)
+            d.__dict__.update(zip(cls.fields, leaves, strict=True), **dict(zip(cls.static, context, strict=True)))
+            return d
+
+        def with_keys(d: Any) -> tuple[list[Any], tuple[Any, ...]]:
+            leaves, context = flatten(d)
+            return [(GetAttrKey(f), x) for f, x in zip(cls.fields, leaves, strict=True)], context
+
+        name = f"augfn.distributions.{cls.__name__}"
+        register_pytree_node(cls, flatten, unflatten, serialized_type_name=name, flatten_with_keys_fn=with_keys)
+
+    def _set(self, **values: Any) -> None:
+        self.__dict__.update({k: as_tensor(v) if k in self.fields else v for k, v in values.items()})
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(
+            explain(
+                f"a {type(self).__name__} is frozen",
+                f"{name} = {show(value)}",
+                "a new distribution",
+                f"build one: {type(self).__name__}(...)",
+            )
+        )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(torch.broadcast_shapes(*(getattr(self, f).shape for f in self.fields)))
+
+    @property
+    def count(self) -> int:
+        return math.prod(self.shape)
+
+    def tensors(self, like: Tensor) -> tuple[Tensor, ...]:
+        """The fields on the device of the noise."""
+        return tuple(getattr(self, f).to(like.device) for f in self.fields)
+
+    def noise(self, u: Tensor) -> Tensor:
+        """Noise `[*b, count]` shaped as the values, in the dtype of the first field."""
+        u = u.reshape(u.shape[:-1] + self.shape)
+        dtype = getattr(self, self.fields[0]).dtype
+        return u if u.dtype == dtype else u.to(dtype)
+
+    def draw(self, u: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        parts = [f"{f}={brief(getattr(self, f))}" for f in self.fields + self.static]
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+
+def as_tensor(value: Any) -> Tensor:
+    """A tensor as it is; numbers and nested sequences as float32, whatever torch's default dtype."""
+    if isinstance(value, Tensor):
+        if not value.is_floating_point():
+            raise TypeError(
+                explain("a distribution takes floating values", value, "a floating tensor", "call .float() on it")
+            )
+        return value
+    return torch.tensor(value, dtype=torch.float32)
+
+
+def brief(value: Any) -> str:
+    if isinstance(value, Tensor) and type(value) in (Tensor, torch.nn.Parameter) and value.numel() <= 4:
+        return str([round(v, 4) for v in value.detach().flatten().tolist()] if value.ndim else round(float(value), 4))
+    return show(value)
+
+
+def check_order(name: str, low: Any, high: Any) -> None:
+    """Plain numbers are checked here; tensors may be learned and are free to cross."""
+    if isinstance(low, Tensor) or isinstance(high, Tensor):
+        return
+    if (torch.tensor(low, dtype=torch.float64) > torch.tensor(high, dtype=torch.float64)).any():
+        raise ValueError(
+            explain(f"{name}: the range is upside down", (low, high), "low <= high", f"swap them: ({high}, {low})")
+        )
+
+
+def gaussian(u: Tensor) -> Tensor:
+    """Standard normal values from uniform noise: sqrt(2) erfinv(2 u - 1), at the midpoints of the noise's steps."""
+    return math.sqrt(2) * torch.erfinv(2 * (u + HALF_STEP) - 1)
+
+
+class Constant(Distribution):
+    """Always `value`; takes no noise.
+
+    >>> Constant(0.5)
+    Constant(value=0.5)
+    """
+
+    fields = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self._set(value=value)
+
+    @property
+    def count(self) -> int:
+        return 0
+
+    def draw(self, u: Tensor) -> Tensor:
+        value = self.tensors(u)[0]
+        return value.expand(u.shape[:-1] + value.shape)
+
+
+class Uniform(Distribution):
+    """Uniform on [low, high): low + (high - low) u.
+
+    >>> Uniform(-1.0, 1.0).draw(torch.tensor([[0.25]]))
+    tensor([-0.5000])
+    """
+
+    fields = ("low", "high")
+
+    def __init__(self, low: Any, high: Any) -> None:
+        check_order("Uniform", low, high)
+        self._set(low=low, high=high)
+
+    def draw(self, u: Tensor) -> Tensor:
+        low, high = self.tensors(u)
+        return torch.lerp(low, high.to(low.dtype), self.noise(u))
+
+
+class Interval(Distribution):
+    """Uniform between the two entries of one tensor `bounds [..., 2]`: the shape of a single learnable range."""
+
+    fields = ("bounds",)
+
+    def __init__(self, bounds: Any) -> None:
+        self._set(bounds=bounds)
+        if self.bounds.shape[-1:] != (2,):
+            raise ValueError(explain("Interval: bad bounds", self.bounds, "[..., 2]", "stack low and high last"))
+
+    bounds: Tensor
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.bounds.shape[:-1])
+
+    def draw(self, u: Tensor) -> Tensor:
+        bounds = self.tensors(u)[0]
+        return torch.lerp(bounds[..., 0], bounds[..., 1], self.noise(u))
+
+
+class LogUniform(Distribution):
+    """Uniform in the logarithm: low (high / low)^u, for positive bounds."""
+
+    fields = ("low", "high")
+
+    def __init__(self, low: Any, high: Any) -> None:
+        check_order("LogUniform", low, high)
+        if not isinstance(low, Tensor) and (torch.tensor(low) <= 0).any():
+            raise ValueError(explain("LogUniform: bad low", low, "low > 0", "use Uniform for ranges that touch 0"))
+        self._set(low=low, high=high)
+
+    def draw(self, u: Tensor) -> Tensor:
+        low, high = self.tensors(u)
+        return torch.exp(torch.lerp(low.log(), high.log(), self.noise(u)))
+
+
+class Normal(Distribution):
+    """Normal: mean + std z."""
+
+    fields = ("mean", "std")
+
+    def __init__(self, mean: Any = 0.0, std: Any = 1.0) -> None:
+        self._set(mean=mean, std=std)
+
+    def draw(self, u: Tensor) -> Tensor:
+        mean, std = self.tensors(u)
+        return mean + std * gaussian(self.noise(u))
+
+
+class TruncatedNormal(Distribution):
+    """Normal restricted to [low, high], by its inverse distribution function."""
+
+    fields = ("mean", "std", "low", "high")
+
+    def __init__(self, mean: Any = 0.0, std: Any = 1.0, low: Any = -2.0, high: Any = 2.0) -> None:
+        check_order("TruncatedNormal", low, high)
+        self._set(mean=mean, std=std, low=low, high=high)
+
+    def draw(self, u: Tensor) -> Tensor:
+        mean, std, low, high = self.tensors(u)
+        a, b = (torch.special.ndtr((edge - mean) / std) for edge in (low, high))
+        return mean + std * math.sqrt(2) * torch.erfinv(2 * torch.lerp(a, b, self.noise(u) + HALF_STEP) - 1)
+
+
+class Bernoulli(Distribution):
+    """1 with probability `probs`, else 0. No gradient reaches `probs`: use RelaxedBernoulli to learn one."""
+
+    fields = ("probs",)
+
+    def __init__(self, probs: Any) -> None:
+        if not isinstance(probs, Tensor) and not 0 <= probs <= 1:
+            raise ValueError(explain("not a probability", probs, "0 <= p <= 1", "give a number between 0 and 1"))
+        self._set(probs=probs)
+
+    def draw(self, u: Tensor) -> Tensor:
+        return (self.noise(u) < self.tensors(u)[0]).to(self.probs.dtype)
+
+    probs: Tensor
+
+
+class RelaxedBernoulli(Distribution):
+    """A gate that learns: sigmoid((logits + logistic noise) / temperature), on logits, so that no clamp kills a gradient.
+
+    With `hard=True` (the default) the value is exactly 0 or 1 and the gradient is that of the relaxed value
+    (straight-through: biased, low variance). With `hard=False` it lies in between. Source: Maddison et al. 2017.
+    """
+
+    fields = ("logits", "temperature")
+    static = ("hard",)
+
+    def __init__(self, logits: Any, temperature: Any = 0.5, hard: bool = True) -> None:
+        self._set(logits=logits, temperature=temperature, hard=hard)
+
+    def draw(self, u: Tensor) -> Tensor:
+        logits, temperature = self.tensors(u)
+        u = 1 - (self.noise(u) + HALF_STEP)  # so that a gate and Bernoulli open on the same noise
+        soft = torch.sigmoid((logits + torch.log(u) - torch.log1p(-u)) / temperature)
+        return straight_through((soft > 0.5).to(soft.dtype), soft) if self.hard else soft
+
+    hard: bool
+
+
+class Choice(Distribution):
+    """One of n, as a one-hot vector `[n]`, with probabilities in proportion to `weights`. No gradient: see GumbelChoice."""
+
+    fields = ("weights",)
+
+    def __init__(self, weights: Any) -> None:
+        self._set(weights=weights)
+
+    weights: Tensor
+
+    @property
+    def count(self) -> int:
+        return 1
+
+    def draw(self, u: Tensor) -> Tensor:
+        weights = self.tensors(u)[0]
+        edges = weights.cumsum(-1)
+        index = (u.to(weights.dtype) * edges[..., -1:] >= edges[..., :-1]).sum(-1)
+        return one_hot(index, weights)
+
+
+class GumbelChoice(Distribution):
+    """A choice that learns: softmax((logits + Gumbel noise) / temperature) over `[n]`; `hard=True` is straight-through.
+
+    Source: Jang et al. 2017, Maddison et al. 2017.
+    """
+
+    fields = ("logits", "temperature")
+    static = ("hard",)
+
+    def __init__(self, logits: Any, temperature: Any = 0.5, hard: bool = True) -> None:
+        self._set(logits=logits, temperature=temperature, hard=hard)
+
+    def draw(self, u: Tensor) -> Tensor:
+        logits, temperature = self.tensors(u)
+        gumbel = -torch.log(-torch.log(self.noise(u) + HALF_STEP))
+        soft = torch.softmax((logits + gumbel) / temperature, -1)
+        return straight_through(one_hot(soft.argmax(-1), soft), soft) if self.hard else soft
+
+    hard: bool
+
+
+def one_hot(index: Tensor, like: Tensor) -> Tensor:
+    return (index[..., None] == torch.arange(like.shape[-1], device=like.device)).to(like.dtype)
+
+
+def straight_through(value: Tensor, surrogate: Tensor) -> Tensor:
+    """`value` exactly, with the gradient of `surrogate`."""
+    return value.detach() + (surrogate - surrogate.detach())
+
+
+class Beta(Distribution):
+    """Beta(a, b) = X / (X + Y) of two gamma variables.
+
+    Each gamma takes a fixed number of vectorised rejection rounds (Marsaglia and Tsang 2000, boosted for shapes below 1;
+    the chance that all six fail is below 1e-7) and carries its implicit reparameterisation gradient (Figurnov et al. 2018).
+    """
+
+    fields = ("alpha", "beta")
+    rounds: ClassVar[int] = 6
+
+    def __init__(self, alpha: Any, beta: Any) -> None:
+        self._set(alpha=alpha, beta=beta)
+
+    @property
+    def count(self) -> int:
+        return 2 * (2 * self.rounds + 1) * math.prod(self.shape)
+
+    def draw(self, u: Tensor) -> Tensor:
+        alpha, beta = torch.broadcast_tensors(*self.tensors(u))
+        axis = u.ndim - 1
+        noise = u.reshape(*u.shape[:-1], 2, 2 * self.rounds + 1, *self.shape).to(alpha.dtype)
+        first, second = (half.movedim(axis, 0) for half in noise.unbind(axis))
+        x, y = log_gamma(alpha, first, self.rounds), log_gamma(beta, second, self.rounds)
+        return torch.sigmoid(x - y)
+
+
+def log_gamma(shape: Tensor, noise: Tensor, rounds: int) -> Tensor:
+    """The logarithm of a gamma variable (no underflow for tiny shapes), differentiable in `shape`; noise `[2 rounds + 1, ...]`."""
+    boosted = shape.detach() + 1
+    d = boosted - 1 / 3
+    z = gaussian(noise[:rounds])
+    v = (1 + z / torch.sqrt(9 * d)) ** 3
+    fits = (v > 0) & (torch.log(noise[rounds:-1] + HALF_STEP) < z * z / 2 + d - d * v + d * torch.log(v.clamp(min=1e-30)))
+    value = torch.ones_like(v[0])
+    for good, candidate in zip(fits.flip(0).unbind(0), v.flip(0).unbind(0), strict=True):
+        value = torch.where(good, candidate, value)
+    gamma = (d * value).broadcast_to(noise[0].shape)
+    slope = torch._standard_gamma_grad(boosted.broadcast_to(gamma.shape).contiguous(), gamma.contiguous())
+    log_u = torch.log(noise[-1] + HALF_STEP)
+    return gamma.log() + (shape - shape.detach()) * slope / gamma + log_u / shape

@@ -1,0 +1,126 @@
+"""Drawing: from a tree of tensors and distributions to a tree of tensors, all leaves in one vectorised call.
+
+Sample i has a key of its own, and leaf j of it reads the words at counter (salt of the leaf's path, 0, 1, ...): so a draw
+depends on the sample's key and the leaf's name alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from augfn import random
+from augfn.distributions import Distribution
+from augfn.errors import explain, unknown
+from augfn.typing import Leaf
+
+Params = dict[str, Any]
+
+
+def paths_of(tree: Params, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves with their paths ("affine/degrees"), in order."""
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from paths_of(value, f"{prefix}{name}/")
+        else:
+            yield prefix + name, value
+
+
+def salts_of(schema: Params) -> dict[str, int]:
+    return {path: random.salt(path) for path, _ in paths_of(schema)}
+
+
+def merge(given: Params | None, own: Params, schema: Params, where: str) -> Params:
+    """The given leaves, completed by the augmentation's own."""
+    if given is None:
+        return own
+    if not isinstance(given, dict):
+        raise TypeError(explain(f"{where}: bad params", given, "a nested dict of tensors and distributions", "start from f.params"))
+    for name in given:
+        if name not in schema:
+            raise ValueError(unknown(f"parameter of {where}", name, schema))
+    names = [n for n in schema if n in own or n in given]
+    return {n: merge_entry(given.get(n), own.get(n), schema[n], f"{where}/{n}") for n in names}
+
+
+def merge_entry(given: Any, own: Any, schema: Any, where: str) -> Any:
+    if isinstance(schema, dict):
+        return merge(given, own or {}, schema, where)
+    return own if given is None else given
+
+
+def sample_keys(key: Any, batch: tuple[int, ...]) -> Tensor:
+    """A key for every sample: one key is split over the batch, a key `[*k, 2]` lies along the leading dims."""
+    if isinstance(key, torch.Generator):
+        key = random.from_generator(key)
+    random.check_key(key)
+    lead = tuple(key.shape[:-1])
+    if not lead:
+        return random.split(key, math.prod(batch)).reshape(batch + (2,)) if batch else key
+    if len(lead) > len(batch) or any(k not in (1, b) for k, b in zip(lead, batch, strict=False)):
+        raise ValueError(
+            explain("keys do not match the batch", key, f"[2], or one per sample {[*batch, 2]}", "af.split(key, batch_size)")
+        )
+    return key.reshape(lead + (1,) * (len(batch) - len(lead)) + (2,))
+
+
+def draw(tree: Params, schema: Params, salts: dict[str, int], batch: tuple[int, ...], key: Any, device: Any) -> Params:
+    """Every leaf as a tensor `[*batch, *leaf.shape]` on `device`."""
+    leaves = list(paths_of(tree))
+    random_leaves = [(path, leaf) for path, leaf in leaves if isinstance(leaf, Distribution)]
+    drawn = draw_all(random_leaves, salts, batch, key, device) if random_leaves else {}
+    return finish(tree, schema, drawn, batch, device, "")
+
+
+def draw_all(leaves: list[tuple[str, Distribution]], salts: dict[str, int], batch: tuple[int, ...], key: Any, device: Any) -> dict[str, Tensor]:
+    counts = [d.count for _, d in leaves]
+    if sum(counts) == 0:
+        noise = torch.zeros((1,) * len(batch) + (0,), device=device)
+    elif key is None:
+        names = [path for path, d in leaves if d.count]
+        raise ValueError(explain("a key is needed to draw", names, "generator=key", "f(x, None, af.key(0)), or pass returned params to replay"))
+    else:
+        hi = torch.tensor([salts[path] for (path, _), n in zip(leaves, counts, strict=True) for _ in range(n)])
+        lo = torch.tensor([i for n in counts for i in range(n)])
+        keys = sample_keys(key, batch)
+        noise = random.unit(random.stream_bits(keys[..., None, :], hi.to(keys.device), lo.to(keys.device))).to(device)
+    parts = noise.split(counts, -1)
+    return {path: d.draw(u) for (path, d), u in zip(leaves, parts, strict=True)}
+
+
+def finish(tree: Params, schema: Params, drawn: dict[str, Tensor], batch: tuple[int, ...], device: Any, prefix: str) -> Params:
+    out: Params = {}
+    for name, value in tree.items():
+        path = prefix + name
+        if isinstance(value, dict):
+            out[name] = finish(value, schema[name], drawn, batch, device, path + "/")
+        else:
+            out[name] = fit(drawn.get(path, value), schema[name], batch, device, path)
+    return out
+
+
+def fit(value: Any, leaf: Leaf, batch: tuple[int, ...], device: Any, path: str) -> Tensor:
+    """A tensor `[*k, *leaf.shape]`, whose k lies along the leading dims, as `[*batch, *leaf.shape]`."""
+    value = as_values(value, leaf, path).to(device)
+    want = batch + leaf.shape
+    if value.shape == want:
+        return value
+    lead = tuple(value.shape[: value.ndim - len(leaf.shape)])
+    fits = value.shape[len(lead) :] == leaf.shape and len(lead) <= len(batch)
+    if not fits or any(k not in (1, b) for k, b in zip(lead, batch, strict=False)):
+        raise ValueError(explain(f"params[{path!r}]: wrong shape", value, str(list(want)), "one value per sample, or one for all"))
+    return value.reshape(lead + (1,) * (len(batch) - len(lead)) + leaf.shape).expand(want).contiguous()
+
+
+def as_values(value: Any, leaf: Leaf, path: str) -> Tensor:
+    if isinstance(value, Tensor):
+        if not value.is_floating_point():
+            raise TypeError(explain(f"params[{path!r}]: not floating", value, "a floating tensor", "call .float() on it"))
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return torch.full(leaf.shape, float(value))
+    raise TypeError(explain(f"params[{path!r}]: not a value", value, "a floating tensor, a number or a distribution", "torch.tensor(...)"))

@@ -1,0 +1,37 @@
+"""Messages that teach: what was given, what is expected, and how to get there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+import torch
+
+
+def explain(what: str, given: Any, expected: str, fix: str) -> str:
+    """One message in four parts.
+
+    >>> print(explain("rotate: bad range", (30, -30), "low <= high", "write degrees=(-30, 30)"))
+    rotate: bad range.
+      given:    (30, -30)
+      expected: low <= high
+      do this:  write degrees=(-30, 30)
+    """
+    return f"{what}.\n  given:    {show(given)}\n  expected: {expected}\n  do this:  {fix}"
+
+
+def show(value: Any) -> str:
+    """A short picture of a value: tensors by dtype and shape, all else by repr."""
+    if isinstance(value, torch.Tensor):
+        return f"tensor {str(value.dtype).removeprefix('torch.')} {list(value.shape)}"
+    text = repr(value)
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def unknown(what: str, name: object, valid: Iterable[str]) -> str:
+    """The message for a name nobody knows, with the nearest one that exists."""
+    names = sorted(valid)
+    near = get_close_matches(str(name), names, n=1)
+    fix = f"did you mean {near[0]!r}?" if near else "use one of the names above"
+    return explain(f"unknown {what}", name, f"one of {', '.join(names) or '(none)'}", fix)

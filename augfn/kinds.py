@@ -1,0 +1,187 @@
+"""Kinds: the small object that decides an op's action on every target, and how neighbours of one kind become one.
+
+Each kind can be gated per sample and, where it is linear in some sense, composed with the next of its kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from augfn.errors import explain
+from augfn.math.maps import Map
+from augfn.math.resample import Sampling
+
+Size = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Geometric:
+    """Moves pixels: a map from output to input coordinates and how to read between pixels."""
+
+    map: Map
+    sampling: Sampling = Sampling()
+
+    def size(self, size: Size) -> Size:
+        return self.map.size or size
+
+    def gated(self, gate: Tensor, size: Size) -> Geometric:
+        if self.size(size) != size:
+            raise ValueError(
+                explain("a step that changes the frame cannot be switched per sample", f"{size} -> {self.map.size}",
+                        "a frame that stays", "leave out p, or follow it by a resize outside of the choice")
+            )
+        return replace(self, map=self.map.gated(gate))
+
+    def to(self, device: torch.device) -> Geometric:
+        return replace(self, map=self.map.to(device))
+
+    def then(self, other: Geometric) -> Geometric:
+        sampling = other.sampling if self.map.wild else self.sampling
+        return Geometric(self.map.then(other.map), sampling)
+
+
+@dataclass(frozen=True)
+class Color:
+    """A linear colour map y = A x + t over the channels: `matrix [*b, C, C]`, or `[*b, C]` for a diagonal A; `offset [*b, C]`."""
+
+    matrix: Tensor
+    offset: Tensor
+
+    def size(self, size: Size) -> Size:
+        return size
+
+    @property
+    def diagonal(self) -> bool:
+        return self.matrix.ndim == self.offset.ndim
+
+    def full(self) -> Tensor:
+        return torch.diag_embed(self.matrix) if self.diagonal else self.matrix
+
+    def gated(self, gate: Tensor, size: Size) -> Color:
+        gate = gate[..., None].to(self.matrix)
+        neutral = torch.ones_like(self.matrix[..., :1]) if self.diagonal else eye_of(self.matrix)
+        matrix = torch.lerp(neutral, self.matrix, gate if self.diagonal else gate[..., None])
+        return Color(matrix, self.offset * gate)
+
+    def then(self, other: Color) -> Color:
+        if self.diagonal and other.diagonal:
+            return Color(self.matrix * other.matrix, self.offset * other.matrix + other.offset)
+        a, b = self.full(), other.full()
+        return Color(b @ a, (b @ self.offset[..., None])[..., 0] + other.offset)
+
+
+def eye_of(matrix: Tensor) -> Tensor:
+    return torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """New pixel values: a body and its leaves. `kind`: "photometric", "filter" (sees the spatial axes) or "noise" (sees a field)."""
+
+    kind: str
+    body: Callable[..., Tensor]
+    leaves: Mapping[str, Any]
+    gate: Tensor | None = None
+
+    def size(self, size: Size) -> Size:
+        return size
+
+    def gated(self, gate: Tensor, size: Size) -> Pixels:
+        return replace(self, gate=gate if self.gate is None else self.gate * gate)
+
+
+@dataclass(frozen=True)
+class Occlusion:
+    """What is hidden, `[*b, H, W]` from 0 to 1, and what is shown there instead."""
+
+    hidden: Tensor
+    fill: float | tuple[float, ...] = 0.0
+    fill_mask: float = 0.0
+
+    def size(self, size: Size) -> Size:
+        return size
+
+    def gated(self, gate: Tensor, size: Size) -> Occlusion:
+        return replace(self, hidden=self.hidden * gate.reshape(gate.shape + (1,) * len(size)))
+
+    def then(self, other: Occlusion) -> Occlusion:
+        return replace(self, hidden=1 - (1 - self.hidden) * (1 - other.hidden))
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """A partner for every sample (flat indices over the batch) and the weight of the own sample `[*b]`."""
+
+    partner: Tensor
+    weight: Tensor
+    classes: int | None = None
+
+    def size(self, size: Size) -> Size:
+        return size
+
+    def gated(self, gate: Tensor, size: Size) -> Mixing:
+        return replace(self, weight=torch.lerp(torch.ones_like(self.weight), self.weight, gate.to(self.weight)))
+
+    def other(self, x: Tensor) -> Tensor:
+        """The partners' values of `x [*b, ...]`."""
+        b = self.weight.ndim
+        return x.flatten(0, b - 1).index_select(0, self.partner).reshape(x.shape)
+
+    def blend(self, x: Tensor) -> Tensor:
+        weight = expand(self.weight, x.ndim).to(x)
+        return torch.lerp(self.other(x), x, weight)
+
+    def select(self, x: Tensor) -> Tensor:
+        return torch.where(expand(self.weight, x.ndim) >= 0.5, x, self.other(x))
+
+
+Action = Geometric | Color | Pixels | Occlusion | Mixing
+
+
+def expand(leaf: Tensor, ndim: int) -> Tensor:
+    """`[*b]` to `[*b, 1, ...]` with `ndim` dims."""
+    return leaf.reshape(leaf.shape + (1,) * (ndim - leaf.ndim))
+
+
+def fuse(actions: list[Action]) -> list[Action]:
+    """Neighbours of one kind become one: maps compose to one resample, colour maps multiply, occlusions unite."""
+    out: list[Action] = []
+    for run in runs(actions):
+        if isinstance(run[0], Pixels | Mixing) or (isinstance(run[0], Geometric) and all(a.map.copy for a in run)):
+            out += run
+        else:
+            out.append(run[0] if len(run) == 1 else merged(run))
+    return out
+
+
+def merged(run: list[Any]) -> Action:
+    first = run[0]
+    for second in run[1:]:
+        first = first.then(second)
+    return first
+
+
+def runs(actions: list[Action]) -> list[list[Any]]:
+    """Maximal runs of neighbours that may become one."""
+    out: list[list[Any]] = []
+    for a in actions:
+        if out and all(joins(b, a) for b in out[-1]):
+            out[-1].append(a)
+        else:
+            out.append([a])
+    return out
+
+
+def joins(a: Action, b: Action) -> bool:
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, Geometric) and isinstance(b, Geometric):
+        return not b.map.barrier and (a.map.wild or b.map.wild or a.sampling == b.sampling)
+    if isinstance(a, Occlusion) and isinstance(b, Occlusion):
+        return (a.fill, a.fill_mask) == (b.fill, b.fill_mask)
+    return True

@@ -1,0 +1,1 @@
+"""Plain mathematics on tensors: maps, resampling, colour, convolution, fields."""

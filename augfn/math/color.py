@@ -1,0 +1,273 @@
+"""Colour arithmetic on images `[..., C, H, W]`: luma, blends, hue, tone curves, colour matrices.
+
+Parameters are tensors that broadcast against the image, `[..., 1, 1, 1]`, in the image's dtype. Values are meant
+to lie in [0, 1]. Nothing is clipped unless it says so, and no input is changed. H and W may be a flattened volume.
+
+In-place arithmetic is used on fresh tensors alone, and only with operands that a fresh tensor was computed from or
+together with: so it holds under vmap when some of the inputs have no batch dimension.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+LUMA = (0.2989, 0.587, 0.114)
+"""Weights of red, green and blue in the luma, as torchvision and PIL have them. They add up to 0.9999."""
+
+
+def luma(x: Tensor) -> Tensor:
+    """Brightness as the eye sees it: `0.2989 r + 0.587 g + 0.114 b`.
+
+    Shapes: `[..., 3, H, W]` -> `[..., 1, H, W]`. Source: ITU-R BT.601, rounded as in torchvision.
+
+    >>> luma(torch.tensor([1.0, 0.5, 0.0]).view(3, 1, 1)).item()
+    0.5924
+    """
+    r, g, b = x.split(1, -3)
+    return (r * LUMA[0]).add_(g, alpha=LUMA[1]).add_(b, alpha=LUMA[2])
+
+
+def clip(x: Tensor, mode: str = "clamp") -> Tensor:
+    """Bring values into [0, 1].
+
+    | mode | value | gradient |
+    |---|---|---|
+    | `"clamp"` | clamped | 0 where clamped |
+    | `"ste"` | clamped | 1 everywhere (straight-through) |
+    | `"none"` | unchanged | 1 |
+
+    Raises: `ValueError` for another mode.
+
+    >>> clip(torch.tensor([-0.5, 0.25, 1.5]))
+    tensor([0.0000, 0.2500, 1.0000])
+    """
+    return _clip(x, mode, fresh=False)
+
+
+def brightness(x: Tensor, factor: Tensor) -> Tensor:
+    """Multiply: `y = factor * x`; neutral at 1. Source: torchvision `adjust_brightness`, unclipped."""
+    return x * factor
+
+
+def contrast(x: Tensor, factor: Tensor) -> Tensor:
+    """Stretch about the mean: `y = factor * x + (1 - factor) * m`; neutral at 1.
+
+    `m` is one number per image: the mean luma of an RGB image, else the mean over all channels.
+    Source: torchvision `adjust_contrast`, unclipped.
+
+    >>> contrast(torch.tensor([[[0.2, 0.8]]]), torch.tensor(0.5)).tolist()
+    [[[0.35, 0.65]]]
+    """
+    return (x * factor).add_(_mean(x) * (1 - factor))
+
+
+def saturation(x: Tensor, factor: Tensor) -> Tensor:
+    """Blend with the luma: `y = factor * x + (1 - factor) * luma(x)`; neutral at 1, grey at 0.
+
+    An image of one channel is grey already and stays as it is. Source: torchvision `adjust_saturation`, unclipped.
+    """
+    if x.shape[-3] == 1:
+        return x
+    _require_rgb(x, "saturation")
+    return torch.addcmul(luma(x) * (1 - factor), x, factor)
+
+
+def hue(x: Tensor, turns: Tensor) -> Tensor:
+    """Turn the hue in HSV space by `turns`: 1 is the full circle, neutral at 0, red goes to green at 1/3.
+
+    With `M = max(r, g, b)`, `N = min(r, g, b)`, `C = M - N` and angles in turns from green, wrapped to [-1/2, 1/2],
+
+        out_c = N - C + 6 C clamp(| |h + turns - a_c| - 1/2 |, 1/6, 1/3),    a = (-1/3, 0, 1/3)
+        6 C h = (b - r) + sign(b - r) (M - g + 2 (min(r, b) - N))
+
+    which needs no case for each sector of the hexagon, and no division but that of h. A grey pixel stays as it is and
+    its gradient is finite. An image of one channel stays as it is. Source: torchvision `adjust_hue`.
+
+    >>> hue(torch.tensor([1.0, 0.0, 0.0]).view(3, 1, 1), torch.tensor(1 / 3)).flatten().round(decimals=4).tolist()
+    [0.0, 1.0, 0.0]
+    """
+    if x.shape[-3] == 1:
+        return x
+    _require_rgb(x, "hue")
+    angle, chroma, base = _hexagon(x)
+    angle = angle + turns
+    angle = angle.sub_(angle.detach().round())
+    axes = torch.linspace(-1 / 3, 1 / 3, 3, dtype=x.dtype, device=x.device).view(3, 1, 1)
+    ramp = (angle - axes).abs_().sub_(0.5).abs_().clamp_(1 / 6, 1 / 3)
+    return ramp.mul_(chroma).add_(base)
+
+
+def jitter(
+    x: Tensor,
+    brightness: Tensor | None,
+    contrast: Tensor | None,
+    saturation: Tensor | None,
+    hue: Tensor | None,
+    order: Tensor,
+    clip: str = "clamp",
+) -> Tensor:
+    """Brightness, contrast, saturation and hue, one after the other, in an order of its own for each sample.
+
+    `order` `[..., 4, 1, 1]` holds sort keys of any dtype: the op with the lowest key comes first (0 brightness,
+    1 contrast, 2 saturation, 3 hue; equal keys keep that order). An op whose factor is `None` is absent. Each op is
+    followed by `clip`. Source: torchvision `ColorJitter`, whose order is one for the whole batch.
+
+    The first three are blends `f * x + (1 - f) * ref` with `ref` zero, the mean or the luma, so that one pass with
+    coefficients per sample serves them all. Hue, which is dear, is taken once: after passes for the blends that precede
+    it in some sample, and before passes for those that follow. A pass that a sample has no use for multiplies by 1.
+    """
+    if x.shape[-3] == 1:
+        saturation = hue = None
+    if saturation is not None or hue is not None:
+        _require_rgb(x, "jitter with saturation or hue")
+    blends = {i: f for i, f in enumerate((brightness, contrast, saturation)) if f is not None}
+    coefficients = _schedule(blends, hue is not None, order) if blends else []
+    for step, (factor, to_mean, to_luma) in enumerate(coefficients):
+        if hue is not None and step == len(blends):
+            x = _turn(x, hue)
+        x = _clip(_blend(x, factor, to_mean, to_luma, fresh=step > 0), clip, fresh=True)
+    return x if blends or hue is None else _clip(_turn(x, hue), clip, fresh=True)
+
+
+def twist_matrix(
+    brightness: Tensor, contrast: Tensor, saturation: Tensor, hue: Tensor, pivot: float = 0.5
+) -> tuple[Tensor, Tensor]:
+    """Four adjustments as one affine map of the colour, `y = matrix @ x + offset`, with no clipping in between.
+
+    In this order: brightness `b x`; contrast `c x + (1 - c) pivot`; saturation `s x + (1 - s) luma(x)`; hue, a
+    rotation by `hue` turns about the grey axis (1, 1, 1). As `R 1 = 1` for that rotation R, with W the luma weights in every row,
+
+        matrix = b c (s R + (1 - s) W),    R = cos I + (1 - cos) / 3 J + sin / sqrt(3) K
+
+    Shapes: factors `[*b]` -> matrix `[*b, 3, 3]`, offset `[*b, 3]`. Neutral: factors 1 and hue 0 give exactly the
+    identity and 0. Source: the colour transforms of StyleGAN2-ADA (Karras et al. 2020); DALI `color_twist`.
+
+    >>> one, zero = torch.tensor(1.0), torch.tensor(0.0)
+    >>> twist_matrix(one, one, one, zero)[0].tolist()
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+    angle = hue * (2 * math.pi)
+    gain = brightness * contrast
+    pure = gain * saturation
+    cos, sin = angle.cos(), angle.sin()
+    weights = torch.stack(torch.broadcast_tensors(pure * cos, pure * (1 - cos), pure * sin, gain - pure), -1)
+    basis = torch.tensor(_TWIST_BASIS, dtype=weights.dtype, device=weights.device)
+    grey = saturation + (1 - saturation) * sum(LUMA)
+    offset = (1 - contrast) * grey * pivot
+    matrix = (weights @ basis).unflatten(-1, (3, 3))
+    return matrix, offset.unsqueeze(-1).expand(matrix.shape[:-1])
+
+
+def grayscale_matrix(device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Tensor:
+    """The matrix `[3, 3]` that puts the luma into all three channels."""
+    return torch.tensor([LUMA] * 3, device=device, dtype=dtype)
+
+
+def solarize(x: Tensor, threshold: Tensor) -> Tensor:
+    """Invert what is bright: `y = 1 - x` where `x >= threshold`, else `x`. Source: torchvision `solarize`."""
+    # Weights of exactly 0 and 1 make lerp exact; it is three times as fast as torch.where on a CPU.
+    return torch.lerp(x, 1 - x, _at_least(x, threshold))
+
+
+def gamma(x: Tensor, gamma: Tensor, gain: Tensor | float = 1.0) -> Tensor:
+    """The power law `y = gain * x ** gamma`, unclipped; neutral at 1. Source: torchvision `adjust_gamma`.
+
+    For `gamma < 1` the curve is vertical at 0: there, and below, y is 0 and so is the gradient.
+    """
+    floor = torch.where(gamma < 1, torch.finfo(x.dtype).eps ** 2, -math.inf).to(x.dtype)
+    return torch.maximum(x, floor) ** gamma * _at_least(x, floor) * gain
+
+
+# The rows I, J / 3, K / sqrt(3) and W: the neutral weights (1, 0, 0, 0) give the identity to the last bit.
+_R3 = math.sqrt(1 / 3)
+_TWIST_BASIS = (
+    (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0),
+    (1 / 3,) * 9,
+    (0.0, -_R3, _R3, _R3, 0.0, -_R3, -_R3, _R3, 0.0),
+    LUMA * 3,
+)
+
+
+def _require_rgb(x: Tensor, what: str) -> None:
+    if x.shape[-3] != 3:
+        raise ValueError(f"{what} needs an image of 3 channels [..., 3, H, W], or of 1, but got {list(x.shape)}")
+
+
+def _mean(x: Tensor) -> Tensor:
+    """One number per image `[..., 1, 1, 1]`. The luma is linear, so it may be taken after the mean."""
+    return luma(x.mean((-2, -1), keepdim=True)) if x.shape[-3] == 3 else x.mean((-3, -2, -1), keepdim=True)
+
+
+def _clip(x: Tensor, mode: str, fresh: bool) -> Tensor:
+    if mode == "clamp":
+        return x.clamp_(0, 1) if fresh else x.clamp(0, 1)
+    if mode == "none":
+        return x
+    if mode == "ste":
+        # x - x.detach() is an exact zero that carries the gradient: no rounding can leave [0, 1].
+        return x.detach().clamp(0, 1) + (x - x.detach())
+    raise ValueError(f"clip must be 'clamp', 'ste' or 'none', not {mode!r}")
+
+
+def _at_least(x: Tensor, bound: Tensor) -> Tensor:
+    """1.0 where `x >= bound`, else 0.0, without a gradient."""
+    return (x.detach() - bound.detach()).ge_(0)
+
+
+def _turn(x: Tensor, turns: Tensor) -> Tensor:
+    return hue(x, turns)
+
+
+def _hexagon(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Hue in turns from green, 6 C, and N - C, each `[..., 1, H, W]`."""
+    r, g, b = x.split(1, -3)
+    low, high = torch.minimum(r, b), torch.maximum(r, b)
+    least, most = torch.minimum(low, g), torch.maximum(high, g)
+    side = b - r
+    beyond = (most - g).add_(low - least, alpha=2)
+    chroma = (most - least).mul_(6)
+    # eps ** 2 bounds the gradient of a grey pixel, yet is far below any chroma that a rounded colour can have.
+    angle = (torch.copysign(beyond, side) + side).div_(chroma.clamp_min(torch.finfo(x.dtype).eps ** 2))
+    return angle, chroma, torch.sub(least, chroma, alpha=1 / 6)
+
+
+def _schedule(blends: dict[int, Tensor], hue: bool, order: Tensor) -> list[tuple[Tensor, Tensor | None, Tensor | None]]:
+    """What each pass does to each sample: factor, weight of the mean, weight of the luma, all `[..., 1, 1, 1]`.
+
+    A blend takes the pass of its rank; with hue there are n passes on either side of it, and a blend takes the one of its
+    distance in rank from hue.
+    """
+    n = len(blends)
+    ids = [*blends, 3] if hue else [*blends]
+    keys = order if len(ids) == 4 else torch.cat([order.narrow(-3, i, 1) for i in ids], -3)
+    rank = keys.argsort(dim=-3, stable=True).argsort(-3)
+    if hue:
+        rank = rank[..., :n, :, :] - rank[..., n:, :, :]
+    place = torch.arange(-n if hue else 0, n + 1 if hue else n, device=order.device)
+    factors = torch.cat(torch.broadcast_tensors(*blends.values()), -3)
+    rest = (rank == place.unsqueeze(-1)) * (1 - factors)  # [..., n, passes, 1]: 1 - f where a blend has its pass
+    table = torch.cat([1 - rest.sum(-3, keepdim=True), rest], -3).flatten(-3)
+    cells = table[..., None, None, None, :].unbind(-1)
+    passes = place.shape[0]
+    factor, *weights = (cells[i : i + passes] for i in range(0, len(cells), passes))
+    weight = dict(zip(blends, weights, strict=True))
+    absent = (None,) * passes
+    rows = list(zip(factor, weight.get(1, absent), weight.get(2, absent), strict=True))
+    return rows[:n] + rows[n + 1 :] if hue else rows
+
+
+def _blend(x: Tensor, factor: Tensor, to_mean: Tensor | None, to_luma: Tensor | None, fresh: bool) -> Tensor:
+    """`factor * x + to_mean * m + to_luma * luma(x)`, for an image of any channels when `to_luma` is None."""
+    ref = None
+    if to_luma is not None:
+        grey = luma(x)
+        ref = grey * to_luma
+        if to_mean is not None:
+            ref = ref.add_(grey.mean((-2, -1), keepdim=True) * to_mean)
+    elif to_mean is not None:
+        ref = _mean(x) * to_mean
+    y = x.mul_(factor) if fresh else x * factor
+    return y if ref is None else y.add_(ref)

@@ -1,0 +1,118 @@
+"""Convolution with kernels of their own for each sample: gaussian and box kernels, separable filters in 2-D and 3-D."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+PADDING = {"reflect": "reflect", "border": "replicate", "zeros": "constant"}
+
+
+def gaussian_kernel1d(sigma: Tensor, size: int, dtype: torch.dtype | None = None) -> Tensor:
+    """Sampled gaussian, normalised: `k_i = exp(-t_i^2 / (2 sigma^2)) / sum`, with t = -(size - 1) / 2 ... (size - 1) / 2.
+
+    Shapes: sigma `[*b]` in pixels -> `[*b, size]`. Neutral: sigma 0 gives exactly the delta, with a gradient of 0.
+    Raises: `ValueError` for an even size. Source: torchvision `gaussian_blur`.
+
+    >>> gaussian_kernel1d(torch.tensor([0.0, 1.0]), 3)
+    tensor([[0.0000, 1.0000, 0.0000],
+            [0.2741, 0.4519, 0.2741]])
+    """
+    t = _taps(sigma, size, dtype)
+    # Below 0.02 all but the middle tap underflow, also in float64: the bound changes no value and keeps 1 / sigma finite.
+    return (t / sigma.to(t.dtype).clamp_min(0.02).unsqueeze(-1)).square().mul(-0.5).softmax(-1)
+
+
+def box_kernel1d(width: Tensor, size: int, dtype: torch.dtype | None = None) -> Tensor:
+    """Box of any real width, normalised: `k_i` is in proportion to how much of pixel i the box covers.
+
+    Shapes: width `[*b]` in pixels -> `[*b, size]`. Neutral: width 1 or less is exactly the delta.
+    Raises: `ValueError` for an even size.
+
+    >>> box_kernel1d(torch.tensor([1.0, 2.0]), 3)
+    tensor([[0.0000, 1.0000, 0.0000],
+            [0.2500, 0.5000, 0.2500]])
+    """
+    t = _taps(width, size, dtype)
+    width = width.to(t.dtype).clamp_min(1).unsqueeze(-1)
+    cover = ((width + 1) / 2 - t.abs()).clamp(0, 1)
+    return cover / cover.sum(-1, keepdim=True)
+
+
+def separable(x: Tensor, kernels: Sequence[Tensor], padding_mode: str = "reflect") -> Tensor:
+    """Filter each of the last `len(kernels)` axes with its own 1-D kernel; one kernel per sample, shared by channels.
+
+    `y[i] = sum_j kernel[j] x[i + j - (k - 1) / 2]` along each axis (a correlation, as in `torch.conv`).
+
+    Shapes: x `[*b, C, *spatial]`, kernels `[*b, k]` (or what broadcasts to it, such as `[k]`), k odd and free to differ
+    from axis to axis -> as x. Half precision is computed in float32. `padding_mode` is reflect, border or zeros.
+    Raises: `ValueError` for an even kernel, and for reflect where `(k - 1) / 2` reaches the size of its axis.
+
+    >>> separable(torch.tensor([[[0.0, 3.0, 0.0]]]), [torch.ones(1), torch.ones(3) / 3], "zeros")
+    tensor([[[1., 1., 1.]]])
+    """
+    d = len(kernels)
+    _check(x, kernels, padding_mode)
+    y = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+    for axis, kernel in zip(range(-d, 0), kernels, strict=True):
+        y = _along(y, kernel.to(y.dtype), axis, d, padding_mode)
+    return y.to(x.dtype)
+
+
+def _taps(like: Tensor, size: int, dtype: torch.dtype | None) -> Tensor:
+    if size < 1 or size % 2 == 0:
+        raise ValueError(f"a kernel has an odd size, so that it has a middle, but size is {size}")
+    half = (size - 1) / 2
+    return torch.linspace(-half, half, size, dtype=dtype or like.dtype, device=like.device)
+
+
+def _check(x: Tensor, kernels: Sequence[Tensor], padding_mode: str) -> None:
+    if padding_mode not in PADDING:
+        raise ValueError(f"padding_mode must be one of {', '.join(PADDING)}, not {padding_mode!r}")
+    if x.ndim < len(kernels) + 1:
+        raise ValueError(f"{len(kernels)} kernels need an image [..., C, *spatial] of as many axes, not {list(x.shape)}")
+    for size, kernel in zip(x.shape[-len(kernels) :], kernels, strict=True):
+        k = kernel.shape[-1]
+        if k % 2 == 0:
+            raise ValueError(f"a kernel has an odd size, so that it has a middle, but one has {k} taps")
+        if padding_mode == "reflect" and k // 2 >= size:
+            raise ValueError(
+                f"a kernel of {k} taps reflects {k // 2} pixels at each edge, but the image {list(x.shape)} has an axis of "
+                f"{size}, which allows {size - 1}: use at most {2 * size - 1} taps, or padding_mode='border'"
+            )
+
+
+def _along(x: Tensor, kernel: Tensor, axis: int, d: int, padding_mode: str) -> Tensor:
+    """One axis. All is folded into planes `[G, rows, columns]`, each with a kernel of its own."""
+    k, batch, spatial = kernel.shape[-1], x.shape[: x.ndim - d - 1], x.shape[-d:]
+    if k == 1:
+        return x * kernel[(..., *(None,) * d, slice(None))]
+    last = axis == -1
+    outer = () if last else spatial[:axis]
+    weight = kernel[(..., None, *(None,) * len(outer), slice(None))]
+    weight = weight.expand(*batch, x.shape[-d - 1], *outer, k).reshape(-1, k)
+    size = spatial[axis]
+    planes = x.reshape(weight.shape[0], -1, size) if last else x.reshape(weight.shape[0], size, -1)
+    pad = (k // 2, k // 2, 0, 0) if last else (0, 0, k // 2, k // 2)
+    planes = F.pad(planes.unsqueeze(0), pad, mode=PADDING[padding_mode])
+    # oneDNN's depthwise convolution is ten times slower with 3 taps than with 5, and then slower than shifted adds.
+    y = _shifted(planes, weight, -1 if last else -2) if k == 3 else _grouped(planes, weight, last)
+    return y.reshape(x.shape)
+
+
+def _grouped(planes: Tensor, weight: Tensor, last: bool) -> Tensor:
+    weight = weight[:, None, None, :] if last else weight[:, None, :, None]
+    return F.conv2d(planes, weight, groups=weight.shape[0])
+
+
+def _shifted(planes: Tensor, weight: Tensor, axis: int) -> Tensor:
+    taps = weight[..., None, None].unbind(1)
+    size = planes.shape[axis] - len(taps) + 1
+    y = planes.narrow(axis, 0, size) * taps[0]
+    for j, tap in enumerate(taps[1:], 1):
+        y = torch.addcmul(y, planes.narrow(axis, j, size), tap)
+    return y

@@ -1,0 +1,274 @@
+"""Map: where each output pixel comes from, in two or three dimensions.
+
+Coordinates are pixels measured from the centre of a frame, in the order (x, y[, z]), x right and y down. A map takes output
+coordinates to input coordinates. Because the centre is the origin of every frame, maps of different frame sizes compose
+by a plain matrix product, and a rotation, a flip or a resize needs no size at all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+INVERSE_STEPS = 24  # of the fixed-point inverse of a displacement; each divides the error by 1 / its Lipschitz constant
+
+
+@dataclass(frozen=True)
+class Linear:
+    """u -> A u + t as a homogeneous matrix `[*b, d+1, d+1]`; `projective` divides by the last coordinate."""
+
+    matrix: Tensor
+    projective: bool = False
+
+    def __call__(self, points: Tensor) -> Tensor:
+        """Points `[*b, n, d]`."""
+        m, d = self.matrix.to(torch.promote_types(self.matrix.dtype, points.dtype)), points.shape[-1]
+        moved = points.to(m.dtype) @ m[..., :, :d].transpose(-1, -2) + m[..., None, :, d]
+        return moved[..., :d] / moved[..., d:] if self.projective else moved[..., :d]
+
+    def inverse(self) -> Linear:
+        return Linear(torch.linalg.inv_ex(self.matrix).inverse, self.projective)
+
+    def gated(self, gate: Tensor) -> Linear:
+        matrix = self.matrix.to(gate.device)
+        gate = gate[..., None, None].to(matrix.dtype)
+        return Linear(torch.lerp(identity_like(matrix), matrix, gate), self.projective)
+
+    def to(self, device: torch.device) -> Linear:
+        return replace(self, matrix=self.matrix.to(device))
+
+    def after(self, first: Linear) -> Linear:
+        """u -> first(self(u))."""
+        return Linear(first.matrix @ self.matrix, self.projective or first.projective)
+
+
+@dataclass(frozen=True)
+class Displacement:
+    """u -> u + field(u): a field in pixels on a coarse grid `[*b, d, *grid]` that spans a frame, cubic (2-D) or linear (3-D)."""
+
+    field: Tensor
+    size: tuple[int, ...]
+    inverted: bool = False
+
+    def offsets(self, points: Tensor) -> Tensor:
+        batch, d = points.shape[:-2], points.shape[-1]
+        scale = [2 / max(n - 1, 1) for n in reversed(self.size)]
+        grid = torch.stack([points[..., i] * s for i, s in enumerate(scale)], -1)
+        grid = grid.reshape(-1, points.shape[-2], *[1] * (d - 1), d)
+        field = self.field.expand(*batch, *self.field.shape[-d - 1 :]).reshape(-1, *self.field.shape[-d - 1 :])
+        mode = "bicubic" if d == 2 else "bilinear"
+        sampled = F.grid_sample(field.to(grid.dtype), grid, mode=mode, padding_mode="border", align_corners=True)
+        return sampled.reshape(*batch, d, -1).transpose(-1, -2)
+
+    def __call__(self, points: Tensor) -> Tensor:
+        points = points.to(torch.promote_types(points.dtype, self.field.dtype))
+        if not self.inverted:
+            return points + self.offsets(points)
+        found = points
+        for _ in range(INVERSE_STEPS):
+            found = points - self.offsets(found)
+        return found
+
+    def inverse(self) -> Displacement:
+        return replace(self, inverted=not self.inverted)
+
+    def gated(self, gate: Tensor) -> Displacement:
+        return replace(self, field=self.field * gate.reshape(gate.shape + (1,) * (len(self.size) + 1)).to(self.field))
+
+
+    def to(self, device: torch.device) -> Displacement:
+        return replace(self, field=self.field.to(device))
+
+
+Stage = Linear | Displacement
+
+
+@dataclass(frozen=True)
+class Map:
+    """Output to input coordinates: stages applied from first to last, the size of the output frame, and what is known of it.
+
+    * `size`: the output frame; None keeps the input's.
+    * `copy`: for a map that moves whole pixels, the function that moves them exactly: (array `[*b, k, *spatial]` of any dtype, sampling) -> array.
+    * `window`: reads an upright window inside the frame (a resize, a crop): nothing outside the frame is ever met.
+    * `barrier`: what came before must be resampled first (a pad shows fill, not what an earlier crop left out).
+    * `gate`: per sample, 0 where every step is off (None if a step is always on): such a sample is left bit for bit.
+    * `whole`: the map as it was before gating, for exact copies.
+    """
+
+    stages: tuple[Stage, ...]
+    size: tuple[int, ...] | None = None
+    copy: Callable[[Tensor, Any], Tensor] | None = None
+    window: bool = False
+    barrier: bool = False
+    gate: Tensor | None = None
+    whole: Map | None = None
+
+    @staticmethod
+    def of(matrix: Tensor, projective: bool = False, **known: object) -> Map:
+        return Map((Linear(matrix, projective),), **known)  # type: ignore[arg-type]
+
+    @staticmethod
+    def diagonal(*entries: Tensor, **known: object) -> Map:
+        """Scaling of each axis, entries `[*b]` in the order x, y[, z]."""
+        columns = torch.broadcast_tensors(*entries)
+        return Map.of(torch.diag_embed(torch.stack([*columns, torch.ones_like(columns[0])], -1)), **known)
+
+    @staticmethod
+    def linear(rows: list[list[Tensor | float]], shift: list[Tensor | float] | None = None, **known: object) -> Map:
+        """From the d x d entries of A and of t (tensors `[*b]` or numbers): u -> A u + t."""
+        d = len(rows)
+        table = [[*row, t] for row, t in zip(rows, shift or [0.0] * d, strict=True)] + [[0.0] * d + [1.0]]
+        return Map.of(matrix_of(table), **known)
+
+    @staticmethod
+    def rotation(degrees: Tensor) -> Map:
+        """Content turns counter-clockwise on the screen for positive degrees."""
+        angle = torch.deg2rad(degrees)
+        c, s = torch.cos(angle), torch.sin(angle)
+        return Map.linear([[c, -s], [s, c]])
+
+    @property
+    def wild(self) -> bool:
+        """True if how pixels are read is all the same to it: it copies, and shows nothing from outside."""
+        return self.copy is not None and not self.barrier
+
+    @property
+    def rigid(self) -> bool:
+        """True if the map is one matrix."""
+        return len(self.stages) == 1 and isinstance(self.stages[0], Linear)
+
+    def then(self, second: Map) -> Map:
+        """This map's step followed by another: outputs run through `second`, then through this one."""
+        stages = list(second.stages)
+        for stage in self.stages:
+            last = stages[-1] if stages else None
+            if isinstance(stage, Linear) and isinstance(last, Linear):
+                stages[-1] = last.after(stage)
+            else:
+                stages.append(stage)
+        gate = None if self.gate is None or second.gate is None else torch.maximum(self.gate, second.gate)
+        return Map(tuple(stages), second.size or self.size, None, self.window and second.window, self.barrier, gate)
+
+    def gated(self, gate: Tensor) -> Map:
+        """The identity where the gate is 0, this map where it is 1, a matrix in between elsewhere."""
+        stages = tuple(s.gated(gate) for s in self.stages)
+        both = gate if self.gate is None else gate * self.gate
+        return replace(self, stages=stages, gate=both, whole=self.whole or self, window=False)
+
+    def to(self, device: torch.device) -> Map:
+        return replace(self, stages=tuple(s.to(device) for s in self.stages))
+
+    def inverse(self, size: tuple[int, ...]) -> Map:
+        """Input to output coordinates, for a frame of the given input size. Displacements by fixed-point iteration."""
+        return Map(tuple(s.inverse() for s in reversed(self.stages)), size)
+
+    def __call__(self, points: Tensor) -> Tensor:
+        """Centred output points `[*b, n, d]` to centred input points."""
+        for stage in self.stages:
+            points = stage(points)
+        return points
+
+    def grid(self, size: tuple[int, ...], dtype: torch.dtype, device: torch.device, steps: int = 1) -> Tensor:
+        """Input coordinates of every output pixel `[*b, *size, d]` (of `steps` sub-pixels along each axis)."""
+        axes = [centred(n, dtype, device, steps) for n in size]
+        stages = self.stages
+        if not stages:
+            return torch.stack(torch.meshgrid(*axes, indexing="ij")[::-1], -1)
+        first = stages[0]
+        if isinstance(first, Linear) and not first.projective:
+            coords, stages = affine_grid(first.matrix.to(device, dtype), axes), stages[1:]
+        else:
+            coords = torch.stack(torch.meshgrid(*axes, indexing="ij")[::-1], -1)
+            tensor = first.matrix if isinstance(first, Linear) else first.field
+            coords = coords.expand(*tensor.shape[: -2 if isinstance(first, Linear) else -len(size) - 1], *coords.shape)
+        if not stages:
+            return coords
+        flat = coords.flatten(-len(size) - 1, -2)
+        for stage in stages:
+            flat = stage(flat)
+        return flat.reshape(*flat.shape[:-2], *coords.shape[-len(size) - 1 :])
+
+
+def centred(n: int, dtype: torch.dtype, device: torch.device, steps: int = 1) -> Tensor:
+    """Coordinates of n pixel centres (or of `steps` sub-pixels in each), measured from the middle of the frame."""
+    return (torch.arange(n * steps, dtype=dtype, device=device) - (n * steps - 1) / 2) / steps
+
+
+def affine_grid(matrix: Tensor, axes: list[Tensor]) -> Tensor:
+    """A u + t on the grid of the axes (slowest first) as a broadcast sum: one pass over the output."""
+    d = len(axes)
+    total = matrix[..., :d, d]
+    total = total.reshape(*total.shape[:-1], *[1] * d, d)
+    for i, axis in enumerate(axes):
+        column = matrix[..., :d, d - 1 - i].reshape(*matrix.shape[:-2], *[1] * d, d)
+        total = torch.addcmul(total, column, axis.reshape(-1, *[1] * (d - i)))
+    return total
+
+
+def identity_like(matrix: Tensor) -> Tensor:
+    return torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
+
+
+def matrix_of(table: list[list[Tensor | float]]) -> Tensor:
+    """A matrix `[*b, n, n]` from its entries, tensors `[*b]` or numbers."""
+    tensors = [e for row in table for e in row if isinstance(e, Tensor)]
+    like = sum_shapes(tensors)
+    entries = [e if isinstance(e, Tensor) else like.new_full((), e) for row in table for e in row]
+    return torch.stack([e.expand(like.shape) for e in entries], -1).unflatten(-1, (len(table), len(table)))
+
+
+def sum_shapes(tensors: list[Tensor]) -> Tensor:
+    """A tensor of the common shape of all (for its shape, dtype and device)."""
+    return tensors[0] if len(tensors) == 1 else torch.broadcast_tensors(*tensors)[0]
+
+
+def centre_of(size: tuple[int, ...]) -> list[float]:
+    """The pixel coordinates (x, y[, z]) of the middle of a frame."""
+    return [(n - 1) / 2 for n in reversed(size)]
+
+
+def pixel_matrix(matrix: Tensor, source: tuple[int, ...], target: tuple[int, ...]) -> Tensor:
+    """A centred matrix (from target to source coordinates) in pixel coordinates, whose origin is the first pixel's centre."""
+    d = len(source)
+
+    def move(values: list[float]) -> Tensor:
+        eye = torch.eye(d + 1, dtype=matrix.dtype, device=matrix.device)
+        shift = torch.tensor([*values, 0.0], dtype=matrix.dtype, device=matrix.device)
+        return eye + shift[:, None] * eye[d]
+
+    return move(centre_of(source)) @ matrix @ move([-c for c in centre_of(target)])
+
+
+def homography(points: Tensor, images: Tensor) -> Tensor:
+    """The projective matrix `[*b, 3, 3]` that takes four points `[*b, 4, 2]` to their images: an 8 x 8 linear system."""
+    points, images = torch.broadcast_tensors(points, images)
+    x, y = points.unbind(-1)
+    u, v = images.unbind(-1)
+    one, zero = torch.ones_like(x), torch.zeros_like(x)
+    rows_u = torch.stack([x, y, one, zero, zero, zero, -u * x, -u * y], -1)
+    rows_v = torch.stack([zero, zero, zero, x, y, one, -v * x, -v * y], -1)
+    system, right = torch.cat([rows_u, rows_v], -2), torch.cat([u, v], -1)
+    h = torch.linalg.solve_ex(system, right).result
+    return torch.cat([h, torch.ones_like(h[..., :1])], -1).unflatten(-1, (3, 3))
+
+
+def turns_to_matrix(vector_degrees: Tensor) -> list[list[Tensor]]:
+    """Rodrigues: the rotation by |v| degrees about the axis v `[*b, 3]`, as 3 x 3 entries; smooth at v = 0."""
+    v = vector_degrees * (math.pi / 180)
+    x, y, z = v.unbind(-1)
+    square = x * x + y * y + z * z
+    near = square < 1e-12
+    angle = torch.sqrt(torch.where(near, torch.ones_like(square), square))
+    s = torch.where(near, 1 - square / 6, torch.sin(angle) / angle)
+    c = torch.where(near, 0.5 - square / 24, (1 - torch.cos(angle)) / (angle * angle))
+    return [
+        [1 - c * (y * y + z * z), c * x * y - s * z, c * x * z + s * y],
+        [c * x * y + s * z, 1 - c * (x * x + z * z), c * y * z - s * x],
+        [c * x * z - s * y, c * y * z + s * x, 1 - c * (x * x + y * y)],
+    ]

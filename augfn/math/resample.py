@@ -1,0 +1,185 @@
+"""Pull an array through a Map: bilinear, nearest or bicubic, with padding or fill, and antialias where the map shrinks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from augfn.errors import explain
+from augfn.math.maps import Linear, Map, centred
+
+MODES = ("bilinear", "nearest", "bicubic")
+PADDINGS = {
+    "zeros": "zeros",
+    "constant": "zeros",
+    "border": "border",
+    "edge": "border",
+    "reflection": "reflection",
+    "reflect": "reflection",
+    "symmetric": "symmetric",
+}
+SUPERSAMPLES = 3  # per axis, for antialias where a map turns or bends
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How pixels are read. None means: not set here, the surrounding pipeline's choice holds.
+
+    * `interpolation`: "bilinear" (default), "nearest" or "bicubic" (2-D only); masks and depth are always read nearest.
+    * `padding_mode`: outside the frame: "zeros" (default), "border", "reflection" (about pixel centres) or "symmetric"
+      (about the frame's edges); torchvision's "constant", "edge", "reflect" mean the same.
+    * `fill`: a number, or one per channel, outside the frame in place of zeros; `fill_mask`: the same for masks.
+    * `antialias`: average over the footprint of an output pixel where the map shrinks the image.
+    """
+
+    interpolation: str | None = None
+    padding_mode: str | None = None
+    fill: float | tuple[float, ...] | None = None
+    fill_mask: float | None = None
+    antialias: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.interpolation not in (None, *MODES):
+            raise ValueError(explain("bad interpolation", self.interpolation, f"one of {MODES}", "choose one of them"))
+        if self.padding_mode not in (None, *PADDINGS):
+            raise ValueError(explain("bad padding_mode", self.padding_mode, f"one of {tuple(PADDINGS)}", "choose one of them"))
+        if isinstance(self.fill, list):
+            object.__setattr__(self, "fill", tuple(self.fill))
+        if self.fill is not None and self.padding not in (None, "zeros"):
+            raise ValueError(
+                explain("fill and padding_mode disagree", self, "fill, or a padding_mode", "leave one of them out")
+            )
+
+    @property
+    def padding(self) -> str | None:
+        return None if self.padding_mode is None else PADDINGS[self.padding_mode]
+
+    def within(self, outer: Sampling) -> Sampling:
+        """These settings, completed by those of the surrounding pipeline."""
+        pairs = {f.name: getattr(self, f.name) for f in fields(self)}
+        outside = outer if self.padding in (None, "zeros") or outer.fill is None else replace(outer, fill=None)
+        if self.fill is not None:
+            outside = replace(outside, padding_mode=None)
+        return Sampling(**{k: getattr(outside, k) if v is None else v for k, v in pairs.items()})
+
+
+def resample(x: Tensor, batch: int, m: Map, sampling: Sampling) -> Tensor:
+    """Pull `x [*b, ..., *spatial]` (`batch` leading dims) through a map whose tensors lead with `[*b]`.
+
+    Bilinear sampling has kinks where an input coordinate is whole. Works in float32 or wider, returns the dtype of `x`.
+    """
+    d = m_dims(m)
+    source, target = tuple(x.shape[-d:]), m.size or tuple(x.shape[-d:])
+    flat = x.reshape(x.shape[:batch] + (-1,) + source)
+    out = sample(to_wide(flat), m, target, sampling).to(x.dtype)
+    if m.gate is not None:
+        gate = m.gate.to(x.device).reshape(m.gate.shape + (1,) * (d + 1))
+        out = torch.where(gate == 0, flat, out)
+    return out.reshape(x.shape[:-d] + target)
+
+
+def m_dims(m: Map) -> int:
+    stage = m.stages[0]
+    return stage.matrix.shape[-1] - 1 if isinstance(stage, Linear) else len(stage.size)
+
+
+def to_wide(x: Tensor) -> Tensor:
+    """Floating, at least float32; integers exactly (32 and 64 bits by way of float64)."""
+    if x.dtype in (torch.float32, torch.float64):
+        return x
+    return x.to(torch.float64 if x.dtype in (torch.int32, torch.int64) else torch.float32)
+
+
+def sample(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling) -> Tensor:
+    """`x [*b, k, *source]` to `[*b, k, *target]`."""
+    mode, fill = how.interpolation or "bilinear", how.fill or 0.0
+    if m.window and how.antialias and mode != "nearest":
+        return window_sample(x, m, target, mode)
+    if fill == 0.0:
+        return grid_sample(x, m, target, how, mode)
+    level = fill_like(x, fill)
+    return grid_sample(x - level, m, target, how, mode) + level
+
+
+def fill_like(x: Tensor, fill: float | tuple[float, ...]) -> Tensor:
+    """A fill `[k, 1, ...]` against `x [*b, k, *spatial]`; a tuple gives each channel's (repeated over frames)."""
+    d = 2 if x.ndim < 5 else x.ndim - 3
+    values = (fill,) if isinstance(fill, int | float) else fill
+    k = next((n for n in (x.shape[-d - 1], x.shape[-3]) if n % len(values) == 0), None)
+    if k is None:
+        raise ValueError(
+            explain("fill does not match the channels", fill, f"1 or {x.shape[-3]} numbers", "give one per channel")
+        )
+    return torch.tensor(values, dtype=x.dtype, device=x.device).repeat(k // len(values)).reshape(-1, *[1] * d)
+
+
+def grid_sample(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling, mode: str) -> Tensor:
+    """The one resample: a grid of normalised coordinates and torch's kernel."""
+    d, source = len(target), tuple(x.shape[-len(target) :])
+    if d == 3 and mode == "bicubic":
+        raise ValueError(explain("no bicubic for volumes", mode, "'bilinear' or 'nearest'", "set interpolation='bilinear'"))
+    steps = SUPERSAMPLES if how.antialias and mode != "nearest" else 1
+    padding = "border" if m.window else how.padding or "zeros"
+    corners = padding == "reflection"
+    scale = [2 / max(n - 1, 1) if corners else 2 / n for n in reversed(source)]
+    grid = scaled(m, scale).grid(target, x.dtype, x.device, steps)
+    batch = torch.broadcast_shapes(x.shape[: -d - 1], grid.shape[: -d - 1])
+    grid = grid.expand(batch + grid.shape[-d - 1 :]).reshape(-1, *grid.shape[-d - 1 :])
+    flat = x.expand(batch + x.shape[-d - 1 :]).reshape(-1, *x.shape[-d - 1 :])
+    kind = "reflection" if padding == "symmetric" else padding
+    out = F.grid_sample(flat, grid.to(x.dtype), mode, kind, corners)
+    if steps > 1:
+        out = (F.avg_pool2d if d == 2 else F.avg_pool3d)(out, steps)
+    return out.reshape(batch + out.shape[1:])
+
+
+def scaled(m: Map, scale: list[float]) -> Map:
+    """The map with each input coordinate multiplied by a constant: folded into its last matrix where it ends in one."""
+    last = m.stages[-1]
+    if isinstance(last, Linear) and not last.projective:
+        factors = torch.tensor([*scale, 1.0], dtype=last.matrix.dtype, device=last.matrix.device)
+        return replace(m, stages=(*m.stages[:-1], Linear(last.matrix * factors[:, None])))
+    return replace(m, stages=(*m.stages, Scaled(tuple(scale))))
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """u -> s u, axis by axis."""
+
+    scale: tuple[float, ...]
+
+    def __call__(self, points: Tensor) -> Tensor:
+        return points * torch.tensor(self.scale, dtype=points.dtype, device=points.device)
+
+
+def window_sample(x: Tensor, m: Map, target: tuple[int, ...], mode: str) -> Tensor:
+    """Antialiased reading of an upright window, axis by axis, by normalised weights (triangle or cubic) as wide as a pixel's footprint."""
+    matrix, d = m.stages[0].matrix, len(target)  # type: ignore[union-attr]
+    for axis in range(d):
+        i = d - 1 - axis
+        w = axis_weights(matrix[..., i, i].to(x), matrix[..., i, d].to(x), x.shape[axis - d], target[axis], mode)
+        x = apply_weights(x, w, axis - d)
+    return x
+
+
+def apply_weights(x: Tensor, w: Tensor, axis: int) -> Tensor:
+    """Contract one axis of `x [*b, ..., n, ...]` with `w [*b, o, n]`."""
+    moved = x.movedim(axis, -1)
+    w = w.reshape(w.shape[:-2] + (1,) * (moved.ndim - w.ndim) + w.shape[-2:])
+    return (moved @ w.transpose(-1, -2)).movedim(-1, axis)
+
+
+def axis_weights(scale: Tensor, shift: Tensor, n: int, size: int, mode: str) -> Tensor:
+    """Weights `[*b, size, n]` of the n input pixels in each output pixel, for centres at scale u + shift."""
+    centre = scale[..., None] * centred(size, scale.dtype, scale.device) + shift[..., None]
+    width = scale.abs().clamp(min=1)[..., None, None]
+    t = ((centred(n, scale.dtype, scale.device) - centre[..., None]) / width).abs()
+    if mode == "bilinear":
+        w = torch.relu(1 - t)
+    else:  # Keys' cubic, a = -0.5, as torch and PIL use where they antialias
+        near, far = (1.5 * t - 2.5) * t * t + 1, ((-0.5 * t + 2.5) * t - 4) * t + 2
+        w = torch.where(t < 1, near, torch.where(t < 2, far, torch.zeros_like(t)))
+    return w / w.sum(-1, keepdim=True)

@@ -1,0 +1,291 @@
+"""Augmentations: the signature is the schema.
+
+A body such as `def rotate(*, degrees: Degrees = Uniform(-30, 30)) -> Map` becomes a factory: keywords annotated with a leaf type
+are drawn per sample and live in `params`, the others are static. What the factory returns is the pure function
+`(tensor, params, generator) -> (tensor, params)`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, get_args, get_type_hints
+
+import torch
+from torch import Tensor
+
+from augfn.blocks import in_blocks
+from augfn.distributions import Bernoulli, Constant, Distribution, Uniform
+from augfn.draw import Params, draw, merge, paths_of, salts_of
+from augfn.errors import explain, unknown
+from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, Size, fuse
+from augfn.math.resample import Sampling
+from augfn.rules import apply
+from augfn.targets import Sample, read
+from augfn.typing import GATE, Leaf, Seed
+
+SAMPLING = ("interpolation", "padding_mode", "fill", "fill_mask", "antialias")
+COMMON = {
+    "geometric": ("p", *SAMPLING),
+    "photometric": ("p",),
+    "filter": ("p",),
+    "noise": ("p",),
+    "occlusion": ("p", "fill", "fill_mask"),
+    "mix": ("p",),
+}
+
+
+class Augmentation:
+    """A pure function `(tensor, params, generator) -> (tensor, params)`; combinators return the same type.
+
+    * `params`: its own ranges, a nested dict of distributions; what a call returns has drawn tensors in their place.
+    * `schema`: the same tree with the meaning of every leaf (unit, shape, neutral value, valid interval).
+    """
+
+    name: str
+    params: Params
+    schema: dict[str, Any]
+    ndim: int = 2
+    sampling: Sampling = Sampling()
+    mixes: bool = False
+    fused: bool = True
+
+    def __init__(self, name: str, params: Params, schema: dict[str, Any], **known: Any) -> None:
+        self.name, self.params, self.schema = name, params, schema
+        self.targets: Mapping[str, str] = {}
+        self.__dict__.update(known)
+        self.salts = salts_of(schema)
+
+    def __call__(self, x: Any, params: Params | None = None, generator: Any = None) -> tuple[Any, Params]:
+        """Augment `x`. Leaves of `params` that are tensors are used as they are, distributions are drawn with the key.
+
+        `params=None` stands for the augmentation's own ranges; a partial dict fixes what it names. Without a distribution
+        left no key is needed: handing in returned params replays the call.
+        """
+        sample = read(x, self.ndim, self.targets)
+        tree = merge(params, self.params, self.schema, self.name)
+        drawn = draw(tree, self.schema, self.salts, sample.batch, generator, sample.device)
+        return in_blocks(self, sample, drawn).output(), drawn
+
+    def run(self, sample: Sample, params: Params) -> Sample:
+        actions = [a.to(sample.device) if isinstance(a, Geometric) else a for a in self.plan(params, sample.size, self.sampling)]
+        for action in fuse(actions) if self.fused else actions:
+            sample = apply(action, sample)
+        return sample
+
+    def plan(self, params: Params, size: Size, sampling: Sampling) -> list[Action]:
+        """The small objects that decide this augmentation's action, for drawn params and a frame of this size."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        leaves = ", ".join(f"{path}={leaf!r}" for path, leaf in paths_of(self.params))
+        return f"{self.name}({leaves})"
+
+
+@dataclass(frozen=True, eq=False)
+class Spec:
+    """What a body's signature says: its kind, its leaves with their ranges, its static keywords, what it wants to see."""
+
+    name: str
+    kind: str
+    body: Callable[..., Any]
+    leaves: dict[str, Leaf]
+    defaults: dict[str, Any]
+    static: dict[str, Any]
+    wants: tuple[str, ...]
+    ndim: int
+    example: dict[str, Any] = field(default_factory=dict)
+    sampling: Sampling = Sampling()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return spec_named, (self.name,)
+
+
+SPECS: dict[str, Spec] = {}
+
+
+def spec_named(name: str) -> Spec:
+    return SPECS[name]
+
+
+class Op(Augmentation):
+    """One op with its ranges and static settings bound."""
+
+    def __init__(self, spec: Spec, params: Params, static: dict[str, Any], sampling: Sampling) -> None:
+        schema = dict(spec.leaves) | ({"gate": GATE} if "gate" in params else {})
+        super().__init__(spec.name, params, schema, ndim=spec.ndim, sampling=sampling, mixes=spec.kind == "mix")
+        self.spec, self.static = spec, static
+
+    def plan(self, params: Params, size: Size, sampling: Sampling) -> list[Action]:
+        leaves: dict[str, Any] = {name: params.get(name) for name in self.spec.leaves}
+        action = ACT[self.spec.kind](self, leaves, size, self.sampling.within(sampling))
+        gate = params.get("gate")
+        return [action if gate is None else action.gated(gate, size)]
+
+    def body(self, size: Size) -> Callable[..., Any]:
+        """The body with its static settings, and with the frame where it asks for it."""
+        frame = {"frame": size} if "frame" in self.spec.wants else {}
+        return partial(self.spec.body, **frame, **self.static)
+
+
+def act_geometric(op: Op, leaves: dict[str, Any], size: Size, sampling: Sampling) -> Action:
+    return Geometric(op.body(size)(**leaves), sampling)
+
+
+def act_pixels(op: Op, leaves: dict[str, Any], size: Size, sampling: Sampling) -> Action:
+    if "x" not in op.spec.wants:
+        return Color(*op.body(size)(**leaves))
+    return Pixels(op.spec.kind, op.body(size), leaves)
+
+
+def act_occlusion(op: Op, leaves: dict[str, Any], size: Size, sampling: Sampling) -> Action:
+    return Occlusion(op.body(size)(**leaves), sampling.fill or 0.0, sampling.fill_mask or 0.0)
+
+
+def act_mix(op: Op, leaves: dict[str, Any], size: Size, sampling: Sampling) -> Action:
+    return Mixing(*op.body(size)(**leaves))
+
+
+ACT = {
+    "geometric": act_geometric,
+    "photometric": act_pixels,
+    "filter": act_pixels,
+    "noise": act_pixels,
+    "occlusion": act_occlusion,
+    "mix": act_mix,
+}
+
+
+def leaf_of(annotation: Any) -> Leaf | None:
+    """The Leaf in an annotation such as `Degrees` or `Degrees | None`."""
+    for part in (annotation, *get_args(annotation)):
+        for meta in getattr(part, "__metadata__", ()):
+            if isinstance(meta, Leaf):
+                return meta
+    return None
+
+
+def spec_of(body: Callable[..., Any], kind: str, ndim: int, example: dict[str, Any], sampling: Sampling) -> Spec:
+    hints = get_type_hints(body, include_extras=True)
+    parameters = inspect.signature(body).parameters
+    named = {n: p for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
+    leaves = {n: leaf for n in named if (leaf := leaf_of(hints[n]))}
+    defaults = {n: named[n].default for n in leaves}
+    if kind == "noise":
+        leaves["seed"] = leaf_of(Seed)  # type: ignore[assignment]
+        defaults["seed"] = Uniform(0.0, 1.0)
+    static = {n: p.default for n, p in named.items() if n not in leaves}
+    wants = tuple(n for n in parameters if n not in named)
+    return Spec(body.__name__, kind, body, leaves, defaults, static, wants, ndim, example, sampling)
+
+
+def decorator(kind: str) -> Callable[..., Any]:
+    """The decorator of a kind: from a body to a factory of augmentations."""
+
+    def decorate(body: Any = None, *, ndim: int = 2, example: dict[str, Any] | None = None, **sampling: Any) -> Any:
+        if body is None:
+            return partial(decorate, ndim=ndim, example=example, **sampling)
+        spec = spec_of(body, kind, ndim, example or {}, Sampling(**sampling))
+        SPECS[spec.name] = spec
+
+        def factory(**keywords: Any) -> Op:
+            return build(spec, keywords)
+
+        factory.__name__ = factory.__qualname__ = spec.name
+        factory.__module__ = body.__module__
+        factory.__doc__ = (inspect.cleandoc(body.__doc__ or "") + "\n\n" + describe(spec)).strip()
+        factory.__signature__ = signature_of(spec)  # type: ignore[attr-defined]
+        factory.spec = spec  # type: ignore[attr-defined]
+        return factory
+
+    return decorate
+
+
+def build(spec: Spec, keywords: dict[str, Any]) -> Op:
+    """Bind ranges and settings: numbers are fixed values, pairs are Uniform, tensors and distributions are taken as they are."""
+    common = COMMON[spec.kind]
+    for name in keywords:
+        if name not in spec.leaves and name not in spec.static and name not in common:
+            raise TypeError(unknown(f"keyword of {spec.name}", name, [*spec.leaves, *spec.static, *common]))
+    params: Params = {}
+    p = keywords.get("p", 1.0)
+    if isinstance(p, bool) or not isinstance(p, int | float) or p != 1.0:
+        params["gate"] = p if isinstance(p, Distribution) else Bernoulli(p)
+    for name, leaf in spec.leaves.items():
+        value = as_leaf(spec.name, name, leaf, keywords.get(name, spec.defaults[name]))
+        if value is not None:
+            params[name] = value
+    static = {n: keywords.get(n, default) for n, default in spec.static.items()}
+    missing = [n for n, v in static.items() if v is inspect.Parameter.empty]
+    if missing:
+        raise TypeError(explain(f"{spec.name}: missing keyword", sorted(keywords), f"{missing[0]}=...", f"af.{spec.name}({missing[0]}=...)"))
+    own = {n: getattr(spec.sampling, n) for n in SAMPLING} | {n: keywords[n] for n in SAMPLING if n in keywords}
+    return Op(spec, params, static, Sampling(**own))
+
+
+def as_leaf(op: str, name: str, leaf: Leaf, value: Any) -> Tensor | Distribution | None:
+    """A number or a vector is fixed, a pair `(low, high)` is Uniform (of vectors, where the leaf is one), None is absent."""
+    if value is None or isinstance(value, Tensor | Distribution):
+        return sized(value, leaf) if isinstance(value, Distribution) else value
+    what = f"{op}: {name}"
+    if isinstance(value, bool) or not isinstance(value, int | float | Sequence) or isinstance(value, str):
+        raise TypeError(explain(what, value, "a number, a pair (low, high), a tensor or a distribution", f"{name}=(low, high)"))
+    if isinstance(value, int | float):
+        check_bounds(what, leaf, [value])
+        return Constant(torch.full(leaf.shape, float(value)))
+    if leaf.shape and len(value) == leaf.shape[0] and all(isinstance(v, Sequence) for v in value):
+        value = tuple(zip(*value, strict=True))  # ((low, high) of x, (low, high) of y): per axis
+    if len(value) != 2:
+        raise ValueError(explain(what, value, f"a number or a pair (low, high), in {leaf.unit}", f"{name}=(low, high)"))
+    ends = [torch.tensor(v, dtype=torch.float32) for v in value]
+    check_bounds(what, leaf, [x for e in ends for x in e.flatten().tolist()])
+    if (ends[0] > ends[1]).any():
+        raise ValueError(explain(f"{what}: the range is upside down", value, "low <= high", f"{name}=({value[1]}, {value[0]})"))
+    return Uniform(*(e.expand(leaf.shape).clone() for e in ends))
+
+
+def sized(d: Distribution, leaf: Leaf) -> Distribution:
+    """A distribution of numbers, for a vector leaf: the same one for every entry, drawn independently."""
+    if d.shape == leaf.shape or not leaf.shape or d.shape:
+        return d
+    spread = {f: getattr(d, f).expand(leaf.shape) for f in d.fields}
+    return type(d)(**spread, **{s: getattr(d, s) for s in d.static})
+
+
+def check_bounds(what: str, leaf: Leaf, values: Sequence[float]) -> None:
+    low, high = leaf.low, leaf.high
+    if any((low is not None and v < low) or (high is not None and v > high) for v in values):
+        span = f"{'-inf' if low is None else low} <= value <= {'inf' if high is None else high} ({leaf.unit})"
+        raise ValueError(explain(f"{what}: outside its range", list(values), span, "stay within the range"))
+
+
+def signature_of(spec: Spec) -> inspect.Signature:
+    values = {**spec.defaults, **spec.static, **dict.fromkeys(COMMON[spec.kind])}
+    if "p" in values:
+        values["p"] = 1.0
+    make = partial(inspect.Parameter, kind=inspect.Parameter.KEYWORD_ONLY)
+    return inspect.Signature([make(n, default=v) for n, v in values.items()], return_annotation=Op)
+
+
+def describe(spec: Spec) -> str:
+    """The part of a docstring that the signature knows."""
+    lines = [f"Kind: {spec.kind}{' (3-D)' if spec.ndim == 3 else ''}. Leaves of `params`, per sample:", ""]
+    for name, leaf in spec.leaves.items():
+        span = f"{'-inf' if leaf.low is None else leaf.low}..{'inf' if leaf.high is None else leaf.high}"
+        neutral = "none" if leaf.neutral is None else f"{leaf.neutral:g}"
+        shape = f" {list(leaf.shape)}" if leaf.shape else ""
+        lines.append(f"* `{name}`{shape}: {leaf.unit}; range {span}; neutral {neutral}; default {spec.defaults[name]!r}")
+        if leaf.flat:
+            lines.append(f"  (zero gradient: {leaf.flat})")
+    settings = [*(f"{n}={v!r}" if v is not inspect.Parameter.empty else n for n, v in spec.static.items()), *COMMON[spec.kind]]
+    return "\n".join([*lines, "", f"Static keywords: {', '.join(settings)}."])
+
+
+geometric = decorator("geometric")
+photometric = decorator("photometric")
+filtering = decorator("filter")
+noise = decorator("noise")
+occlusion = decorator("occlusion")
+mixing = decorator("mix")

@@ -1,0 +1,1 @@
+"""The ops: one small function each, one file per family."""

@@ -1,0 +1,155 @@
+"""Geometry that changes the frame: crops, resizes, pads."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from augfn.distributions import LogUniform, Uniform
+from augfn.errors import explain
+from augfn.kinds import Size
+from augfn.math.maps import Map
+from augfn.math.resample import Sampling, fill_like
+from augfn.op import geometric
+from augfn.typing import Area, Position2, Ratio
+
+
+def pair(value: Any, what: str) -> Size:
+    """A size (h, w) from an int or a pair."""
+    sizes = (value, value) if isinstance(value, int) else tuple(value) if isinstance(value, list | tuple) else ()
+    if len(sizes) != 2 or not all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in sizes):
+        raise ValueError(explain(f"{what}: bad size", value, "(h, w) in positive whole pixels, or one int", f"af.{what}(size=(224, 224))"))
+    return sizes
+
+
+def fitting(size: Any, frame: Size, what: str) -> Size:
+    sizes = pair(size, what)
+    if any(n > m for n, m in zip(sizes, frame, strict=True)):
+        raise ValueError(explain(f"{what}: larger than the frame", sizes, f"at most {frame}", "pad or resize first"))
+    return sizes
+
+
+def window_map(scale: list[Tensor], offset: list[Tensor], size: Size, **known: Any) -> Map:
+    """Centred output coordinates u to scale u + offset, x first."""
+    return Map.linear([[scale[0], 0.0], [0.0, scale[1]]], list(offset), size=size, window=True, **known)
+
+
+@geometric
+def center_crop(frame: Size, *, size: Any) -> Map:
+    """Cut `size=(h, w)` out of the middle, the window's corner at round((H - h) / 2); pixels are copied exactly.
+
+    A size larger than the frame raises (torchvision pads instead). Source: torchvision `center_crop`.
+    """
+    h, w = fitting(size, frame, "center_crop")
+    top, left = round((frame[0] - h) / 2), round((frame[1] - w) / 2)
+    shift = torch.tensor([left + (w - frame[1]) / 2, top + (h - frame[0]) / 2])
+    one = torch.ones(())
+    return window_map([one, one], list(shift.unbind()), (h, w), copy=lambda x, how: x[..., top : top + h, left : left + w])
+
+
+@geometric
+def random_crop(frame: Size, *, size: Any, position: Position2 = Uniform(0.0, 1.0)) -> Map:
+    """Cut `size=(h, w)` at whole pixels: left = floor(position_x (W - w + 1)), top likewise; pixels are copied exactly.
+
+    The gradient to `position` is zero, since the window moves in whole pixels (`resized_crop` slides smoothly).
+    Source: torchvision `RandomCrop`; a size larger than the frame raises: `pad` first.
+    """
+    h, w = fitting(size, frame, "random_crop")
+    room = torch.tensor([frame[1] - w, frame[0] - h], dtype=position.dtype, device=position.device)
+    corner = torch.minimum(torch.floor(position.detach() * (room + 1)), room).clamp(min=0)
+    shift = corner - room / 2
+    one = torch.ones_like(shift[..., 0])
+    return window_map([one, one], list(shift.unbind(-1)), (h, w), copy=partial(cut, corner=corner, size=(h, w)))
+
+
+def cut(x: Tensor, how: Sampling, corner: Tensor, size: Size) -> Tensor:
+    """The window at `corner [*b, 2]` (left, top) of `x [*b, k, H, W]`, row by row and column by column."""
+    for axis, i, n in ((-2, 1, size[0]), (-1, 0, size[1])):
+        index = corner[..., i, None].long().to(x.device) + torch.arange(n, device=x.device)
+        index = index.reshape(index.shape[:-1] + ((1, n, 1) if axis == -2 else (1, 1, n)))
+        shape = list(x.shape)
+        shape[axis] = n
+        x = x.gather(axis, index.expand(shape))
+    return x
+
+
+@geometric(antialias=True)
+def resized_crop(
+    frame: Size,
+    *,
+    size: Any,
+    scale: Area = Uniform(0.08, 1.0),
+    ratio: Ratio = LogUniform(3 / 4, 4 / 3),
+    position: Position2 = Uniform(0.0, 1.0),
+) -> Map:
+    """Cut a window of a given share of the area and aspect ratio and resize it to `size=(h, w)`.
+
+    w = sqrt(scale W H ratio), h = sqrt(scale W H / ratio), both limited to the frame; left = position_x (W - w), top likewise.
+    Closed form in place of torchvision's ten tries; the window slides smoothly, so all leaves have gradients (zero for the
+    side that meets the frame). Antialiased where it shrinks. Source: torchvision `RandomResizedCrop`.
+    """
+    target = pair(size, "resized_crop")
+    total = float(frame[0] * frame[1])
+    sides = [torch.sqrt(scale * total * ratio), torch.sqrt(scale * total / ratio)]
+    sides = [torch.minimum(s, s.new_full((), float(n))) for s, n in zip(sides, frame[::-1], strict=True)]
+    offset = [(position[..., i] - 0.5) * (n - s) for i, (s, n) in enumerate(zip(sides, frame[::-1], strict=True))]
+    return window_map([s / n for s, n in zip(sides, target[::-1], strict=True)], offset, target)
+
+
+@geometric(antialias=True)
+def resize(frame: Size, *, size: Any) -> Map:
+    """Resize to `size=(h, w)`; an int is the shorter side and keeps the aspect ratio. Antialiased where it shrinks.
+
+    Half-pixel convention: x_in + 0.5 = (x_out + 0.5) W_in / W_out. Source: torchvision `resize`.
+    """
+    if isinstance(size, int) and not isinstance(size, bool):
+        short = min(frame)
+        size = (int(size * frame[0] / short), int(size * frame[1] / short))
+    target = pair(size, "resize")
+    ratio = torch.tensor([frame[1] / target[1], frame[0] / target[0]])
+    return window_map(list(ratio.unbind()), [torch.zeros(())] * 2, target)
+
+
+@geometric
+def pad(frame: Size, *, padding: Any) -> Map:
+    """Add pixels at the borders: `padding` is an int, (x, y) or (left, top, right, bottom); the inside is copied exactly.
+
+    What lies outside follows `padding_mode` ("zeros", "border", "reflection", "symmetric") or `fill`, whatever an earlier
+    crop cut away. Source: torchvision `Pad`.
+    """
+    sides = (padding,) * 4 if isinstance(padding, int) else tuple(padding) * (2 if len(padding) == 2 else 1)
+    if len(sides) != 4 or min(sides) < 0:
+        raise ValueError(explain("pad: bad padding", padding, "an int, (x, y) or (left, top, right, bottom), none negative", "af.pad(padding=4)"))
+    left, top, right, bottom = sides
+    shift = torch.tensor([(right - left) / 2, (bottom - top) / 2])
+    size = (frame[0] + top + bottom, frame[1] + left + right)
+    one = torch.ones(())
+    rows: list[list[Any]] = [[one, 0.0], [0.0, one]]
+    return Map.linear(rows, list(shift.unbind()), size=size, barrier=True, copy=partial(pad_pixels, sides=sides))
+
+
+def pad_pixels(x: Tensor, how: Sampling, sides: tuple[int, ...]) -> Tensor:
+    left, top, right, bottom = sides
+    h, w = x.shape[-2:]
+    rows, inside_rows = outside(h, top, bottom, how.padding, x.device)
+    columns, inside_columns = outside(w, left, right, how.padding, x.device)
+    out = x.index_select(-2, rows).index_select(-1, columns)
+    if how.padding not in (None, "zeros"):
+        return out
+    return torch.where(inside_rows[:, None] & inside_columns, out, fill_like(x, how.fill or 0.0))
+
+
+def outside(n: int, before: int, after: int, mode: str | None, device: Any) -> tuple[Tensor, Tensor]:
+    """The pixel that each padded place shows, and whether it lies inside the frame."""
+    i = torch.arange(-before, n + after, device=device)
+    inside = (i >= 0) & (i < n)
+    if mode == "reflection":
+        i = (i % max(2 * n - 2, 1)).abs()
+        i = torch.minimum(i, max(2 * n - 2, 1) - i)
+    elif mode == "symmetric":
+        i = i % (2 * n)
+        i = torch.minimum(i, 2 * n - 1 - i)
+    return i.clamp(0, n - 1), inside

@@ -1,0 +1,23 @@
+"""Noise: functions of the image and a field of standard normal numbers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from torch import Tensor
+
+from augfn.distributions import Uniform
+from augfn.math import color
+from augfn.op import noise
+from augfn.typing import Leaf, Level
+
+Std = Annotated[Tensor, Leaf("intensity, full scale = 1", neutral=0.0, low=0.0)]
+
+
+@noise
+def gaussian_noise(x: Tensor, field: Tensor, *, std: Std = Uniform(0.0, 0.1), mean: Level = 0.0, clip: str = "clamp") -> Tensor:
+    """Add normal noise: y = x + mean + std n, n drawn per pixel and channel from the leaf `seed`, full scale = 1.
+
+    Source: torchvision `GaussianNoise`.
+    """
+    return color.clip(x + mean + std * field.to(x.dtype), clip)

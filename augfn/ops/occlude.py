@@ -1,0 +1,38 @@
+"""Occlusion: parts of the image are hidden."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from augfn.distributions import LogUniform, Uniform
+from augfn.kinds import Size
+from augfn.op import occlusion
+from augfn.typing import Area, Position2, Ratio
+
+
+@occlusion
+def erase(
+    frame: Size,
+    *,
+    scale: Area = Uniform(0.02, 0.33),
+    ratio: Ratio = LogUniform(0.3, 3.3),
+    position: Position2 = Uniform(0.0, 1.0),
+) -> Tensor:
+    """Hide a rectangle of a given share of the area and aspect ratio (width / height), wholly inside the frame.
+
+    Edges lie between pixels: a pixel is hidden by the share that the rectangle covers, so every leaf has a gradient. Masks are
+    filled (`fill_mask`) where more than half is covered. Source: Zhong et al. 2020, torchvision `RandomErasing`.
+    """
+    h, w = frame
+    sides = [torch.sqrt(scale * (h * w) * ratio), torch.sqrt(scale * (h * w) / ratio)]
+    sides = [torch.minimum(s, s.new_full((), float(n))) for s, n in zip(sides, (w, h), strict=True)]
+    covers = [cover(position[..., i] * (n - s), s, n) for i, (s, n) in enumerate(zip(sides, (w, h), strict=True))]
+    return covers[1][..., :, None] * covers[0][..., None, :]
+
+
+def cover(start: Tensor, length: Tensor, n: int) -> Tensor:
+    """The share of each of n pixels that [start, start + length] covers, `[*b, n]`."""
+    edge = torch.arange(n, dtype=start.dtype, device=start.device)
+    start = start[..., None]
+    return (torch.minimum(edge + 1, start + length[..., None]) - torch.maximum(edge, start)).clamp(min=0)

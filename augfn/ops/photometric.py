@@ -1,0 +1,136 @@
+"""Colour: new pixel values, point by point."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import torch
+from torch import Tensor
+
+from augfn.distributions import Uniform
+from augfn.errors import explain
+from augfn.math import color
+from augfn.op import photometric
+from augfn.typing import Factor, Leaf, SortKey, Turns
+
+Order = Annotated[Tensor, Leaf("sort keys of brightness, contrast, saturation, hue", (4,), low=0.0, high=1.0, flat="an order is piecewise constant in its sort keys")]
+Threshold = Annotated[Tensor, Leaf("intensity, full scale = 1", neutral=1.0 + 1e-6, flat="")]
+Gamma = Annotated[Tensor, Leaf("exponent", neutral=1.0, low=0.0)]
+
+
+def rgb(x: Tensor, what: str) -> Tensor:
+    if x.shape[-3] != 3:
+        raise ValueError(explain(f"{what} needs three channels", x, "[*batch, 3, H, W]", "leave it out, or x.expand(..., 3, H, W)"))
+    return x
+
+
+@photometric
+def brightness(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2), clip: str = "clamp") -> Tensor:
+    """Multiply: y = factor x. Source: torchvision `adjust_brightness`."""
+    return color.clip(color.brightness(x, factor), clip)
+
+
+@photometric
+def contrast(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2), clip: str = "clamp") -> Tensor:
+    """Spread about the grey mean: y = factor x + (1 - factor) mean(luma(x)). Source: torchvision `adjust_contrast`."""
+    return color.clip(color.contrast(x, factor), clip)
+
+
+@photometric
+def saturation(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2), clip: str = "clamp") -> Tensor:
+    """Blend with grey: y = factor x + (1 - factor) luma(x). Source: torchvision `adjust_saturation`."""
+    return color.clip(color.saturation(rgb(x, "saturation"), factor), clip)
+
+
+@photometric
+def hue(x: Tensor, *, hue: Turns = Uniform(-0.05, 0.05), clip: str = "clamp") -> Tensor:
+    """Turn the hue of HSV by `hue` turns. Source: torchvision `adjust_hue`; undefined at grey, where the gradient is zero."""
+    return color.clip(color.hue(rgb(x, "hue"), hue), clip)
+
+
+@photometric(example={"brightness": (0.7, 1.3), "contrast": (0.7, 1.3), "saturation": (0.7, 1.3), "hue": (-0.1, 0.1)})
+def color_jitter(
+    x: Tensor,
+    *,
+    brightness: Factor | None = None,
+    contrast: Factor | None = None,
+    saturation: Factor | None = None,
+    hue: Turns | None = None,
+    order: Order = Uniform(0.0, 1.0),
+    clip: str = "clamp",
+) -> Tensor:
+    """Brightness, contrast, saturation and hue in an order of its own for every sample, each clipped to [0, 1].
+
+    The order is that of the four sort keys, ascending. What is not given is left out. Source: torchvision `ColorJitter`,
+    whose order is one per batch.
+    """
+    if brightness is None and contrast is None and saturation is None and hue is None:
+        raise ValueError(explain("color_jitter: nothing to do", "no ranges", "one of brightness, contrast, saturation, hue", "af.color_jitter(brightness=(0.8, 1.2))"))
+    if saturation is not None or hue is not None:
+        rgb(x, "color_jitter with saturation or hue")
+    return color.jitter(x, brightness, contrast, saturation, hue, order, clip)
+
+
+@photometric
+def color_twist(
+    *,
+    brightness: Factor = Uniform(0.8, 1.2),
+    contrast: Factor = Uniform(0.8, 1.2),
+    saturation: Factor = Uniform(0.8, 1.2),
+    hue: Turns = Uniform(-0.05, 0.05),
+    pivot: float = 0.5,
+) -> Any:
+    """The four of colour jitter as one 3 x 4 colour matrix: brightness, contrast about `pivot`, saturation, hue about the grey axis.
+
+    Smooth everywhere, no clipping inside or after; it fuses with its linear neighbours (`normalize`). Source: DALI `color_twist`,
+    stylegan2-ada.
+    """
+    return color.twist_matrix(brightness, contrast, saturation, hue, pivot)
+
+
+@photometric
+def grayscale() -> Any:
+    """Every channel becomes the luma .2989 R + .587 G + .114 B. Source: torchvision `rgb_to_grayscale`."""
+    return color.grayscale_matrix(torch.device("cpu"), torch.float32)
+
+
+@photometric
+def invert() -> Any:
+    """y = 1 - x. Source: torchvision `invert`."""
+    return -torch.ones(1), torch.ones(1)
+
+
+@photometric
+def solarize(x: Tensor, *, threshold: Threshold = Uniform(0.5, 1.0)) -> Tensor:
+    """Invert what is at or above the threshold: y = x < threshold ? x : 1 - x.
+
+    The gradient to the threshold is zero (the image jumps where it crosses). Source: torchvision `solarize`.
+    """
+    return color.solarize(x, threshold)
+
+
+@photometric
+def gamma(x: Tensor, *, gamma: Gamma = Uniform(0.8, 1.25), gain: Factor = 1.0, clip: str = "clamp") -> Tensor:
+    """y = gain x^gamma, on [0, 1]. Source: torchvision `adjust_gamma`."""
+    return color.clip(color.gamma(x, gamma, gain), clip)
+
+
+def per_channel(values: Any, what: str) -> Tensor:
+    given = torch.as_tensor(values, dtype=torch.float32)
+    if given.ndim > 1:
+        raise ValueError(explain(f"{what}: one number per channel", values, "a number or a sequence [C]", "mean=(0.485, 0.456, 0.406)"))
+    return given.reshape(-1)
+
+
+@photometric
+def normalize(*, mean: Any, std: Any) -> Any:
+    """y = (x - mean) / std per channel. Source: torchvision `normalize`."""
+    m, s = per_channel(mean, "normalize"), per_channel(std, "normalize")
+    return 1 / s + 0 * m, -m / s
+
+
+@photometric
+def denormalize(*, mean: Any, std: Any) -> Any:
+    """y = std x + mean per channel: the inverse of `normalize`. Source: kornia `Denormalize`."""
+    m, s = per_channel(mean, "denormalize"), per_channel(std, "denormalize")
+    return s + 0 * m, m + 0 * s

@@ -1,0 +1,63 @@
+"""Geometry of volumes `[*b, C, D, H, W]`: coordinates (x, y, z), z along the depth axis."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from augfn.distributions import Uniform
+from augfn.errors import explain
+from augfn.kinds import Size
+from augfn.math.maps import Map, turns_to_matrix
+from augfn.op import geometric
+from augfn.ops.geometric import flip_map
+from augfn.typing import Degrees3, Scale, Shift3
+
+
+@geometric(ndim=3)
+def hflip3d() -> Map:
+    """Mirror left and right: x moves to W - 1 - x; voxels are copied exactly. Source: kornia `RandomHorizontalFlip3D`."""
+    return flip_map([-1.0, 1.0, 1.0], -1)
+
+
+@geometric(ndim=3)
+def vflip3d() -> Map:
+    """Mirror top and bottom: y moves to H - 1 - y; voxels are copied exactly. Source: kornia `RandomVerticalFlip3D`."""
+    return flip_map([1.0, -1.0, 1.0], -2)
+
+
+@geometric(ndim=3)
+def dflip3d() -> Map:
+    """Mirror front and back: z moves to D - 1 - z; voxels are copied exactly. Source: kornia `RandomDepthicalFlip3D`."""
+    return flip_map([1.0, 1.0, -1.0], -3)
+
+
+@geometric(ndim=3)
+def rotate3d(*, degrees: Degrees3 = Uniform(-15.0, 15.0)) -> Map:
+    """Rotate about the centre by the axis-angle vector `degrees` = (x, y, z).
+
+    A turn about z looks like `rotate` in every slice: counter-clockwise on the screen for positive degrees; the other axes follow by
+    cyclic exchange. Source: Rodrigues' formula, kornia `RandomRotation3D` (whose sign is the opposite).
+    """
+    return Map.linear(turns_to_matrix(degrees))  # type: ignore[arg-type]
+
+
+@geometric(ndim=3, example={"degrees": (-15, 15), "translate": (-0.1, 0.1), "scale": (0.8, 1.25)})
+def affine3d(
+    frame: Size, *, degrees: Degrees3 | None = None, translate: Shift3 | None = None, scale: Scale | None = None
+) -> Map:
+    """Scale and rotate about the centre, then translate by fractions of (width, height, depth); what is not given is neutral.
+
+    Signs as in `rotate3d`, scale > 1 magnifies. Source: kornia `RandomAffine3D`.
+    """
+    given = [v for v in (degrees, translate, scale) if v is not None]
+    if not given:
+        raise ValueError(explain("affine3d: nothing to do", "no ranges", "one of degrees, translate, scale", "af.affine3d(degrees=(-15, 15))"))
+    turn = degrees if degrees is not None else torch.zeros_like(given[0][..., None].expand(*given[0].shape, 3) if given[0] is scale else given[0])
+    rows: list[list[Tensor]] = turns_to_matrix(turn)
+    if scale is not None:
+        rows = [[e / scale for e in row] for row in rows]
+    if translate is None:
+        return Map.linear(rows)  # type: ignore[arg-type]
+    shift = [translate[..., i] * n for i, n in enumerate(reversed(frame))]
+    return Map.linear(rows, [-(r[0] * shift[0] + r[1] * shift[1] + r[2] * shift[2]) for r in rows])  # type: ignore[arg-type]

@@ -1,0 +1,232 @@
+"""Targets: what is augmented, and how each kind of it is read.
+
+A bare tensor is an image (a volume, for 3-D ops). A dict maps names to targets; the kind is the name, its stem before `_`, or
+is given by `targets={"seg": "mask"}`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import GetAttrKey, register_pytree_node
+
+from augfn.errors import explain, unknown
+
+# kind: (trailing dims of one sample in 2-D, the same in 3-D); None = not in that world, () = not spatial
+LAYOUT: dict[str, tuple[str | None, str | None]] = {
+    "image": ("C H W", None),
+    "video": ("T C H W", None),
+    "volume": (None, "C D H W"),
+    "depth": ("1 H W", None),
+    "mask": ("[C] H W", "[C] D H W"),
+    "boxes": ("N 4", "N 6"),
+    "keypoints": ("N 2", "N 3"),
+    "intrinsics": ("3 3", None),
+    "label": ("", ""),
+}
+FRAMED = ("image", "video", "volume", "depth")
+FLOATING = ("image", "video", "volume", "depth", "boxes", "keypoints", "intrinsics")
+FORMATS = ("xyxy", "xywh", "cxcywh", "yolo")
+
+
+def _node(cls: type, leaves: tuple[str, ...], static: tuple[str, ...]) -> None:
+    def flatten(t: Any) -> tuple[list[Any], Any]:
+        return [getattr(t, n) for n in leaves], tuple(getattr(t, n) for n in static)
+
+    def unflatten(values: Any, context: Any) -> Any:
+        t = object.__new__(cls)
+        t.__dict__.update(zip(leaves, values, strict=True), **dict(zip(static, context, strict=True)))
+        return t
+
+    def with_keys(t: Any) -> tuple[list[Any], Any]:
+        return [(GetAttrKey(n), getattr(t, n)) for n in leaves], flatten(t)[1]
+
+    name = f"augfn.targets.{cls.__name__}"
+    register_pytree_node(cls, flatten, unflatten, serialized_type_name=name, flatten_with_keys_fn=with_keys)
+
+
+@dataclass(frozen=True, eq=False)
+class Boxes:
+    """Boxes with validity, continuous edges: `data [*b, N, 4]` (`[*b, N, 6]` in a volume, xyzxyz), `valid [*b, N]`.
+
+    * `format`: "xyxy", "xywh", "cxcywh" (pixels) or "yolo" (cxcywh as fractions of the frame).
+    * After a geometric step boxes are clipped to the frame (`clip=True`); a box is valid while its clipped area is above
+      `min_area` (pixels) and at least `min_visibility` of its area is left (occlusion counts too). Rows are never dropped.
+
+    >>> Boxes(torch.tensor([[0.0, 0.0, 4.0, 2.0]])).valid
+    tensor([True])
+    """
+
+    data: Tensor
+    format: str = "xyxy"
+    valid: Tensor = None  # type: ignore[assignment]
+    clip: bool = True
+    min_area: float = 0.0
+    min_visibility: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.format not in FORMATS:
+            raise ValueError(explain("unknown box format", self.format, f"one of {FORMATS}", "name the boxes' format"))
+        if self.valid is None:
+            object.__setattr__(self, "valid", torch.ones(self.data.shape[:-1], dtype=torch.bool, device=self.data.device))
+
+    def xyxy(self, size: tuple[int, ...]) -> Tensor:
+        """Corners (low, high) in pixels `[*b, N, 2 d]`."""
+        first, second = self.data.chunk(2, -1)
+        if self.format == "xyxy":
+            return self.data
+        if self.format == "yolo":
+            scale = self.data.new_tensor(list(reversed(size)))
+            first, second = first * scale, second * scale
+        low = first if self.format == "xywh" else first - second / 2
+        return torch.cat([low, low + second], -1)
+
+    def like(self, xyxy: Tensor, valid: Tensor, size: tuple[int, ...]) -> Boxes:
+        """New corners in this format."""
+        low, high = xyxy.chunk(2, -1)
+        extent = high - low
+        pairs = {"xyxy": (low, high), "xywh": (low, extent)}
+        first, second = pairs.get(self.format, (low + extent / 2, extent))
+        if self.format == "yolo":
+            scale = xyxy.new_tensor(list(reversed(size)))
+            first, second = first / scale, second / scale
+        return replace(self, data=torch.cat([first, second], -1).to(self.data.dtype), valid=valid)
+
+
+@dataclass(frozen=True, eq=False)
+class Keypoints:
+    """Points with visibility: `xy [*b, N, 2]` (`[*b, N, 3]` in a volume), pixel centres at whole numbers, `visible [*b, N]`."""
+
+    xy: Tensor
+    visible: Tensor = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.visible is None:
+            object.__setattr__(self, "visible", torch.ones(self.xy.shape[:-1], dtype=torch.bool, device=self.xy.device))
+
+
+_node(Boxes, ("data", "valid"), ("format", "clip", "min_area", "min_visibility"))
+_node(Keypoints, ("xy", "visible"), ())
+
+
+@dataclass(frozen=True)
+class Target:
+    kind: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Targets by name, with the leading batch shape and the frame's size they share."""
+
+    targets: dict[str, Target]
+    batch: tuple[int, ...]
+    size: tuple[int, ...]
+    device: torch.device
+    bare: bool = False
+
+    def output(self) -> Any:
+        return self.targets["image"].value if self.bare else {n: t.value for n, t in self.targets.items()}
+
+
+def kind_of(name: str, given: Mapping[str, str]) -> str:
+    kind = given.get(name) or (name if name in LAYOUT else name.split("_")[0])
+    if kind not in LAYOUT:
+        raise ValueError(unknown("target", name, LAYOUT) + ", or targets={" + repr(name) + ': "mask"} in the pipeline')
+    return kind
+
+
+def read(x: Any, ndim: int, given: Mapping[str, str]) -> Sample:
+    """A bare tensor or a dict of targets, checked, for ops of `ndim` spatial dimensions."""
+    if isinstance(x, Tensor):
+        targets = {"image": Target("image" if ndim == 2 else "volume", x)}
+        return checked(targets, ndim, True)
+    if not isinstance(x, Mapping) or not x:
+        raise TypeError(
+            explain("nothing to augment", x, "a tensor [*batch, C, H, W] or a dict of targets", "pass torch tensors")
+        )
+    targets = {name: Target(kind_of(name, given), value) for name, value in x.items()}
+    return checked(targets, ndim, False)
+
+
+def checked(targets: dict[str, Target], ndim: int, bare: bool) -> Sample:
+    frames = {n: t.value for n, t in targets.items() if t.kind in FRAMED}
+    for name, t in targets.items():
+        check_value(name, t, ndim)
+    if not frames:
+        raise ValueError(
+            explain("no frame to go by", list(targets), f"one of {FRAMED} among the targets", "add the image to the dict")
+        )
+    name, frame = next(iter(frames.items()))
+    layout = LAYOUT[targets[name].kind][ndim - 2]
+    assert layout is not None
+    batch, size = tuple(frame.shape[: -len(layout.split())]), tuple(frame.shape[-ndim:])
+    for n, t in targets.items():
+        check_shape(n, t, batch, size, name)
+    return Sample(targets, batch, size, frame.device, bare)
+
+
+def array_of(t: Target) -> Tensor:
+    return t.value.data if isinstance(t.value, Boxes) else t.value.xy if isinstance(t.value, Keypoints) else t.value
+
+
+def check_value(name: str, t: Target, ndim: int) -> None:
+    layout = LAYOUT[t.kind][ndim - 2]
+    if layout is None:
+        world = "2-D ops" if ndim == 2 else "3-D ops"
+        raise ValueError(explain(f"{name}: a {t.kind} among {world}", t.kind, "targets of one world", "use affine3d, hflip3d, ... for volumes"))
+    value = array_of(t)
+    if not isinstance(value, Tensor):
+        raise TypeError(explain(f"{name}: not a tensor", value, f"a tensor [*batch, {layout}]", "torch.as_tensor(...)"))
+    if t.kind in FLOATING and not value.is_floating_point():
+        fix = f"af.to_float({name})" if t.kind in FRAMED else f"{name}.float()"
+        raise TypeError(explain(f"{name}: integer values", value, "a floating tensor", fix))
+    need = len(layout.replace("[C] ", "").split())
+    if value.ndim < need:
+        raise ValueError(explain(f"{name}: wrong rank", value, f"[*batch, {layout}]", "add the missing dimensions"))
+
+
+def check_shape(name: str, t: Target, batch: tuple[int, ...], size: tuple[int, ...], ref: str) -> None:
+    """The batch and the frame must be those of the reference target."""
+    value, d, b = array_of(t), len(size), len(batch)
+    layout = LAYOUT[t.kind][d - 2] or ""
+    want = ", ".join([*map(str, batch), *layout.split()])
+    if tuple(value.shape[:b]) != batch:
+        raise ValueError(explain(f"{name}: its batch differs from {ref}'s", value, f"[{want}]", "give one per sample"))
+    rest = tuple(value.shape[b:])
+    if t.kind in FRAMED or t.kind == "mask":
+        ranks = {"mask": (d, d + 1), "video": (d + 2,)}.get(t.kind, (d + 1,))
+        good = len(rest) in ranks and rest[-d:] == size
+    else:
+        tail = {"boxes": (2 * d,), "keypoints": (d,), "intrinsics": (3, 3)}.get(t.kind, ())
+        good = rest[len(rest) - len(tail) :] == tail and (t.kind not in ("boxes", "keypoints") or len(rest) == 2)
+    if not good:
+        frame = "x".join(map(str, size))
+        raise ValueError(explain(f"{name}: wrong shape", value, f"[{want}] with a frame of {frame}", f"bring it to {ref}'s frame"))
+
+
+def to_float(x: Tensor) -> Tensor:
+    """An integer image as float32 in [0, 1]: x / max of its dtype; floating images as they are.
+
+    >>> to_float(torch.tensor([0, 255], dtype=torch.uint8))
+    tensor([0., 1.])
+    """
+    return x if x.is_floating_point() else x.to(torch.float32) / torch.iinfo(x.dtype).max
+
+
+def drop_invalid(boxes: Boxes, *others: Tensor) -> Any:
+    """Ragged lists outside the graph: for each sample the valid boxes only, and the same rows of the other tensors.
+
+    >>> b = Boxes(torch.zeros(1, 2, 4), valid=torch.tensor([[True, False]]))
+    >>> [len(d) for d in drop_invalid(b)]
+    [1]
+    """
+    n = math.prod(boxes.valid.shape[:-1])
+    valid = boxes.valid.reshape(n, -1)
+    lists = [[row[keep] for row, keep in zip(t.reshape(n, *t.shape[boxes.valid.ndim - 1 :]), valid, strict=True)] for t in (boxes.data, *others)]
+    return lists[0] if not others else tuple(lists)

@@ -1,0 +1,1 @@
+"""Benchmarks against kornia, torchvision and albumentations: `python -m benchmarks.pipeline`."""

@@ -1,0 +1,37 @@
+"""What every test shares: one thread per worker, fixed seeds, no compiled code left over from the test before."""
+
+import os
+import sys
+
+# Read when torch and matplotlib are imported. One thread per worker, since the workers share the cores; and Inductor
+# compiles in the worker itself, without a pool of processes per worker.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import pytest
+import torch
+from hypothesis import settings
+
+torch.set_num_threads(1)
+
+settings.register_profile("ci", derandomize=True, deadline=None, max_examples=20)
+settings.register_profile("deep", deadline=None, max_examples=1000)
+settings.load_profile("ci")  # `pytest --hypothesis-profile deep` takes the other
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if torch.cuda.is_available():
+        return
+    for item in items:
+        if "cuda" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+@pytest.fixture(autouse=True)
+def _fresh_state():
+    """Seed torch, and empty Dynamo's cache: it is kept per code object, which all ops share, and has a size limit."""
+    torch.manual_seed(0)
+    yield
+    if dynamo := sys.modules.get("torch._dynamo"):
+        dynamo.reset()
