@@ -7,6 +7,7 @@ so large eager batches are replayed slice by slice. Traced, transformed, differe
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -17,13 +18,16 @@ from torch.utils._pytree import tree_flatten, tree_map_only, tree_unflatten
 from augfn.random import _is_plain as is_plain
 from augfn.targets import Sample
 
+FLOAT_BYTES = 4
 BLOCK_BYTES = 2_500_000  # of input; measured best between 1 and 4 MB on a machine with 2 MB of L2 cache per core
 
 
 def in_blocks(f: Any, sample: Sample, params: dict[str, Any]) -> Sample:
     """`f.run(sample, params)`, slice by slice where that is possible and pays."""
+    if f.mixes or not worthwhile(sample):
+        return f.run(sample, params)
     leaves, tree = tree_flatten({n: t.value for n, t in sample.targets.items()})
-    step = None if f.mixes else slice_length(sample, leaves, tree_flatten(params)[0])
+    step = slice_length(sample, leaves, tree_flatten(params)[0])
     if step is None:
         return f.run(sample, params)
     outs: list[Tensor] = []
@@ -45,12 +49,17 @@ def part_length(leaves: list[Tensor], cut: slice) -> list[int]:
     return [len(range(*cut.indices(leaves[0].shape[0])))]
 
 
-def slice_length(sample: Sample, leaves: list[Tensor], params: list[Tensor]) -> int | None:
-    """Samples per slice; None where the batch is small, traced, transformed, differentiated or not on the CPU."""
+def worthwhile(sample: Sample) -> bool:
+    """A cheap first look: a batch on the CPU whose frames fill more than one block."""
     if torch.compiler.is_compiling() or not sample.batch or sample.device.type != "cpu":
-        return None
+        return False
+    return math.prod(sample.batch) * math.prod(sample.size) * FLOAT_BYTES > BLOCK_BYTES / 3
+
+
+def slice_length(sample: Sample, leaves: list[Tensor], params: list[Tensor]) -> int | None:
+    """Samples per slice; None where the batch is small, transformed or differentiated."""
     size = sum(x.numel() * x.element_size() for x in leaves)
-    step = max(1, int(sample.batch[0] * BLOCK_BYTES / max(size, 1)))
+    step = max(1, int(sample.batch[0] * BLOCK_BYTES / size))
     if step * 2 > sample.batch[0] or not is_plain(*leaves, *params):
         return None
     return None if torch.is_grad_enabled() and any(x.requires_grad for x in (*leaves, *params)) else step

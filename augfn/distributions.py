@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils._pytree import GetAttrKey, register_pytree_node
 
 from augfn.errors import explain, show
+from augfn.math import kernel
 
 HALF_STEP = 2.0**-24  # uniform noise is a multiple of 2^-23: its midpoints avoid 0 and 1
 
@@ -56,7 +57,8 @@ class Distribution:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return tuple(torch.broadcast_shapes(*(getattr(self, f).shape for f in self.fields)))
+        first, *others = (getattr(self, f).shape for f in self.fields)
+        return first if all(s == first for s in others) else torch.broadcast_shapes(first, *others)
 
     @property
     def count(self) -> int:
@@ -64,7 +66,7 @@ class Distribution:
 
     def tensors(self, like: Tensor) -> tuple[Tensor, ...]:
         """The fields on the device of the noise."""
-        return tuple(getattr(self, f).to(like.device) for f in self.fields)
+        return tuple(getattr(self, f) if getattr(self, f).device == like.device else getattr(self, f).to(like.device) for f in self.fields)
 
     def noise(self, u: Tensor) -> Tensor:
         """Noise `[*b, count]` shaped as the values, in the dtype of the first field."""
@@ -342,6 +344,6 @@ def log_gamma(shape: Tensor, noise: Tensor, rounds: int) -> Tensor:
     for good, candidate in zip(fits.flip(0).unbind(0), v.flip(0).unbind(0), strict=True):
         value = torch.where(good, candidate, value)
     gamma = (d * value).broadcast_to(noise[0].shape)
-    slope = torch._standard_gamma_grad(boosted.broadcast_to(gamma.shape).contiguous(), gamma.contiguous())
+    slope = kernel.gamma_slope(boosted.broadcast_to(gamma.shape).contiguous(), gamma.contiguous())
     log_u = torch.log(noise[-1] + HALF_STEP)
     return gamma.log() + (shape - shape.detach()) * slope / gamma + log_u / shape

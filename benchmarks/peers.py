@@ -7,6 +7,9 @@ Every builder returns `call(step) -> output`, which draws fresh parameters each 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,7 @@ Targets = dict[str, Tensor]
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 DEGREES, TRANSLATE, SCALE, SHEAR = 15.0, 0.1, (0.9, 1.1), 5.0
+SHEAR_BOTH: Any = (-SHEAR, SHEAR, -SHEAR, SHEAR)  # in x and y
 JITTER = {"brightness": 0.2, "contrast": 0.2, "saturation": 0.2, "hue": 0.05}
 
 POOLED = "float spatial_scale, SymInt pooled_height, SymInt pooled_width"
@@ -71,9 +75,6 @@ _library: torch.library.Library | None = None
 
 
 def _binary_loads() -> bool:
-    from importlib.util import find_spec
-    from pathlib import Path
-
     spec = find_spec("torchvision")
     for folder in (spec.submodule_search_locations or []) if spec else []:
         for binary in sorted(Path(folder).glob("_C*.so")):
@@ -112,10 +113,9 @@ def sequential(
     library: Any, data_keys: list[str], normalize: bool = False, flip: bool = False, order: Sequence[int] | None = None
 ) -> Any:
     """`AugmentationSequential` of (flip,) affine, jitter (, normalise), from `kornia.augmentation` or `augfn_nn`."""
-    shear = (-SHEAR, SHEAR, -SHEAR, SHEAR)
     fixed = {} if order is None else {"order": order}
     steps = [library.RandomHorizontalFlip(p=0.5)] if flip else []
-    steps += [library.RandomAffine(DEGREES, (TRANSLATE, TRANSLATE), SCALE, shear, p=1.0)]
+    steps += [library.RandomAffine(DEGREES, (TRANSLATE, TRANSLATE), SCALE, SHEAR_BOTH, p=1.0)]
     steps += [library.ColorJitter(**JITTER, p=1.0, **fixed)]
     steps += [library.Normalize(torch.tensor(MEAN), torch.tensor(STD))] if normalize else []
     return library.AugmentationSequential(*steps, data_keys=data_keys)
@@ -138,9 +138,8 @@ def kornia_pipeline(x: Tensor, compiled: bool = False) -> Call:
 def torchvision_compose(*, normalize: bool, flip: bool) -> Any:
     """Torchvision's `Compose` of (flip,) affine, colour jitter (, normalise)."""
     v2 = torchvision_v2()
-    shear = (-SHEAR, SHEAR, -SHEAR, SHEAR)
     mode = v2.InterpolationMode.BILINEAR
-    affine = v2.RandomAffine(DEGREES, (TRANSLATE, TRANSLATE), SCALE, shear, interpolation=mode)
+    affine = v2.RandomAffine(DEGREES, (TRANSLATE, TRANSLATE), SCALE, SHEAR_BOTH, interpolation=mode)
     steps = [affine, v2.ColorJitter(**JITTER)]
     steps = [v2.RandomHorizontalFlip(p=0.5)] * flip + steps
     return v2.Compose(steps + [v2.Normalize(MEAN, STD)] * normalize)
@@ -162,8 +161,8 @@ def albumentations_pipeline(images: np.ndarray) -> Call:
     """Albumentations on `uint8 [H, W, C]` arrays, one at a time, stacked to `float32 [B, H, W, C]`."""
     import albumentations as A
 
-    both = {"x": (-TRANSLATE, TRANSLATE), "y": (-TRANSLATE, TRANSLATE)}
-    slant = {"x": (-SHEAR, SHEAR), "y": (-SHEAR, SHEAR)}
+    both: dict[str, Any] = {"x": (-TRANSLATE, TRANSLATE), "y": (-TRANSLATE, TRANSLATE)}
+    slant: dict[str, Any] = {"x": (-SHEAR, SHEAR), "y": (-SHEAR, SHEAR)}
     rotate = (-DEGREES, DEGREES)
     affine = A.Affine(scale=SCALE, translate_percent=both, rotate=rotate, shear=slant, keep_ratio=True, p=1.0)
     augment = A.Compose([affine, A.ColorJitter(**JITTER, p=1.0), A.Normalize(MEAN, STD)])
@@ -194,9 +193,9 @@ def module_small(library: Any, targets: Targets, every: bool) -> Call:
 def torchvision_small(targets: Targets, every: bool) -> Call:
     """The same in torchvision, which tells targets apart by their tensor class."""
     augment = torchvision_compose(normalize=False, flip=True)
-    from torchvision import tv_tensors
-
-    size = tuple(targets["image"].shape[-2:])
+    tv_tensors: Any = import_module("torchvision.tv_tensors")
+    height, width = targets["image"].shape[-2:]
+    size = (height, width)
     values: list[Any] = [tv_tensors.Image(targets["image"])]
     if every:
         values.append(tv_tensors.Mask(targets["mask"]))
@@ -211,7 +210,7 @@ def kornia_chain(x: Tensor, count: int) -> Call:
 
     shift = (TRANSLATE, TRANSLATE)
     steps = [
-        K.RandomAffine(DEGREES, shift, SCALE, (-SHEAR, SHEAR, -SHEAR, SHEAR), p=1.0),
+        K.RandomAffine(DEGREES, shift, SCALE, SHEAR_BOTH, p=1.0),
         K.RandomHorizontalFlip(p=0.5),
         K.RandomRotation(DEGREES, p=1.0),
         K.RandomTranslate((-TRANSLATE, TRANSLATE), (-TRANSLATE, TRANSLATE), p=1.0),

@@ -96,7 +96,7 @@ def hue(x: Tensor, turns: Tensor) -> Tensor:
     angle = angle + turns
     angle = angle.sub_(angle.detach().round())
     axes = torch.linspace(-1 / 3, 1 / 3, 3, dtype=x.dtype, device=x.device).view(3, 1, 1)
-    ramp = (angle - axes).abs_().sub_(0.5).abs_().clamp_(1 / 6, 1 / 3)
+    ramp = (angle - axes).abs_().sub_(0.5).abs_().clamp_min_(1 / 6).clamp_max_(1 / 3)
     return ramp.mul_(chroma).add_(base)
 
 
@@ -138,7 +138,7 @@ def twist_matrix(
     """Four adjustments as one affine map of the colour, `y = matrix @ x + offset`, with no clipping in between.
 
     In this order: brightness `b x`; contrast `c x + (1 - c) pivot`; saturation `s x + (1 - s) luma(x)`; hue, a
-    rotation by `hue` turns about the grey axis (1, 1, 1). As `R 1 = 1` for that rotation R, with W the luma weights in every row,
+    rotation R by `hue` turns about the grey axis (1, 1, 1). R keeps grey, so with W the luma weights in every row,
 
         matrix = b c (s R + (1 - s) W),    R = cos I + (1 - cos) / 3 J + sin / sqrt(3) K
 
@@ -203,7 +203,8 @@ def _mean(x: Tensor) -> Tensor:
 
 def _clip(x: Tensor, mode: str, fresh: bool) -> Tensor:
     if mode == "clamp":
-        return x.clamp_(0, 1) if fresh else x.clamp(0, 1)
+        # clamp_ with two bounds has no batching rule: under vmap it would warn and loop over the samples.
+        return x.clamp_min_(0).clamp_max_(1) if fresh else x.clamp(0, 1)
     if mode == "none":
         return x
     if mode == "ste":
@@ -213,11 +214,12 @@ def _clip(x: Tensor, mode: str, fresh: bool) -> Tensor:
 
 
 def _at_least(x: Tensor, bound: Tensor) -> Tensor:
-    """1.0 where `x >= bound`, else 0.0, without a gradient."""
-    return (x.detach() - bound.detach()).ge_(0)
+    """1.0 where `x >= bound`, else 0.0, without a gradient. A comparison with a cast takes three times as long."""
+    return (x.detach() - bound.detach()).sign_().add_(1).clamp_max_(1)
 
 
 def _turn(x: Tensor, turns: Tensor) -> Tensor:
+    """`hue`, for jitter, where the factor has its name."""
     return hue(x, turns)
 
 
@@ -237,8 +239,8 @@ def _hexagon(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def _schedule(blends: dict[int, Tensor], hue: bool, order: Tensor) -> list[tuple[Tensor, Tensor | None, Tensor | None]]:
     """What each pass does to each sample: factor, weight of the mean, weight of the luma, all `[..., 1, 1, 1]`.
 
-    A blend takes the pass of its rank; with hue there are n passes on either side of it, and a blend takes the one of its
-    distance in rank from hue.
+    A blend takes the pass of its rank; with hue there are n passes on either side of it, and a blend takes the one of
+    its distance in rank from hue.
     """
     n = len(blends)
     ids = [*blends, 3] if hue else [*blends]

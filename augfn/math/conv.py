@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -13,7 +12,7 @@ PADDING = {"reflect": "reflect", "border": "replicate", "zeros": "constant"}
 
 
 def gaussian_kernel1d(sigma: Tensor, size: int, dtype: torch.dtype | None = None) -> Tensor:
-    """Sampled gaussian, normalised: `k_i = exp(-t_i^2 / (2 sigma^2)) / sum`, with t = -(size - 1) / 2 ... (size - 1) / 2.
+    """Sampled gaussian, normalised: `k_i = exp(-t_i^2 / (2 sigma^2)) / sum`, with t_i the distance from the middle.
 
     Shapes: sigma `[*b]` in pixels -> `[*b, size]`. Neutral: sigma 0 gives exactly the delta, with a gradient of 0.
     Raises: `ValueError` for an even size. Source: torchvision `gaussian_blur`.
@@ -23,7 +22,8 @@ def gaussian_kernel1d(sigma: Tensor, size: int, dtype: torch.dtype | None = None
             [0.2741, 0.4519, 0.2741]])
     """
     t = _taps(sigma, size, dtype)
-    # Below 0.02 all but the middle tap underflow, also in float64: the bound changes no value and keeps 1 / sigma finite.
+    # Below 0.02 all taps but the middle one underflow, even in float64: the bound changes no value, it only keeps the
+    # gradient finite.
     return (t / sigma.to(t.dtype).clamp_min(0.02).unsqueeze(-1)).square().mul(-0.5).softmax(-1)
 
 
@@ -74,15 +74,15 @@ def _check(x: Tensor, kernels: Sequence[Tensor], padding_mode: str) -> None:
     if padding_mode not in PADDING:
         raise ValueError(f"padding_mode must be one of {', '.join(PADDING)}, not {padding_mode!r}")
     if x.ndim < len(kernels) + 1:
-        raise ValueError(f"{len(kernels)} kernels need an image [..., C, *spatial] of as many axes, not {list(x.shape)}")
+        raise ValueError(f"{len(kernels)} kernels need an image [..., C, *spatial] of that many, not {list(x.shape)}")
     for size, kernel in zip(x.shape[-len(kernels) :], kernels, strict=True):
         k = kernel.shape[-1]
         if k % 2 == 0:
             raise ValueError(f"a kernel has an odd size, so that it has a middle, but one has {k} taps")
         if padding_mode == "reflect" and k // 2 >= size:
             raise ValueError(
-                f"a kernel of {k} taps reflects {k // 2} pixels at each edge, but the image {list(x.shape)} has an axis of "
-                f"{size}, which allows {size - 1}: use at most {2 * size - 1} taps, or padding_mode='border'"
+                f"a kernel of {k} taps reflects {k // 2} pixels at each edge, but the image {list(x.shape)} has an "
+                f"axis of {size}, which allows {size - 1}: use at most {2 * size - 1} taps, or padding_mode='border'"
             )
 
 

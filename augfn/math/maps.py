@@ -14,7 +14,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+
+from augfn.math import kernel
 
 INVERSE_STEPS = 24  # of the fixed-point inverse of a displacement; each divides the error by 1 / its Lipschitz constant
 
@@ -63,7 +64,7 @@ class Displacement:
         grid = grid.reshape(-1, points.shape[-2], *[1] * (d - 1), d)
         field = self.field.expand(*batch, *self.field.shape[-d - 1 :]).reshape(-1, *self.field.shape[-d - 1 :])
         mode = "bicubic" if d == 2 else "bilinear"
-        sampled = F.grid_sample(field.to(grid.dtype), grid, mode=mode, padding_mode="border", align_corners=True)
+        sampled = kernel.grid_sample(field.to(grid.dtype), grid, mode, "border", True)
         return sampled.reshape(*batch, d, -1).transpose(-1, -2)
 
     def __call__(self, points: Tensor) -> Tensor:

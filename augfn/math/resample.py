@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from augfn.errors import explain
+from augfn.math import kernel
 from augfn.math.maps import Linear, Map, centred
 
 MODES = ("bilinear", "nearest", "bicubic")
@@ -130,7 +131,7 @@ def grid_sample(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling, mode:
     grid = grid.expand(batch + grid.shape[-d - 1 :]).reshape(-1, *grid.shape[-d - 1 :])
     flat = x.expand(batch + x.shape[-d - 1 :]).reshape(-1, *x.shape[-d - 1 :])
     kind = "reflection" if padding == "symmetric" else padding
-    out = F.grid_sample(flat, grid.to(x.dtype), mode, kind, corners)
+    out = kernel.grid_sample(flat, grid.to(x.dtype), mode, kind, corners)
     if steps > 1:
         out = (F.avg_pool2d if d == 2 else F.avg_pool3d)(out, steps)
     return out.reshape(batch + out.shape[1:])
