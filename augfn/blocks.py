@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map_only, tree_unflatten
 
-from augfn.random import _is_plain as is_plain
+from augfn.random import is_plain
 from augfn.targets import Sample
 
 FLOAT_BYTES = 4

@@ -1,7 +1,7 @@
 """Distributions: frozen pytree nodes with tensor leaves, each a differentiable function of uniform noise.
 
-`d.shape` is the shape of one sample's value, `d.count` how many uniform numbers one value takes, and `d.draw(u)` maps
-noise `[*b, count]` to values `[*b, *shape]`. A draw is a smooth function of the distribution's tensors, so a loss reaches
+`d.shape` is the shape of one sample's value, `d.noise_shape` that of the uniform numbers it takes, and `d.draw(u)` maps noise
+`[*b, *noise_shape]` to values `[*b, *shape]`. A draw is a smooth function of the distribution's tensors, so a loss reaches
 the ranges, and the next draw follows an optimizer's step.
 """
 
@@ -61,18 +61,13 @@ class Distribution:
         return first if all(s == first for s in others) else torch.broadcast_shapes(first, *others)
 
     @property
-    def count(self) -> int:
-        return math.prod(self.shape)
+    def noise_shape(self) -> tuple[int, ...]:
+        return self.shape
 
-    def tensors(self, like: Tensor) -> tuple[Tensor, ...]:
+    def tensors(self, like: Tensor) -> list[Tensor]:
         """The fields on the device of the noise."""
-        return tuple(getattr(self, f) if getattr(self, f).device == like.device else getattr(self, f).to(like.device) for f in self.fields)
-
-    def noise(self, u: Tensor) -> Tensor:
-        """Noise `[*b, count]` shaped as the values, in the dtype of the first field."""
-        u = u.reshape(u.shape[:-1] + self.shape)
-        dtype = getattr(self, self.fields[0]).dtype
-        return u if u.dtype == dtype else u.to(dtype)
+        fields = [getattr(self, f) for f in self.fields]
+        return fields if all(f.device == like.device for f in fields) else [f.to(like.device) for f in fields]
 
     def draw(self, u: Tensor) -> Tensor:
         raise NotImplementedError
@@ -109,6 +104,10 @@ def check_order(name: str, low: Any, high: Any) -> None:
         )
 
 
+def cast(u: Tensor, like: Tensor) -> Tensor:
+    return u if u.dtype == like.dtype else u.to(like.dtype)
+
+
 def gaussian(u: Tensor) -> Tensor:
     """Standard normal values from uniform noise: sqrt(2) erfinv(2 u - 1), at the midpoints of the noise's steps."""
     return math.sqrt(2) * torch.erfinv(2 * (u + HALF_STEP) - 1)
@@ -127,8 +126,8 @@ class Constant(Distribution):
         self._set(value=value)
 
     @property
-    def count(self) -> int:
-        return 0
+    def noise_shape(self) -> tuple[int, ...]:
+        return (0,)
 
     def draw(self, u: Tensor) -> Tensor:
         value = self.tensors(u)[0]
@@ -138,7 +137,7 @@ class Constant(Distribution):
 class Uniform(Distribution):
     """Uniform on [low, high): low + (high - low) u.
 
-    >>> Uniform(-1.0, 1.0).draw(torch.tensor([[0.25]]))
+    >>> Uniform(-1.0, 1.0).draw(torch.tensor([0.25]))
     tensor([-0.5000])
     """
 
@@ -150,7 +149,7 @@ class Uniform(Distribution):
 
     def draw(self, u: Tensor) -> Tensor:
         low, high = self.tensors(u)
-        return torch.lerp(low, high.to(low.dtype), self.noise(u))
+        return torch.lerp(low, high.to(low.dtype), cast(u, low))
 
 
 class Interval(Distribution):
@@ -171,7 +170,7 @@ class Interval(Distribution):
 
     def draw(self, u: Tensor) -> Tensor:
         bounds = self.tensors(u)[0]
-        return torch.lerp(bounds[..., 0], bounds[..., 1], self.noise(u))
+        return torch.lerp(bounds[..., 0], bounds[..., 1], cast(u, bounds))
 
 
 class LogUniform(Distribution):
@@ -187,7 +186,7 @@ class LogUniform(Distribution):
 
     def draw(self, u: Tensor) -> Tensor:
         low, high = self.tensors(u)
-        return torch.exp(torch.lerp(low.log(), high.log(), self.noise(u)))
+        return torch.exp(torch.lerp(low.log(), high.log(), cast(u, low)))
 
 
 class Normal(Distribution):
@@ -200,7 +199,7 @@ class Normal(Distribution):
 
     def draw(self, u: Tensor) -> Tensor:
         mean, std = self.tensors(u)
-        return mean + std * gaussian(self.noise(u))
+        return mean + std * gaussian(cast(u, mean))
 
 
 class TruncatedNormal(Distribution):
@@ -215,7 +214,7 @@ class TruncatedNormal(Distribution):
     def draw(self, u: Tensor) -> Tensor:
         mean, std, low, high = self.tensors(u)
         a, b = (torch.special.ndtr((edge - mean) / std) for edge in (low, high))
-        return mean + std * math.sqrt(2) * torch.erfinv(2 * torch.lerp(a, b, self.noise(u) + HALF_STEP) - 1)
+        return mean + std * math.sqrt(2) * torch.erfinv(2 * torch.lerp(a, b, cast(u, mean) + HALF_STEP) - 1)
 
 
 class Bernoulli(Distribution):
@@ -229,7 +228,8 @@ class Bernoulli(Distribution):
         self._set(probs=probs)
 
     def draw(self, u: Tensor) -> Tensor:
-        return (self.noise(u) < self.tensors(u)[0]).to(self.probs.dtype)
+        probs = self.tensors(u)[0]
+        return (cast(u, probs) < probs).to(probs.dtype)
 
     probs: Tensor
 
@@ -249,7 +249,7 @@ class RelaxedBernoulli(Distribution):
 
     def draw(self, u: Tensor) -> Tensor:
         logits, temperature = self.tensors(u)
-        u = 1 - (self.noise(u) + HALF_STEP)  # so that a gate and Bernoulli open on the same noise
+        u = 1 - (cast(u, logits) + HALF_STEP)  # so that a gate and Bernoulli open on the same noise
         soft = torch.sigmoid((logits + torch.log(u) - torch.log1p(-u)) / temperature)
         return straight_through((soft > 0.5).to(soft.dtype), soft) if self.hard else soft
 
@@ -267,13 +267,13 @@ class Choice(Distribution):
     weights: Tensor
 
     @property
-    def count(self) -> int:
-        return 1
+    def noise_shape(self) -> tuple[int, ...]:
+        return (*self.shape[:-1], 1)
 
     def draw(self, u: Tensor) -> Tensor:
         weights = self.tensors(u)[0]
         edges = weights.cumsum(-1)
-        index = (u.to(weights.dtype) * edges[..., -1:] >= edges[..., :-1]).sum(-1)
+        index = (cast(u, weights) * edges[..., -1:] >= edges[..., :-1]).sum(-1)
         return one_hot(index, weights)
 
 
@@ -291,7 +291,7 @@ class GumbelChoice(Distribution):
 
     def draw(self, u: Tensor) -> Tensor:
         logits, temperature = self.tensors(u)
-        gumbel = -torch.log(-torch.log(self.noise(u) + HALF_STEP))
+        gumbel = -torch.log(-torch.log(cast(u, logits) + HALF_STEP))
         soft = torch.softmax((logits + gumbel) / temperature, -1)
         return straight_through(one_hot(soft.argmax(-1), soft), soft) if self.hard else soft
 
@@ -321,16 +321,14 @@ class Beta(Distribution):
         self._set(alpha=alpha, beta=beta)
 
     @property
-    def count(self) -> int:
-        return 2 * (2 * self.rounds + 1) * math.prod(self.shape)
+    def noise_shape(self) -> tuple[int, ...]:
+        return (2, 2 * self.rounds + 1, *self.shape)
 
     def draw(self, u: Tensor) -> Tensor:
         alpha, beta = torch.broadcast_tensors(*self.tensors(u))
-        axis = u.ndim - 1
-        noise = u.reshape(*u.shape[:-1], 2, 2 * self.rounds + 1, *self.shape).to(alpha.dtype)
-        first, second = (half.movedim(axis, 0) for half in noise.unbind(axis))
-        x, y = log_gamma(alpha, first, self.rounds), log_gamma(beta, second, self.rounds)
-        return torch.sigmoid(x - y)
+        axis = u.ndim - len(self.noise_shape)
+        first, second = (half.movedim(axis, 0) for half in cast(u, alpha).unbind(axis))
+        return torch.sigmoid(log_gamma(alpha, first, self.rounds) - log_gamma(beta, second, self.rounds))
 
 
 def log_gamma(shape: Tensor, noise: Tensor, rounds: int) -> Tensor:

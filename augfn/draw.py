@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -70,26 +71,42 @@ def sample_keys(key: Any, batch: tuple[int, ...]) -> Tensor:
 
 def draw(tree: Params, schema: Params, salts: dict[str, int], batch: tuple[int, ...], key: Any, device: Any) -> Params:
     """Every leaf as a tensor `[*batch, *leaf.shape]` on `device`."""
-    leaves = list(paths_of(tree))
-    random_leaves = [(path, leaf) for path, leaf in leaves if isinstance(leaf, Distribution)]
-    drawn = draw_all(random_leaves, salts, batch, key, device) if random_leaves else {}
+    ranges = [(path, leaf) for path, leaf in paths_of(tree) if isinstance(leaf, Distribution)]
+    drawn = draw_all(ranges, salts, batch, key, device) if ranges else {}
     return finish(tree, schema, drawn, batch, device, "")
 
 
-def draw_all(leaves: list[tuple[str, Distribution]], salts: dict[str, int], batch: tuple[int, ...], key: Any, device: Any) -> dict[str, Tensor]:
-    counts = [d.count for _, d in leaves]
-    if sum(counts) == 0:
+def draw_all(
+    ranges: list[tuple[str, Distribution]], salts: dict[str, int], batch: tuple[int, ...], key: Any, device: Any
+) -> dict[str, Tensor]:
+    """All distributions from one call of the generator, then each from its own part of the noise."""
+    shapes = [d.noise_shape for _, d in ranges]
+    counts = tuple(math.prod(shape) for shape in shapes)
+    if not any(counts):
         noise = torch.zeros((1,) * len(batch) + (0,), device=device)
     elif key is None:
-        names = [path for path, d in leaves if d.count]
-        raise ValueError(explain("a key is needed to draw", names, "generator=key", "f(x, None, af.key(0)), or pass returned params to replay"))
+        names = [path for (path, _), n in zip(ranges, counts, strict=True) if n]
+        fix = "f(x, None, af.key(0)), or pass returned params to replay"
+        raise ValueError(explain("a key is needed to draw", names, "generator=key", fix))
     else:
-        hi = torch.tensor([salts[path] for (path, _), n in zip(leaves, counts, strict=True) for _ in range(n)])
-        lo = torch.tensor([i for n in counts for i in range(n)])
         keys = sample_keys(key, batch)
+        make = counters if torch.compiler.is_compiling() else cached_counters
+        hi, lo = make(tuple(salts[path] for path, _ in ranges), counts)
         noise = random.unit(random.stream_bits(keys[..., None, :], hi.to(keys.device), lo.to(keys.device))).to(device)
     parts = noise.split(counts, -1)
-    return {path: d.draw(u) for (path, d), u in zip(leaves, parts, strict=True)}
+    lead = noise.shape[:-1]
+    return {
+        path: d.draw(u.reshape(lead + shape)) for (path, d), shape, u in zip(ranges, shapes, parts, strict=True)
+    }
+
+
+def counters(salts: tuple[int, ...], counts: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """The stream (a leaf's salt) and the position in it of every number to draw."""
+    hi = torch.tensor([salt for salt, n in zip(salts, counts, strict=True) for _ in range(n)])
+    return hi, torch.tensor([i for n in counts for i in range(n)])
+
+
+cached_counters = lru_cache(maxsize=256)(counters)
 
 
 def finish(tree: Params, schema: Params, drawn: dict[str, Tensor], batch: tuple[int, ...], device: Any, prefix: str) -> Params:
@@ -105,7 +122,9 @@ def finish(tree: Params, schema: Params, drawn: dict[str, Tensor], batch: tuple[
 
 def fit(value: Any, leaf: Leaf, batch: tuple[int, ...], device: Any, path: str) -> Tensor:
     """A tensor `[*k, *leaf.shape]`, whose k lies along the leading dims, as `[*batch, *leaf.shape]`."""
-    value = as_values(value, leaf, path).to(device)
+    value = as_values(value, leaf, path)
+    if value.device != device:
+        value = value.to(device)
     want = batch + leaf.shape
     if value.shape == want:
         return value

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from augfn.errors import explain
-from augfn.math.maps import Map
+from augfn.math.maps import Map, identity_like
 from augfn.math.resample import Sampling
 
 Size = tuple[int, ...]
@@ -64,7 +64,7 @@ class Color:
 
     def gated(self, gate: Tensor, size: Size) -> Color:
         gate = gate[..., None].to(self.matrix)
-        neutral = torch.ones_like(self.matrix[..., :1]) if self.diagonal else eye_of(self.matrix)
+        neutral = torch.ones_like(self.matrix[..., :1]) if self.diagonal else identity_like(self.matrix)
         matrix = torch.lerp(neutral, self.matrix, gate if self.diagonal else gate[..., None])
         return Color(matrix, self.offset * gate)
 
@@ -73,10 +73,6 @@ class Color:
             return Color(self.matrix * other.matrix, self.offset * other.matrix + other.offset)
         a, b = self.full(), other.full()
         return Color(b @ a, (b @ self.offset[..., None])[..., 0] + other.offset)
-
-
-def eye_of(matrix: Tensor) -> Tensor:
-    return torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,8 @@ def normal(key: Tensor, shape: Sequence[int] = ()) -> Tensor:
     >>> normal(key(0), (2,))
     tensor([1.6226, 2.0253])
     """
-    return _gauss(unit(_bits(key, shape)))
+    u = unit(_bits(key, shape)) * 2 - (1 - 2**-24)  # as jax, from the float above -1 on: erfinv stays finite
+    return torch.erfinv(u) * math.sqrt(2)
 
 
 def uniform_field(key: Tensor, shape: Sequence[int]) -> Tensor:
@@ -122,20 +123,21 @@ def uniform_field(key: Tensor, shape: Sequence[int]) -> Tensor:
     >>> uniform_field(key(0), (3, 64, 64)).shape
     torch.Size([3, 64, 64])
     """
-    count = math.prod(shape)
-    field = torch.cat([unit(word) for word in _blocks(key, (count + 1) // 2)], -1)
-    return field[..., :count].reshape((*key.shape[:-1], *shape))
+    return _dense([unit(word) for word in _blocks(key, -(-math.prod(shape) // 2))], shape)
 
 
 def normal_field(key: Tensor, shape: Sequence[int]) -> Tensor:
-    """Draw a dense standard normal field, for noise: `sqrt(2) * erfinv(2u - 1)` of `uniform_field`, always finite.
+    """Draw a dense standard normal field, for noise: `r cos a` and `r sin a` of each block's two words, always finite.
 
+    Here `r = sqrt(-2 log(1 - u0))`, `a = 2 pi u1` (Box and Muller, 1958), since compilers vectorise it and not `erfinv`.
     Shapes: `[*k, 2] -> [*k, *shape]`, float32. Not the numbers of `normal`, hence not those of jax.
 
     >>> normal_field(key(0), (3, 64, 64)).shape
     torch.Size([3, 64, 64])
     """
-    return _gauss(uniform_field(key, shape))
+    u0, u1 = (unit(word) for word in _blocks(key, -(-math.prod(shape) // 2)))
+    radius, angle = (-2 * torch.log1p(-u0)).sqrt(), 2 * math.pi * u1
+    return _dense([radius * angle.cos(), radius * angle.sin()], shape)
 
 
 def stream_bits(key: Tensor, hi: int | Tensor, lo: int | Tensor) -> Tensor:
@@ -211,14 +213,13 @@ def _int64(words: Tensor) -> Tensor:
     return words.to(torch.int64) & _MASK
 
 
-def _gauss(unit: Tensor) -> Tensor:
-    # As jax, from the float above -1 on, so that erfinv stays finite. In place: a fresh field costs page faults.
-    return (unit * 2).sub_(1 - 2**-24).erfinv_().mul_(math.sqrt(2))
+def _dense(halves: list[Tensor], shape: Sequence[int]) -> Tensor:
+    return torch.cat(halves, -1)[..., : math.prod(shape)].reshape((*halves[0].shape[:-1], *shape))
 
 
 def _threefry(key: Tensor, hi: int | Tensor, lo: int | Tensor) -> tuple[Tensor, Tensor]:
     """Two words per counter, the same bits either way: in int64 tensors, or from numpy in int32 ones."""
-    if _is_plain(key, hi, lo):
+    if is_plain(key, hi, lo):
         x0, x1 = _threefry_numpy(_uint32(key), _uint32(hi), _uint32(lo))
         return torch.from_numpy(x0.view(np.int32)), torch.from_numpy(x1.view(np.int32))
     return _threefry_tensor(key & _MASK, hi & _MASK, lo & _MASK)
@@ -228,13 +229,19 @@ def _threefry_tensor(key: Tensor, hi: int | Tensor, lo: int | Tensor) -> tuple[T
     k0, k1 = key.unbind(-1)
     ks = (k1, k0 ^ k1 ^ _PARITY, k0)
     # int64 leaves room for the few dozen additions to x0, so only x1, which is shifted, is masked in each round.
-    x0, x1 = k0 + hi, (k1 + lo) & _MASK
+    x0, x1 = torch.broadcast_tensors(k0 + hi, (k1 + lo) & _MASK)
     for i in range(5):
-        for r in _ROTATIONS[i % 2]:
-            x0 = x0 + x1
-            x1 = ((x1 << r | x1 >> (32 - r)) ^ x0) & _MASK
+        for a, b in zip(_ROTATIONS[i % 2][::2], _ROTATIONS[i % 2][1::2], strict=True):
+            x0, x1 = _mix(*_mix(x0, x1, a), b)
+            # Inductor inlines a chain, at a cost that triples with each round: a stack every second round ends it.
+            x0, x1 = torch.stack([x0, x1]).unbind()
         x0, x1 = x0 + ks[i % 3], (x1 + ks[(i + 1) % 3] + (i + 1)) & _MASK
     return x0 & _MASK, x1
+
+
+def _mix(x0: Tensor, x1: Tensor, r: int) -> tuple[Tensor, Tensor]:
+    x0 = x0 + x1
+    return x0, ((x1 << r | x1 >> (32 - r)) ^ x0) & _MASK
 
 
 def _threefry_numpy(key: Words, hi: Words, lo: Words) -> tuple[Words, Words]:
@@ -282,7 +289,7 @@ def _plain_keysets() -> frozenset[int]:
 _PLAIN = _plain_keysets()
 
 
-def _is_plain(*values: int | Tensor) -> bool:
+def is_plain(*values: int | Tensor) -> bool:
     # numpy sees through no trace and no transform: a compiler, a mode that records operators (make_fx, fake tensors),
     # and a tensor that stands for others (vmap, functionalize, a subclass, another device) take the tensor way.
     if torch.compiler.is_compiling() or not _PLAIN or torch._C._get_tracing_state():

@@ -17,6 +17,7 @@ from torch import Tensor
 from augfn import random
 from augfn.errors import explain
 from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, Size, expand
+from augfn.math.constants import constant
 from augfn.math.maps import Linear, Map, centre_of, pixel_matrix
 from augfn.math.resample import Sampling, fill_like, resample, to_wide
 from augfn.targets import FRAMED, Boxes, Keypoints, Sample, Target
@@ -56,15 +57,15 @@ def copied(m: Map, x: Tensor, sampling: Sampling) -> Tensor:
 def push(m: Map, points: Tensor, source: Size, target: Size) -> Tensor:
     """Input pixel coordinates `[*b, n, d]` to output pixel coordinates."""
     wide = to_wide(points)
-    moved = m.inverse(source)(wide - wide.new_tensor(centre_of(source)))
-    return (moved + moved.new_tensor(centre_of(target))).to(points.dtype)
+    moved = m.inverse(source)(wide - constant(centre_of(source), wide))
+    return (moved + constant(centre_of(target), moved)).to(points.dtype)
 
 
 def warp_keypoints(action: Geometric, t: Target, s: Sample) -> Any:
     k = t.value if isinstance(t.value, Keypoints) else Keypoints(t.value)
     target = action.size(s.size)
     moved = push(action.map, k.xy, s.size, target)
-    limit = moved.new_tensor([n - 0.5 for n in reversed(target)])
+    limit = constant(tuple(n - 0.5 for n in reversed(target)), moved)
     inside = ((moved >= -0.5) & (moved < limit)).all(-1)
     xy = unless_off(action.map.gate, k.xy, moved)
     visible = unless_off(action.map.gate, k.visible.bool(), k.visible.bool() & inside)
@@ -77,11 +78,11 @@ def warp_boxes(action: Geometric, t: Target, s: Sample) -> Any:
     target, d = action.size(s.size), len(s.size)
     low, high = b.xyxy(s.size).chunk(2, -1)
     steps = (0.0, 1.0) if all(isinstance(x, Linear) for x in action.map.stages) else (0.0, 0.5, 1.0)
-    outline = low.new_tensor(list(itertools.product(steps, repeat=d)))
+    outline = constant(tuple(itertools.product(steps, repeat=d)), low)
     points = low[..., None, :] + (high - low)[..., None, :] * outline - 0.5
     moved = push(action.map, points.flatten(-3, -2), s.size, target).reshape(points.shape) + 0.5
     box = torch.cat([moved.amin(-2), moved.amax(-2)], -1)
-    edge = box.new_tensor([float(n) for n in reversed(target)] * 2)
+    edge = constant(tuple(float(n) for n in reversed(target)) * 2, box)
     clipped = torch.minimum(box.clamp(min=0), edge)
     before, after = area(box), area(clipped)
     keep = (after > b.min_area) & (after >= b.min_visibility * before)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from augfn.math import kernel
+from augfn.math.constants import cached, constant
 
 INVERSE_STEPS = 24  # of the fixed-point inverse of a displacement; each divides the error by 1 / its Lipschitz constant
 
@@ -121,18 +122,14 @@ class Map:
         return Map.of(torch.diag_embed(torch.stack([*columns, torch.ones_like(columns[0])], -1)), **known)
 
     @staticmethod
-    def linear(rows: list[list[Tensor | float]], shift: list[Tensor | float] | None = None, **known: object) -> Map:
-        """From the d x d entries of A and of t (tensors `[*b]` or numbers): u -> A u + t."""
-        d = len(rows)
-        table = [[*row, t] for row, t in zip(rows, shift or [0.0] * d, strict=True)] + [[0.0] * d + [1.0]]
-        return Map.of(matrix_of(table), **known)
+    def linear(a: Tensor, shift: Tensor | None = None, **known: object) -> Map:
+        """u -> a u + shift, for `a [*b, d, d]` and `shift [*b, d]`."""
+        return Map.of(affine_matrix(a, torch.zeros_like(a[..., 0]) if shift is None else shift), **known)
 
     @staticmethod
     def rotation(degrees: Tensor) -> Map:
         """Content turns counter-clockwise on the screen for positive degrees."""
-        angle = torch.deg2rad(degrees)
-        c, s = torch.cos(angle), torch.sin(angle)
-        return Map.linear([[c, -s], [s, c]])
+        return Map.linear(rotation_matrix(degrees))
 
     @property
     def wild(self) -> bool:
@@ -198,6 +195,10 @@ class Map:
 
 def centred(n: int, dtype: torch.dtype, device: torch.device, steps: int = 1) -> Tensor:
     """Coordinates of n pixel centres (or of `steps` sub-pixels in each), measured from the middle of the frame."""
+    return cached(make_axis, n, dtype, device, steps)
+
+
+def make_axis(n: int, dtype: torch.dtype, device: torch.device, steps: int) -> Tensor:
     return (torch.arange(n * steps, dtype=dtype, device=device) - (n * steps - 1) / 2) / steps
 
 
@@ -213,37 +214,40 @@ def affine_grid(matrix: Tensor, axes: list[Tensor]) -> Tensor:
 
 
 def identity_like(matrix: Tensor) -> Tensor:
-    return torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
+    return cached(make_eye, matrix.shape[-1], matrix.dtype, matrix.device)
 
 
-def matrix_of(table: list[list[Tensor | float]]) -> Tensor:
-    """A matrix `[*b, n, n]` from its entries, tensors `[*b]` or numbers."""
-    tensors = [e for row in table for e in row if isinstance(e, Tensor)]
-    like = sum_shapes(tensors)
-    entries = [e if isinstance(e, Tensor) else like.new_full((), e) for row in table for e in row]
-    return torch.stack([e.expand(like.shape) for e in entries], -1).unflatten(-1, (len(table), len(table)))
+def make_eye(n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.eye(n, dtype=dtype, device=device)
 
 
-def sum_shapes(tensors: list[Tensor]) -> Tensor:
-    """A tensor of the common shape of all (for its shape, dtype and device)."""
-    return tensors[0] if len(tensors) == 1 else torch.broadcast_tensors(*tensors)[0]
+def rotation_matrix(degrees: Tensor) -> Tensor:
+    angle = torch.deg2rad(degrees)
+    c, s = torch.cos(angle), torch.sin(angle)
+    return torch.stack([c, -s, s, c], -1).unflatten(-1, (2, 2))
 
 
-def centre_of(size: tuple[int, ...]) -> list[float]:
+def affine_matrix(a: Tensor, t: Tensor) -> Tensor:
+    """The homogeneous matrix `[*b, d+1, d+1]` of u -> a u + t."""
+    top = torch.cat([a, t[..., None]], -1)
+    last = constant((0.0,) * a.shape[-1] + (1.0,), top)
+    return torch.cat([top, last.expand(top.shape[:-2] + (1, -1))], -2)
+
+
+def centre_of(size: tuple[int, ...]) -> tuple[float, ...]:
     """The pixel coordinates (x, y[, z]) of the middle of a frame."""
-    return [(n - 1) / 2 for n in reversed(size)]
+    return tuple((n - 1) / 2 for n in reversed(size))
 
 
 def pixel_matrix(matrix: Tensor, source: tuple[int, ...], target: tuple[int, ...]) -> Tensor:
     """A centred matrix (from target to source coordinates) in pixel coordinates, whose origin is the first pixel's centre."""
     d = len(source)
 
-    def move(values: list[float]) -> Tensor:
-        eye = torch.eye(d + 1, dtype=matrix.dtype, device=matrix.device)
-        shift = torch.tensor([*values, 0.0], dtype=matrix.dtype, device=matrix.device)
-        return eye + shift[:, None] * eye[d]
+    def move(values: tuple[float, ...]) -> Tensor:
+        eye = identity_like(matrix)
+        return eye + constant((*values, 0.0), matrix)[:, None] * eye[d]
 
-    return move(centre_of(source)) @ matrix @ move([-c for c in centre_of(target)])
+    return move(centre_of(source)) @ matrix @ move(tuple(-c for c in centre_of(target)))
 
 
 def homography(points: Tensor, images: Tensor) -> Tensor:
@@ -259,8 +263,8 @@ def homography(points: Tensor, images: Tensor) -> Tensor:
     return torch.cat([h, torch.ones_like(h[..., :1])], -1).unflatten(-1, (3, 3))
 
 
-def turns_to_matrix(vector_degrees: Tensor) -> list[list[Tensor]]:
-    """Rodrigues: the rotation by |v| degrees about the axis v `[*b, 3]`, as 3 x 3 entries; smooth at v = 0."""
+def axis_angle_matrix(vector_degrees: Tensor) -> Tensor:
+    """Rodrigues: the rotation by |v| degrees about the axis v `[*b, 3]`, `[*b, 3, 3]`; smooth at v = 0."""
     v = vector_degrees * (math.pi / 180)
     x, y, z = v.unbind(-1)
     square = x * x + y * y + z * z
@@ -268,8 +272,9 @@ def turns_to_matrix(vector_degrees: Tensor) -> list[list[Tensor]]:
     angle = torch.sqrt(torch.where(near, torch.ones_like(square), square))
     s = torch.where(near, 1 - square / 6, torch.sin(angle) / angle)
     c = torch.where(near, 0.5 - square / 24, (1 - torch.cos(angle)) / (angle * angle))
-    return [
+    rows = [
         [1 - c * (y * y + z * z), c * x * y - s * z, c * x * z + s * y],
         [c * x * y + s * z, 1 - c * (x * x + z * z), c * y * z - s * x],
         [c * x * z - s * y, c * y * z + s * x, 1 - c * (x * x + y * y)],
     ]
+    return torch.stack([torch.stack(row, -1) for row in rows], -2)

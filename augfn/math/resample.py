@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from augfn.errors import explain
 from augfn.math import kernel
+from augfn.math.constants import constant
 from augfn.math.maps import Linear, Map, centred
 
 MODES = ("bilinear", "nearest", "bicubic")
@@ -114,7 +115,7 @@ def fill_like(x: Tensor, fill: float | tuple[float, ...]) -> Tensor:
         raise ValueError(
             explain("fill does not match the channels", fill, f"1 or {x.shape[-3]} numbers", "give one per channel")
         )
-    return torch.tensor(values, dtype=x.dtype, device=x.device).repeat(k // len(values)).reshape(-1, *[1] * d)
+    return constant(tuple(values) * (k // len(values)), x).reshape(-1, *[1] * d)
 
 
 def grid_sample(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling, mode: str) -> Tensor:
@@ -141,8 +142,8 @@ def scaled(m: Map, scale: list[float]) -> Map:
     """The map with each input coordinate multiplied by a constant: folded into its last matrix where it ends in one."""
     last = m.stages[-1]
     if isinstance(last, Linear) and not last.projective:
-        factors = torch.tensor([*scale, 1.0], dtype=last.matrix.dtype, device=last.matrix.device)
-        return replace(m, stages=(*m.stages[:-1], Linear(last.matrix * factors[:, None])))
+        factors = constant((*((s,) for s in scale), (1.0,)), last.matrix)
+        return replace(m, stages=(*m.stages[:-1], Linear(last.matrix * factors)))
     return replace(m, stages=(*m.stages, Scaled(tuple(scale))))
 
 
@@ -153,7 +154,7 @@ class Scaled:
     scale: tuple[float, ...]
 
     def __call__(self, points: Tensor) -> Tensor:
-        return points * torch.tensor(self.scale, dtype=points.dtype, device=points.device)
+        return points * constant(self.scale, points)
 
 
 def window_sample(x: Tensor, m: Map, target: tuple[int, ...], mode: str) -> Tensor:

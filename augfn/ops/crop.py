@@ -14,6 +14,7 @@ from augfn.kinds import Size
 from augfn.math.maps import Map
 from augfn.math.resample import Sampling, fill_like
 from augfn.op import geometric
+from augfn.ops.geometric import frame_like
 from augfn.typing import Area, Position2, Ratio
 
 
@@ -32,9 +33,9 @@ def fitting(size: Any, frame: Size, what: str) -> Size:
     return sizes
 
 
-def window_map(scale: list[Tensor], offset: list[Tensor], size: Size, **known: Any) -> Map:
-    """Centred output coordinates u to scale u + offset, x first."""
-    return Map.linear([[scale[0], 0.0], [0.0, scale[1]]], list(offset), size=size, window=True, **known)
+def window_map(scale: Tensor, offset: Tensor, size: Size, **known: Any) -> Map:
+    """Centred output coordinates u to scale u + offset, both `[*b, 2]`, x first."""
+    return Map.linear(torch.diag_embed(scale), offset, size=size, window=True, **known)
 
 
 @geometric
@@ -46,8 +47,7 @@ def center_crop(frame: Size, *, size: Any) -> Map:
     h, w = fitting(size, frame, "center_crop")
     top, left = round((frame[0] - h) / 2), round((frame[1] - w) / 2)
     shift = torch.tensor([left + (w - frame[1]) / 2, top + (h - frame[0]) / 2])
-    one = torch.ones(())
-    return window_map([one, one], list(shift.unbind()), (h, w), copy=lambda x, how: x[..., top : top + h, left : left + w])
+    return window_map(torch.ones(2), shift, (h, w), copy=lambda x, how: x[..., top : top + h, left : left + w])
 
 
 @geometric
@@ -61,8 +61,7 @@ def random_crop(frame: Size, *, size: Any, position: Position2 = Uniform(0.0, 1.
     room = torch.tensor([frame[1] - w, frame[0] - h], dtype=position.dtype, device=position.device)
     corner = torch.minimum(torch.floor(position.detach() * (room + 1)), room).clamp(min=0)
     shift = corner - room / 2
-    one = torch.ones_like(shift[..., 0])
-    return window_map([one, one], list(shift.unbind(-1)), (h, w), copy=partial(cut, corner=corner, size=(h, w)))
+    return window_map(torch.ones_like(shift), shift, (h, w), copy=partial(cut, corner=corner, size=(h, w)))
 
 
 def cut(x: Tensor, how: Sampling, corner: Tensor, size: Size) -> Tensor:
@@ -92,11 +91,15 @@ def resized_crop(
     side that meets the frame). Antialiased where it shrinks. Source: torchvision `RandomResizedCrop`.
     """
     target = pair(size, "resized_crop")
-    total = float(frame[0] * frame[1])
-    sides = [torch.sqrt(scale * total * ratio), torch.sqrt(scale * total / ratio)]
-    sides = [torch.minimum(s, s.new_full((), float(n))) for s, n in zip(sides, frame[::-1], strict=True)]
-    offset = [(position[..., i] - 0.5) * (n - s) for i, (s, n) in enumerate(zip(sides, frame[::-1], strict=True))]
-    return window_map([s / n for s, n in zip(sides, target[::-1], strict=True)], offset, target)
+    limit = frame_like(frame, scale)
+    sides = rectangle(scale, ratio, limit)
+    return window_map(sides / frame_like(target, scale), (position - 0.5) * (limit - sides), target)
+
+
+def rectangle(scale: Tensor, ratio: Tensor, limit: Tensor) -> Tensor:
+    """(width, height) `[*b, 2]` of a given share of the frame's area and aspect ratio, each at most the frame's."""
+    area = scale * limit.prod()
+    return torch.minimum(torch.sqrt(torch.stack([area * ratio, area / ratio], -1)), limit)
 
 
 @geometric(antialias=True)
@@ -109,8 +112,7 @@ def resize(frame: Size, *, size: Any) -> Map:
         short = min(frame)
         size = (int(size * frame[0] / short), int(size * frame[1] / short))
     target = pair(size, "resize")
-    ratio = torch.tensor([frame[1] / target[1], frame[0] / target[0]])
-    return window_map(list(ratio.unbind()), [torch.zeros(())] * 2, target)
+    return window_map(torch.tensor([frame[1] / target[1], frame[0] / target[0]]), torch.zeros(2), target)
 
 
 @geometric
@@ -126,9 +128,7 @@ def pad(frame: Size, *, padding: Any) -> Map:
     left, top, right, bottom = sides
     shift = torch.tensor([(right - left) / 2, (bottom - top) / 2])
     size = (frame[0] + top + bottom, frame[1] + left + right)
-    one = torch.ones(())
-    rows: list[list[Any]] = [[one, 0.0], [0.0, one]]
-    return Map.linear(rows, list(shift.unbind()), size=size, barrier=True, copy=partial(pad_pixels, sides=sides))
+    return Map.linear(torch.eye(2), shift, size=size, barrier=True, copy=partial(pad_pixels, sides=sides))
 
 
 def pad_pixels(x: Tensor, how: Sampling, sides: tuple[int, ...]) -> Tensor:

@@ -10,7 +10,8 @@ from torch import Tensor
 from augfn.distributions import Uniform
 from augfn.errors import explain
 from augfn.kinds import Size
-from augfn.math.maps import Map, homography
+from augfn.math.constants import constant
+from augfn.math.maps import Map, homography, rotation_matrix
 from augfn.op import geometric
 from augfn.typing import Degrees, Degrees2, Fraction, Leaf, Scale, Shift2
 
@@ -62,24 +63,24 @@ def rotate(*, degrees: Degrees = Uniform(-30.0, 30.0)) -> Map:
     return Map.rotation(degrees)
 
 
-def affine_map(degrees: Tensor | None, shift: list[Tensor], zoom: list[Tensor], shear: Tensor | None) -> Map:
-    """The inverse of: scale, shear, rotate about the centre, then shift by pixels (torchvision's order, our sign)."""
-    like = next(t for t in (degrees, *shift, *zoom, None if shear is None else shear[..., 0]) if t is not None)
-    zero = torch.zeros_like(like)
-    turn = torch.deg2rad(degrees) if degrees is not None else zero
-    if shear is None:
-        a, b = torch.cos(turn), torch.sin(turn)
-        rows = [[a, -b], [b, a]]
-    else:
-        x, y = torch.deg2rad(shear).unbind(-1)
-        cos, sin, slope = torch.cos(-turn - y) / torch.cos(y), torch.sin(-turn - y) / torch.cos(y), torch.tan(x)
-        c, s = torch.cos(turn), torch.sin(turn)
-        rows = [[c - sin * slope, cos * slope - s], [-sin, cos]]
-    if zoom:
-        rows = [[e / z for e in row] for row, z in zip(rows, zoom if len(zoom) == 2 else zoom * 2, strict=True)]
-    if not shift:
-        return Map.linear(rows)
-    return Map.linear(rows, [-(row[0] * shift[0] + row[1] * shift[1]) for row in rows])
+def affine_map(degrees: Tensor | None, shear: Tensor | None, zoom: Tensor | None, shift: Tensor | None) -> Map:
+    """The inverse of: scale, shear, rotate about the centre, then shift by pixels (torchvision's order, our sign).
+
+    zoom `[*b]` or `[*b, 2]` (x, y), shear and shift `[*b, 2]`.
+    """
+    a = rotation_matrix(degrees) if degrees is not None else None
+    if shear is not None:
+        x, y = torch.tan(torch.deg2rad(shear)).unbind(-1)
+        one = torch.ones_like(x)
+        # the inverse of torchvision's shear, which leaves the area as it is: x by its angle after y by its own
+        unshear = torch.stack([one + x * y, x, y, one], -1).unflatten(-1, (2, 2))
+        a = unshear if a is None else unshear @ a
+    if zoom is not None:
+        a = torch.diag_embed(1 / zoom) if a is None else a / zoom[..., None]
+    if shift is None:
+        return Map.linear(a)  # type: ignore[arg-type]
+    a = torch.eye(2, dtype=shift.dtype, device=shift.device).expand(*shift.shape, 2) if a is None else a
+    return Map.linear(a, -(a @ shift[..., None].to(a.dtype))[..., 0])
 
 
 @geometric(example={"degrees": (-20, 20), "translate": (-0.1, 0.1), "scale": (0.8, 1.25), "shear": (-10, 10)})
@@ -101,18 +102,21 @@ def affine(
     given = [v for v in (degrees, translate, scale, scale_y, shear) if v is not None]
     if not given:
         raise ValueError(explain("affine: nothing to do", "no ranges", "one of degrees, translate, scale, scale_y, shear", "af.affine(degrees=(-15, 15))"))
-    shift = [] if translate is None else [translate[..., 0] * frame[1], translate[..., 1] * frame[0]]
-    zoom = [] if scale is None and scale_y is None else [scale, scale if scale_y is None else scale_y]
-    ones = torch.ones_like(scale_y) if scale is None and scale_y is not None else None
-    return affine_map(degrees, shift, [ones if z is None else z for z in zoom], shear)  # type: ignore[misc]
+    shift = None if translate is None else translate * frame_like(frame, translate)
+    zoom = scale if scale_y is None else torch.stack([torch.ones_like(scale_y) if scale is None else scale, scale_y], -1)
+    zoom = zoom[..., None].expand(*zoom.shape, 2) if zoom is scale and zoom is not None else zoom
+    return affine_map(degrees, shear, zoom, shift)
+
+
+def frame_like(frame: Size, like: Tensor) -> Tensor:
+    """(width, height[, depth]) as a tensor."""
+    return constant(frame[::-1], like)
 
 
 @geometric
 def translate(frame: Size, *, translate: Shift2 = Uniform(-0.1, 0.1)) -> Map:
     """Shift by fractions of (width, height), positive right and down, without rounding to pixels."""
-    x, y = translate.unbind(-1)
-    one = torch.ones_like(x)
-    return Map.linear([[one, 0.0], [0.0, one]], [-x * frame[1], -y * frame[0]])
+    return affine_map(None, None, None, translate * frame_like(frame, translate))
 
 
 @geometric
@@ -127,7 +131,7 @@ def shear(*, shear: Degrees2 = Uniform(-15.0, 15.0)) -> Map:
 
     Source: torchvision `affine`.
     """
-    return affine_map(None, [], [], shear)
+    return affine_map(None, shear, None, None)
 
 
 @geometric
@@ -138,10 +142,8 @@ def perspective(frame: Size, *, distortion_scale: Fraction = 0.5, corners: Corne
     `RandomPerspective`, with corners that need not be whole pixels.
     """
     h, w = frame
-    half = torch.tensor([w - 1.0, h - 1.0], dtype=corners.dtype, device=corners.device) / 2
-    signs = torch.tensor([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]], dtype=corners.dtype, device=corners.device)
-    size = torch.tensor([w / 2, h / 2], dtype=corners.dtype, device=corners.device)
-    start = signs * half
-    end = start + signs * corners * distortion_scale[..., None, None] * size
+    signs = constant(((-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)), corners)
+    start = signs * constant(((w - 1) / 2, (h - 1) / 2), corners)
+    end = start + signs * corners * distortion_scale[..., None, None] * constant((w / 2, h / 2), corners)
     return Map.of(homography(end, start), projective=True)
 

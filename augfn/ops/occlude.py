@@ -8,6 +8,8 @@ from torch import Tensor
 from augfn.distributions import LogUniform, Uniform
 from augfn.kinds import Size
 from augfn.op import occlusion
+from augfn.ops.crop import rectangle
+from augfn.ops.geometric import frame_like
 from augfn.typing import Area, Position2, Ratio
 
 
@@ -24,11 +26,11 @@ def erase(
     Edges lie between pixels: a pixel is hidden by the share that the rectangle covers, so every leaf has a gradient. Masks are
     filled (`fill_mask`) where more than half is covered. Source: Zhong et al. 2020, torchvision `RandomErasing`.
     """
-    h, w = frame
-    sides = [torch.sqrt(scale * (h * w) * ratio), torch.sqrt(scale * (h * w) / ratio)]
-    sides = [torch.minimum(s, s.new_full((), float(n))) for s, n in zip(sides, (w, h), strict=True)]
-    covers = [cover(position[..., i] * (n - s), s, n) for i, (s, n) in enumerate(zip(sides, (w, h), strict=True))]
-    return covers[1][..., :, None] * covers[0][..., None, :]
+    limit = frame_like(frame, scale)
+    sides = rectangle(scale, ratio, limit)
+    start = position * (limit - sides)
+    columns, rows = (cover(start[..., i], sides[..., i], n) for i, n in enumerate(frame[::-1]))
+    return rows[..., :, None] * columns[..., None, :]
 
 
 def cover(start: Tensor, length: Tensor, n: int) -> Tensor:

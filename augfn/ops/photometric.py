@@ -91,7 +91,7 @@ def color_twist(
 @photometric
 def grayscale() -> Any:
     """Every channel becomes the luma .2989 R + .587 G + .114 B. Source: torchvision `rgb_to_grayscale`."""
-    return color.grayscale_matrix(torch.device("cpu"), torch.float32)
+    return color.grayscale_matrix(), torch.zeros(3)
 
 
 @photometric

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from augfn.distributions import Uniform
 from augfn.errors import explain
 from augfn.kinds import Size
-from augfn.math.maps import Map, turns_to_matrix
+from augfn.math.maps import Map, axis_angle_matrix
 from augfn.op import geometric
-from augfn.ops.geometric import flip_map
+from augfn.ops.geometric import flip_map, frame_like
 from augfn.typing import Degrees3, Scale, Shift3
 
 
@@ -39,7 +38,7 @@ def rotate3d(*, degrees: Degrees3 = Uniform(-15.0, 15.0)) -> Map:
     A turn about z looks like `rotate` in every slice: counter-clockwise on the screen for positive degrees; the other axes follow by
     cyclic exchange. Source: Rodrigues' formula, kornia `RandomRotation3D` (whose sign is the opposite).
     """
-    return Map.linear(turns_to_matrix(degrees))  # type: ignore[arg-type]
+    return Map.linear(axis_angle_matrix(degrees))
 
 
 @geometric(ndim=3, example={"degrees": (-15, 15), "translate": (-0.1, 0.1), "scale": (0.8, 1.25)})
@@ -53,11 +52,8 @@ def affine3d(
     given = [v for v in (degrees, translate, scale) if v is not None]
     if not given:
         raise ValueError(explain("affine3d: nothing to do", "no ranges", "one of degrees, translate, scale", "af.affine3d(degrees=(-15, 15))"))
-    turn = degrees if degrees is not None else torch.zeros_like(given[0][..., None].expand(*given[0].shape, 3) if given[0] is scale else given[0])
-    rows: list[list[Tensor]] = turns_to_matrix(turn)
-    if scale is not None:
-        rows = [[e / scale for e in row] for row in rows]
-    if translate is None:
-        return Map.linear(rows)  # type: ignore[arg-type]
-    shift = [translate[..., i] * n for i, n in enumerate(reversed(frame))]
-    return Map.linear(rows, [-(r[0] * shift[0] + r[1] * shift[1] + r[2] * shift[2]) for r in rows])  # type: ignore[arg-type]
+    shift = None if translate is None else translate * frame_like(frame, translate)
+    like = scale if scale is not None else given[0][..., 0]
+    turn = torch.eye(3).to(like).expand(*like.shape, 3, 3) if degrees is None else axis_angle_matrix(degrees)
+    a = turn if scale is None else turn / scale[..., None, None]
+    return Map.linear(a, None if shift is None else -(a @ shift[..., None].to(a.dtype))[..., 0])

@@ -1,0 +1,42 @@
+"""Small constant tensors (a frame's size, a coordinate axis), made once in eager code.
+
+Making one costs more than a small op, and on a GPU a copy from the host. Nobody may change a cached tensor in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from augfn.random import is_plain
+
+LIMIT = 4096
+CACHE: dict[Any, Tensor] = {}
+
+
+def cached(make: Callable[..., Tensor], *args: Any) -> Tensor:
+    """`make(*args)`, remembered; made anew inside a trace, whose tensors must not outlive it."""
+    if not is_plain():
+        return make(*args)
+    key = (make, args)
+    found = CACHE.get(key)
+    if found is None:
+        with torch.inference_mode(False):
+            found = make(*args)
+        if is_plain(found) or found.device.type != "cpu":
+            if len(CACHE) >= LIMIT:
+                CACHE.clear()
+            CACHE[key] = found
+    return found
+
+
+def make_constant(values: Any, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.tensor(values, dtype=dtype, device=device)
+
+
+def constant(values: Any, like: Tensor) -> Tensor:
+    """A tensor of plain (nested tuples of) numbers, in the dtype and on the device of another."""
+    return cached(make_constant, values, like.dtype, like.device)
