@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from augfn.errors import explain
-from augfn.math.maps import Map, identity_like
+from augfn.math.constants import identity_like
+from augfn.math.maps import Map
 from augfn.math.resample import Sampling
 
 Size = tuple[int, ...]

@@ -145,17 +145,16 @@ def repaint(action: Pixels, t: Target, s: Sample, name: str = "image") -> Tensor
     """Run a body on `[*b, (T,) C, H, W]`, with its leaves broadcastable; a volume's depth is laid along its height."""
     x, b = t.value, len(s.batch)
     if action.kind == "filter":
-        shaped = x.reshape(s.batch + (-1,) + s.size)
+        shaped = to_wide(x).reshape(s.batch + (-1,) + s.size)
         out = action.body(shaped, **action.leaves)
     else:
-        shaped = x.flatten(-3, -2) if t.kind == "volume" else x
+        shaped = to_wide(x).flatten(-3, -2) if t.kind == "volume" else to_wide(x)
         leaves = {k: v if v is None else spread(v, b, shaped.ndim) for k, v in action.leaves.items() if k != "seed"}
         field = [noise_field(action.leaves["seed"], name, tuple(shaped.shape[b:]))] if action.kind == "noise" else []
         out = action.body(shaped, *field, **leaves)
-    out = out.to(x.dtype)
     if action.gate is not None:
-        out = torch.lerp(shaped, out, expand(action.gate, shaped.ndim).to(x.dtype))
-    return out.reshape(x.shape)
+        out = torch.lerp(shaped, out.to(shaped.dtype), expand(action.gate, shaped.ndim).to(shaped.dtype))
+    return out.to(x.dtype).reshape(x.shape)
 
 
 def noise_field(seed: Tensor, name: str, shape: Size) -> Tensor:
@@ -281,5 +280,5 @@ def apply(action: Action, sample: Sample) -> Sample:
     for name, t in sample.targets.items():
         rule = TABLE.get((type(action), t.kind))
         extra = {"name": name} if rule is repaint else {}
-        changed[name] = t if rule is None else replace(t, value=rule(action, t, sample, **extra))
-    return replace(sample, targets=changed, size=action.size(sample.size))
+        changed[name] = t if rule is None else Target(t.kind, rule(action, t, sample, **extra))
+    return sample.changed(changed, action.size(sample.size))

@@ -130,6 +130,9 @@ class Sample:
     device: torch.device
     bare: bool = False
 
+    def changed(self, targets: dict[str, Target], size: tuple[int, ...]) -> Sample:
+        return Sample(targets, self.batch, size, self.device, self.bare)
+
     def output(self) -> Any:
         return self.targets["image"].value if self.bare else {n: t.value for n, t in self.targets.items()}
 

@@ -14,6 +14,8 @@ import math
 import torch
 from torch import Tensor
 
+from augfn.math.constants import constant, identity_like
+
 LUMA = (0.2989, 0.587, 0.114)
 """Weights of red, green and blue in the luma, as torchvision and PIL have them. They add up to 0.9999."""
 
@@ -95,7 +97,7 @@ def hue(x: Tensor, turns: Tensor) -> Tensor:
     angle, chroma, base = _hexagon(x)
     angle = angle + turns
     angle = angle.sub_(angle.detach().round())
-    axes = torch.linspace(-1 / 3, 1 / 3, 3, dtype=x.dtype, device=x.device).view(3, 1, 1)
+    axes = constant((-1 / 3, 0.0, 1 / 3), x).view(3, 1, 1)
     ramp = (angle - axes).abs_().sub_(0.5).abs_().clamp_min_(1 / 6).clamp_max_(1 / 3)
     return ramp.mul_(chroma).add_(base)
 
@@ -124,12 +126,18 @@ def jitter(
     if saturation is not None or hue is not None:
         _require_rgb(x, "jitter with saturation or hue")
     blends = {i: f for i, f in enumerate((brightness, contrast, saturation)) if f is not None}
-    coefficients = _schedule(blends, hue is not None, order) if blends else []
-    for step, (factor, to_mean, to_luma) in enumerate(coefficients):
-        if hue is not None and step == len(blends):
-            x = _turn(x, hue)
-        x = _clip(_blend(x, factor, to_mean, to_luma, fresh=step > 0), clip, fresh=True)
-    return x if blends or hue is None else _clip(_turn(x, hue), clip, fresh=True)
+    if not blends:
+        return x if hue is None else _clip(_turn(x, hue), clip, fresh=True)
+    given = [order, *blends.values(), *([] if hue is None else [hue])]
+    batch = _common([x.shape[:-3], *(t.shape[:-3] for t in given)])
+    passes = _schedule(blends, hue is not None, order, batch, x.shape[-3])
+    flat = x.expand(batch + x.shape[-3:]).reshape(-1, x.shape[-3], math.prod(x.shape[-2:]))
+    turns = None if hue is None else hue.expand(batch + (1, 1, 1)).reshape(-1, 1, 1, 1)
+    for step, (matrix, to_mean) in enumerate(passes):
+        if turns is not None and step == len(blends):
+            flat = _turn(flat.unsqueeze(-2), turns).squeeze(-2)
+        flat = _clip(_blend(flat, matrix, to_mean), clip, fresh=True)
+    return flat.reshape(batch + x.shape[-3:])
 
 
 def twist_matrix(
@@ -154,7 +162,7 @@ def twist_matrix(
     pure = gain * saturation
     cos, sin = angle.cos(), angle.sin()
     weights = torch.stack(torch.broadcast_tensors(pure * cos, pure * (1 - cos), pure * sin, gain - pure), -1)
-    basis = torch.tensor(_TWIST_BASIS, dtype=weights.dtype, device=weights.device)
+    basis = constant(_TWIST_BASIS, weights)
     grey = saturation + (1 - saturation) * sum(LUMA)
     offset = (1 - contrast) * grey * pivot
     matrix = (weights @ basis).unflatten(-1, (3, 3))
@@ -204,7 +212,7 @@ def _mean(x: Tensor) -> Tensor:
 def _clip(x: Tensor, mode: str, fresh: bool) -> Tensor:
     if mode == "clamp":
         # clamp_ with two bounds has no batching rule: under vmap it would warn and loop over the samples.
-        return x.clamp_min_(0).clamp_max_(1) if fresh else x.clamp(0, 1)
+        return x.clamp(0, 1)
     if mode == "none":
         return x
     if mode == "ste":
@@ -236,8 +244,16 @@ def _hexagon(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return angle, chroma, torch.sub(least, chroma, alpha=1 / 6)
 
 
-def _schedule(blends: dict[int, Tensor], hue: bool, order: Tensor) -> list[tuple[Tensor, Tensor | None, Tensor | None]]:
-    """What each pass does to each sample: factor, weight of the mean, weight of the luma, all `[..., 1, 1, 1]`.
+def _common(shapes: list[torch.Size]) -> torch.Size:
+    """The broadcast shape; torch.broadcast_shapes costs as much as ten small ops."""
+    return shapes[0] if all(s == shapes[0] for s in shapes) else torch.broadcast_shapes(*shapes)
+
+
+def _schedule(
+    blends: dict[int, Tensor], hue: bool, order: Tensor, batch: torch.Size, channels: int
+) -> list[tuple[Tensor, Tensor | None]]:
+    """What each pass does to each sample: `y = matrix x + to_mean mean(x)`, matrices `[B, C, C]` over the flattened batch
+    (without saturation, `matrix` is a factor `[B, 1, 1]`).
 
     A blend takes the pass of its rank; with hue there are n passes on either side of it, and a blend takes the one of
     its distance in rank from hue.
@@ -248,28 +264,24 @@ def _schedule(blends: dict[int, Tensor], hue: bool, order: Tensor) -> list[tuple
     rank = keys.argsort(dim=-3, stable=True).argsort(-3)
     if hue:
         rank = rank[..., :n, :, :] - rank[..., n:, :, :]
-    place = torch.arange(-n if hue else 0, n + 1 if hue else n, device=order.device)
+    steps = tuple(range(-n, 0)) + tuple(range(1, n + 1)) if hue else tuple(range(n))
     factors = torch.cat(torch.broadcast_tensors(*blends.values()), -3)
-    rest = (rank == place.unsqueeze(-1)) * (1 - factors)  # [..., n, passes, 1]: 1 - f where a blend has its pass
-    table = torch.cat([1 - rest.sum(-3, keepdim=True), rest], -3).flatten(-3)
-    cells = table[..., None, None, None, :].unbind(-1)
-    passes = place.shape[0]
-    factor, *weights = (cells[i : i + passes] for i in range(0, len(cells), passes))
-    weight = dict(zip(blends, weights, strict=True))
-    absent = (None,) * passes
-    rows = list(zip(factor, weight.get(1, absent), weight.get(2, absent), strict=True))
-    return rows[:n] + rows[n + 1 :] if hue else rows
+    rest = (rank == constant(steps, rank).unsqueeze(-1)) * (1 - factors)  # [..., n, 1, passes]: 1 - f in a blend's pass
+    rest = rest.expand(batch + rest.shape[-3:]).reshape(-1, n, 1, 1, len(steps)).movedim(-1, 0)
+    parts = dict(zip(blends, rest.unbind(2), strict=True))
+    matrix: Tensor = 1 - rest.sum(2)
+    grey = constant((LUMA if channels == 3 else (1 / channels,) * channels,) * channels, matrix)
+    if 2 in parts:
+        matrix = matrix * identity_like(grey) + parts[2] * grey
+    means = (parts[1] * grey).unbind(0) if 1 in parts else (None,) * len(steps)
+    return list(zip(matrix.unbind(0), means, strict=True))
 
 
-def _blend(x: Tensor, factor: Tensor, to_mean: Tensor | None, to_luma: Tensor | None, fresh: bool) -> Tensor:
-    """`factor * x + to_mean * m + to_luma * luma(x)`, for an image of any channels when `to_luma` is None."""
-    ref = None
-    if to_luma is not None:
-        grey = luma(x)
-        ref = grey * to_luma
-        if to_mean is not None:
-            ref = ref.add_(grey.mean((-2, -1), keepdim=True) * to_mean)
-    elif to_mean is not None:
-        ref = _mean(x) * to_mean
-    y = x.mul_(factor) if fresh else x * factor
-    return y if ref is None else y.add_(ref)
+def _blend(x: Tensor, matrix: Tensor, to_mean: Tensor | None) -> Tensor:
+    """`matrix x + to_mean mean(x)` for `x [B, C, n]`."""
+    if matrix.shape[-1] != 1:
+        if to_mean is None:
+            return torch.bmm(matrix, x)
+        return torch.baddbmm(torch.bmm(to_mean, x.mean(-1, keepdim=True)), matrix, x)
+    y = x * matrix
+    return y if to_mean is None else y.add_(torch.bmm(to_mean, x.mean(-1, keepdim=True)))

@@ -40,3 +40,11 @@ def make_constant(values: Any, dtype: torch.dtype, device: torch.device) -> Tens
 def constant(values: Any, like: Tensor) -> Tensor:
     """A tensor of plain (nested tuples of) numbers, in the dtype and on the device of another."""
     return cached(make_constant, values, like.dtype, like.device)
+
+
+def identity_like(matrix: Tensor) -> Tensor:
+    return cached(make_eye, matrix.shape[-1], matrix.dtype, matrix.device)
+
+
+def make_eye(n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.eye(n, dtype=dtype, device=device)

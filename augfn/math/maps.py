@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from augfn.math import kernel
-from augfn.math.constants import cached, constant
+from augfn.math.constants import cached, constant, identity_like
 
 INVERSE_STEPS = 24  # of the fixed-point inverse of a displacement; each divides the error by 1 / its Lipschitz constant
 
@@ -211,14 +211,6 @@ def affine_grid(matrix: Tensor, axes: list[Tensor]) -> Tensor:
         column = matrix[..., :d, d - 1 - i].reshape(*matrix.shape[:-2], *[1] * d, d)
         total = torch.addcmul(total, column, axis.reshape(-1, *[1] * (d - i)))
     return total
-
-
-def identity_like(matrix: Tensor) -> Tensor:
-    return cached(make_eye, matrix.shape[-1], matrix.dtype, matrix.device)
-
-
-def make_eye(n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    return torch.eye(n, dtype=dtype, device=device)
 
 
 def rotation_matrix(degrees: Tensor) -> Tensor:

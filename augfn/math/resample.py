@@ -61,11 +61,16 @@ class Sampling:
 
     def within(self, outer: Sampling) -> Sampling:
         """These settings, completed by those of the surrounding pipeline."""
+        if self == UNSET or outer == UNSET:
+            return outer if self == UNSET else self
         pairs = {f.name: getattr(self, f.name) for f in fields(self)}
         outside = outer if self.padding in (None, "zeros") or outer.fill is None else replace(outer, fill=None)
         if self.fill is not None:
             outside = replace(outside, padding_mode=None)
         return Sampling(**{k: getattr(outside, k) if v is None else v for k, v in pairs.items()})
+
+
+UNSET = Sampling()
 
 
 def resample(x: Tensor, batch: int, m: Map, sampling: Sampling) -> Tensor:

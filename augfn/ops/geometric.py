@@ -70,17 +70,17 @@ def affine_map(degrees: Tensor | None, shear: Tensor | None, zoom: Tensor | None
     """
     a = rotation_matrix(degrees) if degrees is not None else None
     if shear is not None:
+        # the inverse of torchvision's shear, which keeps the area: [[1 + x y, x], [y, 1]]
         x, y = torch.tan(torch.deg2rad(shear)).unbind(-1)
         one = torch.ones_like(x)
-        # the inverse of torchvision's shear, which leaves the area as it is: x by its angle after y by its own
         unshear = torch.stack([one + x * y, x, y, one], -1).unflatten(-1, (2, 2))
-        a = unshear if a is None else unshear @ a
+        a = unshear if a is None else (unshear[..., None] * a[..., None, :, :]).sum(-2)
     if zoom is not None:
         a = torch.diag_embed(1 / zoom) if a is None else a / zoom[..., None]
     if shift is None:
         return Map.linear(a)  # type: ignore[arg-type]
     a = torch.eye(2, dtype=shift.dtype, device=shift.device).expand(*shift.shape, 2) if a is None else a
-    return Map.linear(a, -(a @ shift[..., None].to(a.dtype))[..., 0])
+    return Map.linear(a, -(a * shift[..., None, :]).sum(-1))
 
 
 @geometric(example={"degrees": (-20, 20), "translate": (-0.1, 0.1), "scale": (0.8, 1.25), "shear": (-10, 10)})

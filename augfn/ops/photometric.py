@@ -10,6 +10,7 @@ from torch import Tensor
 from augfn.distributions import Uniform
 from augfn.errors import explain
 from augfn.math import color
+from augfn.math.constants import cached
 from augfn.op import photometric
 from augfn.typing import Factor, Leaf, SortKey, Turns
 
@@ -115,22 +116,26 @@ def gamma(x: Tensor, *, gamma: Gamma = Uniform(0.8, 1.25), gain: Factor = 1.0, c
     return color.clip(color.gamma(x, gamma, gain), clip)
 
 
-def per_channel(values: Any, what: str) -> Tensor:
-    given = torch.as_tensor(values, dtype=torch.float32)
+def per_channel(values: Any, what: str) -> tuple[float, ...]:
+    given = torch.as_tensor(values, dtype=torch.float64)
     if given.ndim > 1:
         raise ValueError(explain(f"{what}: one number per channel", values, "a number or a sequence [C]", "mean=(0.485, 0.456, 0.406)"))
-    return given.reshape(-1)
+    return tuple(given.reshape(-1).tolist())
+
+
+def standardize(mean: tuple[float, ...], std: tuple[float, ...], back: bool) -> Tensor:
+    """Scale and offset `[2, C]` of (x - mean) / std, or of its inverse."""
+    m, s = torch.broadcast_tensors(torch.tensor(mean, dtype=torch.float64), torch.tensor(std, dtype=torch.float64))
+    return (torch.stack([s, m]) if back else torch.stack([1 / s, -m / s])).float()
 
 
 @photometric
 def normalize(*, mean: Any, std: Any) -> Any:
     """y = (x - mean) / std per channel. Source: torchvision `normalize`."""
-    m, s = per_channel(mean, "normalize"), per_channel(std, "normalize")
-    return 1 / s + 0 * m, -m / s
+    return cached(standardize, per_channel(mean, "normalize"), per_channel(std, "normalize"), False).unbind()
 
 
 @photometric
 def denormalize(*, mean: Any, std: Any) -> Any:
     """y = std x + mean per channel: the inverse of `normalize`. Source: kornia `Denormalize`."""
-    m, s = per_channel(mean, "denormalize"), per_channel(std, "denormalize")
-    return s + 0 * m, m + 0 * s
+    return cached(standardize, per_channel(mean, "denormalize"), per_channel(std, "denormalize"), True).unbind()

@@ -1,0 +1,176 @@
+"""What a law is tried on: an augmentation, a smooth image of any leading shape, a key; and how to say what differs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_flatten_with_path, tree_leaves, tree_map_only
+
+from augfn import random
+from augfn.compose import maybe
+from augfn.distributions import Bernoulli, Distribution
+from augfn.draw import Params, paths_of
+from augfn.op import SPECS, Augmentation, Op, build
+from augfn.targets import Boxes, Keypoints
+from augfn.typing import Leaf
+
+FRAMES = {2: (9, 11), 3: (6, 7, 9)}
+TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5}
+
+
+def example(op: Any, **keywords: Any) -> Augmentation:
+    """A factory (or its name) with usable ranges: those of its decorator's `example`; what is built stays as it is."""
+    if isinstance(op, Augmentation):
+        return op
+    spec = SPECS[op] if isinstance(op, str) else op.spec
+    return build(spec, {**spec.example, **keywords})
+
+
+@dataclass(frozen=True)
+class Case:
+    """One trial: `f` on the image (or volume) `x [*batch, C, *frame]` with one key."""
+
+    f: Augmentation
+    x: Tensor
+    key: Tensor
+
+    @property
+    def batch(self) -> tuple[int, ...]:
+        return tuple(self.x.shape[: -self.f.ndim - 1])
+
+    @property
+    def frame(self) -> tuple[int, ...]:
+        return tuple(self.x.shape[-self.f.ndim :])
+
+    @property
+    def tolerance(self) -> float:
+        return TOLERANCE.get(self.x.dtype, 2e-2)
+
+    @property
+    def keeps_frame(self) -> bool:
+        return self.f(self.x, None, self.key)[0].shape == self.x.shape
+
+    def drawn(self) -> Params:
+        """Params of this case, in the image's dtype where that is wide."""
+        params = self.f(self.x, None, self.key)[1]
+        return cast(params, self.x.dtype) if self.x.dtype == torch.float64 else params
+
+    def leaves(self) -> Iterator[tuple[str, Leaf]]:
+        """Path and meaning of every leaf that this augmentation has (an op's leaf may be left out)."""
+        present = {path for path, _ in paths_of(self.f.params)}
+        return ((path, leaf) for path, leaf in paths_of(self.f.schema) if path in present)
+
+    def gated(self, p: Any) -> Case:
+        """The same, behind a gate of probability (or distribution) p."""
+        return replace(self, f=gated(self.f, p))
+
+
+def case(op: Any, batch: tuple[int, ...], frame: tuple[int, ...] | None, channels: int, dtype: torch.dtype, seed: int) -> Case:
+    f = example(op)
+    x = smooth_image(batch, channels, frame or FRAMES[f.ndim], dtype)
+    return Case(f, x, random.key(seed))
+
+
+def gated(f: Augmentation, p: Any) -> Augmentation:
+    if not isinstance(f, Op):
+        return maybe(f, p)
+    gate = p if isinstance(p, Distribution) else Bernoulli(p)
+    return Op(f.spec, {"gate": gate} | {n: v for n, v in f.params.items() if n != "gate"}, f.static, f.sampling)
+
+
+def kinds_of(f: Augmentation) -> set[str]:
+    """The kinds of all ops inside."""
+    return {f.spec.kind} if isinstance(f, Op) else set().union(*(kinds_of(g) for g in f.steps.values()))  # type: ignore[attr-defined]
+
+
+def smooth_image(batch: tuple[int, ...], channels: int, frame: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """Waves between 0.15 and 0.85, another for each sample and channel: smooth, without symmetry, nowhere grey."""
+    axes = torch.meshgrid(*(torch.linspace(0, 1, n, dtype=torch.float64) for n in frame), indexing="ij")
+    number = torch.arange(math.prod(batch) * channels, dtype=torch.float64).reshape(*batch, channels, *[1] * len(frame))
+    phase = sum((2.1 + 0.7 * i) * axis for i, axis in enumerate(axes)) + axes[-1] * axes[-2]
+    return (0.5 + 0.35 * torch.sin(phase * (1 + 0.13 * number) + 1.7 * number)).to(dtype)
+
+
+def window(x: Tensor, ndim: int) -> Tensor:
+    """Smooth weights for a loss, small at the borders, another for each sample and channel."""
+    out = torch.ones_like(x)
+    for axis in range(-ndim, 0):
+        n = x.shape[axis]
+        bump = torch.sin(torch.linspace(0, math.pi, n + 2, dtype=x.dtype)[1:-1])
+        out = out * bump.reshape(-1, *[1] * (-axis - 1))
+    lead = x.shape[:-ndim]
+    number = torch.arange(math.prod(lead), dtype=x.dtype).reshape(*lead, *[1] * ndim)
+    return out * torch.cos(1 + number)
+
+
+def at(tree: Any, path: str) -> Any:
+    for name in path.split("/"):
+        tree = tree[name]
+    return tree
+
+
+def put(tree: Params, path: str, value: Any) -> Params:
+    """A copy of the tree with one leaf changed."""
+    name, _, rest = path.partition("/")
+    return {**tree, name: put(tree[name], rest, value) if rest else value}
+
+
+def cast(tree: Any, dtype: torch.dtype) -> Any:
+    """Floating tensors, those inside distributions too, in a dtype."""
+    return tree_map_only(Tensor, lambda t: t.to(dtype) if t.is_floating_point() else t, tree)
+
+
+def stack(trees: list[Any]) -> Any:
+    """Trees of one shape, stacked leaf by leaf."""
+    first, *others = trees
+    if isinstance(first, dict):
+        return {n: stack([t[n] for t in trees]) for n in first}
+    return torch.stack([first, *others])
+
+
+def claim(condition: Any, message: str) -> None:
+    if not bool(condition):
+        raise AssertionError(message)
+
+
+def agree(what: str, given: Any, wanted: Any, tolerance: float = 0.0) -> None:
+    """Two trees are equal, in shapes and dtypes too; tensors bit for bit, or up to `tolerance` where it is given."""
+    left, right = (tree_flatten_with_path(t)[0] for t in (given, wanted))
+    claim([p for p, _ in left] == [p for p, _ in right], f"{what}: other names, {[p for p, _ in left]} and {[p for p, _ in right]}")
+    for (path, a), (_, b) in zip(left, right, strict=True):
+        name = f"{what} {''.join(map(str, path))}".rstrip()
+        if not isinstance(a, Tensor):
+            claim(a == b, f"{name}: {a!r} and {b!r}")
+            continue
+        claim((a.shape, a.dtype) == (b.shape, b.dtype), f"{name}: {a.dtype} {list(a.shape)} and {b.dtype} {list(b.shape)}")
+        far = (a.double() - b.double()).abs()
+        same = (a == b) | (a.isnan() & b.isnan()) | (far <= tolerance)
+        claim(same.all(), f"{name}: {int((~same).sum())} of {a.numel()} values differ, the worst by {far.max():.3g}, allowed {tolerance:g}")
+
+
+def targets_for(x: Tensor, ndim: int) -> dict[str, Any]:
+    """The image with a mask, boxes, keypoints and (in 2-D) depth and intrinsics, all inside the frame."""
+    batch, frame = tuple(x.shape[: -ndim - 1]), tuple(x.shape[-ndim:])
+    size = torch.tensor(frame[::-1], dtype=x.dtype)
+    corners = torch.tensor([[0.2, 0.3, 0.15], [0.4, 0.35, 0.5]], dtype=x.dtype)[:, :ndim] * size
+    boxes = torch.cat([corners, corners + torch.tensor([0.3, 0.4, 0.35], dtype=x.dtype)[:ndim] * size], -1)
+    place = corners + 0.5
+    out = {
+        "image" if ndim == 2 else "volume": x,
+        "mask": (x[..., 0, *[slice(None)] * ndim] * 5).long(),
+        "boxes": Boxes(boxes.expand(*batch, 2, 2 * ndim).clone()),
+        "keypoints": Keypoints(place.expand(*batch, 2, ndim).clone()),
+    }
+    if ndim == 2:
+        out["depth"] = 1 + x[..., :1, :, :]
+    return out
+
+
+def snapshot(tree: Any) -> list[Any]:
+    """Copies of all tensors of a tree."""
+    return [t.clone() if isinstance(t, Tensor) else t for t in tree_leaves(tree)]
