@@ -38,7 +38,7 @@ def window_map(scale: Tensor, offset: Tensor, size: Size, **known: Any) -> Map:
     return Map.linear(torch.diag_embed(scale), offset, size=size, window=True, **known)
 
 
-@geometric
+@geometric(example={"size": (7, 8)})
 def center_crop(frame: Size, *, size: Any) -> Map:
     """Cut `size=(h, w)` out of the middle, the window's corner at round((H - h) / 2); pixels are copied exactly.
 
@@ -50,8 +50,8 @@ def center_crop(frame: Size, *, size: Any) -> Map:
     return window_map(torch.ones(2), shift, (h, w), copy=lambda x, how: x[..., top : top + h, left : left + w])
 
 
-@geometric
-def random_crop(frame: Size, *, size: Any, position: Position2 = Uniform(0.0, 1.0)) -> Map:
+@geometric(example={"size": (7, 8)})
+def random_crop(frame: Size, *, size: Any, position: WholePosition2 = Uniform(0.0, 1.0)) -> Map:
     """Cut `size=(h, w)` at whole pixels: left = floor(position_x (W - w + 1)), top likewise; pixels are copied exactly.
 
     The gradient to `position` is zero, since the window moves in whole pixels (`resized_crop` slides smoothly).
@@ -75,7 +75,7 @@ def cut(x: Tensor, how: Sampling, corner: Tensor, size: Size) -> Tensor:
     return x
 
 
-@geometric(antialias=True)
+@geometric(antialias=True, example={"size": (6, 7)})
 def resized_crop(
     frame: Size,
     *,
@@ -102,7 +102,7 @@ def rectangle(scale: Tensor, ratio: Tensor, limit: Tensor) -> Tensor:
     return torch.minimum(torch.sqrt(torch.stack([area * ratio, area / ratio], -1)), limit)
 
 
-@geometric(antialias=True)
+@geometric(antialias=True, example={"size": (7, 13)})
 def resize(frame: Size, *, size: Any) -> Map:
     """Resize to `size=(h, w)`; an int is the shorter side and keeps the aspect ratio. Antialiased where it shrinks.
 
@@ -115,7 +115,7 @@ def resize(frame: Size, *, size: Any) -> Map:
     return window_map(torch.tensor([frame[1] / target[1], frame[0] / target[0]]), torch.zeros(2), target)
 
 
-@geometric
+@geometric(example={"padding": (1, 2, 3, 0)})
 def pad(frame: Size, *, padding: Any) -> Map:
     """Add pixels at the borders: `padding` is an int, (x, y) or (left, top, right, bottom); the inside is copied exactly.
 

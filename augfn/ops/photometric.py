@@ -15,7 +15,7 @@ from augfn.op import photometric
 from augfn.typing import Factor, Leaf, SortKey, Turns
 
 Order = Annotated[Tensor, Leaf("sort keys of brightness, contrast, saturation, hue", (4,), low=0.0, high=1.0, flat="an order is piecewise constant in its sort keys")]
-Threshold = Annotated[Tensor, Leaf("intensity, full scale = 1", neutral=1.0 + 1e-6, flat="")]
+Threshold = Annotated[Tensor, Leaf("intensity, full scale = 1", neutral=1.0 + 1e-6, flat="the image jumps where its values cross the threshold")]
 Gamma = Annotated[Tensor, Leaf("exponent", neutral=1.0, low=0.0)]
 
 
@@ -129,13 +129,13 @@ def standardize(mean: tuple[float, ...], std: tuple[float, ...], back: bool) -> 
     return (torch.stack([s, m]) if back else torch.stack([1 / s, -m / s])).float()
 
 
-@photometric
+@photometric(example={"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)})
 def normalize(*, mean: Any, std: Any) -> Any:
     """y = (x - mean) / std per channel. Source: torchvision `normalize`."""
     return cached(standardize, per_channel(mean, "normalize"), per_channel(std, "normalize"), False).unbind()
 
 
-@photometric
+@photometric(example={"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)})
 def denormalize(*, mean: Any, std: Any) -> Any:
     """y = std x + mean per channel: the inverse of `normalize`. Source: kornia `Denormalize`."""
     return cached(standardize, per_channel(mean, "denormalize"), per_channel(std, "denormalize"), True).unbind()

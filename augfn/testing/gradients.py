@@ -1,0 +1,135 @@
+"""Laws of gradients: to the image, to every sample's values, to the ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.func import grad, jacrev, vmap
+from torch.utils._pytree import tree_map
+
+from augfn import random
+from augfn.distributions import Bernoulli, Beta, Choice, Distribution, GumbelChoice, RelaxedBernoulli
+from augfn.draw import Params, paths_of
+from augfn.testing.case import Case, agree, at, cast, claim, put, window
+
+STEP = 1e-6  # of central differences in float64
+ALLOWED = 1e-5  # relative
+
+
+def weighted(c: Case, y: Tensor) -> Tensor:
+    return (y * window(y, c.f.ndim)).sum()
+
+
+def generic(c: Case) -> tuple[Case, Params]:
+    """The case in float64, behind a gate where that is possible, with drawn values and the gate half open."""
+    c = replace(c, x=c.x.double())
+    if not c.f.mixes or c.batch:
+        c = c.gated(0.5) if c.keeps_frame else c
+    params = cast(c.f(c.x, None, c.key)[1], torch.float64)
+    for path, _ in c.leaves():
+        if path.split("/")[-1] == "gate":
+            params = put(params, path, torch.full_like(at(params, path), 0.625))
+    return c, params
+
+
+def gradients(c: Case) -> None:
+    """Law 5: gradients to the image and to every leaf agree with central differences in float64 at a generic point.
+
+    A leaf declared flat (its gradient is zero by its nature) has to have a gradient of exactly zero. Reverse mode, jacrev
+    and vmap(grad) agree.
+    """
+    c, params = generic(c)
+    compare("image", lambda x: weighted(c, c.f(x, params)[0]), c.x, grad(lambda x: weighted(c, c.f(x, params)[0]))(c.x))
+    if not params:
+        return
+    found = grad(lambda p: weighted(c, c.f(c.x, p)[0]))(params)
+    for path, leaf in c.leaves():
+        slope = at(found, path)
+        if leaf.flat:
+            claim((slope == 0).all(), f"{path} is declared flat ({leaf.flat}), yet its gradient is {slope.flatten().tolist()}")
+        else:
+            compare(path, lambda v, path=path: weighted(c, c.f(c.x, put(params, path, v))[0]), at(params, path), slope)
+    other_ways(c, params, found)
+
+
+def compare(what: str, loss: Callable[[Tensor], Tensor], value: Tensor, slope: Tensor) -> None:
+    """Directional derivatives in three directions, against central differences."""
+    for i in range(3):
+        direction = random.normal(random.key(i), value.shape).to(value)
+        analytic = (slope * direction).sum()
+        numeric = (loss(value + STEP * direction) - loss(value - STEP * direction)) / (2 * STEP)
+        scale = max(float(analytic.abs()), float((slope * direction).abs().sum()), 1e-3)
+        claim((analytic - numeric).abs() <= ALLOWED * scale, f"gradient to {what}: {analytic:.9g}, by central differences {numeric:.9g}")
+
+
+def other_ways(c: Case, params: Params, found: Params) -> None:
+    """jacrev, and per-sample gradients by vmap(grad), equal the gradient of the whole."""
+
+    def two(p: Params) -> Tensor:
+        loss = weighted(c, c.f(c.x, p)[0])
+        return torch.stack([loss, -2 * loss])
+
+    agree("jacrev and grad", tree_map(lambda t: t[0], jacrev(two)(params)), found, 1e-8)
+    if c.batch and not c.f.mixes:
+        weight = window(c.f(c.x, params)[0], c.f.ndim)
+        each = vmap(grad(lambda p, x, w: (c.f(x, p)[0] * w).sum()))(params, c.x, weight)
+        agree("vmap(grad) and grad", each, found, 1e-8)
+
+
+def learnable(c: Case) -> None:
+    """Law 6: the gradient reaches every field of the range of every leaf that is not flat, and after a step of descent on
+    it the next draw, with the same key, follows, so that the loss falls as the gradient told.
+
+    Bernoulli and Choice draw whole values, so their relaxed twins stand for them.
+    """
+    c = replace(c, x=c.x.double())
+    c = c.gated(RelaxedBernoulli(0.3, hard=False)) if c.keeps_frame else c
+    ranges = {path: relaxed(cast(leaf, torch.float64)) for path, leaf in paths_of(c.f.params)}
+    tree = c.f.params
+    for path, d in ranges.items():
+        tree = put(tree, path, d)
+    if not tree:
+        return
+
+    def loss(p: Params) -> Tensor:
+        return weighted(c, c.f(c.x, p, c.key)[0])
+
+    slopes = grad(loss)(tree)
+    for path, leaf in c.leaves():
+        for name in ranges[path].fields:
+            slope = getattr(at(slopes, path), name)
+            if leaf.flat:
+                claim((slope == 0).all(), f"{path} is declared flat, yet a gradient reaches its {name}")
+            else:
+                follows(c, tree, path, name, slope, loss)
+
+
+def follows(c: Case, tree: Params, path: str, name: str, slope: Tensor, loss: Callable[[Params], Tensor]) -> None:
+    claim(slope.isfinite().all() and slope.abs().max() > 1e-9, f"the gradient to {name} of {path} is {slope.flatten().tolist()}")
+    rate = STEP / slope.square().sum().sqrt()
+    old = at(tree, path)
+    stepped = put(tree, path, moved(old, name, getattr(old, name) - rate * slope))
+    before, after = (at(c.f(c.x, t, c.key)[1], path) for t in (tree, stepped))
+    claim(not torch.equal(before, after), f"after a step on {name} of {path} the next draw is as it was")
+    if isinstance(old, Beta):  # its gradient is that of the distribution, not of one draw: the rounds may accept another
+        return
+    predicted, fell = -rate * slope.square().sum(), loss(stepped) - loss(tree)
+    claim((fell - predicted).abs() <= 1e-2 * predicted.abs(), f"a step on {name} of {path} changed the loss by {fell:.4g}, the gradient told {predicted:.4g}")
+
+
+def moved(d: Distribution, name: str, value: Tensor) -> Distribution:
+    """The distribution with another value of one field."""
+    new = object.__new__(type(d))
+    new.__dict__.update(d.__dict__ | {name: value})
+    return new
+
+
+def relaxed(d: Any) -> Any:
+    """The twin of a distribution of whole values whose draws follow its parameters."""
+    if isinstance(d, Bernoulli):
+        return RelaxedBernoulli(torch.logit(d.probs.clamp(0.1, 0.9)), hard=False)
+    return GumbelChoice(d.weights.log(), hard=False) if isinstance(d, Choice) else d

@@ -1,0 +1,242 @@
+"""Laws of places: targets move together, and turns agree."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from augfn import random
+from augfn.compose import geometry_of, invert, pipeline
+from augfn.draw import Params
+from augfn.kinds import Geometric
+from augfn.ops.geometric import hflip, rot90, vflip
+from augfn.ops.volumetric import dflip3d, hflip3d, vflip3d
+from augfn.rules import apply
+from augfn.targets import Boxes, Keypoints, read
+from augfn.testing.case import Case, agree, at, claim, kinds_of, put, smooth_image, targets_for
+
+SCENES = {2: (13, 15), 3: (7, 9, 11)}
+SAMPLES = 16
+RADIUS = 2.0  # of a landmark, in pixels: a bright blob, a disc in the mask, half a side of the box
+
+
+def together(c: Case) -> None:
+    """Law 9: a bright landmark, its keypoint, box and mask land on the same place.
+
+    Colour, filters and noise leave places alone; what is hidden is hidden in every target; mixing keeps both samples' rows.
+    """
+    kinds = kinds_of(c.f)
+    if "geometric" in kinds or not kinds & {"occlusion", "mix"}:
+        moves_together(c)
+    if kinds <= {"occlusion"}:
+        hides_together(c)
+    if kinds <= {"mix"}:
+        mixes_together(c)
+
+
+def moves_together(c: Case) -> None:
+    frame = SCENES[c.f.ndim]
+    places = landmarks(frame, c.x.dtype)
+    params = c.f(scene(places, frame, c.f.ndim, 3), None, c.key)[1]
+    x = scene(places, frame, c.f.ndim, 1 + c.f.ndim)
+    y = geometry(c, x, params)
+    if kinds_of(c.f) <= {"geometric"}:
+        agree("geometry, alone and by the call", c.f(x, params)[0], y, c.tolerance)
+    else:
+        agree_places(c, places, params)
+    image = y["image" if c.f.ndim == 2 else "volume"]
+    seen = lands(image, y["mask"], y["boxes"], y["keypoints"], places)
+    claim(seen > 0, "no landmark stayed in the frame, so that the law was not tried")
+    if c.f.ndim == 2:
+        follows_intrinsics(c, places, params, y["keypoints"])
+
+
+def agree_places(c: Case, places: Tensor, params: Params) -> None:
+    """Steps that change values alone: masks, boxes, keypoints and depth are where geometry has put them."""
+    x = scene(places, SCENES[c.f.ndim], c.f.ndim, 3)
+    y, moved = c.f(x, params)[0], geometry(c, x, params)
+    for name in x.keys() - {"image", "volume"}:
+        agree(f"place of {name}", y[name], moved[name], c.tolerance)
+
+
+def landmarks(frame: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """One place for each sample, near the middle and between pixels `[SAMPLES, d]`."""
+    shift = random.uniform(random.key(7), (SAMPLES, len(frame)), -0.15, 0.15).to(dtype)
+    size = torch.tensor(frame[::-1], dtype=dtype)
+    return (size - 1) / 2 + shift * size
+
+
+def scene(places: Tensor, frame: tuple[int, ...], ndim: int, channels: int) -> dict[str, Any]:
+    """Blob, disc, box and keypoint at each sample's place; the further channels hold the coordinates x, y[, z]."""
+    axes = torch.meshgrid(*(torch.arange(n, dtype=places.dtype) for n in frame), indexing="ij")[::-1]
+    grid = torch.stack(axes).expand(len(places), ndim, *frame)
+    square = ((grid - places.reshape(*places.shape, *[1] * ndim)) ** 2).sum(1, keepdim=True)
+    blob = torch.exp(-square / (2 * RADIUS**2))
+    image = torch.cat([blob, grid], 1) if channels == ndim + 1 else blob.expand(-1, channels, *frame) * 0.9 + 0.05
+    out = {
+        "image" if ndim == 2 else "volume": image.contiguous(),
+        "mask": (square <= RADIUS**2).squeeze(1).long(),
+        "boxes": Boxes(torch.cat([places + 0.5 - RADIUS, places + 0.5 + RADIUS], -1)[:, None], clip=False),
+        "keypoints": Keypoints(places[:, None]),
+    }
+    return out | ({"depth": 1 + blob} if ndim == 2 else {})
+
+
+def geometry(c: Case, x: Any, params: Params) -> Any:
+    """The geometric steps of an augmentation alone."""
+    sample = read(x, c.f.ndim, {})
+    m, sampling, _ = geometry_of(c.f, params, sample.size)
+    return apply(Geometric(m, sampling), sample).output()
+
+
+def lands(image: Tensor, mask: Tensor, boxes: Boxes, keypoints: Keypoints, places: Tensor) -> int:
+    """Compare the four at every visible keypoint a pixel away from the border; how many there were."""
+    size = torch.tensor(image.shape[: -len(places[0]) - 1 : -1], dtype=places.dtype)
+    seen = 0
+    for i, place in enumerate(keypoints.xy[:, 0]):
+        if not (keypoints.visible[i].all() and (place >= 1).all() and (place <= size - 2).all()):
+            continue
+        seen += 1
+        light, *source = point_value(image[i], place)
+        box = boxes.data[i, 0]
+        far = (torch.stack(source) - places[i]).abs().max()
+        claim(far < 0.06, f"sample {i}: the pixel under the keypoint comes from {far:.3f} px beside the landmark")
+        claim(light > 0.75, f"sample {i}: the landmark is dark under its keypoint, {light:.2f}")
+        claim(point_value(mask[i, None].to(image.dtype), place.round())[0] == 1, f"sample {i}: the mask is elsewhere")
+        low, high = box.chunk(2)
+        claim(((low + high) / 2 - 0.5 - place).abs().max() < 0.5, f"sample {i}: the box {box.tolist()} is not about {place.tolist()}")
+        disc_in_box(mask[i], low, high, i)
+        claim(boxes.valid[i].all(), f"sample {i}: the landmark is seen, its box is not valid")
+    return seen
+
+
+def disc_in_box(mask: Tensor, low: Tensor, high: Tensor, i: int) -> None:
+    """The mask's pixels (their centres) lie in the box, and reach most of it where it is in the frame."""
+    pixels = mask.nonzero().flip(-1) + 0.5
+    size = torch.tensor(mask.shape[::-1])
+    first, last = pixels.amin(0), pixels.amax(0)
+    claim((first >= low - 0.5).all() and (last <= high + 0.5).all(), f"sample {i}: the mask reaches out of the box")
+    inside = (low >= 0).all() and (high <= size).all()
+    claim(not inside or ((last - first + 1) > 0.5 * (high - low)).all(), f"sample {i}: the mask fills little of the box")
+
+
+def point_value(image: Tensor, place: Tensor) -> list[Tensor]:
+    """Values `[C]` of an image `[C, *frame]` at a place (x, y[, z]), linear between pixels."""
+    for axis, where in zip(range(image.ndim - 1, 0, -1), place, strict=True):
+        low = int(where.floor().clamp(0, image.shape[axis] - 1))
+        high = min(low + 1, image.shape[axis] - 1)
+        image = torch.lerp(image.select(axis, low), image.select(axis, high), (where - low).to(image.dtype))
+        image = image.unsqueeze(axis)
+    return list(image.flatten())
+
+
+def follows_intrinsics(c: Case, places: Tensor, params: Params, keypoints: Keypoints) -> None:
+    """A camera whose pixels are the scene's rays: K' projects each landmark's ray to its moved keypoint."""
+    x = {"image": scene(places, SCENES[2], 2, 3)["image"], "intrinsics": torch.eye(3, dtype=places.dtype).expand(SAMPLES, 3, 3)}
+    sample = read(x, 2, {})
+    m, sampling, _ = geometry_of(c.f, params, sample.size)
+    if not m.rigid:
+        return refuses_intrinsics(c, x, params)
+    k = c.f(x, params)[0]["intrinsics"]
+    ray = torch.cat([places, torch.ones_like(places[:, :1])], -1)
+    pixel = (k @ ray[..., None])[..., 0]
+    agree("intrinsics and keypoints", pixel[:, :2] / pixel[:, 2:], keypoints.xy[:, 0], 1e-3)
+
+
+def refuses_intrinsics(c: Case, x: Any, params: Params) -> None:
+    try:
+        c.f(x, params)
+    except ValueError as error:
+        claim("displacement" in str(error), f"the error for intrinsics does not say why: {error}")
+    else:
+        raise AssertionError("a displacement has no matrix, yet intrinsics raised no error")
+
+
+def hides_together(c: Case) -> None:
+    """A keypoint is hidden where the image and the mask are filled; a box loses validity with its visibility."""
+    frame = SCENES[2]
+    places = landmarks(frame, c.x.dtype).round()
+    x = scene(places, frame, 2, 3)
+    x["image"], x["mask"] = torch.ones_like(x["image"]), torch.ones_like(x["mask"])
+    x["boxes"] = replace(x["boxes"], min_visibility=0.5)
+    y = c.f(x, None, c.key)[0]
+    light = torch.stack([point_value(image, place)[0] for image, place in zip(y["image"], places, strict=True)])
+    level = torch.stack([point_value(mask[None].to(light), place)[0] for mask, place in zip(y["mask"], places, strict=True)])
+    claim(((light > 0.5) == y["keypoints"].visible[:, 0]).all(), "image and keypoints are not hidden alike")
+    claim(((level > 0.5) == y["keypoints"].visible[:, 0]).all(), "mask and keypoints are not hidden alike")
+    claim((~y["keypoints"].visible).any() and y["keypoints"].visible.any(), "the law needs hidden and seen landmarks")
+    claim((~y["boxes"].valid).any() and y["boxes"].valid.any(), "the law needs hidden and seen boxes")
+    agree("boxes stay where they are", y["boxes"].data, x["boxes"].data)
+
+
+def mixes_together(c: Case) -> None:
+    """Image and label are blended by one weight and partner; boxes and keypoints of both samples are kept."""
+    x = targets_for(smooth_image((SAMPLES,), 3, SCENES[2], c.x.dtype), 2)
+    x["label"] = torch.eye(SAMPLES, dtype=c.x.dtype)
+    y = c.f(x, None, c.key)[0]
+    blended = (y["label"] @ x["image"].flatten(1)).reshape(x["image"].shape)
+    agree("image by the label's weights", y["image"], blended, 10 * c.tolerance)
+    heavy = y["label"].argmax(-1)
+    agree("mask of the heavier sample", y["mask"], x["mask"][heavy])
+    claim(((y["label"] > 0).sum(-1) == 2).all(), "a sample has no partner, or more than one")
+    partner = (y["label"] - torch.diag_embed(y["label"].diagonal())).argmax(-1)
+    rows = torch.cat([x["keypoints"].xy, x["keypoints"].xy[partner]], -2)
+    agree("keypoints of both", y["keypoints"].xy, rows)
+    agree("boxes of both", y["boxes"].data, torch.cat([x["boxes"].data, x["boxes"].data[partner]], -2))
+
+
+def turns(c: Case) -> None:
+    """Law 12: round turns agree. There and back is the identity; half a turn is two flips, for image, boxes and keypoints;
+    a quarter turn is `rot90`, so that all rotations share one sign. Steps that move nothing have nothing to turn.
+    """
+    if not kinds_of(c.f) <= {"geometric"}:
+        return
+    there_and_back(c)
+    if "degrees" in c.f.params:
+        half_turn(c)
+        quarter_turn(c)
+
+
+def there_and_back(c: Case) -> None:
+    x = targets_for(c.x, c.f.ndim)
+    x.pop("depth", None)
+    y, params = c.f(x, None, c.key)
+    back, valid = invert(c.f, size=c.frame)(y, params)
+    agree("keypoints, there and back", back["keypoints"].xy, x["keypoints"].xy, 2e-3)
+    claim(valid.shape == (*c.batch, *c.frame), f"the validity mask of the inverse has shape {list(valid.shape)}")
+    name = "image" if c.f.ndim == 2 else "volume"
+    claim(back[name].shape == c.x.shape, f"the inverse brings back {list(back[name].shape)}")
+
+
+def only_degrees(c: Case, degrees: list[float]) -> Params:
+    """Params that turn by these degrees (one, or a vector) and do nothing else."""
+    params = c.f(c.x, None, c.key)[1]
+    for path, leaf in c.leaves():
+        value = at(params, path)
+        goal = torch.tensor(degrees if leaf.shape else degrees[0]) if path == "degrees" else torch.tensor(leaf.neutral)
+        params = put(params, path, goal.to(value).expand(value.shape))
+    return params
+
+
+def half_turn(c: Case) -> None:
+    pairs = [([180.0], hflip, vflip)] if c.f.ndim == 2 else HALF_TURNS_3D
+    x = targets_for(c.x, c.f.ndim)
+    for degrees, first, second in pairs:
+        turned = c.f(x, only_degrees(c, degrees))[0]
+        agree(f"{degrees} degrees and two flips", turned, pipeline(first(), second())(x)[0], max(1e-3, c.tolerance))
+
+
+HALF_TURNS_3D = [([0.0, 0.0, 180.0], hflip3d, vflip3d), ([180.0, 0.0, 0.0], vflip3d, dflip3d), ([0.0, 180.0, 0.0], dflip3d, hflip3d)]
+
+
+def quarter_turn(c: Case) -> None:
+    """Counter-clockwise for positive degrees, as `rot90`; in 3-D slice by slice, for a turn about z."""
+    side = min(c.frame[-2:])
+    x = c.x[..., :side, :side]
+    flat = x if c.f.ndim == 2 else x.transpose(-3, -4)
+    wanted = rot90()(flat)[0]
+    turned = c.f(x, only_degrees(c, [90.0] if c.f.ndim == 2 else [0.0, 0.0, 90.0]))[0]
+    agree("90 degrees and a quarter turn", turned, wanted if c.f.ndim == 2 else wanted.transpose(-3, -4), max(1e-4, c.tolerance))

@@ -1,0 +1,36 @@
+"""The law of compilation: one whole graph, equal to eager, made once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_map_only
+
+from augfn import random
+from augfn.testing.case import Case, agree, claim
+
+
+def compiled(c: Case) -> None:
+    """Law 7: `fullgraph=True` for drawing and for replay; equal to eager; one trace for new keys, params and ranges."""
+    keys = random.split(c.key, 3)
+    other = c.x.flip(-1) * 0.9
+    one_trace(c, "drawing", [(c.x, None, keys[0]), (other, None, keys[1])])
+    drawn = [c.f(c.x, None, k)[1] for k in keys]
+    if drawn[0]:
+        narrower = tree_map_only(Tensor, lambda t: t * 0.9, c.f.params)
+        one_trace(c, "drawing from given ranges", [(c.x, c.f.params, keys[0]), (other, narrower, keys[1])])
+        one_trace(c, "replay", [(c.x, drawn[0]), (other, drawn[1]), (c.x, drawn[2])])
+
+
+def one_trace(c: Case, what: str, calls: list[tuple[Any, ...]], backend: str = "eager", tolerance: float | None = None) -> None:
+    """All calls agree with eager, through one graph."""
+    from torch._dynamo.testing import CompileCounterWithBackend
+
+    torch._dynamo.reset()
+    counter = CompileCounterWithBackend(backend)
+    f = torch.compile(c.f, fullgraph=True, backend=counter)
+    for args in calls:
+        agree(f"compiled {what}", f(*args), c.f(*args), c.tolerance if tolerance is None else tolerance)
+    claim(counter.frame_count <= 1, f"{what}: {counter.frame_count} traces for {len(calls)} calls that differ in values alone")

@@ -1,0 +1,173 @@
+"""What the peers' arguments mean: their shorthands, other names and settings, in the words of the factories."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from augfn.distributions import Distribution, Interval
+from augfn.errors import explain, unknown
+from augfn.op import SAMPLING, Augmentation, Spec
+from augfn.typing import Leaf
+
+ALIASES = {"resample": "interpolation", "fill_value": "fill"}
+HALF_PIXEL = "leave it out: pixels are read at their centres, align_corners=False, in every op"
+# keywords of the peers that say what holds here anyway: the accepted values, and what to do about others
+NEUTRAL: dict[str, tuple[tuple[Any, ...], str]] = {
+    "align_corners": ((False, None), HALF_PIXEL),
+    "cropping_mode": (("slice",), "leave it out: crops copy pixels, resized crops sample them"),
+    "p_batch": ((1.0,), "use p: every sample draws its own gate; same_on_batch=True shares it"),
+    "separable": ((True, False), "leave it out"),
+    "expand": ((False,), "Pad before it"),
+    "center": ((None,), "Pad or crop before it: turns are about the image's centre"),
+    "inplace": ((False,), "leave it out: inputs are never changed"),
+    "data_keys": ((None,), "name the targets in AugmentationSequential"),
+}
+
+
+def name_of(value: Any) -> str:
+    """A name in lower case: of a string, or of an enum's member (kornia's Resample, torchvision's InterpolationMode)."""
+    name = getattr(value, "name", value)
+    if not isinstance(name, str):
+        raise TypeError(explain("not a name", value, "a string or an enum's member", "'bilinear', 'mask', ..."))
+    return name.lower()
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def plain(value: Any) -> Any:
+    """Tensors as numbers and tuples, except those that learn; sequences as tuples."""
+    if isinstance(value, Tensor):
+        return value if value.requires_grad or isinstance(value, nn.Parameter) else plain(value.tolist())
+    return tuple(map(plain, value)) if isinstance(value, list | tuple) else value
+
+
+def learned(what: str, leaf: Leaf, value: Any) -> Any:
+    """A Parameter `[*leaf.shape, 2]` is a range (low, high) that learns; what is no tensor is left as it is."""
+    if not isinstance(value, Tensor):
+        return value
+    want = [*leaf.shape, 2]
+    if list(value.shape) != want:
+        rows = "a (low, high) row for each axis" if leaf.shape else "low and high"
+        fix = "torch.nn.Parameter(torch.tensor([[-0.1, 0.1], [-0.2, 0.2]]))" if leaf.shape else "torch.nn.Parameter(torch.tensor([-10.0, 10.0]))"
+        raise ValueError(explain(f"{what}: a Parameter of another shape", value, f"{want}: {rows}", fix))
+    return Interval(value)
+
+
+def around(value: Any, centre: float = 0.0, floor: float | None = None) -> Any:
+    """A single number x is centre - x to centre + x, not below the floor; all else is left as it is."""
+    if not is_number(value):
+        return value
+    if value < 0:
+        raise ValueError(explain("a single number is a reach", value, "a number >= 0, or a pair (low, high)", f"({value}, {-value})"))
+    low = centre - value if floor is None else max(centre - value, floor)
+    return (low, centre + value) if value else centre
+
+
+def jitter(brightness: Any, contrast: Any, saturation: Any, hue: Any, off: tuple[Any, Any]) -> dict[str, Any]:
+    """ColorJitter's four; `off` is what stands for 0: (factor, hue)."""
+    factors = {"brightness": brightness, "contrast": contrast, "saturation": saturation}
+    out = {n: off[0] if is_zero(v) else around(v, 1.0, 0.0) for n, v in factors.items()}
+    return out | {"hue": off[1] if is_zero(hue) else around(hue)}
+
+
+def is_zero(value: Any) -> bool:
+    return value is None or (is_number(value) and value == 0)
+
+
+def pair(what: str, value: Any) -> Any:
+    """A range has two ends: a number alone could mean a reach elsewhere."""
+    if is_number(value):
+        raise ValueError(explain(f"{what}: a single number", value, "a pair (low, high)", f"{what}=({value}, {value}) fixes it"))
+    return value
+
+
+def reach(value: Any) -> Any:
+    """(a, b) is ±a along x, ±b along y."""
+    if not isinstance(value, tuple):
+        return value if not is_number(value) else pair("translate", value)
+    if any(is_number(v) and v < 0 for v in value):
+        raise ValueError(explain("translate: the largest shift of each axis", value, "fractions >= 0", "RandomTranslate takes ranges with signs"))
+    return tuple((-v, v) if is_number(v) else v for v in value)
+
+
+def zoom(value: Any) -> dict[str, Any]:
+    """(a, b) for both axes; (a, b, c, d): a to b along x, c to d along y."""
+    if isinstance(value, tuple) and len(value) == 4:
+        return {"scale": value[:2], "scale_y": value[2:]}
+    return {"scale": value if value is None else pair("scale", value)}
+
+
+def slant(value: Any) -> Any:
+    """A number s or (a, b) shears along x alone; (a, b, c, d): a to b along x, c to d along y."""
+    value = around(value)
+    if is_number(value):
+        return ((value, value), (0.0, 0.0))
+    if isinstance(value, tuple) and len(value) == 4:
+        return (value[:2], value[2:])
+    return (value, (0.0, 0.0)) if isinstance(value, tuple) and all(map(is_number, value)) else value
+
+
+def turns(value: Any) -> Any:
+    """Of three axes: a number is ± for each, (a, b) the range of each, (a, b, c) is ±a, ±b, ±c."""
+    value = around(value)
+    return tuple(map(around, value)) if isinstance(value, tuple) and len(value) == 3 else value
+
+
+def axis(value: Any) -> Any:
+    """The range of one axis; None does not move."""
+    return (0.0, 0.0) if value is None else (value, value) if is_number(value) else value
+
+
+def sampling_of(keywords: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """interpolation, padding_mode, fill, fill_mask, antialias; also under the peers' names and in upper case."""
+    out: dict[str, Any] = {}
+    for name, value in keywords.items():
+        own = ALIASES.get(name, name)
+        if name in NEUTRAL:
+            neutral(what, name, value)
+        elif own not in SAMPLING:
+            raise TypeError(unknown(f"setting of {what}", name, [*SAMPLING, *ALIASES]))
+        elif out.get(own) is None:
+            out[own] = READ.get(own, plain)(value)
+    if out.get("padding_mode") == "fill":
+        out["padding_mode"] = None
+    return out
+
+
+def neutral(what: str, name: str, value: Any) -> None:
+    accepted, fix = NEUTRAL[name]
+    if value not in accepted:
+        raise ValueError(explain(f"{what}: {name} has one meaning here", value, " or ".join(map(repr, accepted)), fix))
+
+
+def interpolation_name(value: Any) -> str | None:
+    name = None if value is None else name_of(value).replace("_", "-")
+    return "nearest" if name == "nearest-exact" else name
+
+
+def padding_name(value: Any) -> str | None:
+    name = None if value is None else name_of(value)
+    return "border" if name == "replicate" else name
+
+
+READ: dict[str, Callable[[Any], Any]] = {"interpolation": interpolation_name, "padding_mode": padding_name}
+
+
+class ByFrame(Augmentation):
+    """A step that the frame it meets decides: `choose(size)` gives an augmentation without leaves."""
+
+    def __init__(self, name: str, spec: Spec, choose: Callable[..., Augmentation]) -> None:
+        super().__init__(name, {}, {})
+        self.spec, self.choose = spec, choose
+
+    def plan(self, params: Any, size: Any, sampling: Any) -> Any:
+        return self.choose(size).plan({}, size, sampling)
+
+
+def is_live(value: Any) -> bool:
+    return isinstance(value, Tensor | Distribution)
