@@ -60,20 +60,25 @@ class Color:
     def diagonal(self) -> bool:
         return self.matrix.ndim == self.offset.ndim
 
-    def full(self) -> Tensor:
-        return torch.diag_embed(self.matrix) if self.diagonal else self.matrix
+    def full(self, channels: int) -> Tensor:
+        if not self.diagonal:
+            return self.matrix
+        return torch.diag_embed(self.matrix.expand(*self.matrix.shape[:-1], channels))
 
     def gated(self, gate: Tensor, size: Size) -> Color:
-        gate = gate[..., None].to(self.matrix)
-        neutral = torch.ones_like(self.matrix[..., :1]) if self.diagonal else identity_like(self.matrix)
-        matrix = torch.lerp(neutral, self.matrix, gate if self.diagonal else gate[..., None])
-        return Color(matrix, self.offset * gate)
+        dtype = torch.promote_types(self.matrix.dtype, gate.dtype)
+        matrix, offset = (t.to(gate.device, dtype) for t in (self.matrix, self.offset))
+        gate = gate[..., None].to(dtype)
+        neutral = torch.ones_like(matrix[..., :1]) if self.diagonal else identity_like(matrix)
+        return Color(torch.lerp(neutral, matrix, gate if self.diagonal else gate[..., None]), offset * gate)
 
     def then(self, other: Color) -> Color:
         if self.diagonal and other.diagonal:
             return Color(self.matrix * other.matrix, self.offset * other.matrix + other.offset)
-        a, b = self.full(), other.full()
-        return Color(b @ a, (b @ self.offset[..., None])[..., 0] + other.offset)
+        channels = max(self.matrix.shape[-1], other.matrix.shape[-1])
+        a, b = self.full(channels), other.full(channels)
+        offset = self.offset.expand(*self.offset.shape[:-1], channels)
+        return Color(b @ a, (b @ offset[..., None])[..., 0] + other.offset)
 
 
 @dataclass(frozen=True)

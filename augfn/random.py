@@ -294,7 +294,7 @@ def _uint32(value: int | Tensor) -> Words:
 def _plain_keysets() -> frozenset[int]:
     """Dispatch keys of an ordinary CPU tensor; empty, so that the numpy way is never taken, where torch hides them."""
     needed = ("_dispatch_keys", "_len_torch_dispatch_stack", "_is_torch_function_mode_enabled", "_get_tracing_state")
-    if not all(hasattr(torch._C, name) for name in needed):
+    if not all(hasattr(torch._C, name) for name in needed) or not hasattr(torch._C._functorch, "peek_interpreter_stack"):
         return frozenset()
     with torch.inference_mode():
         inference = torch.empty(0, device="cpu")
@@ -316,5 +316,7 @@ def is_plain(*values: int | Tensor) -> bool:
     if torch.compiler.is_compiling() or not _PLAIN or torch._C._get_tracing_state():
         return False
     if torch._C._len_torch_dispatch_stack() or torch._C._is_torch_function_mode_enabled():
+        return False
+    if torch._C._functorch.peek_interpreter_stack() is not None:  # in a transform even a plain tensor hides its data
         return False
     return all(torch._C._dispatch_keys(v).raw_repr() in _PLAIN for v in values if isinstance(v, Tensor))

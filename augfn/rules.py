@@ -149,7 +149,7 @@ def repaint(action: Pixels, t: Target, s: Sample, name: str = "image") -> Tensor
         out = action.body(shaped, **action.leaves)
     else:
         shaped = to_wide(x).flatten(-3, -2) if t.kind == "volume" else to_wide(x)
-        leaves = {k: v if v is None else spread(v, b, shaped.ndim) for k, v in action.leaves.items() if k != "seed"}
+        leaves = {k: v if v is None else spread(v.to(shaped.dtype), b, shaped.ndim) for k, v in action.leaves.items() if k != "seed"}
         field = [noise_field(action.leaves["seed"], name, tuple(shaped.shape[b:]))] if action.kind == "noise" else []
         out = action.body(shaped, *field, **leaves)
     if action.gate is not None:

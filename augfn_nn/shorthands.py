@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from augfn.distributions import Distribution, Interval
+from augfn.distributions import Interval, Uniform
 from augfn.errors import explain, unknown
-from augfn.op import SAMPLING, Augmentation, Spec
+from augfn.op import SAMPLING
 from augfn.typing import Leaf
 
 ALIASES = {"resample": "interpolation", "fill_value": "fill"}
@@ -47,7 +47,9 @@ def plain(value: Any) -> Any:
 
 
 def learned(what: str, leaf: Leaf, value: Any) -> Any:
-    """A Parameter `[*leaf.shape, 2]` is a range (low, high) that learns; what is no tensor is left as it is."""
+    """A Parameter `[*leaf.shape, 2]` is a range (low, high) that learns, and so are two Parameters; all else is left as it is."""
+    if isinstance(value, tuple) and len(value) == 2 and any(isinstance(v, Tensor) for v in value):
+        return Uniform(*value)
     if not isinstance(value, Tensor):
         return value
     want = [*leaf.shape, 2]
@@ -86,12 +88,13 @@ def pair(what: str, value: Any) -> Any:
     return value
 
 
-def reach(value: Any) -> Any:
-    """(a, b) is ±a along x, ±b along y."""
-    if not isinstance(value, tuple):
-        return value if not is_number(value) else pair("translate", value)
-    if any(is_number(v) and v < 0 for v in value):
-        raise ValueError(explain("translate: the largest shift of each axis", value, "fractions >= 0", "RandomTranslate takes ranges with signs"))
+def reach(value: Any, axes: int) -> Any:
+    """(a, b) is ±a along x, ±b along y: a number for each axis."""
+    if not is_number(value) and not isinstance(value, tuple):
+        return value
+    if is_number(value) or len(value) != axes or any(is_number(v) and not 0 <= v <= 1 for v in value):
+        what = f"{axes} fractions of the size, 0 to 1: the largest shift along each axis"
+        raise ValueError(explain("translate: bad reach", value, what, f"translate={(0.1,) * axes}; RandomTranslate takes ranges with signs"))
     return tuple((-v, v) if is_number(v) else v for v in value)
 
 
@@ -156,18 +159,3 @@ def padding_name(value: Any) -> str | None:
 
 
 READ: dict[str, Callable[[Any], Any]] = {"interpolation": interpolation_name, "padding_mode": padding_name}
-
-
-class ByFrame(Augmentation):
-    """A step that the frame it meets decides: `choose(size)` gives an augmentation without leaves."""
-
-    def __init__(self, name: str, spec: Spec, choose: Callable[..., Augmentation]) -> None:
-        super().__init__(name, {}, {})
-        self.spec, self.choose = spec, choose
-
-    def plan(self, params: Any, size: Any, sampling: Any) -> Any:
-        return self.choose(size).plan({}, size, sampling)
-
-
-def is_live(value: Any) -> bool:
-    return isinstance(value, Tensor | Distribution)

@@ -38,16 +38,17 @@ class Linear:
         return Linear(torch.linalg.inv_ex(self.matrix).inverse, self.projective)
 
     def gated(self, gate: Tensor) -> Linear:
-        matrix = self.matrix.to(gate.device)
-        gate = gate[..., None, None].to(matrix.dtype)
-        return Linear(torch.lerp(identity_like(matrix), matrix, gate), self.projective)
+        dtype = torch.promote_types(self.matrix.dtype, gate.dtype)
+        matrix = self.matrix.to(gate.device, dtype)
+        return Linear(torch.lerp(identity_like(matrix), matrix, gate[..., None, None].to(dtype)), self.projective)
 
     def to(self, device: torch.device) -> Linear:
         return replace(self, matrix=self.matrix.to(device))
 
     def after(self, first: Linear) -> Linear:
         """u -> first(self(u))."""
-        return Linear(first.matrix @ self.matrix, self.projective or first.projective)
+        dtype = torch.promote_types(first.matrix.dtype, self.matrix.dtype)
+        return Linear(first.matrix.to(dtype) @ self.matrix.to(dtype), self.projective or first.projective)
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,11 @@ class Displacement:
     inverted: bool = False
 
     def offsets(self, points: Tensor) -> Tensor:
-        batch, d = points.shape[:-2], points.shape[-1]
+        d = points.shape[-1]
+        batch = torch.broadcast_shapes(points.shape[:-2], self.field.shape[: -d - 1])
         scale = [2 / max(n - 1, 1) for n in reversed(self.size)]
         grid = torch.stack([points[..., i] * s for i, s in enumerate(scale)], -1)
-        grid = grid.reshape(-1, points.shape[-2], *[1] * (d - 1), d)
+        grid = grid.expand(*batch, *grid.shape[-2:]).reshape(-1, points.shape[-2], *[1] * (d - 1), d)
         field = self.field.expand(*batch, *self.field.shape[-d - 1 :]).reshape(-1, *self.field.shape[-d - 1 :])
         mode = "bicubic" if d == 2 else "bilinear"
         sampled = kernel.grid_sample(field.to(grid.dtype), grid, mode, "border", True)
@@ -82,7 +84,6 @@ class Displacement:
 
     def gated(self, gate: Tensor) -> Displacement:
         return replace(self, field=self.field * gate.reshape(gate.shape + (1,) * (len(self.size) + 1)).to(self.field))
-
 
     def to(self, device: torch.device) -> Displacement:
         return replace(self, field=self.field.to(device))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
@@ -15,7 +15,11 @@ from augfn.math.maps import Map
 from augfn.math.resample import Sampling, fill_like
 from augfn.op import geometric
 from augfn.ops.geometric import frame_like
-from augfn.typing import Area, Position2, Ratio
+from augfn.typing import Area, Leaf, Position2, Ratio
+
+WholePosition2 = Annotated[
+    Tensor, Leaf("position (x, y): 0 = left or top, 1 = right or bottom", (2,), low=0.0, high=1.0, flat="the window moves in whole pixels")
+]
 
 
 def pair(value: Any, what: str) -> Size:
@@ -54,8 +58,8 @@ def center_crop(frame: Size, *, size: Any) -> Map:
 def random_crop(frame: Size, *, size: Any, position: WholePosition2 = Uniform(0.0, 1.0)) -> Map:
     """Cut `size=(h, w)` at whole pixels: left = floor(position_x (W - w + 1)), top likewise; pixels are copied exactly.
 
-    The gradient to `position` is zero, since the window moves in whole pixels (`resized_crop` slides smoothly).
-    Source: torchvision `RandomCrop`; a size larger than the frame raises: `pad` first.
+    `resized_crop` is the window that slides smoothly. Source: torchvision `RandomCrop`; a size larger than the frame raises:
+    `pad` first.
     """
     h, w = fitting(size, frame, "random_crop")
     room = torch.tensor([frame[1] - w, frame[0] - h], dtype=position.dtype, device=position.device)

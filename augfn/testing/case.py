@@ -97,11 +97,12 @@ def smooth_image(batch: tuple[int, ...], channels: int, frame: tuple[int, ...], 
 
 
 def window(x: Tensor, ndim: int) -> Tensor:
-    """Smooth weights for a loss, small at the borders, another for each sample and channel."""
+    """Smooth weights for a loss, small at the borders, without symmetry, another for each sample and channel."""
     out = torch.ones_like(x)
     for axis in range(-ndim, 0):
         n = x.shape[axis]
-        bump = torch.sin(torch.linspace(0, math.pi, n + 2, dtype=x.dtype)[1:-1])
+        t = torch.linspace(0, 1, n + 2, dtype=x.dtype)[1:-1]
+        bump = torch.sin(math.pi * t) * (0.5 + t)
         out = out * bump.reshape(-1, *[1] * (-axis - 1))
     lead = x.shape[:-ndim]
     number = torch.arange(math.prod(lead), dtype=x.dtype).reshape(*lead, *[1] * ndim)
