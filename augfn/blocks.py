@@ -1,7 +1,9 @@
 """Cache blocks: run a drawn augmentation over a large batch in slices that stay in the cache.
 
-On a CPU a chain of full-batch passes is bound by page faults of fresh memory, not by arithmetic (a 38 MB multiply takes 9 ms,
-of which 0.5 ms is arithmetic). Since every leaf leads with the batch, a call is the concatenation of its replays on slices:
+On a CPU a chain of full-batch passes is bound by page faults of fresh memory, not by arithmetic (a 38 MB multiply
+takes 9 ms,
+of which 0.5 ms is arithmetic). Since every leaf leads with the batch, a call is the concatenation of its replays on
+slices:
 so large eager batches are replayed slice by slice. Traced, transformed, differentiated and CUDA calls run whole.
 """
 
@@ -42,7 +44,9 @@ def in_blocks(f: Any, sample: Sample, params: dict[str, Any]) -> Sample:
         for whole, piece in zip(outs, new, strict=True):
             whole[cut] = piece
     values = tree_unflatten(outs, out_tree)
-    return replace(done, targets={n: replace(t, value=values[n]) for n, t in sample.targets.items()}, batch=sample.batch)
+    return replace(
+        done, targets={n: replace(t, value=values[n]) for n, t in sample.targets.items()}, batch=sample.batch
+    )
 
 
 def part_length(leaves: list[Tensor], cut: slice) -> list[int]:

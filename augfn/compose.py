@@ -84,7 +84,8 @@ class SomeOf(Combined):
 
 
 def gated_branches(branches: list[list[Action]], gates: Sequence[Tensor], size: Size) -> list[Action]:
-    """Branches that exclude each other. Where each is a single object they are put in the order of kinds, so that they fuse."""
+    """Branches that exclude each other. Where each is a single object they are put in the order of kinds, so that they
+    fuse."""
     pairs = [(a, g) for branch, g in zip(branches, gates, strict=True) for a in branch]
     if all(len(branch) <= 1 for branch in branches):
         pairs.sort(key=lambda pair: ORDER.index(type(pair[0])))
@@ -97,14 +98,18 @@ def named(steps: Sequence[Any], keywords: Mapping[str, Any], what: str) -> Steps
     for f in [*steps, *keywords.values()]:
         if not isinstance(f, Augmentation):
             fix = f"call it: af.{f.__name__}(...)" if callable(f) and hasattr(f, "spec") else "pass af.<op>(...)"
-            raise TypeError(explain(f"{what}: a step is not an augmentation", f, "augmentations, such as af.hflip(p=0.5)", fix))
+            raise TypeError(
+                explain(f"{what}: a step is not an augmentation", f, "augmentations, such as af.hflip(p=0.5)", fix)
+            )
     for f in steps:
         name, n = f.name, 2
         while name in out or name in keywords:
             name, n = f"{f.name}_{n}", n + 1
         out[name] = f
     if not out and not keywords:
-        raise ValueError(explain(f"{what}: no steps", "nothing", "at least one augmentation", f"af.{what}(af.hflip(p=0.5))"))
+        raise ValueError(
+            explain(f"{what}: no steps", "nothing", "at least one augmentation", f"af.{what}(af.hflip(p=0.5))")
+        )
     return out | dict(keywords)
 
 
@@ -113,7 +118,14 @@ def common_ndim(what: str, steps: Steps) -> int:
     flat = [n for n, f in steps.items() if f.ndim == 2 and is_spatial(f)]
     deep = [n for n, f in steps.items() if f.ndim == 3]
     if flat and deep:
-        raise ValueError(explain(f"{what}: 2-D and 3-D steps together", {"2-D": flat, "3-D": deep}, "one of both", "use affine3d, hflip3d, ... for volumes"))
+        raise ValueError(
+            explain(
+                f"{what}: 2-D and 3-D steps together",
+                {"2-D": flat, "3-D": deep},
+                "one of both",
+                "use affine3d, hflip3d, ... for volumes",
+            )
+        )
     return 3 if deep else 2
 
 
@@ -157,13 +169,18 @@ def maybe(f: Augmentation, p: Any = 0.5) -> Maybe:
 def one_of(*branches: Augmentation, weights: Any = None, **named_branches: Augmentation) -> OneOf:
     """One branch per sample, chosen by selecting the small object: twenty geometric branches are one resample.
 
-    `weights`: relative probabilities `[n]`, or a distribution of one-hot vectors such as GumbelChoice. Branches keep the shape.
+    `weights`: relative probabilities `[n]`, or a distribution of one-hot vectors such as GumbelChoice. Branches keep
+    the shape.
     With relaxed (not one-hot) weights each branch is applied in part, one after another.
     """
     steps = named(branches, named_branches, "one_of")
-    choice = weights if isinstance(weights, Distribution) else Choice([1.0] * len(steps) if weights is None else weights)
+    choice = (
+        weights if isinstance(weights, Distribution) else Choice([1.0] * len(steps) if weights is None else weights)
+    )
     if choice.shape != (len(steps),):
-        raise ValueError(explain("one_of: weights do not match", choice, f"{len(steps)} weights", "give one per branch"))
+        raise ValueError(
+            explain("one_of: weights do not match", choice, f"{len(steps)} weights", "give one per branch")
+        )
     return OneOf("one_of", steps, {"choice": choice}, {"choice": CHOICE.sized(len(steps))})
 
 
@@ -201,7 +218,11 @@ def transform_matrix(f: Augmentation, params: dict[str, Any], size: Size) -> Ten
     """
     m, _, out = geometry_of(f, params, size)
     if not m.rigid:
-        raise ValueError(explain("a displacement has no matrix", f.name, "flips, turns, affine and projective steps", "leave elastic out"))
+        raise ValueError(
+            explain(
+                "a displacement has no matrix", f.name, "flips, turns, affine and projective steps", "leave elastic out"
+            )
+        )
     matrix = m.stages[0].matrix  # type: ignore[union-attr]
     return torch.linalg.inv_ex(pixel_matrix(matrix, size, out)).inverse
 
@@ -211,21 +232,37 @@ def invert(f: Augmentation | None = None, size: Size | None = None, **keywords: 
 
     The inverse of the geometric part, for drawn params: `inverse(y, params) -> (x, valid)`.
 
-    One resample takes images, masks, boxes and keypoints back; `valid [*b, *size]` is 1 where the pixel was seen in y. `size` is the
-    frame before the augmentation, where f changed it. Colour is not undone; displacements are inverted by fixed-point iteration.
+    One resample takes images, masks, boxes and keypoints back; `valid [*b, *size]` is 1 where the pixel was seen in y.
+    `size` is the
+    frame before the augmentation, where f changed it. Colour is not undone; displacements are inverted by fixed-point
+    iteration.
     """
 
     if f is None:
         return negative(**keywords)
     if keywords or not isinstance(f, Augmentation):
-        raise TypeError(explain("invert", f if not keywords else keywords, "an augmentation and its frame, or keywords of the colour op", "af.invert(f, size=(h, w)) or af.invert(p=0.5)"))
+        raise TypeError(
+            explain(
+                "invert",
+                keywords or f,
+                "an augmentation and its frame, or keywords of the colour op",
+                "af.invert(f, size=(h, w)) or af.invert(p=0.5)",
+            )
+        )
 
     def inverse(y: Any, params: dict[str, Any]) -> tuple[Any, Tensor]:
         sample = read(y, f.ndim, f.targets)
         before = size or sample.size
         m, sampling, after = geometry_of(f, params, before)
         if after != sample.size:
-            raise ValueError(explain("invert: the frame does not fit", sample.size, f"{after}, what f makes of {before}", "af.invert(f, size=(h, w)) with the frame before f"))
+            raise ValueError(
+                explain(
+                    "invert: the frame does not fit",
+                    sample.size,
+                    f"{after}, what f makes of {before}",
+                    "af.invert(f, size=(h, w)) with the frame before f",
+                )
+            )
         back = m.to(sample.device).inverse(before)
         action = Geometric(back, sampling)
         ones = torch.ones(sample.batch + (1, *sample.size), device=sample.device)
@@ -234,7 +271,6 @@ def invert(f: Augmentation | None = None, size: Size | None = None, **keywords: 
         return out.output(), valid.output().squeeze(-f.ndim - 1)
 
     return inverse
-
 
 
 invert.spec = negative.spec  # type: ignore[attr-defined]

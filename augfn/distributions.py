@@ -1,7 +1,9 @@
 """Distributions: frozen pytree nodes with tensor leaves, each a differentiable function of uniform noise.
 
-`d.shape` is the shape of one sample's value, `d.noise_shape` that of the uniform numbers it takes, and `d.draw(u)` maps noise
-`[*b, *noise_shape]` to values `[*b, *shape]`. A draw is a smooth function of the distribution's tensors, so a loss reaches
+`d.shape` is the shape of one sample's value, `d.noise_shape` that of the uniform numbers it takes, and `d.draw(u)`
+maps noise
+`[*b, *noise_shape]` to values `[*b, *shape]`. A draw is a smooth function of the distribution's tensors, so a loss
+reaches
 the ranges, and the next draw follows an optimizer's step.
 """
 
@@ -16,6 +18,7 @@ from torch.utils._pytree import GetAttrKey, register_pytree_node
 
 from augfn.errors import explain, show
 from augfn.math import kernel
+from augfn.math.shapes import common_shape
 
 HALF_STEP = 2.0**-24  # uniform noise is a multiple of 2^-23: its midpoints avoid 0 and 1
 
@@ -57,8 +60,7 @@ class Distribution:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        first, *others = (getattr(self, f).shape for f in self.fields)
-        return first if all(s == first for s in others) else torch.broadcast_shapes(first, *others)
+        return common_shape(*(getattr(self, f).shape for f in self.fields))
 
     @property
     def noise_shape(self) -> tuple[int, ...]:
@@ -235,7 +237,8 @@ class Bernoulli(Distribution):
 
 
 class RelaxedBernoulli(Distribution):
-    """A gate that learns: sigmoid((logits + logistic noise) / temperature), on logits, so that no clamp kills a gradient.
+    """A gate that learns: sigmoid((logits + logistic noise) / temperature), on logits, so that no clamp kills a
+    gradient.
 
     With `hard=True` (the default) the value is exactly 0 or 1 and the gradient is that of the relaxed value
     (straight-through: biased, low variance). With `hard=False` it lies in between. Source: Maddison et al. 2017.
@@ -257,7 +260,8 @@ class RelaxedBernoulli(Distribution):
 
 
 class Choice(Distribution):
-    """One of n, as a one-hot vector `[n]`, with probabilities in proportion to `weights`. No gradient: see GumbelChoice."""
+    """One of n, as a one-hot vector `[n]`, with probabilities in proportion to `weights`. No gradient: see
+    GumbelChoice."""
 
     fields = ("weights",)
 
@@ -310,8 +314,10 @@ def straight_through(value: Tensor, surrogate: Tensor) -> Tensor:
 class Beta(Distribution):
     """Beta(a, b) = X / (X + Y) of two gamma variables.
 
-    Each gamma takes a fixed number of vectorised rejection rounds (Marsaglia and Tsang 2000, boosted for shapes below 1;
-    the chance that all six fail is below 1e-7) and carries its implicit reparameterisation gradient (Figurnov et al. 2018).
+    Each gamma takes a fixed number of vectorised rejection rounds (Marsaglia and Tsang 2000, boosted for shapes below
+    1;
+    the chance that all six fail is below 1e-7) and carries its implicit reparameterisation gradient (Figurnov et al.
+    2018).
     """
 
     fields = ("alpha", "beta")
@@ -332,12 +338,15 @@ class Beta(Distribution):
 
 
 def log_gamma(shape: Tensor, noise: Tensor, rounds: int) -> Tensor:
-    """The logarithm of a gamma variable (no underflow for tiny shapes), differentiable in `shape`; noise `[2 rounds + 1, ...]`."""
+    """The logarithm of a gamma variable (no underflow for tiny shapes), differentiable in `shape`; noise `[2 rounds +
+    1, ...]`."""
     boosted = shape.detach() + 1
     d = boosted - 1 / 3
     z = gaussian(noise[:rounds])
     v = (1 + z / torch.sqrt(9 * d)) ** 3
-    fits = (v > 0) & (torch.log(noise[rounds:-1] + HALF_STEP) < z * z / 2 + d - d * v + d * torch.log(v.clamp(min=1e-30)))
+    fits = (v > 0) & (
+        torch.log(noise[rounds:-1] + HALF_STEP) < z * z / 2 + d - d * v + d * torch.log(v.clamp(min=1e-30))
+    )
     value = torch.ones_like(v[0])
     for good, candidate in zip(fits.flip(0).unbind(0), v.flip(0).unbind(0), strict=True):
         value = torch.where(good, candidate, value)

@@ -1,6 +1,7 @@
 """Drawing: from a tree of tensors and distributions to a tree of tensors, all leaves in one vectorised call.
 
-Sample i has a key of its own, and leaf j of it reads the words at counter (salt of the leaf's path, 0, 1, ...): so a draw
+Sample i has a key of its own, and leaf j of it reads the words at counter (salt of the leaf's path, 0, 1, ...): so a
+draw
 depends on the sample's key and the leaf's name alone.
 """
 
@@ -40,7 +41,9 @@ def merge(given: Params | None, own: Params, schema: Params, where: str) -> Para
     if given is None:
         return own
     if not isinstance(given, dict):
-        raise TypeError(explain(f"{where}: bad params", given, "a nested dict of tensors and distributions", "start from f.params"))
+        raise TypeError(
+            explain(f"{where}: bad params", given, "a nested dict of tensors and distributions", "start from f.params")
+        )
     for name in given:
         if name not in schema:
             raise ValueError(unknown(f"parameter of {where}", name, schema))
@@ -64,7 +67,9 @@ def sample_keys(key: Any, batch: tuple[int, ...]) -> Tensor:
         return random.split(key, math.prod(batch)).reshape(batch + (2,)) if batch else key
     if len(lead) > len(batch) or any(k not in (1, b) for k, b in zip(lead, batch, strict=False)):
         raise ValueError(
-            explain("keys do not match the batch", key, f"[2], or one per sample {[*batch, 2]}", "af.split(key, batch_size)")
+            explain(
+                "keys do not match the batch", key, f"[2], or one per sample {[*batch, 2]}", "af.split(key, batch_size)"
+            )
         )
     return key.reshape(lead + (1,) * (len(batch) - len(lead)) + (2,))
 
@@ -95,9 +100,7 @@ def draw_all(
         noise = random.unit(random.stream_bits(keys[..., None, :], hi.to(keys.device), lo.to(keys.device))).to(device)
     parts = noise.split(counts, -1)
     lead = noise.shape[:-1]
-    return {
-        path: d.draw(u.reshape(lead + shape)) for (path, d), shape, u in zip(ranges, shapes, parts, strict=True)
-    }
+    return {path: d.draw(u.reshape(lead + shape)) for (path, d), shape, u in zip(ranges, shapes, parts, strict=True)}
 
 
 def counters(salts: tuple[int, ...], counts: tuple[int, ...]) -> tuple[Tensor, Tensor]:
@@ -109,7 +112,9 @@ def counters(salts: tuple[int, ...], counts: tuple[int, ...]) -> tuple[Tensor, T
 cached_counters = lru_cache(maxsize=256)(counters)
 
 
-def finish(tree: Params, schema: Params, drawn: dict[str, Tensor], batch: tuple[int, ...], device: Any, prefix: str) -> Params:
+def finish(
+    tree: Params, schema: Params, drawn: dict[str, Tensor], batch: tuple[int, ...], device: Any, prefix: str
+) -> Params:
     out: Params = {}
     for name, value in tree.items():
         path = prefix + name
@@ -131,15 +136,26 @@ def fit(value: Any, leaf: Leaf, batch: tuple[int, ...], device: Any, path: str) 
     lead = tuple(value.shape[: value.ndim - len(leaf.shape)])
     fits = value.shape[len(lead) :] == leaf.shape and len(lead) <= len(batch)
     if not fits or any(k not in (1, b) for k, b in zip(lead, batch, strict=False)):
-        raise ValueError(explain(f"params[{path!r}]: wrong shape", value, str(list(want)), "one value per sample, or one for all"))
+        raise ValueError(
+            explain(f"params[{path!r}]: wrong shape", value, str(list(want)), "one value per sample, or one for all")
+        )
     return value.reshape(lead + (1,) * (len(batch) - len(lead)) + leaf.shape).expand(want).contiguous()
 
 
 def as_values(value: Any, leaf: Leaf, path: str) -> Tensor:
     if isinstance(value, Tensor):
         if not value.is_floating_point():
-            raise TypeError(explain(f"params[{path!r}]: not floating", value, "a floating tensor", "call .float() on it"))
+            raise TypeError(
+                explain(f"params[{path!r}]: not floating", value, "a floating tensor", "call .float() on it")
+            )
         return value
     if isinstance(value, int | float) and not isinstance(value, bool):
         return torch.full(leaf.shape, float(value))
-    raise TypeError(explain(f"params[{path!r}]: not a value", value, "a floating tensor, a number or a distribution", "torch.tensor(...)"))
+    raise TypeError(
+        explain(
+            f"params[{path!r}]: not a value",
+            value,
+            "a floating tensor, a number or a distribution",
+            "torch.tensor(...)",
+        )
+    )

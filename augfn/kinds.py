@@ -33,8 +33,12 @@ class Geometric:
     def gated(self, gate: Tensor, size: Size) -> Geometric:
         if self.size(size) != size:
             raise ValueError(
-                explain("a step that changes the frame cannot be switched per sample", f"{size} -> {self.map.size}",
-                        "a frame that stays", "leave out p, or follow it by a resize outside of the choice")
+                explain(
+                    "a step that changes the frame cannot be switched per sample",
+                    f"{size} -> {self.map.size}",
+                    "a frame that stays",
+                    "leave out p, or follow it by a resize outside of the choice",
+                )
             )
         return replace(self, map=self.map.gated(gate))
 
@@ -48,7 +52,8 @@ class Geometric:
 
 @dataclass(frozen=True)
 class Color:
-    """A linear colour map y = A x + t over the channels: `matrix [*b, C, C]`, or `[*b, C]` for a diagonal A; `offset [*b, C]`."""
+    """A linear colour map y = A x + t over the channels: `matrix [*b, C, C]`, or `[*b, C]` for a diagonal A; `offset
+    [*b, C]`."""
 
     matrix: Tensor
     offset: Tensor
@@ -83,7 +88,8 @@ class Color:
 
 @dataclass(frozen=True)
 class Pixels:
-    """New pixel values: a body and its leaves. `kind`: "photometric", "filter" (sees the spatial axes) or "noise" (sees a field)."""
+    """New pixel values: a body and its leaves. `kind`: "photometric", "filter" (sees the spatial axes) or "noise"
+    (sees a field)."""
 
     kind: str
     body: Callable[..., Tensor]

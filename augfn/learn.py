@@ -26,7 +26,8 @@ def hypergradient(train_loss: Loss, val_loss: Loss, theta: Any, phi: Any, steps:
 
     | argument | meaning |
     |---|---|
-    | `train_loss(theta, phi)`, `val_loss(theta, phi)` | the losses f and g, scalars; pure: the same batch and keys at every call |
+    | `train_loss(theta, phi)`, `val_loss(theta, phi)` | the losses f and g, scalars; pure: the same batch and keys at
+    every call |
     | `theta` | weights at (or near) the minimum of f: any pytree of floating tensors |
     | `phi` | what is learned: any pytree of floating tensors, such as a pipeline's `params` with their distributions |
     | `steps` | terms of the series beyond the first; 0 takes alpha for H^-1 |
@@ -34,11 +35,14 @@ def hypergradient(train_loss: Loss, val_loss: Loss, theta: Any, phi: Any, steps:
 
     Returns a pytree as `phi`, zero where a leaf reaches neither loss. Inputs are not changed, and no graph is kept.
 
-    Conditions: f twice differentiable in theta (tanh, softplus or SiLU rather than ReLU, average rather than max pooling),
-    and H > 0, which weight decay inside f secures. The error falls like (1 - alpha lambda_min)^(steps + 1): few steps damp the
+    Conditions: f twice differentiable in theta (tanh, softplus or SiLU rather than ReLU, average rather than max
+    pooling),
+    and H > 0, which weight decay inside f secures. The error falls like (1 - alpha lambda_min)^(steps + 1): few steps
+    damp the
     flat directions of H, as stopping early would.
 
-    Source: Lorraine et al. 2020, "Optimizing millions of hyperparameters by implicit differentiation"; for augmentation,
+    Source: Lorraine et al. 2020, "Optimizing millions of hyperparameters by implicit differentiation"; for
+    augmentation,
     Hataya et al. 2022 (MADAO).
 
     >>> f = lambda theta, phi: (theta - 3 * phi) ** 2  # theta* = 3 phi
@@ -69,4 +73,6 @@ def check(theta: Any, phi: Any, steps: int, alpha: float) -> None:
         bad = [x for x in leaves if not isinstance(x, Tensor) or not x.is_floating_point()]
         if bad or not leaves:
             given = bad[0] if bad else "no leaves"
-            raise TypeError(explain(f"hypergradient: {name}", given, "a pytree of floating tensors", "torch.tensor(...)"))
+            raise TypeError(
+                explain(f"hypergradient: {name}", given, "a pytree of floating tensors", "torch.tensor(...)")
+            )

@@ -1,6 +1,7 @@
 """Augmentations: the signature is the schema.
 
-A body such as `def rotate(*, degrees: Degrees = Uniform(-30, 30)) -> Map` becomes a factory: keywords annotated with a leaf type
+A body such as `def rotate(*, degrees: Degrees = Uniform(-30, 30)) -> Map` becomes a factory: keywords annotated with a
+leaf type
 are drawn per sample and live in `params`, the others are static. What the factory returns is the pure function
 `(tensor, params, generator) -> (tensor, params)`.
 """
@@ -19,6 +20,7 @@ from torch import Tensor
 from augfn.blocks import in_blocks
 from augfn.distributions import Bernoulli, Constant, Distribution, Uniform
 from augfn.draw import Params, draw, merge, paths_of, salts_of
+from augfn.eager import untracked
 from augfn.errors import explain, unknown
 from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, Size, fuse
 from augfn.math.resample import Sampling
@@ -61,16 +63,21 @@ class Augmentation:
     def __call__(self, x: Any, params: Params | None = None, generator: Any = None) -> tuple[Any, Params]:
         """Augment `x`. Leaves of `params` that are tensors are used as they are, distributions are drawn with the key.
 
-        `params=None` stands for the augmentation's own ranges; a partial dict fixes what it names. Without a distribution
+        `params=None` stands for the augmentation's own ranges; a partial dict fixes what it names. Without a
+        distribution
         left no key is needed: handing in returned params replays the call.
         """
         sample = read(x, self.ndim, self.targets)
         tree = merge(params, self.params, self.schema, self.name)
-        drawn = draw(tree, self.schema, self.salts, sample.batch, generator, sample.device)
-        return in_blocks(self, sample, drawn).output(), drawn
+        with untracked(sample, tree):
+            drawn = draw(tree, self.schema, self.salts, sample.batch, generator, sample.device)
+            return in_blocks(self, sample, drawn).output(), drawn
 
     def run(self, sample: Sample, params: Params) -> Sample:
-        actions = [a.to(sample.device) if isinstance(a, Geometric) else a for a in self.plan(params, sample.size, self.sampling)]
+        actions = [
+            a.to(sample.device) if isinstance(a, Geometric) else a
+            for a in self.plan(params, sample.size, self.sampling)
+        ]
         for action in fuse(actions) if self.fused else actions:
             sample = apply(action, sample)
         return sample
@@ -86,7 +93,8 @@ class Augmentation:
 
 @dataclass(frozen=True, eq=False)
 class Spec:
-    """What a body's signature says: its kind, its leaves with their ranges, its static keywords, what it wants to see."""
+    """What a body's signature says: its kind, its leaves with their ranges, its static keywords, what it wants to
+    see."""
 
     name: str
     kind: str
@@ -204,34 +212,45 @@ def decorator(kind: str) -> Callable[..., Any]:
 
 
 def build(spec: Spec, keywords: dict[str, Any]) -> Op:
-    """Bind ranges and settings: numbers are fixed values, pairs are Uniform, tensors and distributions are taken as they are."""
+    """Bind ranges and settings: numbers are fixed values, pairs are Uniform, tensors and distributions are taken as
+    they are."""
     common = COMMON[spec.kind]
     for name in keywords:
         if name not in spec.leaves and name not in spec.static and name not in common:
             raise TypeError(unknown(f"keyword of {spec.name}", name, [*spec.leaves, *spec.static, *common]))
     params: Params = {}
-    p = keywords.get("p", 1.0)
-    if isinstance(p, bool) or not isinstance(p, int | float) or p != 1.0:
-        params["gate"] = p if isinstance(p, Distribution) else Bernoulli(p)
     for name, leaf in spec.leaves.items():
         value = as_leaf(spec.name, name, leaf, keywords.get(name, spec.defaults[name]))
         if value is not None:
             params[name] = value
+    p = keywords.get("p", 1.0)
+    if isinstance(p, bool) or not isinstance(p, int | float) or p != 1.0:
+        params["gate"] = p if isinstance(p, Distribution) else Bernoulli(p)
     static = {n: keywords.get(n, default) for n, default in spec.static.items()}
     missing = [n for n, v in static.items() if v is inspect.Parameter.empty]
     if missing:
-        raise TypeError(explain(f"{spec.name}: missing keyword", sorted(keywords), f"{missing[0]}=...", f"af.{spec.name}({missing[0]}=...)"))
+        raise TypeError(
+            explain(
+                f"{spec.name}: missing keyword",
+                sorted(keywords),
+                f"{missing[0]}=...",
+                f"af.{spec.name}({missing[0]}=...)",
+            )
+        )
     own = {n: getattr(spec.sampling, n) for n in SAMPLING} | {n: keywords[n] for n in SAMPLING if n in keywords}
     return Op(spec, params, static, Sampling(**own))
 
 
 def as_leaf(op: str, name: str, leaf: Leaf, value: Any) -> Tensor | Distribution | None:
-    """A number or a vector is fixed, a pair `(low, high)` is Uniform (of vectors, where the leaf is one), None is absent."""
+    """A number or a vector is fixed, a pair `(low, high)` is Uniform (of vectors, where the leaf is one), None is
+    absent."""
     if value is None or isinstance(value, Tensor | Distribution):
         return sized(value, leaf) if isinstance(value, Distribution) else value
     what = f"{op}: {name}"
     if isinstance(value, bool) or not isinstance(value, int | float | Sequence) or isinstance(value, str):
-        raise TypeError(explain(what, value, "a number, a pair (low, high), a tensor or a distribution", f"{name}=(low, high)"))
+        raise TypeError(
+            explain(what, value, "a number, a pair (low, high), a tensor or a distribution", f"{name}=(low, high)")
+        )
     if isinstance(value, int | float):
         check_bounds(what, leaf, [value])
         return Constant(torch.full(leaf.shape, float(value)))
@@ -242,7 +261,9 @@ def as_leaf(op: str, name: str, leaf: Leaf, value: Any) -> Tensor | Distribution
     ends = [torch.tensor(v, dtype=torch.float32) for v in value]
     check_bounds(what, leaf, [x for e in ends for x in e.flatten().tolist()])
     if (ends[0] > ends[1]).any():
-        raise ValueError(explain(f"{what}: the range is upside down", value, "low <= high", f"{name}=({value[1]}, {value[0]})"))
+        raise ValueError(
+            explain(f"{what}: the range is upside down", value, "low <= high", f"{name}=({value[1]}, {value[0]})")
+        )
     return Uniform(*(e.expand(leaf.shape).clone() for e in ends))
 
 
@@ -276,10 +297,15 @@ def describe(spec: Spec) -> str:
         span = f"{'-inf' if leaf.low is None else leaf.low}..{'inf' if leaf.high is None else leaf.high}"
         neutral = "none" if leaf.neutral is None else f"{leaf.neutral:g}"
         shape = f" {list(leaf.shape)}" if leaf.shape else ""
-        lines.append(f"* `{name}`{shape}: {leaf.unit}; range {span}; neutral {neutral}; default {spec.defaults[name]!r}")
+        lines.append(
+            f"* `{name}`{shape}: {leaf.unit}; range {span}; neutral {neutral}; default {spec.defaults[name]!r}"
+        )
         if leaf.flat:
             lines.append(f"  (zero gradient: {leaf.flat})")
-    settings = [*(f"{n}={v!r}" if v is not inspect.Parameter.empty else n for n, v in spec.static.items()), *COMMON[spec.kind]]
+    settings = [
+        *(f"{n}={v!r}" if v is not inspect.Parameter.empty else n for n, v in spec.static.items()),
+        *COMMON[spec.kind],
+    ]
     return "\n".join([*lines, "", f"Static keywords: {', '.join(settings)}."])
 
 

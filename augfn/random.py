@@ -6,7 +6,7 @@ Source: Salmon et al., Parallel random numbers: as easy as 1, 2, 3 (SC 2011).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -291,16 +291,25 @@ def _uint32(value: int | Tensor) -> Words:
     return value.numpy().astype(np.uint32) if isinstance(value, Tensor) else np.array(value & _MASK, np.uint32)
 
 
+def _modes() -> tuple[Callable[[], Any], ...]:
+    """What tells that operators are being recorded or transformed; empty where torch hides any of it."""
+    core, functorch = torch._C, getattr(torch._C, "_functorch", None)
+    names = ("_get_tracing_state", "_len_torch_dispatch_stack", "_is_torch_function_mode_enabled", "_dispatch_keys")
+    if not all(hasattr(core, name) for name in names) or not hasattr(functorch, "peek_interpreter_stack"):
+        return ()
+    return (*(getattr(core, name) for name in names[:3]), functorch.peek_interpreter_stack)
+
+
 def _plain_keysets() -> frozenset[int]:
     """Dispatch keys of an ordinary CPU tensor; empty, so that the numpy way is never taken, where torch hides them."""
-    needed = ("_dispatch_keys", "_len_torch_dispatch_stack", "_is_torch_function_mode_enabled", "_get_tracing_state")
-    if not all(hasattr(torch._C, name) for name in needed) or not hasattr(torch._C._functorch, "peek_interpreter_stack"):
+    if not _MODES:
         return frozenset()
     with torch.inference_mode():
         inference = torch.empty(0, device="cpu")
     return frozenset(torch._C._dispatch_keys(t).raw_repr() for t in (torch.empty(0, device="cpu"), inference))
 
 
+_MODES = _modes()
 _PLAIN = _plain_keysets()
 
 
@@ -313,10 +322,8 @@ def is_plain(*values: int | Tensor) -> bool:
     >>> is_plain(key(0)), torch.func.vmap(lambda k: torch.tensor(is_plain(k)))(split(key(0)))
     (True, tensor([False, False]))
     """
-    if torch.compiler.is_compiling() or not _PLAIN or torch._C._get_tracing_state():
+    if torch.compiler.is_compiling() or not _PLAIN:
         return False
-    if torch._C._len_torch_dispatch_stack() or torch._C._is_torch_function_mode_enabled():
-        return False
-    if torch._C._functorch.peek_interpreter_stack() is not None:  # in a transform even a plain tensor hides its data
+    if any(active() for active in _MODES):  # in a functorch transform even a plain tensor hides its data
         return False
     return all(torch._C._dispatch_keys(v).raw_repr() in _PLAIN for v in values if isinstance(v, Tensor))

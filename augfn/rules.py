@@ -1,6 +1,7 @@
 """Rules: the one table of what each kind of action does to each kind of target.
 
-`TABLE[kind, target]` is how an action changes a target; a pair that is not in it is left untouched. Adding a target is one
+`TABLE[kind, target]` is how an action changes a target; a pair that is not in it is left untouched. Adding a target is
+one
 column, adding a kind one row: no op handles a target by itself.
 """
 
@@ -45,7 +46,8 @@ def warp(action: Geometric, t: Target, s: Sample) -> Tensor:
 
 
 def copied(m: Map, x: Tensor, sampling: Sampling) -> Tensor:
-    """An exact move of `x [*b, k, *spatial]`; a gate blends floating images (so that it can be learned) and selects in others."""
+    """An exact move of `x [*b, k, *spatial]`; a gate blends floating images (so that it can be learned) and selects in
+    others."""
     assert m.copy is not None
     moved = m.copy(x, sampling)
     if m.gate is None:
@@ -100,8 +102,14 @@ def area(xyxy: Tensor) -> Tensor:
 
 def warp_intrinsics(action: Geometric, t: Target, s: Sample) -> Tensor:
     if not action.map.rigid:
-        raise ValueError(explain("intrinsics cannot follow a displacement field", "elastic", "projective maps only",
-                                 "leave the intrinsics out of the dict, or the displacement out of the pipeline"))
+        raise ValueError(
+            explain(
+                "intrinsics cannot follow a displacement field",
+                "elastic",
+                "projective maps only",
+                "leave the intrinsics out of the dict, or the displacement out of the pipeline",
+            )
+        )
     matrix = to_wide(action.map.stages[0].matrix)  # type: ignore[union-attr]
     moved = torch.linalg.inv_ex(pixel_matrix(matrix, s.size, action.size(s.size))).inverse
     return unless_off(action.map.gate, t.value, (moved @ t.value.to(moved.dtype)).to(t.value.dtype))
@@ -115,7 +123,14 @@ def recolor(action: Color, t: Target, s: Sample) -> Tensor:
     c_axis = channel_axis(t, s)
     channels = x.shape[c_axis]
     if channels != o.shape[-1] and o.shape[-1] != 1:
-        raise ValueError(explain("colour map and image disagree", f"{channels} channels", f"{o.shape[-1]} channels", "give one value per channel"))
+        raise ValueError(
+            explain(
+                "colour map and image disagree",
+                f"{channels} channels",
+                f"{o.shape[-1]} channels",
+                "give one value per channel",
+            )
+        )
     flat = x.movedim(c_axis, len(s.batch)) if t.kind == "video" else x
     flat = flat.flatten(len(s.batch) + 1)
     if action.diagonal:
@@ -124,7 +139,9 @@ def recolor(action: Color, t: Target, s: Sample) -> Tensor:
         out = affine_channels(flat, m.to(x), o.to(x))
     out = out.to(t.value.dtype)
     if t.kind == "video":
-        return out.unflatten(-1, x.movedim(c_axis, len(s.batch)).shape[len(s.batch) + 1 :]).movedim(len(s.batch), c_axis)
+        return out.unflatten(-1, x.movedim(c_axis, len(s.batch)).shape[len(s.batch) + 1 :]).movedim(
+            len(s.batch), c_axis
+        )
     return out.reshape(t.value.shape)
 
 
@@ -149,7 +166,11 @@ def repaint(action: Pixels, t: Target, s: Sample, name: str = "image") -> Tensor
         out = action.body(shaped, **action.leaves)
     else:
         shaped = to_wide(x).flatten(-3, -2) if t.kind == "volume" else to_wide(x)
-        leaves = {k: v if v is None else spread(v.to(shaped.dtype), b, shaped.ndim) for k, v in action.leaves.items() if k != "seed"}
+        leaves = {
+            k: v if v is None else spread(v.to(shaped.dtype), b, shaped.ndim)
+            for k, v in action.leaves.items()
+            if k != "seed"
+        }
         field = [noise_field(action.leaves["seed"], name, tuple(shaped.shape[b:]))] if action.kind == "noise" else []
         out = action.body(shaped, *field, **leaves)
     if action.gate is not None:
@@ -197,7 +218,9 @@ def hide_boxes(action: Occlusion, t: Target, s: Sample) -> Any:
     for i, n in enumerate(s.size):
         axis = len(s.size) - 1 - i
         edge = torch.arange(n, device=cover.device, dtype=cover.dtype)
-        w = (torch.minimum(edge + 1, high[..., axis : axis + 1]) - torch.maximum(edge, low[..., axis : axis + 1])).clamp(min=0)
+        w = (
+            torch.minimum(edge + 1, high[..., axis : axis + 1]) - torch.maximum(edge, low[..., axis : axis + 1])
+        ).clamp(min=0)
         total = total * w.sum(-1)
         inside = (inside * w.reshape(w.shape + (1,) * (len(s.size) - 1 - i))).sum(-len(s.size) + i)
     seen = 1 - inside / total.clamp(min=1e-6)
@@ -250,7 +273,14 @@ def mix_label(action: Mixing, t: Target, s: Sample) -> Tensor:
     y = t.value
     if not y.is_floating_point():
         if action.classes is None:
-            raise ValueError(explain("class indices cannot be blended", y, "soft labels [*batch, K]", "set num_classes=K, or pass one-hot floats"))
+            raise ValueError(
+                explain(
+                    "class indices cannot be blended",
+                    y,
+                    "soft labels [*batch, K]",
+                    "set num_classes=K, or pass one-hot floats",
+                )
+            )
         y = (y[..., None] == torch.arange(action.classes, device=y.device)).to(action.weight.dtype)
     return action.blend(y)
 

@@ -1,6 +1,7 @@
 """Targets: what is augmented, and how each kind of it is read.
 
-A bare tensor is an image (a volume, for 3-D ops). A dict maps names to targets; the kind is the name, its stem before `_`, or
+A bare tensor is an image (a volume, for 3-D ops). A dict maps names to targets; the kind is the name, its stem before
+`_`, or
 is given by `targets={"seg": "mask"}`.
 """
 
@@ -55,8 +56,10 @@ class Boxes:
     """Boxes with validity, continuous edges: `data [*b, N, 4]` (`[*b, N, 6]` in a volume, xyzxyz), `valid [*b, N]`.
 
     * `format`: "xyxy", "xywh", "cxcywh" (pixels) or "yolo" (cxcywh as fractions of the frame).
-    * After a geometric step boxes are clipped to the frame (`clip=True`); a box is valid while its clipped area is above
-      `min_area` (pixels) and at least `min_visibility` of its area is left (occlusion counts too). Rows are never dropped.
+    * After a geometric step boxes are clipped to the frame (`clip=True`); a box is valid while its clipped area is
+      above
+      `min_area` (pixels) and at least `min_visibility` of its area is left (occlusion counts too). Rows are never
+      dropped.
 
     >>> Boxes(torch.tensor([[0.0, 0.0, 4.0, 2.0]])).valid
     tensor([True])
@@ -73,7 +76,9 @@ class Boxes:
         if self.format not in FORMATS:
             raise ValueError(explain("unknown box format", self.format, f"one of {FORMATS}", "name the boxes' format"))
         if self.valid is None:
-            object.__setattr__(self, "valid", torch.ones(self.data.shape[:-1], dtype=torch.bool, device=self.data.device))
+            object.__setattr__(
+                self, "valid", torch.ones(self.data.shape[:-1], dtype=torch.bool, device=self.data.device)
+            )
 
     def xyxy(self, size: tuple[int, ...]) -> Tensor:
         """Corners (low, high) in pixels `[*b, N, 2 d]`."""
@@ -100,7 +105,8 @@ class Boxes:
 
 @dataclass(frozen=True, eq=False)
 class Keypoints:
-    """Points with visibility: `xy [*b, N, 2]` (`[*b, N, 3]` in a volume), pixel centres at whole numbers, `visible [*b, N]`."""
+    """Points with visibility: `xy [*b, N, 2]` (`[*b, N, 3]` in a volume), pixel centres at whole numbers, `visible
+    [*b, N]`."""
 
     xy: Tensor
     visible: Tensor = None  # type: ignore[assignment]
@@ -134,7 +140,8 @@ class Sample:
         return Sample(targets, self.batch, size, self.device, self.bare)
 
     def output(self) -> Any:
-        return self.targets["image"].value if self.bare else {n: t.value for n, t in self.targets.items()}
+        values = {n: t.value for n, t in self.targets.items()}
+        return next(iter(values.values())) if self.bare else values
 
 
 def kind_of(name: str, given: Mapping[str, str]) -> str:
@@ -147,8 +154,8 @@ def kind_of(name: str, given: Mapping[str, str]) -> str:
 def read(x: Any, ndim: int, given: Mapping[str, str]) -> Sample:
     """A bare tensor or a dict of targets, checked, for ops of `ndim` spatial dimensions."""
     if isinstance(x, Tensor):
-        targets = {"image": Target("image" if ndim == 2 else "volume", x)}
-        return checked(targets, ndim, True)
+        kind = "image" if ndim == 2 else "volume"
+        return checked({kind: Target(kind, x)}, ndim, True)
     if not isinstance(x, Mapping) or not x:
         raise TypeError(
             explain("nothing to augment", x, "a tensor [*batch, C, H, W] or a dict of targets", "pass torch tensors")
@@ -163,7 +170,9 @@ def checked(targets: dict[str, Target], ndim: int, bare: bool) -> Sample:
         check_value(name, t, ndim)
     if not frames:
         raise ValueError(
-            explain("no frame to go by", list(targets), f"one of {FRAMED} among the targets", "add the image to the dict")
+            explain(
+                "no frame to go by", list(targets), f"one of {FRAMED} among the targets", "add the image to the dict"
+            )
         )
     name, frame = next(iter(frames.items()))
     layout = LAYOUT[targets[name].kind][ndim - 2]
@@ -182,7 +191,14 @@ def check_value(name: str, t: Target, ndim: int) -> None:
     layout = LAYOUT[t.kind][ndim - 2]
     if layout is None:
         world = "2-D ops" if ndim == 2 else "3-D ops"
-        raise ValueError(explain(f"{name}: a {t.kind} among {world}", t.kind, "targets of one world", "use affine3d, hflip3d, ... for volumes"))
+        raise ValueError(
+            explain(
+                f"{name}: a {t.kind} among {world}",
+                t.kind,
+                "targets of one world",
+                "use affine3d, hflip3d, ... for volumes",
+            )
+        )
     value = array_of(t)
     if not isinstance(value, Tensor):
         raise TypeError(explain(f"{name}: not a tensor", value, f"a tensor [*batch, {layout}]", "torch.as_tensor(...)"))
@@ -210,7 +226,9 @@ def check_shape(name: str, t: Target, batch: tuple[int, ...], size: tuple[int, .
         good = rest[len(rest) - len(tail) :] == tail and (t.kind not in ("boxes", "keypoints") or len(rest) == 2)
     if not good:
         frame = "x".join(map(str, size))
-        raise ValueError(explain(f"{name}: wrong shape", value, f"[{want}] with a frame of {frame}", f"bring it to {ref}'s frame"))
+        raise ValueError(
+            explain(f"{name}: wrong shape", value, f"[{want}] with a frame of {frame}", f"bring it to {ref}'s frame")
+        )
 
 
 def to_float(x: Tensor) -> Tensor:
@@ -231,5 +249,8 @@ def drop_invalid(boxes: Boxes, *others: Tensor) -> Any:
     """
     n = math.prod(boxes.valid.shape[:-1])
     valid = boxes.valid.reshape(n, -1)
-    lists = [[row[keep] for row, keep in zip(t.reshape(n, *t.shape[boxes.valid.ndim - 1 :]), valid, strict=True)] for t in (boxes.data, *others)]
+    lists = [
+        [row[keep] for row, keep in zip(t.reshape(n, *t.shape[boxes.valid.ndim - 1 :]), valid, strict=True)]
+        for t in (boxes.data, *others)
+    ]
     return lists[0] if not others else tuple(lists)

@@ -1,6 +1,7 @@
 """The vocabulary of leaves: an op's annotations say what each of its parameters means.
 
-A parameter annotated with one of these types is a leaf of `params`: it is drawn per sample, replayed, edited and learned.
+A parameter annotated with one of these types is a leaf of `params`: it is drawn per sample, replayed, edited and
+learned.
 Every other keyword of an op is static (a size, a mode): it decides a shape or a branch.
 """
 
@@ -14,7 +15,8 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Leaf:
-    """What a leaf means: unit, shape of one sample's value, neutral value, valid interval, and a word on its gradient."""
+    """What a leaf means: unit, shape of one sample's value, neutral value, valid interval, and a word on its
+    gradient."""
 
     unit: str
     shape: tuple[int, ...] = ()

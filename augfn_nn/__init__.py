@@ -1,4 +1,4 @@
-"""augfn as `torch.nn` modules: one `Augment` around any augmentation, and kornia's and torchvision's names derived from the factories."""
+"""augfn as `torch.nn` modules: `Augment` around any augmentation, and kornia's and torchvision's classes derived."""
 
 from augfn_nn.augment import Augment
 from augfn_nn.ops import (
@@ -42,3 +42,46 @@ from augfn_nn.ops import (
     Resize,
 )
 from augfn_nn.sequential import AugmentationSequential
+
+__all__ = [
+    "Augment",
+    "AugmentationSequential",
+    "CenterCrop",
+    "ColorJitter",
+    "Denormalize",
+    "Normalize",
+    "Pad",
+    "PadTo",
+    "RandomAffine",
+    "RandomAffine3D",
+    "RandomBrightness",
+    "RandomColorTwist",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomDepthicalFlip3D",
+    "RandomElasticTransform",
+    "RandomErasing",
+    "RandomGamma",
+    "RandomGaussianBlur",
+    "RandomGaussianNoise",
+    "RandomGrayscale",
+    "RandomHorizontalFlip",
+    "RandomHorizontalFlip3D",
+    "RandomHue",
+    "RandomInvert",
+    "RandomMixUp",
+    "RandomMixUpV2",
+    "RandomPerspective",
+    "RandomResizedCrop",
+    "RandomRotation",
+    "RandomRotation3D",
+    "RandomRotation90",
+    "RandomSaturation",
+    "RandomScale",
+    "RandomShear",
+    "RandomSolarize",
+    "RandomTranslate",
+    "RandomVerticalFlip",
+    "RandomVerticalFlip3D",
+    "Resize",
+]

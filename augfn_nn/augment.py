@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,116 +11,32 @@ from torch.utils._pytree import tree_map, tree_map_only
 
 from augfn import random
 from augfn.compose import geometry_of, invert, transform_matrix
-from augfn.distributions import Bernoulli, Choice, Constant, Distribution
+from augfn.distributions import Constant, Distribution
 from augfn.draw import Params, draw, merge, paths_of
-from augfn.errors import explain, unknown
+from augfn.errors import explain
 from augfn.op import Augmentation
 from augfn.targets import FRAMED, LAYOUT, kind_of
-from augfn.typing import Leaf
+from augfn_nn.ranges import Ranges
 
-HALF = (torch.float16, torch.bfloat16)
+Generator = Tensor | torch.Generator  # a key, or torch's generator
 Path = tuple[str, ...]
-Frame = tuple[tuple[int, ...], tuple[int, ...]]  # batch shape, size
+Size = tuple[int, ...]
+Frame = tuple[Size, Size]  # batch shape, size of the frame
 
 
-class Ranges(nn.Module):
-    """A tree of params whose tensors are registered under their paths, such as "affine/degrees/low".
-
-    Parameters stay the objects they are, what requires a gradient or is `learnable` becomes one, all else is a buffer.
-    """
-
-    def __init__(self, params: Params, schema: Params, learnable: bool | Sequence[str] = False) -> None:
-        super().__init__()
-        self.skeleton = params
-        leaves, meanings = dict(paths_of(params)), dict(paths_of(schema))
-        chosen = chosen_paths(leaves, meanings, learnable)
-        for path, leaf in leaves.items():
-            for name, tensor in tensors_of(path, leaf):
-                self.enter(name, tensor, leaf, path in chosen and not name.endswith("/temperature"))
-
-    def enter(self, name: str, tensor: Tensor, leaf: Any, learn: bool) -> None:
-        """Register one tensor. What is not learned is copied: a factory's default ranges are shared by all that use it."""
-        if not learn and not tensor.requires_grad:
-            self.register_buffer(name, tensor.detach().clone())
-            return
-        if isinstance(leaf, Bernoulli | Choice):
-            soft = "RelaxedBernoulli" if isinstance(leaf, Bernoulli) else "GumbelChoice"
-            raise ValueError(explain(f"{name} cannot learn", leaf, "a relaxed gate or choice, on logits", f"af.{soft}(...)"))
-        if not tensor.is_leaf:
-            fix = "make the bounds Parameters, or hand computed ranges to the call: aug(x, params={...})"
-            raise ValueError(explain(f"{name} is computed from other tensors", tensor, "a Parameter of its own", fix))
-        kept = isinstance(tensor, nn.Parameter)
-        self.register_parameter(name, tensor if kept else nn.Parameter(tensor.clone() if learn else tensor))
-
-    def tree(self) -> Params:
-        """The distributions on the tensors as they are now. Ranges that are kept in half precision are drawn in single."""
-        tensors = {**self._buffers, **self._parameters}
-        return rebuild(self.skeleton, "", {n: t.float() if t.dtype in HALF else t for n, t in tensors.items() if t is not None})
-
-
-def tensors_of(path: str, leaf: Any) -> Iterator[tuple[str, Tensor]]:
-    if isinstance(leaf, Tensor):
-        yield path, leaf
-    else:
-        yield from ((f"{path}/{field}", getattr(leaf, field)) for field in leaf.fields)
-
-
-def rebuild(tree: Params, prefix: str, tensors: Mapping[str, Tensor]) -> Params:
-    """The tree again, with these tensors in it."""
-    out: Params = {}
-    for name, leaf in tree.items():
-        path = prefix + name
-        if isinstance(leaf, dict):
-            out[name] = rebuild(leaf, path + "/", tensors)
-        elif isinstance(leaf, Distribution):
-            static = {s: getattr(leaf, s) for s in leaf.static}
-            out[name] = type(leaf)(**{f: tensors[f"{path}/{f}"] for f in leaf.fields}, **static)
-        else:
-            out[name] = tensors[path]
-    return out
-
-
-def chosen_paths(leaves: Mapping[str, Any], meanings: Mapping[str, Leaf], learnable: bool | Sequence[str]) -> set[str]:
-    """The leaves to learn: those named (or all below a step that is named); for True all that a gradient can reach."""
-    if learnable is True:
-        return {p for p, d in leaves.items() if not isinstance(d, Bernoulli | Choice) and not meanings[p].flat}
-    names = [learnable] if isinstance(learnable, str) else list(learnable or ())
-    for name in names:
-        if not any(path == name or path.startswith(name + "/") for path in leaves):
-            raise ValueError(unknown("leaf to learn", name, leaves))
-    return {path for path in leaves for name in names if path == name or path.startswith(name + "/")}
-
-
-class Augment(nn.Module):
-    """A module around any augmentation; in `eval()` it is the identity.
-
-    * `f`: the pure function, from a factory or a combinator.
-    * `learnable`: True, or the leaves (or steps) whose ranges become Parameters: `["affine/degrees"]`. Tensors that already are
-      Parameters are registered as they are. The ranges are read anew at each call, so the next draw follows an optimizer's step,
-      `load_state_dict` and `.to()`.
-    * `same_on_batch`: one draw for the whole batch.
-    * `keepdim`: an input without batch, `[C, H, W]` or `[H, W]`, comes back in its own rank rather than as `[1, C, H, W]`.
-
-    `aug(x, params=None, generator=None)` takes a tensor or a dict of targets and returns the output alone; what was drawn is kept
-    in `aug._params`, and `aug(x, params=aug._params)` replays it. Without a generator one key is drawn from torch's default one.
-
-    >>> import augfn as af
-    >>> aug = Augment(af.rotate(degrees=(-15, 15)), learnable=True)
-    >>> [name for name, _ in aug.named_parameters()]
-    ['ranges.degrees/low', 'ranges.degrees/high']
-    >>> aug(torch.rand(4, 3, 8, 8)).shape, aug._params["degrees"].shape
-    (torch.Size([4, 3, 8, 8]), torch.Size([4]))
-    """
+class Base(nn.Module):
+    """What modules share: registered ranges, the last call's draw, and what can be asked of it."""
 
     _params: Params | None
     _frame: Frame | None
 
     def __init__(
-        self, f: Augmentation, learnable: bool | Sequence[str] = False, *, same_on_batch: bool | None = False, keepdim: bool = False
+        self, f: Augmentation, learnable: bool | str | Sequence[str], same_on_batch: bool | None, keepdim: bool
     ) -> None:
         super().__init__()
         if not isinstance(f, Augmentation):
-            raise TypeError(explain(f"{type(self).__name__}: not an augmentation", f, "what a factory returns", "Augment(af.hflip(p=0.5))"))
+            what = f"{type(self).__name__}: not an augmentation"
+            raise TypeError(explain(what, f, "what a factory returns", "Augment(af.hflip(p=0.5))"))
         self.f, self.same_on_batch, self.keepdim = f, same_on_batch, keepdim
         self.ranges = Ranges(self.own(f), f.schema, learnable)
         self._params, self._frame = None, None
@@ -131,7 +47,7 @@ class Augment(nn.Module):
 
     @property
     def params(self) -> Params:
-        """The current ranges, as `f.params`: a tree to look at, edit and hand in."""
+        """The current ranges, in the form of `f.params`: a tree to look at, edit and hand in."""
         return self.ranges.tree()
 
     @property
@@ -139,10 +55,8 @@ class Augment(nn.Module):
         """The subtrees that are drawn once for the batch."""
         return [()] if self.same_on_batch else []
 
-    def forward(self, x: Any, params: Params | None = None, generator: Tensor | torch.Generator | None = None) -> Any:
-        return self.augment(x, params, generator) if self.training else x
-
-    def augment(self, x: Any, params: Params | None, generator: Tensor | torch.Generator | None) -> Any:
+    def augment(self, x: Any, params: Params | None, generator: Generator | None) -> Any:
+        """Draw what is left to draw, with the current ranges, and apply it."""
         f, tree = self.f, self.params
         if params is not None:
             tree = merge(params, tree, f.schema, f.name)
@@ -150,46 +64,80 @@ class Augment(nn.Module):
         shared = self.shared
         if shared and key is not None:
             tree, key = draw_shared(f, tree, key, shared)
-        x, frame, dims = lift(x, f)
+        x, self._frame, dims = lift(x, f)
         y, self._params = f(x, tree, key)
-        self._frame = frame
+        return lower(y, dims) if self.keepdim and dims else y
+
+    def undo(self, x: Any, params: Params | None, size: Size | None) -> Any:
+        """One resample back; `size` is the frame before, where it is not the last call's and f changes it."""
+        params = self.last()[0] if params is None else params
+        x, frame, dims = lift(x, self.f)
+        before = self._frame and self._frame[1]
+        if size is None and frame and before and geometry_of(self.f, params, before)[2] == frame[1]:
+            size = before
+        y, _ = invert(self.f, size)(x, params)
         return lower(y, dims) if self.keepdim and dims else y
 
     @property
     def transform_matrix(self) -> Tensor:
-        """The last call's matrix `[B, 3, 3]` (`[B, 4, 4]` in a volume), from input to output pixel coordinates (x, y[, z], 1)."""
-        params, batch, size = self.last()
+        """The last call's matrix `[B, 3, 3]` (`[B, 4, 4]` of volumes), from input to output pixels (x, y[, z], 1)."""
+        params, (batch, size) = self.last()
         matrix = transform_matrix(self.f, params, size)
         return matrix.expand(*batch, *matrix.shape[-2:])
 
-    def inverse(self, x: Any, params: Params | None = None, size: tuple[int, ...] | None = None) -> Any:
-        """Undo the geometry of `params` (of the last call, where None): one resample back; colour is not undone.
-
-        `size` is the frame before the augmentation, where it differs from the last call's. The identity in `eval()`.
-        """
-        if not self.training:
-            return x
-        x, frame, dims = lift(x, self.f)
-        params = params if params is not None else self.last()[0]
-        back = invert(self.f, size or self.before(params, frame[1] if frame else ()))
-        y, _ = back(x, params)
-        return lower(y, dims) if self.keepdim and dims else y
-
-    def before(self, params: Params, after: tuple[int, ...]) -> tuple[int, ...] | None:
-        """The last call's frame, if it leads to `after` (else f has to keep the frame)."""
-        size = self._frame and self._frame[1]
-        return size if size and geometry_of(self.f, params, size)[2] == after else None
-
-    def last(self) -> tuple[Params, tuple[int, ...], tuple[int, ...]]:
-        """What the last call drew, its batch shape and the size of its frame."""
+    def last(self) -> tuple[Params, Frame]:
+        """What the last call drew, and its frame."""
         if self._params is None or self._frame is None:
-            name = type(self).__name__
-            raise RuntimeError(explain(f"{name}: nothing drawn yet", None, "a call before this one", "call it on an image first, or give params"))
-        return self._params, *self._frame
+            what = f"{type(self).__name__}: nothing drawn yet"
+            raise RuntimeError(explain(what, None, "a call on an image before this one", "call it, or give params"))
+        return self._params, self._frame
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copies and saved modules remember the last call by value, without its graph."""
+        """A copy or a saved module knows the last call by value, without its graph."""
         return self.__dict__ | {"_params": tree_map_only(Tensor, Tensor.detach, self._params)}
+
+
+class Augment(Base):
+    """A module around any augmentation; in `eval()` it is the identity.
+
+    * `f`: the pure function, from a factory or a combinator.
+    * `learnable`: True, or the leaves (or steps) whose ranges become Parameters: `["affine/degrees"]`. Tensors that
+      are Parameters already are registered as they are. Ranges are read anew at each call, so the next draw follows
+      an optimizer's step, `load_state_dict` and `.to()`.
+    * `same_on_batch`: one draw for the whole batch.
+    * `keepdim`: an input without batch, `[C, H, W]` or `[H, W]`, keeps its rank (else it comes back as `[1, C, H, W]`).
+
+    `aug(x, params=None, generator=None)` takes a tensor or a dict of targets and returns the output alone. What was
+    drawn is kept in `aug._params`; `aug(x, params=aug._params)` replays it. Without a generator one key is drawn from
+    torch's default one, so `torch.manual_seed` rules.
+
+    >>> import augfn as af
+    >>> aug = Augment(af.rotate(degrees=(-15, 15)), learnable=True)
+    >>> [name for name, _ in aug.named_parameters()]
+    ['ranges.degrees/low', 'ranges.degrees/high']
+    >>> aug(torch.rand(4, 3, 8, 8)).shape, aug._params["degrees"].shape
+    (torch.Size([4, 3, 8, 8]), torch.Size([4]))
+    """
+
+    def __init__(
+        self,
+        f: Augmentation,
+        learnable: bool | str | Sequence[str] = False,
+        *,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+    ) -> None:
+        super().__init__(f, learnable, same_on_batch, keepdim)
+
+    def forward(self, x: Any, params: Params | None = None, generator: Generator | None = None) -> Any:
+        return self.augment(x, params, generator) if self.training else x
+
+    def inverse(self, x: Any, params: Params | None = None, size: Size | None = None) -> Any:
+        """Undo the geometry of `params` (of the last call, where None) by one resample; colour stays as it is.
+
+        `size` is the frame before the augmentation, where it is not the last call's. The identity in `eval()`.
+        """
+        return self.undo(x, params, size) if self.training else x
 
     def __repr__(self) -> str:
         parts = [f"{path}={leaf!r}" for path, leaf in paths_of(self.params)]
@@ -197,8 +145,8 @@ class Augment(nn.Module):
         return f"{type(self).__name__}({', '.join([self.f.name] * (type(self) is Augment) + parts)})"
 
 
-def as_key(generator: Tensor | torch.Generator | None) -> Tensor:
-    """One key: torch's default generator stands in for None."""
+def as_key(generator: Generator | None) -> Tensor:
+    """One key; torch's default generator stands in for None."""
     if generator is None:
         return torch.randint(2**32, (2,), dtype=torch.int64, device="cpu")
     return random.from_generator(generator) if isinstance(generator, torch.Generator) else generator
@@ -207,7 +155,9 @@ def as_key(generator: Tensor | torch.Generator | None) -> Tensor:
 def is_drawn(tree: Params) -> bool:
     """True if nothing in it is random."""
     for leaf in tree.values():
-        if not is_drawn(leaf) if isinstance(leaf, dict) else isinstance(leaf, Distribution) and not isinstance(leaf, Constant):
+        if isinstance(leaf, Distribution) and not isinstance(leaf, Constant):
+            return False
+        if isinstance(leaf, dict) and not is_drawn(leaf):
             return False
     return True
 
@@ -216,7 +166,7 @@ def draw_shared(f: Augmentation, tree: Params, key: Tensor, shared: list[Path]) 
     """The tree with the subtrees at `shared` drawn once for the batch, and the key for the rest."""
     random.check_key(key)
     if key.ndim != 1:
-        raise ValueError(explain("same_on_batch: a key per sample", key, "one key [2]", "pass one key, or same_on_batch=False"))
+        raise ValueError(explain("same_on_batch with a key per sample", key, "one key [2]", "give one of the two"))
     for path in shared:
         if not path:
             return tree, key[None]
@@ -230,31 +180,35 @@ def draw_shared(f: Augmentation, tree: Params, key: Tensor, shared: list[Path]) 
 
 
 def lift(x: Any, f: Augmentation) -> tuple[Any, Frame | None, Any]:
-    """`x` with a batch dimension, its frame, and how many dims each target was given (None where none was missing).
+    """`x` with a batch dimension, its frame, and the number of dims that were added (a dict of them for a dict).
 
     What cannot be read is left to f, which says so.
     """
-    bare = isinstance(x, Tensor)
-    kinds = {"": "image" if f.ndim == 2 else "volume"} if bare else {n: kind_of(n, f.targets) for n in x} if isinstance(x, Mapping) else {}
-    name = next((n for n, kind in kinds.items() if kind in FRAMED), None)
-    value = x if bare else x.get(name) if name else None
-    layout = LAYOUT[kinds[name]][f.ndim - 2] if name is not None else None
-    if layout is None or not isinstance(value, Tensor):
-        return x, None, None
-    rank = len(layout.split())
-    if value.ndim > rank:
-        return x, (tuple(value.shape[:-rank]), tuple(value.shape[-f.ndim :])), None
-    if bare:
-        dims: Any = rank + 1 - value.ndim
-        x = x[(None,) * dims]
+    if isinstance(x, Tensor):
+        kind, value = "image" if f.ndim == 2 else "volume", x
     else:
-        dims = {n: rank + 1 - x[n].ndim if k == kinds[name] and k != "video" else 1 for n, k in kinds.items()}
-        x = {n: tree_map(lambda t, k=dims[n]: t[(None,) * k], v) for n, v in x.items()}
-    return x, ((1,), tuple(value.shape[-f.ndim :])), dims
+        pairs = ((kind_of(n, f.targets), v) for n, v in x.items()) if isinstance(x, Mapping) else ()
+        kind, value = next(((k, v) for k, v in pairs if k in FRAMED), ("label", None))
+    rank = len((LAYOUT[kind][f.ndim - 2] or "").split())
+    if not rank or not isinstance(value, Tensor) or value.ndim < rank - 1:
+        return x, None, None
+    size = tuple(value.shape[-f.ndim :])
+    if value.ndim > rank:
+        return x, (tuple(value.shape[:-rank]), size), None
+    dims: Any = rank + 1 - value.ndim
+    if not isinstance(x, Tensor):
+        dims = {n: dims if kind_of(n, f.targets) == kind else 1 for n in x}
+    return add_dims(x, dims), ((1,), size), dims
+
+
+def add_dims(x: Any, dims: Any) -> Any:
+    if isinstance(x, Tensor):
+        return x[(None,) * dims]
+    return {n: tree_map(lambda t, n=n: t[(None,) * dims[n]], v) for n, v in x.items()}
 
 
 def lower(y: Any, dims: Any) -> Any:
     """The output without the dims that `lift` added."""
     if isinstance(dims, int):
         return y[(0,) * dims]
-    return {n: tree_map(lambda t, k=dims[n]: t[(0,) * k], v) for n, v in y.items()}
+    return {n: tree_map(lambda t, n=n: t[(0,) * dims[n]], v) for n, v in y.items()}

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 import augfn as af
 from augfn.compose import geometry_of
@@ -15,7 +16,7 @@ from augfn.errors import explain, unknown
 from augfn.math.resample import Sampling
 from augfn.op import Augmentation
 from augfn.targets import FRAMED, Boxes
-from augfn_nn.augment import Augment, Path
+from augfn_nn.augment import Augment, Base, Generator, Path, Size
 from augfn_nn.shorthands import name_of, sampling_of
 
 # data key: (kind of target, format of boxes)
@@ -48,7 +49,8 @@ class Slot(NamedTuple):
 
     def wrap(self, value: Any) -> Any:
         if isinstance(value, list | tuple):
-            raise TypeError(explain(f"{self.name}: a list", value, "one tensor for the batch", f"torch.stack({self.name}), padded to one shape"))
+            fix = f"torch.stack({self.name}), brought to one shape"
+            raise TypeError(explain(f"{self.name}: a list", value, "one tensor for the batch", fix))
         return Boxes(value, self.format) if self.format not in ("", "xyxy") and isinstance(value, Tensor) else value
 
     def unwrap(self, value: Any, given: Any) -> Any:
@@ -79,21 +81,21 @@ def slot_of(key: Any, ndim: int) -> Slot:
     return Slot(kind + word[len(stem) :], kind, form)
 
 
-class AugmentationSequential(Augment):
+class AugmentationSequential(Base):
     """Modules one after another, as one fused pipeline over images, masks, boxes, keypoints and more.
 
-    * `modules`: `Random*` modules, `Augment`s, functional augmentations and nested AugmentationSequentials. Their Parameters train, their
-      current ranges are drawn at each call; chains of geometry are one resample.
-    * `data_keys`: what the positional arguments are: input (or image), mask, bbox or bbox_xyxy, bbox_xywh, keypoints, class (or label), video,
-      volume, depth, intrinsics; strings in any case or kornia's `DataKey`; several of one kind are welcome. A dict is understood by its
-      names (`mask`, `mask_lanes`, `image_right`) and comes back as a dict.
+    * `modules`: `Random*` modules, `Augment`s, functional augmentations and nested AugmentationSequentials. Their
+      Parameters train, their current ranges are drawn at each call, and a chain of geometry is one resample.
+    * `data_keys`: what the positional arguments are: input (or image), mask, bbox or bbox_xyxy, bbox_xywh, keypoints,
+      class (or label), video, volume, depth, intrinsics; in any case, or kornia's `DataKey`; several of one kind are
+      welcome. A dict is understood by its names (`mask`, `mask_lanes`, `image_right`) and comes back as a dict.
     * `same_on_batch`, `keepdim`: None leaves them to the modules.
-    * `random_apply`: n, or (a, b): so many of the modules, chosen for each sample, in the order given (kornia: for the batch, in random
-      order). 1 with `random_apply_weights` chooses by weight.
-    * `extra_args`: settings of how a kind is read, `{"input": {"resample": "bicubic"}}`. Masks are always read nearest.
+    * `random_apply`: n, or (a, b): so many of the modules, chosen for each sample, in the order given (kornia: for
+      the batch, in random order). 1 with `random_apply_weights` chooses one by weight.
+    * `extra_args`: how a kind is read, `{"input": {"resample": "bicubic"}}`. Masks are always read nearest.
 
-    Boxes are continuous edges (a flip is W - x; kornia's are inclusive), masks keep their dtype and rank, `p` holds per sample.
-    `aug._params` is the nested dict of what was drawn, `params=` replays it, and in `eval()` all modules are the identity.
+    Boxes are continuous edges (a flip is W - x; kornia's are inclusive), masks keep dtype and rank, `p` holds per
+    sample. What was drawn is the nested dict `aug._params`, `params=` replays it. The identity in `eval()`.
 
     >>> import augfn_nn
     >>> aug = AugmentationSequential(augfn_nn.RandomHorizontalFlip(p=1.0), data_keys=["input", "keypoints"])
@@ -101,6 +103,8 @@ class AugmentationSequential(Augment):
     >>> points[0]
     tensor([[7., 0.]])
     """
+
+    steps: nn.ModuleDict
 
     def __init__(
         self,
@@ -115,10 +119,9 @@ class AugmentationSequential(Augment):
         children = [child_of(m) for m in modules]
         f = gathered([c.f for c in children], random_apply, random_apply_weights)
         f.sampling = sampling_from(extra_args or {})
-        same = [c.keepdim for c in children]
-        super().__init__(f, same_on_batch=same_on_batch, keepdim=all(same) if keepdim is None else keepdim)
+        super().__init__(f, False, same_on_batch, all(c.keepdim for c in children) if keepdim is None else keepdim)
         self.steps = nn.ModuleDict(dict(zip(f.steps, children, strict=True)))
-        self.data_keys = list(data_keys) if data_keys is not None else ["input"]
+        self.data_keys = list(data_keys or ["input"])
         self.slots = slots_of(self.data_keys, f.ndim)
 
     def own(self, f: Any) -> Params:
@@ -126,57 +129,56 @@ class AugmentationSequential(Augment):
 
     @property
     def params(self) -> Params:
-        """The current ranges of all modules: a tree to look at, edit and hand in."""
-        return self.ranges.tree() | {n: child.params for n, child in self.steps.items()}  # type: ignore[misc]
+        return self.ranges.tree() | {n: child.params for n, child in self.children_named()}
 
     @property
     def shared(self) -> list[Path]:
         if self.same_on_batch is not None:
             return super().shared
-        return [(n, *path) for n, child in self.steps.items() for path in child.shared]  # type: ignore[union-attr]
+        return [(n, *path) for n, child in self.children_named() for path in child.shared]
+
+    def children_named(self) -> Iterator[tuple[str, Base]]:
+        return self.steps.items()  # type: ignore[return-value]
 
     def forward(
         self,
         *args: Any,
         params: Params | None = None,
         data_keys: Sequence[Any] | None = None,
-        generator: Tensor | torch.Generator | None = None,
+        generator: Generator | None = None,
     ) -> Any:
         if not self.training:
-            return args[0] if len(args) == 1 else list(args)
-        given, slots = self.assign(args, data_keys)
-        sample = {s.name: s.wrap(v) for s, v in zip(slots, given, strict=True)}
-        if params is not None:
-            self.add_frame(sample, slots, self._frame and self._frame[1])
-        return collect(args, slots, given, self.augment(sample, params, generator))
+            return same(args)
+        values, slots = self.assign(args, data_keys)
+        sample = {s.name: s.wrap(v) for s, v in zip(slots, values, strict=True)}
+        if params is not None and self._frame is not None:
+            sample = framed(sample, slots, *self._frame)
+        return collect(args, slots, values, self.augment(sample, params, generator))
 
-    def inverse(self, *args: Any, params: Params | None = None, data_keys: Sequence[Any] | None = None, size: Any = None) -> Any:
-        """Undo the geometry of `params` (of the last call, where None) for what the data keys name, the image or not among it."""
+    def inverse(
+        self, *args: Any, params: Params | None = None, data_keys: Sequence[Any] | None = None, size: Size | None = None
+    ) -> Any:
+        """Undo the geometry of `params` (of the last call, where None) for what the data keys name, image or not."""
         if not self.training:
-            return args[0] if len(args) == 1 else list(args)
-        given, slots = self.assign(args, data_keys)
-        sample = {s.name: s.wrap(v) for s, v in zip(slots, given, strict=True)}
-        if not any(s.kind in FRAMED for s in slots):
-            drawn, _, before = self.last()
-            self.add_frame(sample, slots, geometry_of(self.f, params or drawn, size or before)[2])
-        return collect(args, slots, given, super().inverse(sample, params, size))
+            return same(args)
+        values, slots = self.assign(args, data_keys)
+        sample = {s.name: s.wrap(v) for s, v in zip(slots, values, strict=True)}
+        if self._frame is not None:
+            before = size or self._frame[1]
+            after = geometry_of(self.f, self.last()[0] if params is None else params, before)[2]
+            sample = framed(sample, slots, self._frame[0], after)
+        return collect(args, slots, values, self.undo(sample, params, size))
 
     def assign(self, args: tuple[Any, ...], data_keys: Sequence[Any] | None) -> tuple[list[Any], list[Slot]]:
-        """The values of a call and their slots."""
+        """The values of a call, and what they are."""
         if len(args) == 1 and isinstance(args[0], Mapping):
             return list(args[0].values()), slots_of(args[0], self.f.ndim)
         slots = self.slots if data_keys is None else slots_of(data_keys, self.f.ndim)
         if len(args) != len(slots):
             keys = list(self.data_keys if data_keys is None else data_keys)
-            raise ValueError(explain("arguments and data keys disagree", f"{len(args)} arguments", f"one for each of {keys}", "aug(x, data_keys=[...]) names others for one call"))
+            fix = "aug(x, data_keys=[...]) names others for one call"
+            raise ValueError(explain("arguments and data keys disagree", f"{len(args)} arguments", f"{keys}", fix))
         return list(args), slots
-
-    def add_frame(self, sample: dict[str, Any], slots: list[Slot], size: tuple[int, ...] | None) -> None:
-        """Stand in for the image that a replay leaves out: a frame that no colour op reads."""
-        if self._frame and size and not any(s.kind in FRAMED for s in slots):
-            shape = (*self._frame[0], 1, *size)
-            first = next((v for v in sample.values() if isinstance(v, Tensor)), torch.zeros(()))
-            sample["depth" if self.f.ndim == 2 else "volume"] = torch.zeros((), device=first.device).expand(shape)
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -188,29 +190,30 @@ class AugmentationSequential(Augment):
         return iter(self.steps.values())
 
     def __repr__(self) -> str:
-        own = [f"{n}={v!r}" for n, v in self.ranges.tree().items()]
-        lines = [f"({n}): {child!r}" for n, child in self.steps.items()]
-        body = "\n".join([", ".join([f"data_keys={self.data_keys}", *own]), *lines]).replace("\n", "\n  ")
-        return f"{type(self).__name__}(\n  {body}\n)"
+        own = [f"{path}={leaf!r}" for path, leaf in self.ranges.tree().items()]
+        lines = [", ".join([f"data_keys={self.data_keys}", *own]), *(f"({n}): {c!r}" for n, c in self.children_named())]
+        return f"{type(self).__name__}(\n  " + "\n".join(lines).replace("\n", "\n  ") + "\n)"
 
 
-def child_of(module: Any) -> Augment:
+def child_of(module: Any) -> Base:
     if isinstance(module, Augmentation):
         return Augment(module)
-    if not isinstance(module, Augment):
-        fix = "call it apart, or use the class of augfn_nn"
-        raise TypeError(explain("AugmentationSequential: a foreign child", module, "modules of augfn_nn, or augmentations of augfn", fix))
+    if not isinstance(module, Base):
+        expected, fix = "modules of augfn_nn, or augmentations of augfn", "call it apart, or use the class of augfn_nn"
+        raise TypeError(explain("AugmentationSequential: a foreign child", module, expected, fix))
     return module
 
 
 def gathered(fs: list[Augmentation], random_apply: Any, weights: Sequence[float] | None) -> Any:
     """The children as one augmentation."""
-    if weights is not None and random_apply != 1:
-        raise ValueError(explain("random_apply_weights", random_apply, "random_apply=1: a choice of one", "leave the weights out"))
+    if weights is not None and (random_apply is True or random_apply != 1):
+        what = "random_apply_weights without random_apply=1"
+        raise ValueError(explain(what, random_apply, "random_apply=1: a choice of one", "leave the weights out"))
     if random_apply is False:
         return af.pipeline(*fs)
     if random_apply is True:
-        raise ValueError(explain("random_apply=True: a random order", True, "an order given, or so many of the modules", "random_apply=(1, 3)"))
+        expected = "an order that is given, with so many of the modules for each sample"
+        raise ValueError(explain("random_apply: a random order", True, expected, "random_apply=(1, 3)"))
     if weights is not None:
         return af.one_of(*fs, weights=list(weights))
     low, high = (random_apply, random_apply) if isinstance(random_apply, int) else (*random_apply, len(fs))[:2]
@@ -223,19 +226,37 @@ def sampling_from(extra_args: Mapping[Any, Mapping[str, Any]]) -> Sampling:
     for key, settings in extra_args.items():
         kind, given = slot_of(key, 2).kind, sampling_of(settings, f"extra_args[{key!r}]")
         if kind == "mask":
-            mode = given.pop("interpolation", None)
-            if mode not in (None, "nearest"):
-                raise ValueError(explain("extra_args: masks are always read nearest", mode, "'nearest'", "give a soft mask as another image: 'image_mask'"))
-            given = {"fill_mask": given.pop("fill", None)} | given
-        elif kind not in FRAMED and any(v is not None for v in given.values()):
-            raise ValueError(explain("extra_args: nothing is sampled", key, "input or mask", "leave it out"))
+            given = mask_sampling(given)
+        elif kind not in FRAMED and given:
+            raise ValueError(explain("extra_args: nothing is sampled", key, "'input' or 'mask'", "leave it out"))
         out |= {n: v for n, v in given.items() if v is not None}
     return Sampling(**out)
 
 
-def collect(args: tuple[Any, ...], slots: list[Slot], given: list[Any], out: Mapping[str, Any]) -> Any:
+def mask_sampling(given: dict[str, Any]) -> dict[str, Any]:
+    """Masks have a fill of their own; all else but nearest is refused."""
+    others = {n: v for n, v in given.items() if n != "fill" and (n, v) != ("interpolation", "nearest")}
+    if others:
+        fix = "give a soft mask as another image: 'image_mask'"
+        raise ValueError(explain("extra_args: masks are always read nearest", others, "'nearest', or a fill", fix))
+    return {"fill_mask": given.get("fill")}
+
+
+def framed(sample: dict[str, Any], slots: list[Slot], batch: Size, size: Size) -> dict[str, Any]:
+    """Stand in for the image that a replay or an inverse may leave out: a frame that no colour op reads."""
+    if any(s.kind in FRAMED for s in slots):
+        return sample
+    blank = torch.zeros((), device=tree_leaves(sample)[0].device).expand(*batch, 1, *size)
+    return sample | {"depth" if len(size) == 2 else "volume": blank}
+
+
+def same(args: tuple[Any, ...]) -> Any:
+    return args[0] if len(args) == 1 else list(args)
+
+
+def collect(args: tuple[Any, ...], slots: list[Slot], values: list[Any], out: Mapping[str, Any]) -> Any:
     """The output in the form of the call: a tensor, a list or a dict."""
-    values = [s.unwrap(out[s.name], v) for s, v in zip(slots, given, strict=True)]
+    done = [s.unwrap(out[s.name], v) for s, v in zip(slots, values, strict=True)]
     if len(args) == 1 and isinstance(args[0], Mapping):
-        return dict(zip(args[0], values, strict=True))
-    return values[0] if len(values) == 1 else values
+        return dict(zip(args[0], done, strict=True))
+    return same(tuple(done))

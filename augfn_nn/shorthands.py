@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
 
-from augfn.distributions import Interval, Uniform
+from augfn.distributions import Constant, Distribution, Interval, LogUniform, Uniform
 from augfn.errors import explain, unknown
-from augfn.op import SAMPLING
+from augfn.op import SAMPLING, Augmentation, Spec
+from augfn.ops.crop import pad
 from augfn.typing import Leaf
 
+Range = float | Sequence[Any] | Tensor | Distribution  # a number, (low, high), a Parameter of both, or a distribution
+Size = int | tuple[int, int]  # (h, w)
 ALIASES = {"resample": "interpolation", "fill_value": "fill"}
 HALF_PIXEL = "leave it out: pixels are read at their centres, align_corners=False, in every op"
 # keywords of the peers that say what holds here anyway: the accepted values, and what to do about others
@@ -28,7 +32,7 @@ NEUTRAL: dict[str, tuple[tuple[Any, ...], str]] = {
 
 
 def name_of(value: Any) -> str:
-    """A name in lower case: of a string, or of an enum's member (kornia's Resample, torchvision's InterpolationMode)."""
+    """A name in lower case: of a string, or of an enum's member (kornia's Resample, torchvision's)."""
     name = getattr(value, "name", value)
     if not isinstance(name, str):
         raise TypeError(explain("not a name", value, "a string or an enum's member", "'bilinear', 'mask', ..."))
@@ -40,22 +44,23 @@ def is_number(value: Any) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """Tensors as numbers and tuples, except those that learn; sequences as tuples."""
-    if isinstance(value, Tensor):
-        return value if value.requires_grad or isinstance(value, nn.Parameter) else plain(value.tolist())
+    """Tensors and arrays as numbers and tuples, except those that learn; sequences as tuples."""
+    if hasattr(value, "tolist"):
+        learns = isinstance(value, Tensor) and (value.requires_grad or isinstance(value, nn.Parameter))
+        return value if learns else plain(value.tolist())
     return tuple(map(plain, value)) if isinstance(value, list | tuple) else value
 
 
 def learned(what: str, leaf: Leaf, value: Any) -> Any:
-    """A Parameter `[*leaf.shape, 2]` is a range (low, high) that learns, and so are two Parameters; all else is left as it is."""
+    """A Parameter `[*leaf.shape, 2]` is a range (low, high) that learns, and so are two; all else is left as it is."""
     if isinstance(value, tuple) and len(value) == 2 and any(isinstance(v, Tensor) for v in value):
         return Uniform(*value)
     if not isinstance(value, Tensor):
         return value
     want = [*leaf.shape, 2]
     if list(value.shape) != want:
-        rows = "a (low, high) row for each axis" if leaf.shape else "low and high"
-        fix = "torch.nn.Parameter(torch.tensor([[-0.1, 0.1], [-0.2, 0.2]]))" if leaf.shape else "torch.nn.Parameter(torch.tensor([-10.0, 10.0]))"
+        rows = "a (low, high) row for each entry" if leaf.shape else "low and high"
+        fix = f"torch.nn.Parameter(torch.zeros({want}))"
         raise ValueError(explain(f"{what}: a Parameter of another shape", value, f"{want}: {rows}", fix))
     return Interval(value)
 
@@ -65,7 +70,8 @@ def around(value: Any, centre: float = 0.0, floor: float | None = None) -> Any:
     if not is_number(value):
         return value
     if value < 0:
-        raise ValueError(explain("a single number is a reach", value, "a number >= 0, or a pair (low, high)", f"({value}, {-value})"))
+        expected = "a number >= 0, or a pair (low, high)"
+        raise ValueError(explain("a single number is a reach", value, expected, f"({value}, {-value})"))
     low = centre - value if floor is None else max(centre - value, floor)
     return (low, centre + value) if value else centre
 
@@ -82,9 +88,10 @@ def is_zero(value: Any) -> bool:
 
 
 def pair(what: str, value: Any) -> Any:
-    """A range has two ends: a number alone could mean a reach elsewhere."""
+    """A range has two ends; a number alone means a reach elsewhere."""
     if is_number(value):
-        raise ValueError(explain(f"{what}: a single number", value, "a pair (low, high)", f"{what}=({value}, {value}) fixes it"))
+        fix = f"{what}=({value}, {value}) fixes it"
+        raise ValueError(explain(f"{what}: a single number", value, "a pair (low, high)", fix))
     return value
 
 
@@ -93,8 +100,8 @@ def reach(value: Any, axes: int) -> Any:
     if not is_number(value) and not isinstance(value, tuple):
         return value
     if is_number(value) or len(value) != axes or any(is_number(v) and not 0 <= v <= 1 for v in value):
-        what = f"{axes} fractions of the size, 0 to 1: the largest shift along each axis"
-        raise ValueError(explain("translate: bad reach", value, what, f"translate={(0.1,) * axes}; RandomTranslate takes ranges with signs"))
+        expected = f"{axes} fractions of the size, 0 to 1: the largest shift along each axis"
+        raise ValueError(explain("translate: bad reach", value, expected, f"translate={(0.1,) * axes}"))
     return tuple((-v, v) if is_number(v) else v for v in value)
 
 
@@ -102,7 +109,7 @@ def zoom(value: Any) -> dict[str, Any]:
     """(a, b) for both axes; (a, b, c, d): a to b along x, c to d along y."""
     if isinstance(value, tuple) and len(value) == 4:
         return {"scale": value[:2], "scale_y": value[2:]}
-    return {"scale": value if value is None else pair("scale", value)}
+    return {"scale": pair("scale", value)}
 
 
 def slant(value: Any) -> Any:
@@ -119,6 +126,40 @@ def turns(value: Any) -> Any:
     """Of three axes: a number is ± for each, (a, b) the range of each, (a, b, c) is ±a, ±b, ±c."""
     value = around(value)
     return tuple(map(around, value)) if isinstance(value, tuple) and len(value) == 3 else value
+
+
+def inside(what: str, value: Any, bound: float) -> Any:
+    """Numbers in the peers' units would be far too large."""
+    if any(is_number(v) and v >= bound for v in (value if isinstance(value, tuple) else (value,))):
+        raise ValueError(explain(f"{what}: in other units", value, f"a fraction below {bound:g}", f"{what}=0.03"))
+    return value
+
+
+def only(what: str, given: Any, accepted: tuple[Any, ...], fix: str) -> None:
+    """An argument of the peers that has one meaning here."""
+    if given not in accepted:
+        raise ValueError(explain(what, given, " or ".join(map(repr, accepted)), fix))
+
+
+def log_range(value: Any) -> Any:
+    return LogUniform(*value) if isinstance(value, tuple) else value
+
+
+def upside_down(ratio: Any) -> Any:
+    """A range of height / width as one of width / height."""
+    if not isinstance(ratio, tuple) or len(ratio) != 2 or not all(is_number(r) and r > 0 for r in ratio):
+        fix = "ratio=(0.3, 3.3); what learns goes to Augment(af.erase(ratio=...)), as width / height"
+        raise ValueError(explain("bad ratio", ratio, "a pair (low, high) of positive numbers", fix))
+    return 1 / ratio[1], 1 / ratio[0]
+
+
+def sort_keys(order: Any) -> Any:
+    """ColorJitter's four in this order, as sort keys."""
+    if order is None:
+        return None
+    if sorted(order) != [0, 1, 2, 3]:
+        raise ValueError(explain("bad order", order, "each of 0, 1, 2, 3 once", "order=(0, 1, 2, 3)"))
+    return Constant([list(order).index(i) / 4 for i in range(4)])
 
 
 def axis(value: Any) -> Any:
@@ -144,8 +185,7 @@ def sampling_of(keywords: Mapping[str, Any], what: str) -> dict[str, Any]:
 
 def neutral(what: str, name: str, value: Any) -> None:
     accepted, fix = NEUTRAL[name]
-    if value not in accepted:
-        raise ValueError(explain(f"{what}: {name} has one meaning here", value, " or ".join(map(repr, accepted)), fix))
+    only(f"{what}: {name}", value, accepted, fix)
 
 
 def interpolation_name(value: Any) -> str | None:
@@ -158,4 +198,37 @@ def padding_name(value: Any) -> str | None:
     return "border" if name == "replicate" else name
 
 
+def border(fill: Any, mode: Any) -> dict[str, Any]:
+    """What a pad shows: a fill, or the image's own pixels."""
+    name = padding_name(mode)
+    return {"fill": fill} if name in ("constant", "zeros", "fill") else {"padding_mode": name}
+
+
 READ: dict[str, Callable[[Any], Any]] = {"interpolation": interpolation_name, "padding_mode": padding_name}
+
+
+class ByFrame(Augmentation):
+    """A step that the frame it meets decides: `choose(frame)` is an augmentation without leaves."""
+
+    spec: Spec = pad.spec  # type: ignore[attr-defined]
+
+    def __init__(self, name: str, choose: Callable[[tuple[int, ...]], Augmentation]) -> None:
+        super().__init__(name, {}, {})
+        self.choose = choose
+
+    def plan(self, params: Any, size: Any, sampling: Any) -> Any:
+        return self.choose(size).plan({}, size, sampling)
+
+
+def pad_to(size: Any, both: bool, outside: dict[str, Any]) -> Augmentation:
+    """A pad by what the frame lacks of `size`: right and bottom, or on both sides."""
+    return ByFrame("pad_to", partial(lacking, size=pair_of(size), both=both, outside=outside))
+
+
+def lacking(frame: tuple[int, ...], size: tuple[int, int], both: bool, outside: dict[str, Any]) -> Augmentation:
+    bottom, right = (max(want - n, 0) for want, n in zip(size, frame, strict=True))
+    return pad(padding=(right * both, bottom * both, right, bottom), **outside)
+
+
+def pair_of(size: Any) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else size

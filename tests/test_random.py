@@ -254,6 +254,7 @@ def test_ordinary_keys_take_the_numpy_way():
 def test_without_the_private_names_of_torch_the_tensor_way_is_left(monkeypatch):
     expected = R.bits(R.key(0), (5,))
     monkeypatch.delattr(torch._C, "_dispatch_keys")
+    monkeypatch.setattr(R, "_MODES", R._modes())
     monkeypatch.setattr(R, "_PLAIN", R._plain_keysets())
     monkeypatch.setattr(R, "_threefry_numpy", refuse)
     same(R.bits(R.key(0), (5,)), expected)

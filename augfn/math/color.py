@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from augfn.math.constants import constant, identity_like
+from augfn.math.shapes import common_shape
 
 LUMA = (0.2989, 0.587, 0.114)
 """Weights of red, green and blue in the luma, as torchvision and PIL have them. They add up to 0.9999."""
@@ -129,7 +130,7 @@ def jitter(
     if not blends:
         return x if hue is None else _clip(_turn(x, hue), clip, fresh=True)
     given = [order, *blends.values(), *([] if hue is None else [hue])]
-    batch = _common([x.shape[:-3], *(t.shape[:-3] for t in given)])
+    batch = common_shape(x.shape[:-3], *(t.shape[:-3] for t in given))
     passes = _schedule(blends, hue is not None, order, batch, x.shape[-3])
     flat = x.expand(batch + x.shape[-3:]).reshape(-1, x.shape[-3], math.prod(x.shape[-2:]))
     turns = None if hue is None else hue.expand(batch + (1, 1, 1)).reshape(-1, 1, 1, 1)
@@ -244,15 +245,11 @@ def _hexagon(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return angle, chroma, torch.sub(least, chroma, alpha=1 / 6)
 
 
-def _common(shapes: list[torch.Size]) -> torch.Size:
-    """The broadcast shape; torch.broadcast_shapes costs as much as ten small ops."""
-    return shapes[0] if all(s == shapes[0] for s in shapes) else torch.broadcast_shapes(*shapes)
-
-
 def _schedule(
-    blends: dict[int, Tensor], hue: bool, order: Tensor, batch: torch.Size, channels: int
+    blends: dict[int, Tensor], hue: bool, order: Tensor, batch: tuple[int, ...], channels: int
 ) -> list[tuple[Tensor, Tensor | None]]:
-    """What each pass does to each sample: `y = matrix x + to_mean mean(x)`, matrices `[B, C, C]` over the flattened batch
+    """What each pass does to each sample: `y = matrix x + to_mean mean(x)`, matrices `[B, C, C]` over the flattened
+    batch
     (without saturation, `matrix` is a factor `[B, 1, 1]`).
 
     A blend takes the pass of its rank; with hue there are n passes on either side of it, and a blend takes the one of

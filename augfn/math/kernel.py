@@ -1,7 +1,9 @@
 """The one sampling kernel, kept whole under torch.compile on the CPU.
 
-Inductor takes `grid_sample` apart into scalar gathers, which on the CPU is several times slower than torch's own vectorised
-kernel. So a traced CPU call goes through an opaque operator that runs that kernel; eager and CUDA calls go straight to it.
+Inductor takes `grid_sample` apart into scalar gathers, which on the CPU is several times slower than torch's own
+vectorised
+kernel. So a traced CPU call goes through an opaque operator that runs that kernel; eager and CUDA calls go straight to
+it.
 """
 
 from __future__ import annotations
@@ -60,14 +62,19 @@ sample_whole.register_autograd(backward, setup_context=setup)
 def over_batch(info: Any, in_dims: tuple[Any, ...], x: Tensor, grid: Tensor, *how: Any) -> tuple[Tensor, int]:
     """vmap: the mapped dimension joins the batch."""
     size = info.batch_size
-    flat = [t.movedim(i, 0) if i is not None else t.expand(size, *t.shape) for t, i in zip((x, grid), in_dims, strict=False)]
+    flat = [
+        t.movedim(i, 0) if i is not None else t.expand(size, *t.shape) for t, i in zip((x, grid), in_dims, strict=False)
+    ]
     out = sample_whole(*(t.flatten(0, 1) for t in flat), *how)
     return out.unflatten(0, (size, -1)), 0
 
 
 def backward_over_batch(info: Any, in_dims: tuple[Any, ...], g: Tensor, x: Tensor, grid: Tensor, *how: Any) -> Any:
     size = info.batch_size
-    flat = [t.movedim(i, 0) if i is not None else t.expand(size, *t.shape) for t, i in zip((g, x, grid), in_dims, strict=False)]
+    flat = [
+        t.movedim(i, 0) if i is not None else t.expand(size, *t.shape)
+        for t, i in zip((g, x, grid), in_dims, strict=False)
+    ]
     outs = sample_backward(*(t.flatten(0, 1) for t in flat), *how)
     return [t.unflatten(0, (size, -1)) for t in outs], [0, 0]
 
@@ -78,7 +85,8 @@ sample_backward.register_vmap(backward_over_batch)
 
 @torch.library.custom_op("augfn::gamma_slope", mutates_args=())
 def gamma_slope(shape: Tensor, value: Tensor) -> Tensor:
-    """d value / d shape of a standard gamma variable, by implicit reparameterisation (Figurnov et al. 2018); element by element."""
+    """d value / d shape of a standard gamma variable, by implicit reparameterisation (Figurnov et al. 2018); element
+    by element."""
     return torch._standard_gamma_grad(shape, value)
 
 
@@ -89,5 +97,8 @@ def _(shape: Tensor, value: Tensor) -> Tensor:
 
 @gamma_slope.register_vmap
 def _(info: Any, in_dims: tuple[Any, ...], shape: Tensor, value: Tensor) -> tuple[Tensor, int]:
-    pair = [t.movedim(i, 0) if i is not None else t.expand(info.batch_size, *t.shape) for t, i in zip((shape, value), in_dims, strict=True)]
+    pair = [
+        t.movedim(i, 0) if i is not None else t.expand(info.batch_size, *t.shape)
+        for t, i in zip((shape, value), in_dims, strict=True)
+    ]
     return gamma_slope(*pair), 0

@@ -1,6 +1,7 @@
 """Map: where each output pixel comes from, in two or three dimensions.
 
-Coordinates are pixels measured from the centre of a frame, in the order (x, y[, z]), x right and y down. A map takes output
+Coordinates are pixels measured from the centre of a frame, in the order (x, y[, z]), x right and y down. A map takes
+output
 coordinates to input coordinates. Because the centre is the origin of every frame, maps of different frame sizes compose
 by a plain matrix product, and a rotation, a flip or a resize needs no size at all.
 """
@@ -53,7 +54,8 @@ class Linear:
 
 @dataclass(frozen=True)
 class Displacement:
-    """u -> u + field(u): a field in pixels on a coarse grid `[*b, d, *grid]` that spans a frame, cubic (2-D) or linear (3-D)."""
+    """u -> u + field(u): a field in pixels on a coarse grid `[*b, d, *grid]` that spans a frame, cubic (2-D) or linear
+    (3-D)."""
 
     field: Tensor
     size: tuple[int, ...]
@@ -94,10 +96,12 @@ Stage = Linear | Displacement
 
 @dataclass(frozen=True)
 class Map:
-    """Output to input coordinates: stages applied from first to last, the size of the output frame, and what is known of it.
+    """Output to input coordinates: stages applied from first to last, the size of the output frame, and what is known
+    of it.
 
     * `size`: the output frame; None keeps the input's.
-    * `copy`: for a map that moves whole pixels, the function that moves them exactly: (array `[*b, k, *spatial]` of any dtype, sampling) -> array.
+    * `copy`: for a map that moves whole pixels, the function that moves them exactly: (array `[*b, k, *spatial]` of
+      any dtype, sampling) -> array.
     * `window`: reads an upright window inside the frame (a resize, a crop): nothing outside the frame is ever met.
     * `barrier`: what came before must be resampled first (a pad shows fill, not what an earlier crop left out).
     * `gate`: per sample, 0 where every step is off (None if a step is always on): such a sample is left bit for bit.
@@ -233,7 +237,8 @@ def centre_of(size: tuple[int, ...]) -> tuple[float, ...]:
 
 
 def pixel_matrix(matrix: Tensor, source: tuple[int, ...], target: tuple[int, ...]) -> Tensor:
-    """A centred matrix (from target to source coordinates) in pixel coordinates, whose origin is the first pixel's centre."""
+    """A centred matrix (from target to source coordinates) in pixel coordinates, whose origin is the first pixel's
+    centre."""
     d = len(source)
 
     def move(values: tuple[float, ...]) -> Tensor:
@@ -244,7 +249,8 @@ def pixel_matrix(matrix: Tensor, source: tuple[int, ...], target: tuple[int, ...
 
 
 def homography(points: Tensor, images: Tensor) -> Tensor:
-    """The projective matrix `[*b, 3, 3]` that takes four points `[*b, 4, 2]` to their images: an 8 x 8 linear system."""
+    """The projective matrix `[*b, 3, 3]` that takes four points `[*b, 4, 2]` to their images: an 8 x 8 linear
+    system."""
     points, images = torch.broadcast_tensors(points, images)
     x, y = points.unbind(-1)
     u, v = images.unbind(-1)

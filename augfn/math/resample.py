@@ -1,4 +1,5 @@
-"""Pull an array through a Map: bilinear, nearest or bicubic, with padding or fill, and antialias where the map shrinks."""
+"""Pull an array through a Map: bilinear, nearest or bicubic, with padding or fill, and antialias where the map
+shrinks."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from augfn.errors import explain
 from augfn.math import kernel
 from augfn.math.constants import constant
 from augfn.math.maps import Linear, Map, centred
+from augfn.math.shapes import common_shape
 
 MODES = ("bilinear", "nearest", "bicubic")
 PADDINGS = {
@@ -47,7 +49,9 @@ class Sampling:
         if self.interpolation not in (None, *MODES):
             raise ValueError(explain("bad interpolation", self.interpolation, f"one of {MODES}", "choose one of them"))
         if self.padding_mode not in (None, *PADDINGS):
-            raise ValueError(explain("bad padding_mode", self.padding_mode, f"one of {tuple(PADDINGS)}", "choose one of them"))
+            raise ValueError(
+                explain("bad padding_mode", self.padding_mode, f"one of {tuple(PADDINGS)}", "choose one of them")
+            )
         if isinstance(self.fill, list):
             object.__setattr__(self, "fill", tuple(self.fill))
         if self.fill is not None and self.padding not in (None, "zeros"):
@@ -127,13 +131,15 @@ def grid_sample(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling, mode:
     """The one resample: a grid of normalised coordinates and torch's kernel."""
     d, source = len(target), tuple(x.shape[-len(target) :])
     if d == 3 and mode == "bicubic":
-        raise ValueError(explain("no bicubic for volumes", mode, "'bilinear' or 'nearest'", "set interpolation='bilinear'"))
+        raise ValueError(
+            explain("no bicubic for volumes", mode, "'bilinear' or 'nearest'", "set interpolation='bilinear'")
+        )
     steps = SUPERSAMPLES if how.antialias and mode != "nearest" else 1
     padding = "border" if m.window else how.padding or "zeros"
     corners = padding == "reflection"
     scale = [2 / max(n - 1, 1) if corners else 2 / n for n in reversed(source)]
     grid = scaled(m, scale).grid(target, x.dtype, x.device, steps)
-    batch = torch.broadcast_shapes(x.shape[: -d - 1], grid.shape[: -d - 1])
+    batch = common_shape(x.shape[: -d - 1], grid.shape[: -d - 1])
     grid = grid.expand(batch + grid.shape[-d - 1 :]).reshape(-1, *grid.shape[-d - 1 :])
     flat = x.expand(batch + x.shape[-d - 1 :]).reshape(-1, *x.shape[-d - 1 :])
     kind = "reflection" if padding == "symmetric" else padding
@@ -163,7 +169,8 @@ class Scaled:
 
 
 def window_sample(x: Tensor, m: Map, target: tuple[int, ...], mode: str) -> Tensor:
-    """Antialiased reading of an upright window, axis by axis, by normalised weights (triangle or cubic) as wide as a pixel's footprint."""
+    """Antialiased reading of an upright window, axis by axis, by normalised weights (triangle or cubic) as wide as a
+    pixel's footprint."""
     matrix, d = m.stages[0].matrix, len(target)  # type: ignore[union-attr]
     for axis in range(d):
         i = d - 1 - axis

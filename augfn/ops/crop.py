@@ -18,7 +18,14 @@ from augfn.ops.geometric import frame_like
 from augfn.typing import Area, Leaf, Position2, Ratio
 
 WholePosition2 = Annotated[
-    Tensor, Leaf("position (x, y): 0 = left or top, 1 = right or bottom", (2,), low=0.0, high=1.0, flat="the window moves in whole pixels")
+    Tensor,
+    Leaf(
+        "position (x, y): 0 = left or top, 1 = right or bottom",
+        (2,),
+        low=0.0,
+        high=1.0,
+        flat="the window moves in whole pixels",
+    ),
 ]
 
 
@@ -26,7 +33,11 @@ def pair(value: Any, what: str) -> Size:
     """A size (h, w) from an int or a pair."""
     sizes = (value, value) if isinstance(value, int) else tuple(value) if isinstance(value, list | tuple) else ()
     if len(sizes) != 2 or not all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in sizes):
-        raise ValueError(explain(f"{what}: bad size", value, "(h, w) in positive whole pixels, or one int", f"af.{what}(size=(224, 224))"))
+        raise ValueError(
+            explain(
+                f"{what}: bad size", value, "(h, w) in positive whole pixels, or one int", f"af.{what}(size=(224, 224))"
+            )
+        )
     return sizes
 
 
@@ -58,7 +69,8 @@ def center_crop(frame: Size, *, size: Any) -> Map:
 def random_crop(frame: Size, *, size: Any, position: WholePosition2 = Uniform(0.0, 1.0)) -> Map:
     """Cut `size=(h, w)` at whole pixels: left = floor(position_x (W - w + 1)), top likewise; pixels are copied exactly.
 
-    `resized_crop` is the window that slides smoothly. Source: torchvision `RandomCrop`; a size larger than the frame raises:
+    `resized_crop` is the window that slides smoothly. Source: torchvision `RandomCrop`; a size larger than the frame
+    raises:
     `pad` first.
     """
     h, w = fitting(size, frame, "random_crop")
@@ -90,8 +102,10 @@ def resized_crop(
 ) -> Map:
     """Cut a window of a given share of the area and aspect ratio and resize it to `size=(h, w)`.
 
-    w = sqrt(scale W H ratio), h = sqrt(scale W H / ratio), both limited to the frame; left = position_x (W - w), top likewise.
-    Closed form in place of torchvision's ten tries; the window slides smoothly, so all leaves have gradients (zero for the
+    w = sqrt(scale W H ratio), h = sqrt(scale W H / ratio), both limited to the frame; left = position_x (W - w), top
+    likewise.
+    Closed form in place of torchvision's ten tries; the window slides smoothly, so all leaves have gradients (zero for
+    the
     side that meets the frame). Antialiased where it shrinks. Source: torchvision `RandomResizedCrop`.
     """
     target = pair(size, "resized_crop")
@@ -102,7 +116,7 @@ def resized_crop(
 
 def rectangle(scale: Tensor, ratio: Tensor, limit: Tensor) -> Tensor:
     """(width, height) `[*b, 2]` of a given share of the frame's area and aspect ratio, each at most the frame's."""
-    area = scale * limit.prod()
+    area = (scale * limit.prod()).clamp(min=1e-12)  # the root has no gradient at 0
     return torch.minimum(torch.sqrt(torch.stack([area * ratio, area / ratio], -1)), limit)
 
 
@@ -121,14 +135,23 @@ def resize(frame: Size, *, size: Any) -> Map:
 
 @geometric(example={"padding": (1, 2, 3, 0)})
 def pad(frame: Size, *, padding: Any) -> Map:
-    """Add pixels at the borders: `padding` is an int, (x, y) or (left, top, right, bottom); the inside is copied exactly.
+    """Add pixels at the borders: `padding` is an int, (x, y) or (left, top, right, bottom); the inside is copied
+    exactly.
 
-    What lies outside follows `padding_mode` ("zeros", "border", "reflection", "symmetric") or `fill`, whatever an earlier
+    What lies outside follows `padding_mode` ("zeros", "border", "reflection", "symmetric") or `fill`, whatever an
+    earlier
     crop cut away. Source: torchvision `Pad`.
     """
     sides = (padding,) * 4 if isinstance(padding, int) else tuple(padding) * (2 if len(padding) == 2 else 1)
     if len(sides) != 4 or min(sides) < 0:
-        raise ValueError(explain("pad: bad padding", padding, "an int, (x, y) or (left, top, right, bottom), none negative", "af.pad(padding=4)"))
+        raise ValueError(
+            explain(
+                "pad: bad padding",
+                padding,
+                "an int, (x, y) or (left, top, right, bottom), none negative",
+                "af.pad(padding=4)",
+            )
+        )
     left, top, right, bottom = sides
     shift = torch.tensor([(right - left) / 2, (bottom - top) / 2])
     size = (frame[0] + top + bottom, frame[1] + left + right)

@@ -14,7 +14,9 @@ from augfn.typing import Sigma
 
 
 @filtering
-def gaussian_blur(x: Tensor, *, kernel_size: Any = 5, sigma: Sigma = Uniform(0.1, 2.0), padding_mode: str = "reflect") -> Tensor:
+def gaussian_blur(
+    x: Tensor, *, kernel_size: Any = 5, sigma: Sigma = Uniform(0.1, 2.0), padding_mode: str = "reflect"
+) -> Tensor:
     """Blur by a Gaussian of `sigma` pixels, cut off at `kernel_size` (odd; an int, or one per axis, slowest first).
 
     Works on volumes too. sigma = 0 is the identity. Source: torchvision `gaussian_blur`.
@@ -22,5 +24,7 @@ def gaussian_blur(x: Tensor, *, kernel_size: Any = 5, sigma: Sigma = Uniform(0.1
     d = x.ndim - sigma.ndim - 1
     sizes = (kernel_size,) * d if isinstance(kernel_size, int) else tuple(kernel_size)
     if len(sizes) != d or any(n % 2 == 0 or n < 1 for n in sizes):
-        raise ValueError(explain("gaussian_blur: bad kernel_size", kernel_size, f"an odd number, or {d} of them", "kernel_size=5"))
+        raise ValueError(
+            explain("gaussian_blur: bad kernel_size", kernel_size, f"an odd number, or {d} of them", "kernel_size=5")
+        )
     return conv.separable(x, [conv.gaussian_kernel1d(sigma, n, x.dtype) for n in sizes], padding_mode)

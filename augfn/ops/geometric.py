@@ -15,7 +15,9 @@ from augfn.math.maps import Map, homography, rotation_matrix
 from augfn.op import geometric
 from augfn.typing import Degrees, Degrees2, Fraction, Leaf, Scale, Shift2
 
-Corners = Annotated[Tensor, Leaf("shift of each corner (x, y), in units of distortion_scale * size / 2", (4, 2), low=-1.0, high=1.0)]
+Corners = Annotated[
+    Tensor, Leaf("shift of each corner (x, y), in units of distortion_scale * size / 2", (4, 2), low=-1.0, high=1.0)
+]
 
 
 def flip_map(signs: list[float], axis: int) -> Map:
@@ -95,15 +97,25 @@ def affine(
 ) -> Map:
     """Scale, shear and rotate about the centre, then translate: one affine map; what is not given is neutral.
 
-    Counter-clockwise for positive degrees (torchvision's `affine` is clockwise), scale > 1 magnifies, translation right and
+    Counter-clockwise for positive degrees (torchvision's `affine` is clockwise), scale > 1 magnifies, translation
+    right and
     down in fractions of (width, height), shear in degrees. `scale_y` sets the vertical scale apart from `scale`.
     Source: torchvision `affine`.
     """
     given = [v for v in (degrees, translate, scale, scale_y, shear) if v is not None]
     if not given:
-        raise ValueError(explain("affine: nothing to do", "no ranges", "one of degrees, translate, scale, scale_y, shear", "af.affine(degrees=(-15, 15))"))
+        raise ValueError(
+            explain(
+                "affine: nothing to do",
+                "no ranges",
+                "one of degrees, translate, scale, scale_y, shear",
+                "af.affine(degrees=(-15, 15))",
+            )
+        )
     shift = None if translate is None else translate * frame_like(frame, translate)
-    zoom = scale if scale_y is None else torch.stack([torch.ones_like(scale_y) if scale is None else scale, scale_y], -1)
+    zoom = (
+        scale if scale_y is None else torch.stack([torch.ones_like(scale_y) if scale is None else scale, scale_y], -1)
+    )
     zoom = zoom[..., None].expand(*zoom.shape, 2) if zoom is scale and zoom is not None else zoom
     return affine_map(degrees, shear, zoom, shift)
 
@@ -127,7 +139,8 @@ def scale(*, scale: Scale = Uniform(0.8, 1.25), scale_y: Scale | None = None) ->
 
 @geometric
 def shear(*, shear: Degrees2 = Uniform(-15.0, 15.0)) -> Map:
-    """Shear about the centre by angles along (x, y): +30 degrees in x moves a point 10 px above the centre 5.8 px right.
+    """Shear about the centre by angles along (x, y): +30 degrees in x moves a point 10 px above the centre 5.8 px
+    right.
 
     Source: torchvision `affine`.
     """
@@ -136,9 +149,11 @@ def shear(*, shear: Degrees2 = Uniform(-15.0, 15.0)) -> Map:
 
 @geometric
 def perspective(frame: Size, *, distortion_scale: Fraction = 0.5, corners: Corners = Uniform(-1.0, 0.0)) -> Map:
-    """Move the four corners: corner c (top left, top right, bottom right, bottom left) by corners * distortion_scale * size / 2.
+    """Move the four corners: corner c (top left, top right, bottom right, bottom left) by corners * distortion_scale *
+    size / 2.
 
-    Negative shifts go inwards (torchvision's and kornia's "basic" sampling), positive ones outwards. Source: torchvision
+    Negative shifts go inwards (torchvision's and kornia's "basic" sampling), positive ones outwards. Source:
+    torchvision
     `RandomPerspective`, with corners that need not be whole pixels.
     """
     h, w = frame
@@ -146,4 +161,3 @@ def perspective(frame: Size, *, distortion_scale: Fraction = 0.5, corners: Corne
     start = signs * constant(((w - 1) / 2, (h - 1) / 2), corners)
     end = start + signs * corners * distortion_scale[..., None, None] * constant((w / 2, h / 2), corners)
     return Map.of(homography(end, start), projective=True)
-

@@ -15,7 +15,9 @@ Std = Annotated[Tensor, Leaf("intensity, full scale = 1", neutral=0.0, low=0.0)]
 
 
 @noise
-def gaussian_noise(x: Tensor, field: Tensor, *, std: Std = Uniform(0.0, 0.1), mean: Level = 0.0, clip: str = "clamp") -> Tensor:
+def gaussian_noise(
+    x: Tensor, field: Tensor, *, std: Std = Uniform(0.0, 0.1), mean: Level = 0.0, clip: str = "clamp"
+) -> Tensor:
     """Add normal noise: y = x + mean + std n, n drawn per pixel and channel from the leaf `seed`, full scale = 1.
 
     Source: torchvision `GaussianNoise`.

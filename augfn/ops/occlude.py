@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
 from torch import Tensor
 
@@ -10,20 +12,23 @@ from augfn.kinds import Size
 from augfn.op import occlusion
 from augfn.ops.crop import rectangle
 from augfn.ops.geometric import frame_like
-from augfn.typing import Area, Position2, Ratio
+from augfn.typing import Leaf, Position2, Ratio
+
+Share = Annotated[Tensor, Leaf("fraction of the area", neutral=0.0, low=0.0, high=1.0)]
 
 
 @occlusion
 def erase(
     frame: Size,
     *,
-    scale: Area = Uniform(0.02, 0.33),
+    scale: Share = Uniform(0.02, 0.33),
     ratio: Ratio = LogUniform(0.3, 3.3),
     position: Position2 = Uniform(0.0, 1.0),
 ) -> Tensor:
     """Hide a rectangle of a given share of the area and aspect ratio (width / height), wholly inside the frame.
 
-    Edges lie between pixels: a pixel is hidden by the share that the rectangle covers, so every leaf has a gradient. Masks are
+    Edges lie between pixels: a pixel is hidden by the share that the rectangle covers, so every leaf has a gradient.
+    Masks are
     filled (`fill_mask`) where more than half is covered. Source: Zhong et al. 2020, torchvision `RandomErasing`.
     """
     limit = frame_like(frame, scale)

@@ -12,16 +12,30 @@ from augfn.errors import explain
 from augfn.math import color
 from augfn.math.constants import cached
 from augfn.op import photometric
-from augfn.typing import Factor, Leaf, SortKey, Turns
+from augfn.typing import Factor, Leaf, Turns
 
-Order = Annotated[Tensor, Leaf("sort keys of brightness, contrast, saturation, hue", (4,), low=0.0, high=1.0, flat="an order is piecewise constant in its sort keys")]
-Threshold = Annotated[Tensor, Leaf("intensity, full scale = 1", neutral=1.0 + 1e-6, flat="the image jumps where its values cross the threshold")]
+Order = Annotated[
+    Tensor,
+    Leaf(
+        "sort keys of brightness, contrast, saturation, hue",
+        (4,),
+        low=0.0,
+        high=1.0,
+        flat="an order is piecewise constant in its sort keys",
+    ),
+]
+Threshold = Annotated[
+    Tensor,
+    Leaf("intensity, full scale = 1", neutral=1.0 + 1e-6, flat="the image jumps where its values cross the threshold"),
+]
 Gamma = Annotated[Tensor, Leaf("exponent", neutral=1.0, low=0.0)]
 
 
 def rgb(x: Tensor, what: str) -> Tensor:
     if x.shape[-3] != 3:
-        raise ValueError(explain(f"{what} needs three channels", x, "[*batch, 3, H, W]", "leave it out, or x.expand(..., 3, H, W)"))
+        raise ValueError(
+            explain(f"{what} needs three channels", x, "[*batch, 3, H, W]", "leave it out, or x.expand(..., 3, H, W)")
+        )
     return x
 
 
@@ -45,7 +59,8 @@ def saturation(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2), clip: str = "cl
 
 @photometric
 def hue(x: Tensor, *, hue: Turns = Uniform(-0.05, 0.05), clip: str = "clamp") -> Tensor:
-    """Turn the hue of HSV by `hue` turns. Source: torchvision `adjust_hue`; undefined at grey, where the gradient is zero."""
+    """Turn the hue of HSV by `hue` turns. Source: torchvision `adjust_hue`; undefined at grey, where the gradient is
+    zero."""
     return color.clip(color.hue(rgb(x, "hue"), hue), clip)
 
 
@@ -62,11 +77,19 @@ def color_jitter(
 ) -> Tensor:
     """Brightness, contrast, saturation and hue in an order of its own for every sample, each clipped to [0, 1].
 
-    The order is that of the four sort keys, ascending. What is not given is left out. Source: torchvision `ColorJitter`,
+    The order is that of the four sort keys, ascending. What is not given is left out. Source: torchvision
+    `ColorJitter`,
     whose order is one per batch.
     """
     if brightness is None and contrast is None and saturation is None and hue is None:
-        raise ValueError(explain("color_jitter: nothing to do", "no ranges", "one of brightness, contrast, saturation, hue", "af.color_jitter(brightness=(0.8, 1.2))"))
+        raise ValueError(
+            explain(
+                "color_jitter: nothing to do",
+                "no ranges",
+                "one of brightness, contrast, saturation, hue",
+                "af.color_jitter(brightness=(0.8, 1.2))",
+            )
+        )
     if saturation is not None or hue is not None:
         rgb(x, "color_jitter with saturation or hue")
     return color.jitter(x, brightness, contrast, saturation, hue, order, clip)
@@ -81,9 +104,11 @@ def color_twist(
     hue: Turns = Uniform(-0.05, 0.05),
     pivot: float = 0.5,
 ) -> Any:
-    """The four of colour jitter as one 3 x 4 colour matrix: brightness, contrast about `pivot`, saturation, hue about the grey axis.
+    """The four of colour jitter as one 3 x 4 colour matrix: brightness, contrast about `pivot`, saturation, hue about
+    the grey axis.
 
-    Smooth everywhere, no clipping inside or after; it fuses with its linear neighbours (`normalize`). Source: DALI `color_twist`,
+    Smooth everywhere, no clipping inside or after; it fuses with its linear neighbours (`normalize`). Source: DALI
+    `color_twist`,
     stylegan2-ada.
     """
     return color.twist_matrix(brightness, contrast, saturation, hue, pivot)
@@ -117,10 +142,15 @@ def gamma(x: Tensor, *, gamma: Gamma = Uniform(0.8, 1.25), gain: Factor = 1.0, c
 
 
 def per_channel(values: Any, what: str) -> tuple[float, ...]:
-    given = torch.as_tensor(values, dtype=torch.float64)
-    if given.ndim > 1:
-        raise ValueError(explain(f"{what}: one number per channel", values, "a number or a sequence [C]", "mean=(0.485, 0.456, 0.406)"))
-    return tuple(given.reshape(-1).tolist())
+    given = values.tolist() if hasattr(values, "tolist") else values  # numbers stay Python's, which compile reads
+    numbers = tuple(given) if isinstance(given, list | tuple) else (given,)
+    if any(isinstance(v, list | tuple) for v in numbers):
+        raise ValueError(
+            explain(
+                f"{what}: one number per channel", values, "a number or a sequence [C]", "mean=(0.485, 0.456, 0.406)"
+            )
+        )
+    return tuple(map(float, numbers))
 
 
 def standardize(mean: tuple[float, ...], std: tuple[float, ...], back: bool) -> Tensor:

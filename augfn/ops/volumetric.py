@@ -15,7 +15,8 @@ from augfn.typing import Degrees3, Scale, Shift3
 
 @geometric(ndim=3)
 def hflip3d() -> Map:
-    """Mirror left and right: x moves to W - 1 - x; voxels are copied exactly. Source: kornia `RandomHorizontalFlip3D`."""
+    """Mirror left and right: x moves to W - 1 - x; voxels are copied exactly. Source: kornia
+    `RandomHorizontalFlip3D`."""
     return flip_map([-1.0, 1.0, 1.0], -1)
 
 
@@ -27,7 +28,8 @@ def vflip3d() -> Map:
 
 @geometric(ndim=3)
 def dflip3d() -> Map:
-    """Mirror front and back: z moves to D - 1 - z; voxels are copied exactly. Source: kornia `RandomDepthicalFlip3D`."""
+    """Mirror front and back: z moves to D - 1 - z; voxels are copied exactly. Source: kornia
+    `RandomDepthicalFlip3D`."""
     return flip_map([1.0, 1.0, -1.0], -3)
 
 
@@ -35,7 +37,8 @@ def dflip3d() -> Map:
 def rotate3d(*, degrees: Degrees3 = Uniform(-15.0, 15.0)) -> Map:
     """Rotate about the centre by the axis-angle vector `degrees` = (x, y, z).
 
-    A turn about z looks like `rotate` in every slice: counter-clockwise on the screen for positive degrees; the other axes follow by
+    A turn about z looks like `rotate` in every slice: counter-clockwise on the screen for positive degrees; the other
+    axes follow by
     cyclic exchange. Source: Rodrigues' formula, kornia `RandomRotation3D` (whose sign is the opposite).
     """
     return Map.linear(axis_angle_matrix(degrees))
@@ -45,13 +48,21 @@ def rotate3d(*, degrees: Degrees3 = Uniform(-15.0, 15.0)) -> Map:
 def affine3d(
     frame: Size, *, degrees: Degrees3 | None = None, translate: Shift3 | None = None, scale: Scale | None = None
 ) -> Map:
-    """Scale and rotate about the centre, then translate by fractions of (width, height, depth); what is not given is neutral.
+    """Scale and rotate about the centre, then translate by fractions of (width, height, depth); what is not given is
+    neutral.
 
     Signs as in `rotate3d`, scale > 1 magnifies. Source: kornia `RandomAffine3D`.
     """
     given = [v for v in (degrees, translate, scale) if v is not None]
     if not given:
-        raise ValueError(explain("affine3d: nothing to do", "no ranges", "one of degrees, translate, scale", "af.affine3d(degrees=(-15, 15))"))
+        raise ValueError(
+            explain(
+                "affine3d: nothing to do",
+                "no ranges",
+                "one of degrees, translate, scale",
+                "af.affine3d(degrees=(-15, 15))",
+            )
+        )
     shift = None if translate is None else translate * frame_like(frame, translate)
     like = scale if scale is not None else given[0][..., 0]
     turn = torch.eye(3).to(like).expand(*like.shape, 3, 3) if degrees is None else axis_angle_matrix(degrees)

@@ -21,13 +21,18 @@ Control = Annotated[Tensor, Leaf("control displacements (x, y), before smoothing
 
 
 @geometric(example={"alpha": (0.01, 0.03)})
-def elastic(frame: Size, *, alpha: Alpha = Uniform(0.0, 0.03), sigma: Smooth = 0.1, control: Control = Uniform(-1.0, 1.0)) -> Map:
+def elastic(
+    frame: Size, *, alpha: Alpha = Uniform(0.0, 0.03), sigma: Smooth = 0.1, control: Control = Uniform(-1.0, 1.0)
+) -> Map:
     """Displace every pixel by a smooth random field: u_in = u + alpha min(H, W) n(u).
 
-    n is the control grid of 8 x 8 uniform displacements, blurred by a Gaussian of `sigma`, scaled to unit standard deviation and
-    interpolated (cubic) over the frame: so it replays at any resolution, and every control point can be edited and learned.
+    n is the control grid of 8 x 8 uniform displacements, blurred by a Gaussian of `sigma`, scaled to unit standard
+    deviation and
+    interpolated (cubic) over the frame: so it replays at any resolution, and every control point can be edited and
+    learned.
     Keypoints and boxes follow by fixed-point iteration (24 rounds; below 1e-3 px while alpha < sigma / 2).
-    torchvision's `ElasticTransform` with alpha, sigma in pixels has the standard deviation alpha / (4 sigma sqrt(3 pi)) pixels.
+    torchvision's `ElasticTransform` with alpha, sigma in pixels has the standard deviation alpha / (4 sigma sqrt(3
+    pi)) pixels.
     Source: Simard et al. 2003.
     """
     if min(frame) < 2:
@@ -37,7 +42,8 @@ def elastic(frame: Size, *, alpha: Alpha = Uniform(0.0, 0.03), sigma: Smooth = 0
 
 
 def smooth(control: Tensor, sigma: Tensor) -> Tensor:
-    """Blur a grid of uniform noise `[*b, d, g, g]` by a Gaussian (sigma in fractions of the grid), to unit standard deviation."""
+    """Blur a grid of uniform noise `[*b, d, g, g]` by a Gaussian (sigma in fractions of the grid), to unit standard
+    deviation."""
     n = control.shape[-1]
     step = torch.arange(n, dtype=sigma.dtype, device=sigma.device)
     distance = (step[:, None] - step) ** 2 / (n - 1) ** 2

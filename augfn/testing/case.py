@@ -55,11 +55,6 @@ class Case:
     def keeps_frame(self) -> bool:
         return self.f(self.x, None, self.key)[0].shape == self.x.shape
 
-    def drawn(self) -> Params:
-        """Params of this case, in the image's dtype where that is wide."""
-        params = self.f(self.x, None, self.key)[1]
-        return cast(params, self.x.dtype) if self.x.dtype == torch.float64 else params
-
     def leaves(self) -> Iterator[tuple[str, Leaf]]:
         """Path and meaning of every leaf that this augmentation has (an op's leaf may be left out)."""
         present = {path for path, _ in paths_of(self.f.params)}
@@ -80,7 +75,7 @@ def gated(f: Augmentation, p: Any) -> Augmentation:
     if not isinstance(f, Op):
         return maybe(f, p)
     gate = p if isinstance(p, Distribution) else Bernoulli(p)
-    return Op(f.spec, {"gate": gate} | {n: v for n, v in f.params.items() if n != "gate"}, f.static, f.sampling)
+    return Op(f.spec, f.params | {"gate": gate}, f.static, f.sampling)
 
 
 def kinds_of(f: Augmentation) -> set[str]:

@@ -25,15 +25,13 @@ def weighted(c: Case, y: Tensor) -> Tensor:
 
 
 def generic(c: Case) -> tuple[Case, Params]:
-    """The case in float64, behind a gate where that is possible, with drawn values and the gate half open."""
+    """The case in float64, behind a gate where that is possible, and its ranges, with gates and choices relaxed."""
     c = replace(c, x=c.x.double())
-    if not c.f.mixes or c.batch:
-        c = c.gated(0.5) if c.keeps_frame else c
-    params = cast(c.f(c.x, None, c.key)[1], torch.float64)
-    for path, _ in c.leaves():
-        if path.split("/")[-1] == "gate":
-            params = put(params, path, torch.full_like(at(params, path), 0.625))
-    return c, params
+    c = c.gated(RelaxedBernoulli(0.3, hard=False)) if c.keeps_frame else c
+    tree = c.f.params
+    for path, d in paths_of(tree):
+        tree = put(tree, path, cast(relaxed(d), torch.float64))
+    return c, tree
 
 
 def gradients(c: Case) -> None:
@@ -42,7 +40,8 @@ def gradients(c: Case) -> None:
     A leaf declared flat (its gradient is zero by its nature) has to have a gradient of exactly zero. Reverse mode, jacrev
     and vmap(grad) agree.
     """
-    c, params = generic(c)
+    c, tree = generic(c)
+    params = c.f(c.x, tree, c.key)[1]
     compare("image", lambda x: weighted(c, c.f(x, params)[0]), c.x, grad(lambda x: weighted(c, c.f(x, params)[0]))(c.x))
     if not params:
         return
@@ -86,12 +85,7 @@ def learnable(c: Case) -> None:
 
     Bernoulli and Choice draw whole values, so their relaxed twins stand for them.
     """
-    c = replace(c, x=c.x.double())
-    c = c.gated(RelaxedBernoulli(0.3, hard=False)) if c.keeps_frame else c
-    ranges = {path: relaxed(cast(leaf, torch.float64)) for path, leaf in paths_of(c.f.params)}
-    tree = c.f.params
-    for path, d in ranges.items():
-        tree = put(tree, path, d)
+    c, tree = generic(c)
     if not tree:
         return
 
@@ -100,7 +94,7 @@ def learnable(c: Case) -> None:
 
     slopes = grad(loss)(tree)
     for path, leaf in c.leaves():
-        for name in ranges[path].fields:
+        for name in at(tree, path).fields:
             slope = getattr(at(slopes, path), name)
             if leaf.flat:
                 claim((slope == 0).all(), f"{path} is declared flat, yet a gradient reaches its {name}")

@@ -11,7 +11,7 @@ from torch import Tensor
 from augfn import random
 from augfn.compose import geometry_of, invert, pipeline
 from augfn.draw import Params
-from augfn.kinds import Geometric
+from augfn.kinds import Geometric, fuse
 from augfn.ops.geometric import hflip, rot90, vflip
 from augfn.ops.volumetric import dflip3d, hflip3d, vflip3d
 from augfn.rules import apply
@@ -40,26 +40,15 @@ def together(c: Case) -> None:
 def moves_together(c: Case) -> None:
     frame = SCENES[c.f.ndim]
     places = landmarks(frame, c.x.dtype)
-    params = c.f(scene(places, frame, c.f.ndim, 3), None, c.key)[1]
-    x = scene(places, frame, c.f.ndim, 1 + c.f.ndim)
-    if kinds_of(c.f) <= {"geometric"}:
-        y = c.f(x, params)[0]
-    else:
-        agree_places(c, places, params)
-        y = geometry(c, x, params)
-    image = y["image" if c.f.ndim == 2 else "volume"]
-    seen = lands(image, y["mask"], y["boxes"], y["keypoints"], places)
-    claim(seen > 0, "no landmark stayed in the frame, so that the law was not tried")
+    rgb = scene(places, frame, c.f.ndim, 3)
+    painted, params = c.f(rgb, None, c.key)
+    moved = geometry(c, rgb, params)
+    for name in rgb.keys() - {"image", "volume"}:
+        agree(f"place of {name}", painted[name], moved[name])
+    y = geometry(c, scene(places, frame, c.f.ndim, 1 + c.f.ndim), params)
+    claim(lands(y, places, c.f.ndim) > 0, "no landmark stayed in the frame, so that the law was not tried")
     if c.f.ndim == 2:
         follows_intrinsics(c, places, params, y["keypoints"])
-
-
-def agree_places(c: Case, places: Tensor, params: Params) -> None:
-    """Steps that change values alone: masks, boxes, keypoints and depth are where geometry has put them."""
-    x = scene(places, SCENES[c.f.ndim], c.f.ndim, 3)
-    y, moved = c.f(x, params)[0], geometry(c, x, params)
-    for name in x.keys() - {"image", "volume"}:
-        agree(f"place of {name}", y[name], moved[name], c.tolerance)
 
 
 def landmarks(frame: tuple[int, ...], dtype: torch.dtype) -> Tensor:
@@ -88,12 +77,16 @@ def scene(places: Tensor, frame: tuple[int, ...], ndim: int, channels: int) -> d
 def geometry(c: Case, x: Any, params: Params) -> Any:
     """The geometric steps of an augmentation alone."""
     sample = read(x, c.f.ndim, {})
-    m, sampling, _ = geometry_of(c.f, params, sample.size)
-    return apply(Geometric(m, sampling), sample).output()
+    actions = c.f.plan(params, sample.size, c.f.sampling)
+    for action in fuse(actions) if c.f.fused else actions:
+        if isinstance(action, Geometric):
+            sample = apply(action, sample)
+    return sample.output()
 
 
-def lands(image: Tensor, mask: Tensor, boxes: Boxes, keypoints: Keypoints, places: Tensor) -> int:
-    """Compare the four at every visible keypoint a pixel away from the border; how many there were."""
+def lands(y: dict[str, Any], places: Tensor, ndim: int) -> int:
+    """Compare image, mask, box and keypoint at every keypoint that is seen a pixel away from the border; how many there were."""
+    image, mask, boxes, keypoints = (y[n] for n in ("image" if ndim == 2 else "volume", "mask", "boxes", "keypoints"))
     size = torch.tensor(image.shape[: -len(places[0]) - 1 : -1], dtype=places.dtype)
     seen = 0
     for i, place in enumerate(keypoints.xy[:, 0]):
@@ -107,7 +100,7 @@ def lands(image: Tensor, mask: Tensor, boxes: Boxes, keypoints: Keypoints, place
         claim(light > 0.65, f"sample {i}: the landmark is dark under its keypoint, {light:.2f}")
         claim(point_value(mask[i, None].to(image.dtype), place.round())[0] == 1, f"sample {i}: the mask is elsewhere")
         low, high = box.chunk(2)
-        claim(((low + high) / 2 - 0.5 - place).abs().max() < 0.5, f"sample {i}: the box {box.tolist()} is not about {place.tolist()}")
+        claim(((low + high) / 2 - 0.5 - place).abs().max() < RADIUS / 2, f"sample {i}: the box {box.tolist()} is not about {place.tolist()}")
         disc_in_box(mask[i], low, high, i)
         claim(boxes.valid[i].all(), f"sample {i}: the landmark is seen, its box is not valid")
     return seen

@@ -19,8 +19,8 @@ def compiled(c: Case) -> None:
     one_trace(c, "drawing", [(c.x, None, keys[0]), (other, None, keys[1])])
     drawn = [c.f(c.x, None, k)[1] for k in keys]
     if drawn[0]:
-        narrower = tree_map_only(Tensor, lambda t: t * 0.9, c.f.params)
-        one_trace(c, "drawing from given ranges", [(c.x, c.f.params, keys[0]), (other, narrower, keys[1])])
+        narrow, narrower = (tree_map_only(Tensor, lambda t, s=s: t * s, c.f.params) for s in (0.95, 0.9))
+        one_trace(c, "drawing from given ranges", [(c.x, narrow, keys[0]), (other, narrower, keys[1])])
         one_trace(c, "replay", [(c.x, drawn[0]), (other, drawn[1]), (c.x, drawn[2])])
 
 

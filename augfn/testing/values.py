@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -18,7 +19,7 @@ from augfn.draw import paths_of
 from augfn.ops.geometric import hflip
 from augfn.ops.photometric import brightness, invert
 from augfn.ops.volumetric import hflip3d
-from augfn.testing.case import Case, agree, at, cast, claim, example, put, smooth_image, snapshot, stack, targets_for
+from augfn.testing.case import Case, agree, at, cast, claim, example, put, snapshot, stack, targets_for
 from augfn.typing import Leaf
 
 
@@ -66,8 +67,7 @@ def mapped(c: Case) -> None:
         c = batch_of_batches(c)
     if not c.batch:
         return
-    n = c.batch[0]
-    keys = random.split(c.key, n) if not c.f.mixes else random.split(c.key, n * c.batch[1]).reshape(n, -1, 2)
+    n, keys = c.batch[0], random.split(c.key, math.prod(c.batch)).reshape(*c.batch, 2)
     ranges = cast(c.f.params, c.x.dtype)
     looped = [c.f(c.x[i], ranges, keys[i]) for i in range(n)]
     whole = stack([y for y, _ in looped]), stack([p for _, p in looped])
@@ -110,11 +110,7 @@ def independence(c: Case) -> None:
     for dtype in (torch.float16, torch.float64):
         agree(f"draws for {dtype}", c.f(c.x.to(dtype), None, keys)[1], drawn)
     if torch.cuda.is_available():
-        agree("draws for cuda", cast_device(c.f(c.x.cuda(), None, keys)[1], "cpu"), drawn, 1e-6)
-
-
-def cast_device(tree: Any, device: str) -> Any:
-    return tree_map(lambda t: t.to(device), tree)
+        agree("draws for cuda", tree_map(lambda t: t.cpu(), c.f(c.x.cuda(), None, keys)[1]), drawn, 1e-6)
 
 
 # ops whose identity is a static setting
@@ -136,18 +132,30 @@ def neutral(c: Case) -> None:
     A step that changes the frame cannot be gated, and says so.
     """
     allowed = max(c.tolerance, 1e-5)
-    values = {path: leaf.neutral for path, leaf in c.leaves() if leaf.neutral is not None}
-    params = c.f(c.x, None, c.key)[1]
-    for path, value in values.items():
-        params = put(params, path, torch.full_like(at(params, path), value))
-    if values:
-        agree("neutral values", c.f(c.x, params)[0], c.x, allowed)
+    if can_rest(c.f):
+        agree("neutral values", c.f(c.x, at_rest(c))[0], c.x, allowed)
     if c.f.name in STILL:
         agree("neutral settings", example(c.f.name, **STILL[c.f.name](c.frame))(c.x, None, c.key)[0], c.x, allowed)
     if c.keeps_frame:
         switched_off(c.gated(0.0))
     else:
         refuses_gate(c)
+
+
+def can_rest(f: Any) -> bool:
+    """True if every op inside has a leaf with a neutral value."""
+    if steps := getattr(f, "steps", {}):
+        return all(map(can_rest, steps.values()))
+    return any(f.schema[name].neutral is not None for name in f.params)
+
+
+def at_rest(c: Case) -> Any:
+    """Drawn params, with the neutral value in every leaf that has one."""
+    params = c.f(c.x, None, c.key)[1]
+    for path, leaf in c.leaves():
+        if leaf.neutral is not None:
+            params = put(params, path, torch.full_like(at(params, path), leaf.neutral))
+    return params
 
 
 def switched_off(c: Case) -> None:
@@ -178,14 +186,15 @@ def refuses_gate(c: Case) -> None:
 
 def dtypes(c: Case) -> None:
     """Law 10: dtype, device and shape are kept, in half precision too; integer images raise and name af.to_float."""
-    wide = c.f(c.x.double(), None, c.key)[0]
+    name = "image" if c.f.ndim == 2 else "volume"
+    wide = c.f({name: c.x.double()}, None, c.key)[0][name]
     for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
         x = targets_for(c.x.to(dtype), c.f.ndim)
         y = c.f(x, None, c.key)[0]
-        for name in x:
-            pairs = list(zip(tree_leaves(y[name]), tree_leaves(x[name]), strict=True))
-            claim(all(a.dtype == b.dtype and a.device == b.device for a, b in pairs), f"{dtype}: {name} comes back as {[a.dtype for a, _ in pairs]}")
-        image = y["image" if c.f.ndim == 2 else "volume"]
+        for target in x:
+            pairs = list(zip(tree_leaves(y[target]), tree_leaves(x[target]), strict=True))
+            claim(all(a.dtype == b.dtype and a.device == b.device for a, b in pairs), f"{dtype}: {target} comes back as {[a.dtype for a, _ in pairs]}")
+        image = y[name]
         claim(image.shape == wide.shape, f"{dtype}: shape {list(image.shape)}, in float64 {list(wide.shape)}")
         claim(image.isfinite().all(), f"{dtype}: not finite")
         far = (image.double() - wide).abs().mean() if image.numel() else torch.zeros(())
@@ -215,6 +224,3 @@ def some_value(d: Any, leaf: Leaf, c: Case) -> Tensor:
     """A value inside a distribution's range, for every sample."""
     value = d.draw(torch.full(d.noise_shape, 0.3)) if isinstance(d, Distribution) else d
     return value.expand(*c.batch, *leaf.shape).clone()
-
-
-__all__ = ["cast", "dtypes", "independence", "mapped", "neutral", "purity", "replay", "smooth_image", "stable"]

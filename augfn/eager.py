@@ -1,0 +1,39 @@
+"""Eager calls that nothing differentiates: run below autograd's dispatch.
+
+On small images a call is bound by the dispatch of some two hundred small ops, a fifth of which is autograd's
+bookkeeping.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from augfn.distributions import Distribution
+from augfn.draw import Params, paths_of
+from augfn.random import is_plain
+from augfn.targets import Sample, array_of
+
+below_autograd = getattr(torch._C, "_AutoDispatchBelowAutograd", torch.no_grad)
+
+
+def untracked(sample: Sample, tree: Params) -> AbstractContextManager[Any]:
+    """The context of a call: below autograd, if it is a plain eager one and no target, leaf or range asks for a
+    gradient."""
+    if not is_plain():
+        return nullcontext()
+    if torch.is_grad_enabled():
+        if any(array_of(t).requires_grad for t in sample.targets.values()):
+            return nullcontext()
+        if any(asks(leaf) for _, leaf in paths_of(tree)):
+            return nullcontext()
+    return below_autograd()
+
+
+def asks(leaf: Any) -> bool:
+    if isinstance(leaf, Distribution):
+        return any(getattr(leaf, f).requires_grad for f in leaf.fields)
+    return isinstance(leaf, Tensor) and leaf.requires_grad

@@ -1,0 +1,95 @@
+"""Ranges as registered tensors: Parameters and buffers that a tree of distributions is rebuilt from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from augfn.distributions import Bernoulli, Choice, Distribution
+from augfn.draw import Params, paths_of
+from augfn.errors import explain, unknown
+from augfn.typing import Leaf
+
+HALF = (torch.float16, torch.bfloat16)
+RELAXED = {Bernoulli: "RelaxedBernoulli", Choice: "GumbelChoice"}
+
+
+class Ranges(nn.Module):
+    """A tree of params whose tensors are registered under their paths, such as "affine/degrees/low".
+
+    Parameters stay the objects they are; what requires a gradient or is `learnable` becomes one; all else is a buffer.
+    """
+
+    def __init__(self, params: Params, schema: Params, learnable: bool | str | Sequence[str] = False) -> None:
+        super().__init__()
+        self.skeleton = params
+        leaves = dict(paths_of(params))
+        chosen = chosen_paths(leaves, dict(paths_of(schema)), learnable)
+        for path, leaf in leaves.items():
+            for name, tensor in tensors_of(path, leaf):
+                if tensor.requires_grad or isinstance(tensor, nn.Parameter) or path in chosen:
+                    self.register_parameter(name, parameter_of(name, tensor, leaf))
+                else:  # a copy, since a factory's default range is one object for all that use it
+                    self.register_buffer(name, tensor.detach().clone())
+
+    def tree(self) -> Params:
+        """The distributions on the tensors as they are now. Those kept in half precision are drawn in single."""
+        return rebuild(self.skeleton, "", {**self._buffers, **self._parameters})
+
+
+def tensors_of(path: str, leaf: Any) -> Iterator[tuple[str, Tensor]]:
+    if isinstance(leaf, Tensor):
+        yield path, leaf
+    else:
+        yield from ((f"{path}/{field}", getattr(leaf, field)) for field in leaf.fields)
+
+
+def parameter_of(name: str, tensor: Tensor, leaf: Any) -> nn.Parameter:
+    """The tensor as a Parameter: itself, on the same memory where it requires a gradient, else a copy."""
+    for kind, relaxed in RELAXED.items():
+        if isinstance(leaf, kind):
+            raise ValueError(explain(f"{name} cannot learn", leaf, "logits behind a relaxation", f"af.{relaxed}(...)"))
+    if not tensor.is_leaf:
+        fix = "make the bounds Parameters, or hand computed ranges to each call: aug(x, params={...})"
+        raise ValueError(explain(f"{name} is computed from other tensors", tensor, "a Parameter of its own", fix))
+    if isinstance(tensor, nn.Parameter):
+        return tensor
+    return nn.Parameter(tensor if tensor.requires_grad else tensor.clone())
+
+
+def rebuild(tree: Params, prefix: str, tensors: Mapping[str, Tensor | None]) -> Params:
+    """The tree again, with these tensors in it."""
+
+    def now(name: str) -> Any:
+        tensor = tensors[name]
+        return tensor.float() if tensor is not None and tensor.dtype in HALF else tensor
+
+    out: Params = {}
+    for name, leaf in tree.items():
+        path = prefix + name
+        if isinstance(leaf, dict):
+            out[name] = rebuild(leaf, path + "/", tensors)
+        elif isinstance(leaf, Distribution):
+            static = {s: getattr(leaf, s) for s in leaf.static}
+            out[name] = type(leaf)(**{f: now(f"{path}/{f}") for f in leaf.fields}, **static)
+        else:
+            out[name] = now(path)
+    return out
+
+
+def chosen_paths(
+    leaves: Mapping[str, Any], meanings: Mapping[str, Leaf], learnable: bool | str | Sequence[str]
+) -> Collection[str]:
+    """The leaves to learn: those named, or all below a step that is named; for True all that a gradient can reach."""
+    if isinstance(learnable, bool):
+        return [p for p, d in leaves.items() if learnable and type(d) not in RELAXED and not meanings[p].flat]
+    chosen: list[str] = []
+    for name in [learnable] if isinstance(learnable, str) else learnable:
+        below = [path for path in leaves if path == name or path.startswith(name + "/")]
+        if not below:
+            raise ValueError(unknown("leaf to learn", name, leaves))
+        chosen += below
+    return chosen
