@@ -1,10 +1,9 @@
 """Cache blocks: run a drawn augmentation over a large batch in slices that stay in the cache.
 
 On a CPU a chain of full-batch passes is bound by page faults of fresh memory, not by arithmetic (a 38 MB multiply
-takes 9 ms,
-of which 0.5 ms is arithmetic). Since every leaf leads with the batch, a call is the concatenation of its replays on
-slices:
-so large eager batches are replayed slice by slice. Traced, transformed, differentiated and CUDA calls run whole.
+takes 9 ms, of which 0.5 ms is arithmetic). Since every leaf leads with the batch, a call is the concatenation of its
+replays on slices: so large eager batches are replayed slice by slice. Traced, transformed, differentiated and CUDA
+calls run whole.
 """
 
 from __future__ import annotations

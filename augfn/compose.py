@@ -170,8 +170,7 @@ def one_of(*branches: Augmentation, weights: Any = None, **named_branches: Augme
     """One branch per sample, chosen by selecting the small object: twenty geometric branches are one resample.
 
     `weights`: relative probabilities `[n]`, or a distribution of one-hot vectors such as GumbelChoice. Branches keep
-    the shape.
-    With relaxed (not one-hot) weights each branch is applied in part, one after another.
+    the shape. With relaxed (not one-hot) weights each branch is applied in part, one after another.
     """
     steps = named(branches, named_branches, "one_of")
     choice = (
@@ -233,9 +232,8 @@ def invert(f: Augmentation | None = None, size: Size | None = None, **keywords: 
     The inverse of the geometric part, for drawn params: `inverse(y, params) -> (x, valid)`.
 
     One resample takes images, masks, boxes and keypoints back; `valid [*b, *size]` is 1 where the pixel was seen in y.
-    `size` is the
-    frame before the augmentation, where f changed it. Colour is not undone; displacements are inverted by fixed-point
-    iteration.
+    `size` is the frame before the augmentation, where f changed it. Colour is not undone; displacements are inverted
+    by fixed-point iteration.
     """
 
     if f is None:

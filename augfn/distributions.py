@@ -1,10 +1,8 @@
 """Distributions: frozen pytree nodes with tensor leaves, each a differentiable function of uniform noise.
 
 `d.shape` is the shape of one sample's value, `d.noise_shape` that of the uniform numbers it takes, and `d.draw(u)`
-maps noise
-`[*b, *noise_shape]` to values `[*b, *shape]`. A draw is a smooth function of the distribution's tensors, so a loss
-reaches
-the ranges, and the next draw follows an optimizer's step.
+maps noise `[*b, *noise_shape]` to values `[*b, *shape]`. A draw is a smooth function of the distribution's tensors, so
+a loss reaches the ranges, and the next draw follows an optimizer's step.
 """
 
 from __future__ import annotations
@@ -92,7 +90,7 @@ def as_tensor(value: Any) -> Tensor:
 
 def brief(value: Any) -> str:
     if isinstance(value, Tensor) and type(value) in (Tensor, torch.nn.Parameter) and value.numel() <= 4:
-        return str([round(v, 4) for v in value.detach().flatten().tolist()] if value.ndim else round(float(value), 4))
+        return str([round(v, 4) for v in value.detach().flatten().tolist()] if value.ndim else round(value.item(), 4))
     return show(value)
 
 
@@ -315,9 +313,8 @@ class Beta(Distribution):
     """Beta(a, b) = X / (X + Y) of two gamma variables.
 
     Each gamma takes a fixed number of vectorised rejection rounds (Marsaglia and Tsang 2000, boosted for shapes below
-    1;
-    the chance that all six fail is below 1e-7) and carries its implicit reparameterisation gradient (Figurnov et al.
-    2018).
+    1; the chance that all six fail is below 1e-7) and carries its implicit reparameterisation gradient (Figurnov et
+    al. 2018).
     """
 
     fields = ("alpha", "beta")

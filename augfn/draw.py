@@ -1,8 +1,7 @@
 """Drawing: from a tree of tensors and distributions to a tree of tensors, all leaves in one vectorised call.
 
 Sample i has a key of its own, and leaf j of it reads the words at counter (salt of the leaf's path, 0, 1, ...): so a
-draw
-depends on the sample's key and the leaf's name alone.
+draw depends on the sample's key and the leaf's name alone.
 """
 
 from __future__ import annotations

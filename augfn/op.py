@@ -1,9 +1,8 @@
 """Augmentations: the signature is the schema.
 
 A body such as `def rotate(*, degrees: Degrees = Uniform(-30, 30)) -> Map` becomes a factory: keywords annotated with a
-leaf type
-are drawn per sample and live in `params`, the others are static. What the factory returns is the pure function
-`(tensor, params, generator) -> (tensor, params)`.
+leaf type are drawn per sample and live in `params`, the others are static. What the factory returns is the pure
+function `(tensor, params, generator) -> (tensor, params)`.
 """
 
 from __future__ import annotations
@@ -64,8 +63,7 @@ class Augmentation:
         """Augment `x`. Leaves of `params` that are tensors are used as they are, distributions are drawn with the key.
 
         `params=None` stands for the augmentation's own ranges; a partial dict fixes what it names. Without a
-        distribution
-        left no key is needed: handing in returned params replays the call.
+        distribution left no key is needed: handing in returned params replays the call.
         """
         sample = read(x, self.ndim, self.targets)
         tree = merge(params, self.params, self.schema, self.name)

@@ -1,8 +1,8 @@
 """Keys: randomness as a value, bit for bit the numbers of `jax.random` (Threefry-2x32, 20 rounds, partitionable).
 
 A key is an int64 tensor `[..., 2]` of two 32-bit words, so it splits, batches, vmaps and compiles like any tensor.
-What is drawn depends on the key alone: not on the device, the batch size or the order of calls.
-Source: Salmon et al., Parallel random numbers: as easy as 1, 2, 3 (SC 2011).
+What is drawn depends on the key alone: not on the device, the batch size or the order of calls. Source: Salmon et al.,
+Parallel random numbers: as easy as 1, 2, 3 (SC 2011).
 """
 
 import math
@@ -69,8 +69,8 @@ def split(key: Tensor, num: int = 2) -> Tensor:
 def fold_in(key: Tensor, data: int | Tensor) -> Tensor:
     """Derive the key that belongs to an integer, such as a step or a dataset index: `threefry(key, data)`.
 
-    Shapes: `[*k, 2]` with `data` `[*d]` gives `[*broadcast(k, d), 2]`. Equal to `jax.random.fold_in` for
-    `0 <= data < 2**32`; all 64 bits count, where jax keeps 32. Raises TypeError where `data` is not integer.
+    Shapes: `[*k, 2]` with `data` `[*d]` gives `[*broadcast(k, d), 2]`. Equal to `jax.random.fold_in` for `0 <= data <
+    2**32`; all 64 bits count, where jax keeps 32. Raises TypeError where `data` is not integer.
 
     >>> fold_in(key(0), torch.arange(4)).shape
     torch.Size([4, 2])
@@ -94,8 +94,8 @@ def bits(key: Tensor, shape: Sequence[int] = ()) -> Tensor:
 def uniform(key: Tensor, shape: Sequence[int] = (), low: float | Tensor = 0.0, high: float | Tensor = 1.0) -> Tensor:
     """Draw float32 from `[low, high)`: `low + (high - low) * u`, `u` in steps of `2**-23`.
 
-    Shapes: `[*k, 2] -> [*k, *shape]`. Differentiable in `low` and `high`. Equal to `jax.random.uniform`;
-    for a range other than 0 to 1 up to the last bit, since XLA fuses the multiplication and the addition.
+    Shapes: `[*k, 2] -> [*k, *shape]`. Differentiable in `low` and `high`. Equal to `jax.random.uniform`; for a range
+    other than 0 to 1 up to the last bit, since XLA fuses the multiplication and the addition.
 
     >>> uniform(key(0), (2,))
     tensor([0.9477, 0.9786])
@@ -108,8 +108,8 @@ def uniform(key: Tensor, shape: Sequence[int] = (), low: float | Tensor = 0.0, h
 def normal(key: Tensor, shape: Sequence[int] = ()) -> Tensor:
     """Draw float32 from the standard normal distribution: `sqrt(2) * erfinv(2u - 1)`, always finite.
 
-    Shapes: `[*k, 2] -> [*k, *shape]`. Equal to `jax.random.normal` up to the rounding of `erfinv`: 1e-6, in
-    the far tails 2e-5.
+    Shapes: `[*k, 2] -> [*k, *shape]`. Equal to `jax.random.normal` up to the rounding of `erfinv`: 1e-6, in the far
+    tails 2e-5.
 
     >>> normal(key(0), (2,))
     tensor([1.6226, 2.0253])

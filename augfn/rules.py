@@ -1,8 +1,7 @@
 """Rules: the one table of what each kind of action does to each kind of target.
 
 `TABLE[kind, target]` is how an action changes a target; a pair that is not in it is left untouched. Adding a target is
-one
-column, adding a kind one row: no op handles a target by itself.
+one column, adding a kind one row: no op handles a target by itself.
 """
 
 from __future__ import annotations

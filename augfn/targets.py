@@ -1,8 +1,7 @@
 """Targets: what is augmented, and how each kind of it is read.
 
 A bare tensor is an image (a volume, for 3-D ops). A dict maps names to targets; the kind is the name, its stem before
-`_`, or
-is given by `targets={"seg": "mask"}`.
+`_`, or is given by `targets={"seg": "mask"}`.
 """
 
 from __future__ import annotations
@@ -57,9 +56,8 @@ class Boxes:
 
     * `format`: "xyxy", "xywh", "cxcywh" (pixels) or "yolo" (cxcywh as fractions of the frame).
     * After a geometric step boxes are clipped to the frame (`clip=True`); a box is valid while its clipped area is
-      above
-      `min_area` (pixels) and at least `min_visibility` of its area is left (occlusion counts too). Rows are never
-      dropped.
+      above `min_area` (pixels) and at least `min_visibility` of its area is left (occlusion counts too). Rows are
+      never dropped.
 
     >>> Boxes(torch.tensor([[0.0, 0.0, 4.0, 2.0]])).valid
     tensor([True])

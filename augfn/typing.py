@@ -1,8 +1,7 @@
 """The vocabulary of leaves: an op's annotations say what each of its parameters means.
 
 A parameter annotated with one of these types is a leaf of `params`: it is drawn per sample, replayed, edited and
-learned.
-Every other keyword of an op is static (a size, a mode): it decides a shape or a branch.
+learned. Every other keyword of an op is static (a size, a mode): it decides a shape or a branch.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Colour arithmetic on images `[..., C, H, W]`: luma, blends, hue, tone curves, colour matrices.
 
-Parameters are tensors that broadcast against the image, `[..., 1, 1, 1]`, in the image's dtype. Values are meant
-to lie in [0, 1]. Nothing is clipped unless it says so, and no input is changed. H and W may be a flattened volume.
+Parameters are tensors that broadcast against the image, `[..., 1, 1, 1]`, in the image's dtype. Values are meant to
+lie in [0, 1]. Nothing is clipped unless it says so, and no input is changed. H and W may be a flattened volume.
 
 In-place arithmetic is used on fresh tensors alone, and only with operands that a fresh tensor was computed from or
 together with: so it holds under vmap when some of the inputs have no batch dimension.
@@ -36,11 +36,8 @@ def luma(x: Tensor) -> Tensor:
 def clip(x: Tensor, mode: str = "clamp") -> Tensor:
     """Bring values into [0, 1].
 
-    | mode | value | gradient |
-    |---|---|---|
-    | `"clamp"` | clamped | 0 where clamped |
-    | `"ste"` | clamped | 1 everywhere (straight-through) |
-    | `"none"` | unchanged | 1 |
+    | mode | value | gradient | |---|---|---| | `"clamp"` | clamped | 0 where clamped | | `"ste"` | clamped | 1
+    everywhere (straight-through) | | `"none"` | unchanged | 1 |
 
     Raises: `ValueError` for another mode.
 
@@ -58,8 +55,8 @@ def brightness(x: Tensor, factor: Tensor) -> Tensor:
 def contrast(x: Tensor, factor: Tensor) -> Tensor:
     """Stretch about the mean: `y = factor * x + (1 - factor) * m`; neutral at 1.
 
-    `m` is one number per image: the mean luma of an RGB image, else the mean over all channels.
-    Source: torchvision `adjust_contrast`, unclipped.
+    `m` is one number per image: the mean luma of an RGB image, else the mean over all channels. Source: torchvision
+    `adjust_contrast`, unclipped.
 
     >>> contrast(torch.tensor([[[0.2, 0.8]]]), torch.tensor(0.5)).tolist()
     [[[0.35, 0.65]]]
@@ -114,13 +111,14 @@ def jitter(
 ) -> Tensor:
     """Brightness, contrast, saturation and hue, one after the other, in an order of its own for each sample.
 
-    `order` `[..., 4, 1, 1]` holds sort keys of any dtype: the op with the lowest key comes first (0 brightness,
-    1 contrast, 2 saturation, 3 hue; equal keys keep that order). An op whose factor is `None` is absent. Each op is
+    `order` `[..., 4, 1, 1]` holds sort keys of any dtype: the op with the lowest key comes first (0 brightness, 1
+    contrast, 2 saturation, 3 hue; equal keys keep that order). An op whose factor is `None` is absent. Each op is
     followed by `clip`. Source: torchvision `ColorJitter`, whose order is one for the whole batch.
 
     The first three are blends `f * x + (1 - f) * ref` with `ref` zero, the mean or the luma, so that one pass with
-    coefficients per sample serves them all. Hue, which is dear, is taken once: after passes for the blends that precede
-    it in some sample, and before passes for those that follow. A pass that a sample has no use for multiplies by 1.
+    coefficients per sample serves them all. Hue, which is dear, is taken once: after passes for the blends that
+    precede it in some sample, and before passes for those that follow. A pass that a sample has no use for multiplies
+    by 1.
     """
     if x.shape[-3] == 1:
         saturation = hue = None
@@ -249,8 +247,7 @@ def _schedule(
     blends: dict[int, Tensor], hue: bool, order: Tensor, batch: tuple[int, ...], channels: int
 ) -> list[tuple[Tensor, Tensor | None]]:
     """What each pass does to each sample: `y = matrix x + to_mean mean(x)`, matrices `[B, C, C]` over the flattened
-    batch
-    (without saturation, `matrix` is a factor `[B, 1, 1]`).
+    batch (without saturation, `matrix` is a factor `[B, 1, 1]`).
 
     A blend takes the pass of its rank; with hue there are n passes on either side of it, and a blend takes the one of
     its distance in rank from hue.

@@ -30,8 +30,8 @@ def gaussian_kernel1d(sigma: Tensor, size: int, dtype: torch.dtype | None = None
 def box_kernel1d(width: Tensor, size: int, dtype: torch.dtype | None = None) -> Tensor:
     """Box of any real width, normalised: `k_i` is in proportion to how much of pixel i the box covers.
 
-    Shapes: width `[*b]` in pixels -> `[*b, size]`. Neutral: width 1 or less is exactly the delta.
-    Raises: `ValueError` for an even size.
+    Shapes: width `[*b]` in pixels -> `[*b, size]`. Neutral: width 1 or less is exactly the delta. Raises: `ValueError`
+    for an even size.
 
     >>> box_kernel1d(torch.tensor([1.0, 2.0]), 3)
     tensor([[0.0000, 1.0000, 0.0000],
@@ -48,9 +48,9 @@ def separable(x: Tensor, kernels: Sequence[Tensor], padding_mode: str = "reflect
 
     `y[i] = sum_j kernel[j] x[i + j - (k - 1) / 2]` along each axis (a correlation, as in `torch.conv`).
 
-    Shapes: x `[*b, C, *spatial]`, kernels `[*b, k]` (or what broadcasts to it, such as `[k]`), k odd and free to differ
-    from axis to axis -> as x. Half precision is computed in float32. `padding_mode` is reflect, border or zeros.
-    Raises: `ValueError` for an even kernel, and for reflect where `(k - 1) / 2` reaches the size of its axis.
+    Shapes: x `[*b, C, *spatial]`, kernels `[*b, k]` (or what broadcasts to it, such as `[k]`), k odd and free to
+    differ from axis to axis -> as x. Half precision is computed in float32. `padding_mode` is reflect, border or
+    zeros. Raises: `ValueError` for an even kernel, and for reflect where `(k - 1) / 2` reaches the size of its axis.
 
     >>> separable(torch.tensor([[[0.0, 3.0, 0.0]]]), [torch.ones(1), torch.ones(3) / 3], "zeros")
     tensor([[[1., 1., 1.]]])

@@ -1,9 +1,8 @@
 """The one sampling kernel, kept whole under torch.compile on the CPU.
 
 Inductor takes `grid_sample` apart into scalar gathers, which on the CPU is several times slower than torch's own
-vectorised
-kernel. So a traced CPU call goes through an opaque operator that runs that kernel; eager and CUDA calls go straight to
-it.
+vectorised kernel. So a traced CPU call goes through an opaque operator that runs that kernel; eager and CUDA calls go
+straight to it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Map: where each output pixel comes from, in two or three dimensions.
 
 Coordinates are pixels measured from the centre of a frame, in the order (x, y[, z]), x right and y down. A map takes
-output
-coordinates to input coordinates. Because the centre is the origin of every frame, maps of different frame sizes compose
-by a plain matrix product, and a rotation, a flip or a resize needs no size at all.
+output coordinates to input coordinates. Because the centre is the origin of every frame, maps of different frame sizes
+compose by a plain matrix product, and a rotation, a flip or a resize needs no size at all.
 """
 
 from __future__ import annotations

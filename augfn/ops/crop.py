@@ -70,8 +70,7 @@ def random_crop(frame: Size, *, size: Any, position: WholePosition2 = Uniform(0.
     """Cut `size=(h, w)` at whole pixels: left = floor(position_x (W - w + 1)), top likewise; pixels are copied exactly.
 
     `resized_crop` is the window that slides smoothly. Source: torchvision `RandomCrop`; a size larger than the frame
-    raises:
-    `pad` first.
+    raises: `pad` first.
     """
     h, w = fitting(size, frame, "random_crop")
     room = torch.tensor([frame[1] - w, frame[0] - h], dtype=position.dtype, device=position.device)
@@ -103,10 +102,8 @@ def resized_crop(
     """Cut a window of a given share of the area and aspect ratio and resize it to `size=(h, w)`.
 
     w = sqrt(scale W H ratio), h = sqrt(scale W H / ratio), both limited to the frame; left = position_x (W - w), top
-    likewise.
-    Closed form in place of torchvision's ten tries; the window slides smoothly, so all leaves have gradients (zero for
-    the
-    side that meets the frame). Antialiased where it shrinks. Source: torchvision `RandomResizedCrop`.
+    likewise. Closed form in place of torchvision's ten tries; the window slides smoothly, so all leaves have gradients
+    (zero for the side that meets the frame). Antialiased where it shrinks. Source: torchvision `RandomResizedCrop`.
     """
     target = pair(size, "resized_crop")
     limit = frame_like(frame, scale)
@@ -139,8 +136,7 @@ def pad(frame: Size, *, padding: Any) -> Map:
     exactly.
 
     What lies outside follows `padding_mode` ("zeros", "border", "reflection", "symmetric") or `fill`, whatever an
-    earlier
-    crop cut away. Source: torchvision `Pad`.
+    earlier crop cut away. Source: torchvision `Pad`.
     """
     sides = (padding,) * 4 if isinstance(padding, int) else tuple(padding) * (2 if len(padding) == 2 else 1)
     if len(sides) != 4 or min(sides) < 0:

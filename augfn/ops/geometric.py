@@ -98,9 +98,8 @@ def affine(
     """Scale, shear and rotate about the centre, then translate: one affine map; what is not given is neutral.
 
     Counter-clockwise for positive degrees (torchvision's `affine` is clockwise), scale > 1 magnifies, translation
-    right and
-    down in fractions of (width, height), shear in degrees. `scale_y` sets the vertical scale apart from `scale`.
-    Source: torchvision `affine`.
+    right and down in fractions of (width, height), shear in degrees. `scale_y` sets the vertical scale apart from
+    `scale`. Source: torchvision `affine`.
     """
     given = [v for v in (degrees, translate, scale, scale_y, shear) if v is not None]
     if not given:
@@ -153,8 +152,7 @@ def perspective(frame: Size, *, distortion_scale: Fraction = 0.5, corners: Corne
     size / 2.
 
     Negative shifts go inwards (torchvision's and kornia's "basic" sampling), positive ones outwards. Source:
-    torchvision
-    `RandomPerspective`, with corners that need not be whole pixels.
+    torchvision `RandomPerspective`, with corners that need not be whole pixels.
     """
     h, w = frame
     signs = constant(((-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)), corners)

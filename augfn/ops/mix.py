@@ -20,12 +20,9 @@ def mixup(
     """Blend with a partner: y = weight x + (1 - weight) x_partner, and the labels alike.
 
     Partners: each sample's is the next in the order of the samples' sort keys (nobody is its own partner in a batch of
-    two or more).
-    The weight is that of the own sample, one per sample. Class indices need `num_classes` and become soft labels.
-    Masks, depth and
-    intrinsics are those of the heavier sample; boxes and keypoints of both are kept, with validity. Under vmap over
-    samples it
-    raises: there is no batch to mix. Source: Zhang et al. 2018.
+    two or more). The weight is that of the own sample, one per sample. Class indices need `num_classes` and become
+    soft labels. Masks, depth and intrinsics are those of the heavier sample; boxes and keypoints of both are kept,
+    with validity. Under vmap over samples it raises: there is no batch to mix. Source: Zhang et al. 2018.
     """
     if not weight.ndim:
         raise ValueError(

@@ -28,8 +28,8 @@ def erase(
     """Hide a rectangle of a given share of the area and aspect ratio (width / height), wholly inside the frame.
 
     Edges lie between pixels: a pixel is hidden by the share that the rectangle covers, so every leaf has a gradient.
-    Masks are
-    filled (`fill_mask`) where more than half is covered. Source: Zhong et al. 2020, torchvision `RandomErasing`.
+    Masks are filled (`fill_mask`) where more than half is covered. Source: Zhong et al. 2020, torchvision
+    `RandomErasing`.
     """
     limit = frame_like(frame, scale)
     sides = rectangle(scale, ratio, limit)

@@ -78,8 +78,7 @@ def color_jitter(
     """Brightness, contrast, saturation and hue in an order of its own for every sample, each clipped to [0, 1].
 
     The order is that of the four sort keys, ascending. What is not given is left out. Source: torchvision
-    `ColorJitter`,
-    whose order is one per batch.
+    `ColorJitter`, whose order is one per batch.
     """
     if brightness is None and contrast is None and saturation is None and hue is None:
         raise ValueError(
@@ -108,8 +107,7 @@ def color_twist(
     the grey axis.
 
     Smooth everywhere, no clipping inside or after; it fuses with its linear neighbours (`normalize`). Source: DALI
-    `color_twist`,
-    stylegan2-ada.
+    `color_twist`, stylegan2-ada.
     """
     return color.twist_matrix(brightness, contrast, saturation, hue, pivot)
 

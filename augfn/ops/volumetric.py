@@ -38,8 +38,7 @@ def rotate3d(*, degrees: Degrees3 = Uniform(-15.0, 15.0)) -> Map:
     """Rotate about the centre by the axis-angle vector `degrees` = (x, y, z).
 
     A turn about z looks like `rotate` in every slice: counter-clockwise on the screen for positive degrees; the other
-    axes follow by
-    cyclic exchange. Source: Rodrigues' formula, kornia `RandomRotation3D` (whose sign is the opposite).
+    axes follow by cyclic exchange. Source: Rodrigues' formula, kornia `RandomRotation3D` (whose sign is the opposite).
     """
     return Map.linear(axis_angle_matrix(degrees))
 

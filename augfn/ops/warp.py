@@ -27,13 +27,10 @@ def elastic(
     """Displace every pixel by a smooth random field: u_in = u + alpha min(H, W) n(u).
 
     n is the control grid of 8 x 8 uniform displacements, blurred by a Gaussian of `sigma`, scaled to unit standard
-    deviation and
-    interpolated (cubic) over the frame: so it replays at any resolution, and every control point can be edited and
-    learned.
-    Keypoints and boxes follow by fixed-point iteration (24 rounds; below 1e-3 px while alpha < sigma / 2).
-    torchvision's `ElasticTransform` with alpha, sigma in pixels has the standard deviation alpha / (4 sigma sqrt(3
-    pi)) pixels.
-    Source: Simard et al. 2003.
+    deviation and interpolated (cubic) over the frame: so it replays at any resolution, and every control point can be
+    edited and learned. Keypoints and boxes follow by fixed-point iteration (24 rounds; below 1e-3 px while alpha <
+    sigma / 2). torchvision's `ElasticTransform` with alpha, sigma in pixels has the standard deviation alpha / (4
+    sigma sqrt(3 pi)) pixels. Source: Simard et al. 2003.
     """
     if min(frame) < 2:
         raise ValueError(explain("elastic: the frame is too small", frame, "at least 2 x 2 pixels", "resize first"))

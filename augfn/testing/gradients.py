@@ -125,5 +125,5 @@ def moved(d: Distribution, name: str, value: Tensor) -> Distribution:
 def relaxed(d: Any) -> Any:
     """The twin of a distribution of whole values whose draws follow its parameters."""
     if isinstance(d, Bernoulli):
-        return RelaxedBernoulli(torch.logit(d.probs.clamp(0.1, 0.9)), hard=False)
-    return GumbelChoice(d.weights.log(), hard=False) if isinstance(d, Choice) else d
+        return RelaxedBernoulli(torch.logit(d.probs.clamp(0.1, 0.9)), 2.0, hard=False)
+    return GumbelChoice(d.weights.log(), 2.0, hard=False) if isinstance(d, Choice) else d
