@@ -24,20 +24,26 @@ def hypergradient(train_loss: Loss, val_loss: Loss, theta: Any, phi: Any, steps:
 
     The Neumann series needs products with H alone, each the cost of a few training gradients.
 
-    | argument | meaning | |---|---| | `train_loss(theta, phi)`, `val_loss(theta, phi)` | the losses f and g, scalars;
-    pure: the same batch and keys at every call | | `theta` | weights at (or near) the minimum of f: any pytree of
-    floating tensors | | `phi` | what is learned: any pytree of floating tensors, such as a pipeline's `params` with
-    their distributions | | `steps` | terms of the series beyond the first; 0 takes alpha for H^-1 | | `alpha` | its
-    step, 0 < alpha < 2 / lambda_max(H); best near 1 / lambda_max |
+    | argument | meaning |
+    |---|---|
+    | `train_loss(theta, phi)`, `val_loss(theta, phi)` | the losses f and g, scalars; pure: the same batch and keys at
+    every call |
+    | `theta` | weights at (or near) the minimum of f: any pytree of floating tensors |
+    | `phi` | what is learned: any pytree of floating tensors, such as a pipeline's `params` with their distributions |
+    | `steps` | terms of the series beyond the first; 0 takes alpha for H^-1 |
+    | `alpha` | its step, 0 < alpha < 2 / lambda_max(H); best near 1 / lambda_max |
 
     Returns a pytree as `phi`, zero where a leaf reaches neither loss. Inputs are not changed, and no graph is kept.
 
     Conditions: f twice differentiable in theta (tanh, softplus or SiLU rather than ReLU, average rather than max
-    pooling), and H > 0, which weight decay inside f secures. The error falls like (1 - alpha lambda_min)^(steps + 1):
-    few steps damp the flat directions of H, as stopping early would.
+    pooling),
+    and H > 0, which weight decay inside f secures. The error falls like (1 - alpha lambda_min)^(steps + 1): few steps
+    damp the
+    flat directions of H, as stopping early would.
 
     Source: Lorraine et al. 2020, "Optimizing millions of hyperparameters by implicit differentiation"; for
-    augmentation, Hataya et al. 2022 (MADAO).
+    augmentation,
+    Hataya et al. 2022 (MADAO).
 
     >>> f = lambda theta, phi: (theta - 3 * phi) ** 2  # theta* = 3 phi
     >>> g = lambda theta, phi: (theta - 1) ** 2        # so dg/dphi = 6 (3 phi - 1)

@@ -210,7 +210,9 @@ def ColorJitter(
 
     0 leaves one out. `order` fixes it: (0, 1, 2, 3) is brightness, contrast, saturation, hue.
     """
-    return jitter(brightness, contrast, saturation, hue, off=(None, None)) | {"order": sort_keys(order)}
+    four = jitter(brightness, contrast, saturation, hue, off=(None, None))
+    nothing = {"brightness": 1.0} if all(v is None for v in four.values()) else {}
+    return four | nothing | {"order": sort_keys(order)}
 
 
 @derive(af.color_twist, p=1.0)
@@ -284,6 +286,8 @@ def RandomGaussianNoise(mean: Range = 0.0, std: Range = 1.0, clip: bool = False)
 @derive(af.erase)
 def RandomErasing(scale: Range = (0.02, 0.33), ratio: tuple[float, float] = (0.3, 3.3), value: Any = 0.0) -> Any:
     """Hide a rectangle by `value`: a share `scale` of the area, height / width log-uniform in `ratio`; masks by 0."""
+    if isinstance(value, str):
+        raise ValueError(explain("RandomErasing: value", value, "a number, or one for each channel", "value=0.5"))
     return {"scale": pair("scale", scale), "ratio": log_range(upside_down(ratio)), "fill": value}
 
 

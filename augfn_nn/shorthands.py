@@ -125,7 +125,7 @@ def slant(value: Any) -> Any:
 def turns(value: Any) -> Any:
     """Of three axes: a number is ± for each, (a, b) the range of each, (a, b, c) is ±a, ±b, ±c."""
     value = around(value)
-    return tuple(map(around, value)) if isinstance(value, tuple) and len(value) == 3 else value
+    return tuple(axis(around(v)) for v in value) if isinstance(value, tuple) and len(value) == 3 else value
 
 
 def inside(what: str, value: Any, bound: float) -> Any:

@@ -10,6 +10,8 @@ together with: so it holds under vmap when some of the inputs have no batch dime
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -129,13 +131,15 @@ def jitter(
         return x if hue is None else _clip(_turn(x, hue), clip, fresh=True)
     given = [order, *blends.values(), *([] if hue is None else [hue])]
     batch = common_shape(x.shape[:-3], *(t.shape[:-3] for t in given))
-    passes = _schedule(blends, hue is not None, order, batch, x.shape[-3])
-    flat = x.expand(batch + x.shape[-3:]).reshape(-1, x.shape[-3], math.prod(x.shape[-2:]))
+    flat = x.expand(batch + x.shape[-3:]).reshape(-1, *x.shape[-3:])
     turns = None if hue is None else hue.expand(batch + (1, 1, 1)).reshape(-1, 1, 1, 1)
-    for step, (matrix, to_mean) in enumerate(passes):
+    scale, weights = _schedule(blends, hue is not None, order, batch)
+    few = x.shape[-1] * x.shape[-2] <= _FEW_PIXELS and not torch.compiler.is_compiling()
+    passes = _matrices(scale, weights, x.shape[-3]) if few and 2 in blends else _weights(scale, weights)
+    for step, one_pass in enumerate(passes):
         if turns is not None and step == len(blends):
-            flat = _turn(flat.unsqueeze(-2), turns).squeeze(-2)
-        flat = _clip(_blend(flat, matrix, to_mean), clip, fresh=True)
+            flat = _turn(flat, turns)
+        flat = _clip(one_pass(flat, step > 0), clip, fresh=True)
     return flat.reshape(batch + x.shape[-3:])
 
 
@@ -188,6 +192,8 @@ def gamma(x: Tensor, gamma: Tensor, gain: Tensor | float = 1.0) -> Tensor:
     return torch.maximum(x, floor) ** gamma * _at_least(x, floor) * gain
 
 
+_FEW_PIXELS = 4096
+
 # The rows I, J / 3, K / sqrt(3) and W: the neutral weights (1, 0, 0, 0) give the identity to the last bit.
 _R3 = math.sqrt(1 / 3)
 _TWIST_BASIS = (
@@ -211,7 +217,7 @@ def _mean(x: Tensor) -> Tensor:
 def _clip(x: Tensor, mode: str, fresh: bool) -> Tensor:
     if mode == "clamp":
         # clamp_ with two bounds has no batching rule: under vmap it would warn and loop over the samples.
-        return x.clamp(0, 1)
+        return x.clamp_min_(0).clamp_max_(1) if fresh else x.clamp(0, 1)
     if mode == "none":
         return x
     if mode == "ste":
@@ -244,10 +250,10 @@ def _hexagon(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _schedule(
-    blends: dict[int, Tensor], hue: bool, order: Tensor, batch: tuple[int, ...], channels: int
-) -> list[tuple[Tensor, Tensor | None]]:
-    """What each pass does to each sample: `y = matrix x + to_mean mean(x)`, matrices `[B, C, C]` over the flattened
-    batch (without saturation, `matrix` is a factor `[B, 1, 1]`).
+    blends: dict[int, Tensor], hue: bool, order: Tensor, batch: tuple[int, ...]
+) -> tuple[Tensor, dict[int, Tensor]]:
+    """What each pass does to each sample: the scale of the image, and the weight of each blend's reference, all
+    `[passes, B, 1, 1, 1]` over the flattened batch.
 
     A blend takes the pass of its rank; with hue there are n passes on either side of it, and a blend takes the one of
     its distance in rank from hue.
@@ -261,21 +267,44 @@ def _schedule(
     steps = tuple(range(-n, 0)) + tuple(range(1, n + 1)) if hue else tuple(range(n))
     factors = torch.cat(torch.broadcast_tensors(*blends.values()), -3)
     rest = (rank == constant(steps, rank).unsqueeze(-1)) * (1 - factors)  # [..., n, 1, passes]: 1 - f in a blend's pass
-    rest = rest.expand(batch + rest.shape[-3:]).reshape(-1, n, 1, 1, len(steps)).movedim(-1, 0)
-    parts = dict(zip(blends, rest.unbind(2), strict=True))
-    matrix: Tensor = 1 - rest.sum(2)
-    grey = constant((LUMA if channels == 3 else (1 / channels,) * channels,) * channels, matrix)
-    if 2 in parts:
-        matrix = matrix * identity_like(grey) + parts[2] * grey
-    means = (parts[1] * grey).unbind(0) if 1 in parts else (None,) * len(steps)
-    return list(zip(matrix.unbind(0), means, strict=True))
+    rest = rest.expand(batch + rest.shape[-3:]).reshape(-1, n, 1, 1, 1, len(steps)).movedim(-1, 0)
+    return 1 - rest.sum(2), dict(zip(blends, rest.unbind(2), strict=True))
 
 
-def _blend(x: Tensor, matrix: Tensor, to_mean: Tensor | None) -> Tensor:
-    """`matrix x + to_mean mean(x)` for `x [B, C, n]`."""
-    if matrix.shape[-1] != 1:
-        if to_mean is None:
-            return torch.bmm(matrix, x)
-        return torch.baddbmm(torch.bmm(to_mean, x.mean(-1, keepdim=True)), matrix, x)
-    y = x * matrix
-    return y if to_mean is None else y.add_(torch.bmm(to_mean, x.mean(-1, keepdim=True)))
+Pass = Callable[[Tensor, bool], Tensor]
+
+
+def _weights(scale: Tensor, weights: dict[int, Tensor]) -> list[Pass]:
+    """Passes in place: `scale x + to_mean m + to_luma luma(x)`. A fresh buffer would cost ten times the arithmetic."""
+    none = (None,) * scale.shape[0]
+    means, lumas = (weights[i].unbind(0) if i in weights else none for i in (1, 2))
+    return [partial(_blend, *row) for row in zip(scale.unbind(0), means, lumas, strict=True)]
+
+
+def _blend(scale: Tensor, to_mean: Tensor | None, to_luma: Tensor | None, x: Tensor, fresh: bool) -> Tensor:
+    ref = None
+    if to_luma is not None:
+        grey = luma(x)
+        ref = grey * to_luma
+        if to_mean is not None:
+            ref = ref.add_(grey.mean((-2, -1), keepdim=True) * to_mean)
+    elif to_mean is not None:
+        ref = _mean(x) * to_mean
+    y = x.mul_(scale) if fresh else x * scale
+    return y if ref is None else y.add_(ref)
+
+
+def _matrices(scale: Tensor, weights: dict[int, Tensor], channels: int) -> list[Pass]:
+    """The same passes as matrix products: half as many ops, for images so small that their number is what counts."""
+    grey = constant((LUMA,) * channels, scale)
+    to_luma, to_mean = weights[2].flatten(-2), weights.get(1)
+    matrix = scale.flatten(-2) * identity_like(grey) + to_luma * grey
+    means = (None,) * scale.shape[0] if to_mean is None else (to_mean.flatten(-2) * grey).unbind(0)
+    return [partial(_product, *row) for row in zip(matrix.unbind(0), means, strict=True)]
+
+
+def _product(matrix: Tensor, to_mean: Tensor | None, x: Tensor, fresh: bool) -> Tensor:
+    flat = x.flatten(-2)
+    if to_mean is None:
+        return torch.bmm(matrix, flat).view(x.shape)
+    return torch.baddbmm(torch.bmm(to_mean, flat.mean(-1, keepdim=True)), matrix, flat).view(x.shape)

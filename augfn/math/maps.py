@@ -183,12 +183,14 @@ class Map:
         if not stages:
             return torch.stack(torch.meshgrid(*axes, indexing="ij")[::-1], -1)
         first = stages[0]
-        if isinstance(first, Linear) and not first.projective:
-            coords, stages = affine_grid(first.matrix.to(device, dtype), axes), stages[1:]
+        if isinstance(first, Linear):
+            matrix, stages = first.matrix.to(device, dtype), stages[1:]
+            coords = affine_grid(matrix[..., :-1, :], axes)
+            if first.projective:
+                coords = coords / affine_grid(matrix[..., -1:, :], axes)
         else:
             coords = torch.stack(torch.meshgrid(*axes, indexing="ij")[::-1], -1)
-            tensor = first.matrix if isinstance(first, Linear) else first.field
-            coords = coords.expand(*tensor.shape[: -2 if isinstance(first, Linear) else -len(size) - 1], *coords.shape)
+            coords = coords.expand(*first.field.shape[: -len(size) - 1], *coords.shape)
         if not stages:
             return coords
         flat = coords.flatten(-len(size) - 1, -2)
@@ -206,14 +208,14 @@ def make_axis(n: int, dtype: torch.dtype, device: torch.device, steps: int) -> T
     return (torch.arange(n * steps, dtype=dtype, device=device) - (n * steps - 1) / 2) / steps
 
 
-def affine_grid(matrix: Tensor, axes: list[Tensor]) -> Tensor:
-    """A u + t on the grid of the axes (slowest first) as a broadcast sum: one pass over the output."""
-    d = len(axes)
-    total = matrix[..., :d, d]
-    total = total.reshape(*total.shape[:-1], *[1] * d, d)
+def affine_grid(rows: Tensor, axes: list[Tensor]) -> Tensor:
+    """The rows `[*b, r, d+1]` of an affine map on the grid of the axes (slowest first), `[*b, *grid, r]`, as a broadcast
+    sum: one pass over the output."""
+    r, d = rows.shape[-2], len(axes)
+    columns = rows.transpose(-1, -2).reshape(*rows.shape[:-2], d + 1, *[1] * d, r).unbind(-d - 2)
+    total = columns[d]
     for i, axis in enumerate(axes):
-        column = matrix[..., :d, d - 1 - i].reshape(*matrix.shape[:-2], *[1] * d, d)
-        total = torch.addcmul(total, column, axis.reshape(-1, *[1] * (d - i)))
+        total = torch.addcmul(total, columns[d - 1 - i], axis.reshape(-1, *[1] * (d - i)))
     return total
 
 

@@ -152,9 +152,9 @@ def grid_sample(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling, mode:
 def scaled(m: Map, scale: list[float]) -> Map:
     """The map with each input coordinate multiplied by a constant: folded into its last matrix where it ends in one."""
     last = m.stages[-1]
-    if isinstance(last, Linear) and not last.projective:
+    if isinstance(last, Linear):
         factors = constant((*((s,) for s in scale), (1.0,)), last.matrix)
-        return replace(m, stages=(*m.stages[:-1], Linear(last.matrix * factors)))
+        return replace(m, stages=(*m.stages[:-1], Linear(last.matrix * factors, last.projective)))
     return replace(m, stages=(*m.stages, Scaled(tuple(scale))))
 
 

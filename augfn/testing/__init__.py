@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 
+from augfn.testing.calculus import gradients, learnable
 from augfn.testing.case import Case, case, example
-from augfn.testing.gradients import gradients, learnable
 from augfn.testing.landmarks import together, turns
 from augfn.testing.programs import compiled
 from augfn.testing.values import dtypes, independence, mapped, neutral, purity, replay, stable

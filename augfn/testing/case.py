@@ -65,7 +65,9 @@ class Case:
         return replace(self, f=gated(self.f, p))
 
 
-def case(op: Any, batch: tuple[int, ...], frame: tuple[int, ...] | None, channels: int, dtype: torch.dtype, seed: int) -> Case:
+def case(
+    op: Any, batch: tuple[int, ...], frame: tuple[int, ...] | None, channels: int, dtype: torch.dtype, seed: int
+) -> Case:
     f = example(op)
     x = smooth_image(batch, channels, frame or FRAMES[f.ndim], dtype)
     return Case(f, x, random.key(seed))
@@ -137,16 +139,24 @@ def claim(condition: Any, message: str) -> None:
 def agree(what: str, given: Any, wanted: Any, tolerance: float = 0.0) -> None:
     """Two trees are equal, in shapes and dtypes too; tensors bit for bit, or up to `tolerance` where it is given."""
     left, right = (tree_flatten_with_path(t)[0] for t in (given, wanted))
-    claim([p for p, _ in left] == [p for p, _ in right], f"{what}: other names, {[p for p, _ in left]} and {[p for p, _ in right]}")
+    claim(
+        [p for p, _ in left] == [p for p, _ in right],
+        f"{what}: other names, {[p for p, _ in left]} and {[p for p, _ in right]}",
+    )
     for (path, a), (_, b) in zip(left, right, strict=True):
         name = f"{what} {''.join(map(str, path))}".rstrip()
         if not isinstance(a, Tensor):
             claim(a == b, f"{name}: {a!r} and {b!r}")
             continue
-        claim((a.shape, a.dtype) == (b.shape, b.dtype), f"{name}: {a.dtype} {list(a.shape)} and {b.dtype} {list(b.shape)}")
+        claim(
+            (a.shape, a.dtype) == (b.shape, b.dtype), f"{name}: {a.dtype} {list(a.shape)} and {b.dtype} {list(b.shape)}"
+        )
         far = (a.double() - b.double()).abs()
         same = (a == b) | (a.isnan() & b.isnan()) | (far <= tolerance)
-        claim(same.all(), f"{name}: {int((~same).sum())} of {a.numel()} values differ, the worst by {far.max():.3g}, allowed {tolerance:g}")
+        claim(
+            same.all(),
+            f"{name}: {int((~same).sum())} of {a.numel()} values differ, the worst by {far.max():.3g}, allowed {tolerance:g}",
+        )
 
 
 def targets_for(x: Tensor, ndim: int) -> dict[str, Any]:
@@ -158,7 +168,7 @@ def targets_for(x: Tensor, ndim: int) -> dict[str, Any]:
     place = corners + 0.5
     out = {
         "image" if ndim == 2 else "volume": x,
-        "mask": (x[..., 0, *[slice(None)] * ndim] * 5).long(),
+        "mask": (x.select(-ndim - 1, 0) * 5).long(),
         "boxes": Boxes(boxes.expand(*batch, 2, 2 * ndim).clone()),
         "keypoints": Keypoints(place.expand(*batch, 2, ndim).clone()),
     }

@@ -24,7 +24,9 @@ def compiled(c: Case) -> None:
         one_trace(c, "replay", [(c.x, drawn[0]), (other, drawn[1]), (c.x, drawn[2])])
 
 
-def one_trace(c: Case, what: str, calls: list[tuple[Any, ...]], backend: str = "eager", tolerance: float | None = None) -> None:
+def one_trace(
+    c: Case, what: str, calls: list[tuple[Any, ...]], backend: str = "eager", tolerance: float | None = None
+) -> None:
     """All calls agree with eager, through one graph."""
     from torch._dynamo.testing import CompileCounterWithBackend
 
@@ -33,4 +35,7 @@ def one_trace(c: Case, what: str, calls: list[tuple[Any, ...]], backend: str = "
     f = torch.compile(c.f, fullgraph=True, backend=counter)
     for args in calls:
         agree(f"compiled {what}", f(*args), c.f(*args), c.tolerance if tolerance is None else tolerance)
-    claim(counter.frame_count <= 1, f"{what}: {counter.frame_count} traces for {len(calls)} calls that differ in values alone")
+    claim(
+        counter.frame_count <= 1,
+        f"{what}: {counter.frame_count} traces for {len(calls)} calls that differ in values alone",
+    )

@@ -29,7 +29,10 @@ def replay(c: Case) -> None:
     agree("replay", c.f(c.x, params), (y, params))
     for path, value in paths_of(params):
         shape = [*c.batch, *at(c.f.schema, path).shape]
-        claim(isinstance(value, Tensor) and value.is_floating_point(), f"params[{path!r}] is {value!r}, not a floating tensor")
+        claim(
+            isinstance(value, Tensor) and value.is_floating_point(),
+            f"params[{path!r}] is {value!r}, not a floating tensor",
+        )
         claim(list(value.shape) == shape, f"params[{path!r}] has shape {list(value.shape)}, expected {shape}")
     larger = torch.nn.functional.interpolate(c.x.reshape(-1, *c.x.shape[-c.f.ndim - 1 :]), scale_factor=2.0)
     c.f(larger.reshape(*c.x.shape[: -c.f.ndim], *larger.shape[-c.f.ndim :]), params)
@@ -82,7 +85,9 @@ def mapped(c: Case) -> None:
 
 def refuses_samples(c: Case) -> None:
     try:
-        vmap(lambda x, k: c.f(x, None, k)[0])(c.x.reshape(-1, *c.x.shape[len(c.batch) :]), random.split(c.key, c.batch[0]))
+        vmap(lambda x, k: c.f(x, None, k)[0])(
+            c.x.reshape(-1, *c.x.shape[len(c.batch) :]), random.split(c.key, c.batch[0])
+        )
     except ValueError as error:
         claim("vmap" in str(error), f"the error under vmap over samples does not say why: {error}")
     else:
@@ -193,7 +198,10 @@ def dtypes(c: Case) -> None:
         y = c.f(x, None, c.key)[0]
         for target in x:
             pairs = list(zip(tree_leaves(y[target]), tree_leaves(x[target]), strict=True))
-            claim(all(a.dtype == b.dtype and a.device == b.device for a, b in pairs), f"{dtype}: {target} comes back as {[a.dtype for a, _ in pairs]}")
+            claim(
+                all(a.dtype == b.dtype and a.device == b.device for a, b in pairs),
+                f"{dtype}: {target} comes back as {[a.dtype for a, _ in pairs]}",
+            )
         image = y[name]
         claim(image.shape == wide.shape, f"{dtype}: shape {list(image.shape)}, in float64 {list(wide.shape)}")
         claim(image.isfinite().all(), f"{dtype}: not finite")
@@ -211,7 +219,11 @@ def stable(c: Case) -> None:
     """Law 11: inserting a step or fixing a leaf changes no other leaf."""
     flip = (hflip if c.f.ndim == 2 else hflip3d)(p=0.5)
     drawn = pipeline(step=c.f)(c.x, None, c.key)[1]
-    for longer in (pipeline(before=flip, step=c.f), pipeline(step=c.f, after=invert(p=0.5)), pipeline(flip, brightness(), step=c.f)):
+    for longer in (
+        pipeline(before=flip, step=c.f),
+        pipeline(step=c.f, after=invert(p=0.5)),
+        pipeline(flip, brightness(), step=c.f),
+    ):
         agree("draws after inserting a step", longer(c.x, None, c.key)[1]["step"], drawn["step"])
     drawn = c.f(c.x, None, c.key)[1]
     for path, leaf in c.leaves():

@@ -16,7 +16,7 @@ from augfn.distributions import Bernoulli, Beta, Choice, Distribution, GumbelCho
 from augfn.draw import Params, paths_of
 from augfn.testing.case import Case, agree, at, cast, claim, put, window
 
-STEP = 1e-6  # of central differences in float64
+STEP = 1e-7  # of central differences in float64: few pixels meet a kink of the sampling within it
 ALLOWED = 1e-5  # relative
 
 
@@ -49,7 +49,10 @@ def gradients(c: Case) -> None:
     for path, leaf in c.leaves():
         slope = at(found, path)
         if leaf.flat:
-            claim((slope == 0).all(), f"{path} is declared flat ({leaf.flat}), yet its gradient is {slope.flatten().tolist()}")
+            claim(
+                (slope == 0).all(),
+                f"{path} is declared flat ({leaf.flat}), yet its gradient is {slope.flatten().tolist()}",
+            )
         else:
             compare(path, lambda v, path=path: weighted(c, c.f(c.x, put(params, path, v))[0]), at(params, path), slope)
     other_ways(c, params, found)
@@ -61,8 +64,11 @@ def compare(what: str, loss: Callable[[Tensor], Tensor], value: Tensor, slope: T
         direction = random.normal(random.key(i), value.shape).to(value)
         analytic = (slope * direction).sum()
         numeric = (loss(value + STEP * direction) - loss(value - STEP * direction)) / (2 * STEP)
-        scale = max(float(analytic.abs()), float((slope * direction).abs().sum()), 1e-3)
-        claim((analytic - numeric).abs() <= ALLOWED * scale, f"gradient to {what}: {analytic:.9g}, by central differences {numeric:.9g}")
+        scale = max(float(analytic.abs()), float((slope * direction).abs().sum()), 1e-2)
+        claim(
+            (analytic - numeric).abs() <= ALLOWED * scale,
+            f"gradient to {what}: {analytic:.9g}, by central differences {numeric:.9g}",
+        )
 
 
 def other_ways(c: Case, params: Params, found: Params) -> None:
@@ -103,16 +109,24 @@ def learnable(c: Case) -> None:
 
 
 def follows(c: Case, tree: Params, path: str, name: str, slope: Tensor, loss: Callable[[Params], Tensor]) -> None:
-    claim(slope.isfinite().all() and slope.abs().max() > 1e-9, f"the gradient to {name} of {path} is {slope.flatten().tolist()}")
+    claim(
+        slope.isfinite().all() and slope.abs().max() > 1e-9,
+        f"the gradient to {name} of {path} is {slope.flatten().tolist()}",
+    )
     rate = STEP / slope.square().sum().sqrt()
     old = at(tree, path)
     stepped = put(tree, path, moved(old, name, getattr(old, name) - rate * slope))
     before, after = (at(c.f(c.x, t, c.key)[1], path) for t in (tree, stepped))
     claim(not torch.equal(before, after), f"after a step on {name} of {path} the next draw is as it was")
-    if isinstance(old, Beta):  # its gradient is that of the distribution, not of one draw: the rounds may accept another
+    if isinstance(
+        old, Beta
+    ):  # its gradient is that of the distribution, not of one draw: the rounds may accept another
         return
     predicted, fell = -rate * slope.square().sum(), loss(stepped) - loss(tree)
-    claim((fell - predicted).abs() <= 1e-2 * predicted.abs(), f"a step on {name} of {path} changed the loss by {fell:.4g}, the gradient told {predicted:.4g}")
+    claim(
+        (fell - predicted).abs() <= 1e-2 * predicted.abs(),
+        f"a step on {name} of {path} changed the loss by {fell:.4g}, the gradient told {predicted:.4g}",
+    )
 
 
 def moved(d: Distribution, name: str, value: Tensor) -> Distribution:

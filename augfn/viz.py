@@ -1,0 +1,133 @@
+"""Pictures: grids of samples with their masks, boxes and keypoints drawn on them (needs `pip install 'augfn[viz]'`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from torch import Tensor
+from torch.utils._pytree import tree_leaves, tree_map_only
+
+from augfn.errors import explain
+from augfn.targets import Boxes, Keypoints, Target, read
+
+PALETTE = colormaps["tab10"].colors  # type: ignore[attr-defined]
+
+
+def unbatch(batch: Any) -> list[Any]:
+    """The samples of a batch with one leading dimension: a tensor, or a dict of targets.
+
+    >>> [sorted(s) for s in unbatch({"image": torch.zeros(2, 3, 4, 4), "mask": torch.zeros(2, 4, 4)})]
+    [['image', 'mask'], ['image', 'mask']]
+    """
+    return [tree_map_only(Tensor, lambda t, i=i: t[i], batch) for i in range(len(tree_leaves(batch)[0]))]
+
+
+def grid(
+    samples: Sequence[Any],
+    columns: int | None = None,
+    titles: Sequence[str] = (),
+    rows: Sequence[str] = (),
+    targets: Mapping[str, str] | None = None,
+    cell: float = 1.8,
+) -> Figure:
+    """A figure of samples, row by row.
+
+    | argument | meaning |
+    |---|---|
+    | `samples` | images `[C, H, W]`, or dicts of an image and its targets, without batch dimensions (see `unbatch`) |
+    | `columns` | samples per row; all in one row by default |
+    | `titles`, `rows` | one text above each sample, as far as they reach; one beside each row |
+    | `targets` | kinds of names that do not tell them, as in `af.pipeline` |
+    | `cell` | width and height of one sample in inches |
+
+    Values are clipped to [0, 1]. Boxes that are not valid and keypoints that are not visible are left out.
+
+    >>> figure = grid([torch.rand(3, 8, 8)] * 4, columns=2)
+    >>> len(figure.axes)
+    4
+    """
+    if not samples:
+        raise ValueError(explain("grid: nothing to show", samples, "at least one sample", "viz.grid(viz.unbatch(batch))"))
+    columns = columns or len(samples)
+    lines = -(-len(samples) // columns)
+    figure = Figure(figsize=(cell * columns + 0.3 * bool(rows), (cell + 0.25 * bool(titles)) * lines), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(lines, columns, squeeze=False)
+    for i, ax in enumerate(axes.flat):
+        if i >= len(samples):
+            ax.set_visible(False)
+            continue
+        show(ax, samples[i], targets)
+        if i < len(titles):
+            ax.set_title(titles[i], fontsize=8)
+        if i % columns == 0 and i // columns < len(rows):
+            ax.set_ylabel(rows[i // columns], fontsize=8)
+    return figure
+
+
+def save(figure: Figure, path: str | Path) -> Path:
+    """Write a figure (the suffix names the format), and return where it lies."""
+    path = Path(path)
+    figure.savefig(path, dpi=120)
+    return path
+
+
+def show(ax: Axes, sample: Any, targets: Mapping[str, str] | None = None) -> None:
+    """Draw one sample: the image, then what lies on it."""
+    found = read(sample, 2, targets or {})
+    if found.batch:
+        given = f"batch dims {list(found.batch)}"
+        raise ValueError(explain("viz: a batch where one sample is drawn", given, "[C, H, W]", "viz.unbatch(batch)"))
+    by_kind = sorted(found.targets.values(), key=lambda t: list(LAYERS).index(t.kind) if t.kind in LAYERS else -1)
+    for target in by_kind:
+        if target.kind in LAYERS:
+            LAYERS[target.kind](ax, target, found.size)
+    h, w = found.size
+    ax.set(xlim=(-0.5, w - 0.5), ylim=(h - 0.5, -0.5), xticks=[], yticks=[])
+
+
+def draw_image(ax: Axes, t: Target, size: tuple[int, ...]) -> None:
+    x = t.value.detach().cpu().float().clamp(0, 1)
+    pixels = x[:3].movedim(0, -1) if len(x) >= 3 else x[0]
+    ax.imshow(pixels.numpy(), cmap="gray", vmin=0, vmax=1)
+
+
+def draw_mask(ax: Axes, t: Target, size: tuple[int, ...]) -> None:
+    """Labels 1, 2, ... in colours of their own; of several channels each is one label."""
+    layers = t.value.detach().cpu()
+    layers = layers if layers.ndim == 3 else layers[None]
+    if len(layers) == 1:
+        labels = [int(v) for v in layers.unique().tolist() if v > 0]
+        layers = torch.stack([layers[0] == v for v in labels]) if labels else layers[:0]
+    else:
+        labels = list(range(1, len(layers) + 1))
+    overlay = torch.zeros(*size, 4)
+    for label, layer in zip(labels, layers, strict=True):
+        overlay[layer > 0] = torch.tensor([*PALETTE[(label - 1) % len(PALETTE)], 0.5])
+    ax.imshow(overlay.numpy(), interpolation="nearest")
+
+
+def draw_boxes(ax: Axes, t: Target, size: tuple[int, ...]) -> None:
+    boxes = t.value if isinstance(t.value, Boxes) else Boxes(t.value)
+    corners = boxes.xyxy(size).detach().cpu() - 0.5  # edges lie between pixels, axes count from pixel centres
+    for i, (x0, y0, x1, y1) in enumerate(corners.tolist()):
+        if boxes.valid[i]:
+            color = PALETTE[(i + 2) % len(PALETTE)]
+            ax.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=color, linewidth=1.5))
+
+
+def draw_keypoints(ax: Axes, t: Target, size: tuple[int, ...]) -> None:
+    points = t.value if isinstance(t.value, Keypoints) else Keypoints(t.value)
+    xy = points.xy[points.visible.bool()].detach().cpu()
+    ax.scatter(xy[:, 0], xy[:, 1], s=12, c="yellow", edgecolors="black", linewidths=0.6, zorder=3)
+
+
+LAYERS = {"image": draw_image, "mask": draw_mask, "boxes": draw_boxes, "keypoints": draw_keypoints}

@@ -1,0 +1,370 @@
+import enum
+import inspect
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import augfn as af
+import augfn_nn as A
+from augfn.op import SPECS
+from augfn_nn.derive import Derived
+
+CLASSES = {n: c for n in A.__all__ if isinstance(c := getattr(A, n), type) and issubclass(c, Derived)}
+ARGUMENTS = {  # of the classes that need some
+    "RandomRotation90": {"times": (1, 1)},
+    "RandomRotation": {"degrees": 15},
+    "RandomAffine": {"degrees": 15},
+    "RandomShear": {"shear": 10},
+    "CenterCrop": {"size": 6},
+    "RandomCrop": {"size": (6, 6)},
+    "RandomResizedCrop": {"size": (6, 6)},
+    "Resize": {"size": (6, 6)},
+    "Pad": {"padding": 2},
+    "PadTo": {"size": (10, 10)},
+    "ColorJitter": {"brightness": 0.2},
+    "Normalize": {"mean": 0.5, "std": 0.5},
+    "Denormalize": {"mean": 0.5, "std": 0.5},
+    "RandomGaussianBlur": {"kernel_size": 3},
+    "RandomRotation3D": {"degrees": 15},
+    "RandomAffine3D": {"degrees": 15},
+}
+each_class = pytest.mark.parametrize("name", CLASSES)
+
+
+def make(name, **more):
+    return CLASSES[name](**(ARGUMENTS.get(name, {}) | more))
+
+
+def params_of(module):
+    """The ranges as plain numbers: (low, high), or a value."""
+
+    def plain(d):
+        tensors = [getattr(d, f).tolist() for f in d.fields]
+        return tensors[0] if len(tensors) == 1 else tuple(tensors)
+
+    return {n: plain(d) for n, d in module.params.items() if n != "gate"}
+
+
+def approx(expected):
+    return pytest.approx(np.array(expected), abs=1e-6)
+
+
+# the classes as such
+
+
+def test_every_public_op_has_its_class():
+    public = {f.spec.name for f in vars(af).values() if hasattr(f, "spec")}
+    assert public == set(SPECS)
+    assert {c.spec.name for c in CLASSES.values()} == public
+
+
+@each_class
+def test_a_class_has_a_signature_a_docstring_and_an_output(name):
+    cls = CLASSES[name]
+    own = inspect.signature(cls).parameters
+    assert {"p", "same_on_batch", "keepdim", "learnable"} <= set(own)
+    assert not any(p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in own.values())
+    assert f"Derived from `augfn.{cls.spec.name}`" in cls.__doc__
+    x = torch.rand((2, 1, 4, 8, 8) if cls.spec.ndim == 3 else (2, 3, 8, 8))
+    module = make(name)
+    y = module(x)
+    assert y.isfinite().all()
+    assert module(x, params=module._params).equal(y)
+    assert type(pickle.loads(pickle.dumps(module))) is cls
+
+
+@each_class
+def test_p_holds_per_sample_or_is_refused(name):
+    if CLASSES[name].resizes:
+        with pytest.raises(ValueError, match="p"):
+            make(name, p=0.5)
+        return
+    x = torch.rand((64, 1, 2, 4, 4) if CLASSES[name].spec.ndim == 3 else (64, 3, 4, 4))
+    module = make(name, p=0.5)
+    module(x)
+    gate = module._params["gate"]
+    assert 10 < gate.sum() < 54
+    off = make(name, p=0.0)
+    assert off(x).equal(x)
+
+
+@each_class
+def test_an_unknown_argument_is_an_error_that_names_the_nearest(name):
+    with pytest.raises(TypeError, match="did you mean 'keepdim'"):
+        make(name, keep_dim=True)
+
+
+def test_default_p_is_kornias():
+    kornia = pytest.importorskip("kornia.augmentation")
+    ours = {n: inspect.signature(c).parameters["p"].default for n, c in CLASSES.items() if hasattr(kornia, n)}
+    peers = {n: inspect.signature(getattr(kornia, n)).parameters.get("p") for n in ours}
+    assert ours == {n: 1.0 if p is None else p.default for n, p in peers.items()}
+
+
+def test_arguments_of_kornia_come_in_its_order():
+    kornia = pytest.importorskip("kornia.augmentation")
+    renamed = {"resample": "interpolation", "fill_value": "fill"}
+    for name in CLASSES:
+        if hasattr(kornia, name) and name not in ("RandomElasticTransform", "RandomMixUpV2"):
+            peers = [renamed.get(n, n) for n in inspect.signature(getattr(kornia, name)).parameters]
+            own = [n for n, p in inspect.signature(CLASSES[name]).parameters.items() if p.kind is not p.KEYWORD_ONLY]
+            shared = [n for n in peers if n in own]
+            assert own[: len(shared)] == shared, name
+
+
+# shorthands
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        (A.RandomRotation(15), {"degrees": (-15, 15)}),
+        (A.RandomRotation((0, 30)), {"degrees": (0, 30)}),
+        (A.RandomRotation(torch.tensor([5.0, 30.0])), {"degrees": (5, 30)}),
+        (A.RandomRotation(np.array([5.0, 30.0])), {"degrees": (5, 30)}),
+        (A.RandomRotation(torch.tensor(20.0)), {"degrees": (-20, 20)}),
+        (A.RandomAffine(0), {"degrees": 0}),
+        (A.RandomAffine(10, (0.1, 0.2)), {"degrees": (-10, 10), "translate": ([-0.1, -0.2], [0.1, 0.2])}),
+        (A.RandomAffine(0, scale=(0.8, 1.2)), {"degrees": 0, "scale": (0.8, 1.2)}),
+        (A.RandomAffine(0, scale=(0.8, 1.2, 1, 2)), {"degrees": 0, "scale": (0.8, 1.2), "scale_y": (1, 2)}),
+        (A.RandomAffine(0, shear=5), {"degrees": 0, "shear": ([-5, 0], [5, 0])}),
+        (A.RandomShear((5, 10)), {"shear": ([5, 0], [10, 0])}),
+        (A.RandomShear((5, 10, -3, 3)), {"shear": ([5, -3], [10, 3])}),
+        (A.RandomShear(torch.tensor([[5.0, 10.0], [-3.0, 3.0]])), {"shear": ([5, -3], [10, 3])}),
+        (A.RandomTranslate((0.1, 0.3)), {"translate": ([0.1, 0], [0.3, 0])}),
+        (A.RandomTranslate(translate_y=(-0.1, 0.3)), {"translate": ([0, -0.1], [0, 0.3])}),
+        (A.RandomScale((0.5, 2, 1, 1)), {"scale": (0.5, 2), "scale_y": (1, 1)}),
+        (A.RandomBrightness(0.4), {"factor": (0.6, 1.4)}),
+        (A.RandomContrast(1.5), {"factor": (0, 2.5)}),
+        (A.RandomSaturation((0.5, 2)), {"factor": (0.5, 2)}),
+        (A.RandomHue(0.1), {"hue": (-0.1, 0.1)}),
+        (A.RandomGamma((0.5, 2)), {"gamma": (0.5, 2), "gain": (1, 1)}),
+        (A.RandomSolarize(0.1), {"threshold": (0.4, 0.6)}),
+        (A.RandomSolarize((0.2, 0.3)), {"threshold": (0.2, 0.3)}),
+        (A.RandomSolarize(threshold=0.7), {"threshold": 0.7}),
+        (A.RandomMixUp((0.2, 0.3)), {"weight": (0.2, 0.3), "order": (0, 1)}),
+        (A.RandomMixUp(alpha=0.4), {"weight": (0.4, 0.4), "order": (0, 1)}),
+        (A.RandomRotation3D(10), {"degrees": ([-10] * 3, [10] * 3)}),
+        (A.RandomRotation3D((5, 10)), {"degrees": ([5] * 3, [10] * 3)}),
+        (A.RandomRotation3D((5, 10, 0)), {"degrees": ([-5, -10, 0], [5, 10, 0])}),
+        (A.RandomRotation3D(((1, 2), (3, 4), (5, 6))), {"degrees": ([1, 3, 5], [2, 4, 6])}),
+        (
+            A.RandomAffine3D(0, (0.1, 0.2, 0.3)),
+            {"degrees": [0] * 3, "translate": ([-0.1, -0.2, -0.3], [0.1, 0.2, 0.3])},
+        ),
+    ],
+    ids=repr,
+)
+def test_shorthands(module, expected):
+    params = params_of(module)
+    assert set(params) == set(expected)
+    for name, value in expected.items():
+        np.testing.assert_allclose(params[name], value, atol=1e-6)
+
+
+def test_color_jitter_leaves_out_what_is_zero():
+    assert set(params_of(A.ColorJitter(0.2, hue=0.1))) == {"brightness", "hue", "order"}
+    twist = params_of(A.RandomColorTwist(0.2))
+    assert (twist["contrast"], twist["hue"]) == (1.0, 0.0)
+    x = torch.rand(2, 3, 4, 4)
+    assert A.ColorJitter()(x).equal(x)
+
+
+def test_color_jitter_in_a_fixed_order():
+    x = torch.rand(3, 3, 4, 4)
+    aug = A.ColorJitter((1.5, 1.5), (0.5, 0.5), (2.0, 2.0), order=[2, 0, 1, 3])
+    y = x
+    for f in (af.saturation(factor=2.0), af.brightness(factor=1.5), af.contrast(factor=0.5)):
+        y, _ = f(y)
+    torch.testing.assert_close(aug(x), y)
+
+
+def test_ratios_are_log_uniform():
+    crop, erase = A.RandomResizedCrop((4, 4)), A.RandomErasing()
+    assert isinstance(crop.params["ratio"], af.LogUniform)
+    assert params_of(crop)["ratio"] == approx([3 / 4, 4 / 3])
+    assert params_of(erase)["ratio"] == approx([1 / 3.3, 1 / 0.3])  # height / width here, width / height there
+
+
+class Resample(enum.Enum):
+    NEAREST = 0
+    BICUBIC = 2
+
+
+@pytest.mark.parametrize(
+    "keywords",
+    [
+        {"resample": "NEAREST"},
+        {"interpolation": "nearest"},
+        {"resample": Resample.NEAREST},
+        {"resample": "nearest-exact"},
+    ],
+)
+def test_interpolation_under_its_names(keywords):
+    x = torch.rand(1, 3, 8, 8)
+    want, _ = af.rotate(degrees=20.0, interpolation="nearest")(x)
+    assert A.RandomRotation((20, 20), p=1.0, **keywords)(x).equal(want)
+
+
+def test_padding_and_fill_under_their_names():
+    x = torch.rand(1, 3, 8, 8)
+    want, _ = af.rotate(degrees=20.0, fill=(0.1, 0.2, 0.3))(x)
+    fill = torch.tensor([0.1, 0.2, 0.3])
+    torch.testing.assert_close(A.RandomRotation((20, 20), p=1.0, padding_mode="fill", fill_value=fill)(x), want)
+    want, _ = af.rotate(degrees=20.0, padding_mode="reflection")(x)
+    assert A.RandomRotation((20, 20), p=1.0, padding_mode="REFLECTION")(x).equal(want)
+
+
+# Parameters
+
+
+def test_a_parameter_of_two_is_the_range():
+    bounds = nn.Parameter(torch.tensor([-10.0, 10.0]))
+    aug = A.RandomAffine(degrees=bounds, p=1.0)
+    assert dict(aug.named_parameters())["ranges.degrees/bounds"] is bounds
+    aug(torch.rand(2, 3, 8, 8)).sum().backward()
+    assert bounds.grad.abs().max() > 0
+
+
+def test_parameters_of_vectors_and_factors():
+    shift, factor = nn.Parameter(torch.tensor([[-0.1, 0.1], [0.0, 0.2]])), nn.Parameter(torch.tensor([0.8, 1.2]))
+    aug = A.RandomAffine(0, translate=shift, p=1.0)
+    aug(torch.rand(64, 3, 8, 8))
+    assert aug._params["translate"][:, 1].min() >= 0
+    assert [id(p) for p in aug.parameters()] == [id(shift)]
+    for module in (A.RandomBrightness(factor), A.ColorJitter(brightness=factor)):
+        assert [id(p) for p in module.parameters()] == [id(factor)]
+
+
+def test_two_parameters_are_low_and_high():
+    low, high = nn.Parameter(torch.tensor(-5.0)), nn.Parameter(torch.tensor(5.0))
+    assert {id(p) for p in A.RandomRotation((low, high)).parameters()} == {id(low), id(high)}
+
+
+def test_learnable_by_keyword():
+    assert {n for n, _ in A.RandomRotation(15, learnable=True).named_parameters()} == {
+        "ranges.degrees/low",
+        "ranges.degrees/high",
+    }
+
+
+def test_distributions_are_taken_as_they_are():
+    aug = A.RandomRotation(af.Normal(0.0, 5.0), p=af.RelaxedBernoulli(nn.Parameter(torch.tensor(0.0))))
+    assert [n for n, _ in aug.named_parameters()] == ["ranges.gate/logits"]
+    assert isinstance(aug.params["degrees"], af.Normal)
+
+
+# conventions
+
+
+def test_angles_are_counter_clockwise_in_rotation_and_affine():
+    x = torch.zeros(1, 1, 5, 5)
+    x[..., 0, 4] = 1  # up right
+    for aug in (A.RandomRotation((90, 90), p=1.0), A.RandomAffine((90, 90), p=1.0), A.RandomRotation90((1, 1), p=1.0)):
+        assert aug(x)[0, 0].round().argmax() == 0  # up left
+
+
+def test_quarter_turns():
+    x = torch.rand(2, 1, 4, 6)
+    assert A.RandomRotation90((1, 1), p=1.0)(x).equal(x.rot90(1, (-2, -1)))
+    assert A.RandomRotation90((-1, -1), p=1.0)(x).equal(x.rot90(-1, (-2, -1)))
+    square = torch.rand(64, 1, 4, 4)
+    turned = A.RandomRotation90(1, p=1.0)(square)
+    counts = [sum(t.equal(s.rot90(k, (-2, -1))) for t, s in zip(turned, square, strict=True)) for k in (-1, 0, 1)]
+    assert sum(counts) == 64
+    assert min(counts) > 8
+    with pytest.raises(ValueError, match="frame"):
+        A.RandomRotation90(1, p=1.0)(x)
+
+
+def test_pads_and_crops():
+    x = torch.rand(2, 3, 4, 6)
+    assert A.Pad((1, 2, 3, 4), fill=0.5)(x).shape == (2, 3, 10, 10)
+    assert A.Pad(1, padding_mode="reflect")(x)[..., 0, 1:-1].equal(x[..., 1, :])
+    padded = A.PadTo((5, 8), pad_value=0.25)(x)
+    assert padded[..., :4, :6].equal(x)
+    assert (padded[..., 4:, :] == 0.25).all()
+    assert A.PadTo((3, 8))(x).equal(nn.functional.pad(x, (0, 2, 0, -1)))
+    assert A.PadTo((3, 8), crop_if_exceeds=False)(x).shape == (2, 3, 4, 8)
+    assert A.CenterCrop(2)(x).equal(x[..., 1:3, 2:4])
+
+
+def test_random_crop_pads_first():
+    x = torch.rand(8, 1, 4, 4) + 0.1
+    aug = A.RandomCrop((4, 4), padding=2)
+    y = aug(x)
+    assert y.shape == x.shape
+    assert (y == 0).any()
+    assert set(aug._params) == {"pad", "random_crop"}
+    with pytest.raises(ValueError, match="larger than the frame"):
+        A.RandomCrop((6, 6))(x)
+    needed = A.RandomCrop((6, 6), pad_if_needed=True, fill=9.0)(x)
+    assert needed.shape == (8, 1, 6, 6)
+    assert (needed == 9).any()
+    assert A.RandomCrop(2, pad_if_needed=True)(x).min() > 0
+
+
+def test_resize_keeps_the_aspect_of_an_int():
+    assert A.Resize(6)(torch.rand(1, 3, 12, 18)).shape == (1, 3, 6, 9)
+
+
+def test_noise_is_not_clipped_unless_told():
+    x = torch.rand(2, 3, 8, 8)
+    assert A.RandomGaussianNoise(p=1.0)(x).min() < 0
+    assert A.RandomGaussianNoise(p=1.0, clip=True)(x).min() == 0
+
+
+def test_erasing_fills():
+    y = A.RandomErasing((0.2, 0.2), value=0.5, p=1.0)(torch.zeros(1, 3, 20, 20))
+    assert y.max() == 0.5
+    torch.testing.assert_close(y.mean(), torch.tensor(0.1))
+
+
+# what is refused
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: A.RandomRotation(), "missing a required argument: 'degrees'"),
+        (lambda: A.RandomRotation(-15), "a number >= 0"),
+        (lambda: A.RandomRotation((15, -15)), "upside down"),
+        (lambda: A.RandomRotation(15, align_corners=True), "align_corners"),
+        (lambda: A.RandomRotation(15, expand=True), "Pad before it"),
+        (lambda: A.RandomRotation(15, resample="lanczos"), "bad interpolation"),
+        (lambda: A.RandomRotation(15, resample=2), "an enum's member"),
+        (lambda: A.RandomRotation(15, resample="nearest", interpolation="nearest"), "twice"),
+        (lambda: A.RandomRotation(15, padding_mode="wrap"), "bad padding_mode"),
+        (lambda: A.RandomRotation(15, p=1.5), "probability"),
+        (lambda: A.RandomRotation(nn.Parameter(torch.tensor(10.0))), "low and high"),
+        (lambda: A.RandomShear(nn.Parameter(torch.tensor([1.0, 2.0]))), "row for each entry"),
+        (lambda: A.RandomAffine(0, translate=0.1), "2 fractions"),
+        (lambda: A.RandomAffine(0, translate=(-0.1, 0.1)), "2 fractions"),
+        (lambda: A.RandomAffine(0, scale=0.9), r"a pair \(low, high\)"),
+        (lambda: A.RandomAffine3D(0, shears=5), "leave it out"),
+        (lambda: A.RandomHorizontalFlip(p_batch=0.5), "same_on_batch"),
+        (lambda: A.RandomRotation90((0, 5)), "whole quarters"),
+        (lambda: A.RandomPerspective(sampling_method="both"), "area_preserving"),
+        (lambda: A.RandomElasticTransform((1.0, 1.0), (32.0, 32.0)), "in other units"),
+        (lambda: A.RandomElasticTransform(kernel_size=(63, 63)), "unknown argument"),
+        (lambda: A.RandomResizedCrop((4, 4), scale=0.5), r"a pair \(low, high\)"),
+        (lambda: A.Resize(4, side="long"), "give both sides"),
+        (lambda: A.RandomGrayscale(0.3), "p=..."),
+        (lambda: A.RandomInvert(255.0), "to_float"),
+        (lambda: A.RandomSolarize(additions=0.1), "RandomBrightness"),
+        (lambda: A.ColorJitter(0.2, order=(0, 1)), "each of 0, 1, 2, 3 once"),
+        (lambda: A.ColorJitter(0.2, resample="nearest"), "unknown argument"),
+        (lambda: A.RandomErasing(value="random"), "one for each channel"),
+        (lambda: A.RandomErasing(ratio=nn.Parameter(torch.tensor([0.3, 3.3]))), "Augment"),
+    ],
+)
+def test_mistakes_are_explained(call, message):
+    with pytest.raises((TypeError, ValueError), match=message) as caught:
+        call()
+    text = str(caught.value)
+    assert "given:" in text
+    assert "expected:" in text
+    assert "do this:" in text
