@@ -12,11 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Any
 
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from skimage import data as photos
+from skimage.morphology import closing, disk
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -31,12 +33,12 @@ NAMES = ("rotation", "translation", "brightness")
 UNITS = ("°", "", "")  # translation in fractions of the side, brightness as a factor about 1
 WIDEST = torch.tensor([60.0, 0.2, 1.0])  # half-widths of the widest ranges worth a thought; phi counts in these
 SHIFT = torch.tensor([30.0, 0.1, 0.5]) / WIDEST
-RANGES = {"none": 0 * SHIFT, "fixed": torch.tensor([15.0, 0.05, 0.2]) / WIDEST, "learned": torch.full((3,), 0.1), "true": SHIFT}
+FIXED = torch.tensor([15.0, 0.05, 0.2]) / WIDEST
+RANGES = {"none": 0 * SHIFT, "fixed": FIXED, "learned": torch.full((3,), 0.1), "true": SHIFT}
 
 TRAIN, VAL, BATCH = 400, 300, 128
 STEPS, EVERY, WARM_UP = 1000, 4, 100  # inner steps; of those, one outer step in so many, after so many
 WEIGHT_DECAY = 1e-3
-Params = dict[str, Tensor]
 Digits = tuple[Tensor, Tensor]
 
 augment = af.pipeline(af.affine(degrees=0.0, translate=0.0), af.brightness(factor=1.0))
@@ -64,10 +66,10 @@ class Task:
     def of(seed: int) -> Task:
         images, labels = load_digits(return_X_y=True)
         x = F.pad(torch.tensor(images / 16, dtype=torch.float32).reshape(-1, 1, 8, 8), (2, 2, 2, 2))
-        key = af.key(seed)
-        order = af.uniform(key, (len(x),)).argsort()
+        split, draws = af.split(af.key(seed))
+        order = af.uniform(split, (len(x),)).argsort()
         x, y = x[order], torch.tensor(labels)[order]
-        moved = augment(x, ranges(SHIFT), af.fold_in(key, 1))[0]
+        moved = augment(x, ranges(SHIFT), draws)[0]
         val, test = slice(TRAIN, TRAIN + VAL), slice(TRAIN + VAL, None)
         return Task((x[:TRAIN], y[:TRAIN]), (moved[val], y[val]), (x[test], y[test]), (moved[test], y[test]))
 
@@ -76,8 +78,9 @@ def cnn(seed: int) -> nn.Sequential:
     """Smooth throughout (tanh, average pooling), since the hypergradient takes second derivatives."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        features = [nn.Conv2d(1, 8, 3, padding=1), nn.Tanh(), nn.AvgPool2d(2), nn.Conv2d(8, 16, 3, padding=1), nn.Tanh()]
-        return nn.Sequential(*features, nn.AvgPool2d(2), nn.Flatten(), nn.Linear(144, 32), nn.Tanh(), nn.Linear(32, 10))
+        first = [nn.Conv2d(1, 8, 3, padding=1), nn.Tanh(), nn.AvgPool2d(2)]
+        second = [nn.Conv2d(8, 16, 3, padding=1), nn.Tanh(), nn.AvgPool2d(2)]
+        return nn.Sequential(*first, *second, nn.Flatten(), nn.Linear(144, 32), nn.Tanh(), nn.Linear(32, 10))
 
 
 @dataclass
@@ -97,20 +100,23 @@ def train(task: Task, seed: int, name: str, steps: int, tick: Callable[[], objec
     decay = torch.optim.lr_scheduler.LambdaLR(inner, lambda step: 1 - step / steps)
     history = [phi * WIDEST]
 
-    def loss(theta: Params, digits: Digits) -> Tensor:
+    def loss(theta: Any, digits: Digits) -> Tensor:
         return F.cross_entropy(functional_call(net, theta, digits[0]), digits[1])
+
+    def val_loss(theta: Any, phi: Tensor) -> Tensor:
+        return loss(theta, task.val)
 
     for step in range(steps):
         rows, draws = af.split(af.fold_in(key, 2 + step))
         index = af.bits(rows, (BATCH,)) % TRAIN
         x, y = (t[index] for t in task.train)
 
-        def train_loss(theta: Params, phi: Tensor, x: Tensor = x, y: Tensor = y, key: Tensor = draws) -> Tensor:
+        def train_loss(theta: Any, phi: Tensor, x: Tensor = x, y: Tensor = y, key: Tensor = draws) -> Tensor:
             penalty = sum((w * w).sum() for w in theta.values()) * WEIGHT_DECAY / 2
             return loss(theta, (augment(x, ranges(phi), key)[0], y)) + penalty
 
         if name == "learned" and step >= WARM_UP * steps // STEPS and step % EVERY == 0:
-            phi.grad = hypergradient(train_loss, lambda theta, phi: loss(theta, task.val), theta, phi, steps=5, alpha=0.1)
+            phi.grad = hypergradient(train_loss, val_loss, theta, phi, steps=10, alpha=0.05)
             outer.step()
             phi.clamp_(0, 1)
             history.append(phi * WIDEST)
@@ -133,7 +139,7 @@ def run(out: Path, seed: int = 0, seeds: int = 3, steps: int = STEPS) -> str:
     torch.set_num_threads(1)  # the tensors are tiny: more threads are slower, by far on a busy machine
     try:
         runs: dict[str, list[Run]] = {name: [] for name in RANGES}
-        with tqdm(total=seeds * len(RANGES) * steps, unit="step") as bar:
+        with tqdm(total=seeds * len(RANGES) * steps, unit=" steps", smoothing=0.02, disable=None) as bar:
             for i in range(seed, seed + seeds):
                 task = Task.of(i)
                 for name in RANGES:
@@ -170,7 +176,8 @@ def table(runs: dict[str, list[Run]], seeds: int) -> str:
     columns = [max(map(len, column)) for column in zip(*lines, strict=True)]
     rows = ["  ".join(text.ljust(n) for text, n in zip(line, columns, strict=True)).rstrip() for line in lines]
     rows.insert(1, "-" * max(map(len, rows)))
-    start = ", ".join(f"{n} ±{v:.3g}{u}" for n, v, u in zip(NAMES, (RANGES["learned"] * WIDEST).tolist(), UNITS, strict=True))
+    begin = zip(NAMES, (RANGES["learned"] * WIDEST).tolist(), UNITS, strict=True)
+    start = ", ".join(f"{name} ±{v:.3g}{unit}" for name, v, unit in begin)
     notes = f"Mean ± standard error over {seeds} seeds. The learned ranges start at {start}; 'true' is told the shift."
     return "\n".join([*rows, notes])
 
@@ -191,7 +198,7 @@ def photo_grid(seed: int) -> Figure:
     r, g, b = image
     sample = {
         "image": image,
-        "mask": (r - b > 0.4) & (g - b > 0.08) & (torch.arange(512)[:, None] > 200),
+        "mask": torch.tensor(closing((r - b > 0.4) & (g - b > 0.08) & (torch.arange(512)[:, None] > 200), disk(7))),
         "boxes": af.Boxes(torch.tensor([[152.0, 15, 303, 192], [353, 0, 458, 292], [132, 347, 210, 424]]), min_area=64),
         "keypoints": af.Keypoints(torch.tensor([[201.0, 101], [248, 103], [226, 126], [205, 142], [244, 141]])),
     }
@@ -203,7 +210,8 @@ def photo_grid(seed: int) -> Figure:
         af.resize(size=256),
     )
     keys = af.split(af.key(seed), 7)
-    return viz.grid([sample, *(shake(sample, None, key)[0] for key in keys)], columns=4, titles=["original"], cell=2.6)
+    titles = ["original", *(f"draw {i + 1}" for i in range(len(keys)))]
+    return viz.grid([sample, *(shake(sample, None, key)[0] for key in keys)], columns=4, titles=titles, cell=2.6)
 
 
 def curves(runs: list[Run], seed: int) -> Figure:

@@ -66,8 +66,8 @@ class Distribution:
 
     def tensors(self, like: Tensor) -> list[Tensor]:
         """The fields on the device of the noise."""
-        fields = [getattr(self, f) for f in self.fields]
-        return fields if all(f.device == like.device for f in fields) else [f.to(like.device) for f in fields]
+        here = like.device
+        return [t if t.device == here else t.to(here) for t in (getattr(self, f) for f in self.fields)]
 
     def draw(self, u: Tensor) -> Tensor:
         raise NotImplementedError
@@ -147,9 +147,16 @@ class Uniform(Distribution):
         check_order("Uniform", low, high)
         self._set(low=low, high=high)
 
+    low: Tensor
+    high: Tensor
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.low.shape if self.low.shape == self.high.shape else super().shape
+
     def draw(self, u: Tensor) -> Tensor:
         low, high = self.tensors(u)
-        return torch.lerp(low, high.to(low.dtype), cast(u, low))
+        return torch.lerp(low, high if high.dtype == low.dtype else high.to(low.dtype), cast(u, low))
 
 
 class Interval(Distribution):
@@ -213,8 +220,11 @@ class TruncatedNormal(Distribution):
 
     def draw(self, u: Tensor) -> Tensor:
         mean, std, low, high = self.tensors(u)
-        a, b = (torch.special.ndtr((edge - mean) / std) for edge in (low, high))
-        return mean + std * math.sqrt(2) * torch.erfinv(2 * torch.lerp(a, b, cast(u, mean) + HALF_STEP) - 1)
+        a, b, u = (low - mean) / std, (high - mean) / std, cast(u, mean) + HALF_STEP
+        upper = a + b > 0  # work in the lower tail, where the distribution function keeps its digits
+        a, b, u = torch.where(upper, -b, a), torch.where(upper, -a, b), torch.where(upper, 1 - u, u)
+        z = torch.special.ndtri(torch.lerp(torch.special.ndtr(a), torch.special.ndtr(b), u))
+        return torch.minimum(torch.maximum(mean + std * torch.where(upper, -z, z), low), high)
 
 
 class Bernoulli(Distribution):

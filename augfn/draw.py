@@ -126,10 +126,10 @@ def finish(
 
 def fit(value: Any, leaf: Leaf, batch: tuple[int, ...], device: Any, path: str) -> Tensor:
     """A tensor `[*k, *leaf.shape]`, whose k lies along the leading dims, as `[*batch, *leaf.shape]`."""
+    want = batch + leaf.shape
     value = as_values(value, leaf, path)
     if value.device != device:
         value = value.to(device)
-    want = batch + leaf.shape
     if value.shape == want:
         return value
     lead = tuple(value.shape[: value.ndim - len(leaf.shape)])

@@ -53,15 +53,15 @@ def hypergradient(train_loss: Loss, val_loss: Loss, theta: Any, phi: Any, steps:
     check(theta, phi, steps, alpha)
     theta, phi = tree_map(torch.detach, (theta, phi))
     with torch.enable_grad():
-        _, push_theta = vjp(lambda t: grad(train_loss)(t, phi), theta)
-        _, push_phi = vjp(lambda p: grad(train_loss)(theta, p), phi)
+        hessian = vjp(lambda t: grad(train_loss)(t, phi), theta)[1]
+        mixed = vjp(lambda p: grad(train_loss)(theta, p), phi)[1]
         outer, direct = grad(val_loss, (0, 1))(theta, phi)
     with torch.no_grad():
         power = total = outer
         for _ in range(steps):
-            power = tree_map(lambda v, hv: v - alpha * hv, power, push_theta(power)[0])
+            power = tree_map(lambda v, hv: v - alpha * hv, power, hessian(power)[0])
             total = tree_map(torch.add, total, power)
-        return tree_map(lambda d, h: d - alpha * h, direct, push_phi(total)[0])
+        return tree_map(lambda d, h: d - alpha * h, direct, mixed(total)[0])
 
 
 def check(theta: Any, phi: Any, steps: int, alpha: float) -> None:

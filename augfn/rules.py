@@ -195,7 +195,7 @@ def spread(leaf: Tensor, batch: int, ndim: int) -> Tensor:
 
 def hide(action: Occlusion, t: Target, s: Sample) -> Tensor:
     hidden = action.hidden.reshape(s.batch + (1,) * (t.value.ndim - len(s.batch) - len(s.size)) + s.size)
-    fill = fill_like(to_wide(t.value).reshape(s.batch + (-1,) + s.size), action.fill)
+    fill = fill_like(to_wide(t.value).reshape(s.batch + (-1,) + s.size), action.fill, len(s.size))
     if t.kind == "video" and fill.shape[0] > 1:
         fill = fill.reshape(t.value.shape[len(s.batch) : -2] + (1, 1))
     return torch.lerp(t.value, fill.to(t.value).expand_as(t.value), hidden.to(t.value))

@@ -13,12 +13,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
+from torch.nn import functional as F
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from augfn.errors import explain
 from augfn.targets import Boxes, Keypoints, Target, read
 
-PALETTE = colormaps["tab10"].colors  # type: ignore[attr-defined]
+PALETTE = colormaps["Set1"].colors  # type: ignore[attr-defined]
+MASKS = ((0.0, 0.9, 1.0), (1.0, 0.2, 0.9), (0.7, 1.0, 0.0), (1.0, 0.75, 0.0), (0.4, 0.4, 1.0))  # rarely seen in photos
 
 
 def unbatch(batch: Any) -> list[Any]:
@@ -55,10 +57,14 @@ def grid(
     4
     """
     if not samples:
-        raise ValueError(explain("grid: nothing to show", samples, "at least one sample", "viz.grid(viz.unbatch(batch))"))
+        raise ValueError(
+            explain("grid: nothing to show", samples, "at least one sample", "viz.grid(viz.unbatch(batch))")
+        )
     columns = columns or len(samples)
     lines = -(-len(samples) // columns)
-    figure = Figure(figsize=(cell * columns + 0.3 * bool(rows), (cell + 0.25 * bool(titles)) * lines), layout="constrained")
+    figure = Figure(
+        figsize=(cell * columns + 0.3 * bool(rows), (cell + 0.25 * bool(titles)) * lines), layout="constrained"
+    )
     FigureCanvasAgg(figure)
     axes = figure.subplots(lines, columns, squeeze=False)
     for i, ax in enumerate(axes.flat):
@@ -110,9 +116,18 @@ def draw_mask(ax: Axes, t: Target, size: tuple[int, ...]) -> None:
     else:
         labels = list(range(1, len(layers) + 1))
     overlay = torch.zeros(*size, 4)
-    for label, layer in zip(labels, layers, strict=True):
-        overlay[layer > 0] = torch.tensor([*PALETTE[(label - 1) % len(PALETTE)], 0.5])
+    for label, layer in zip(labels, layers > 0, strict=True):
+        color = MASKS[(label - 1) % len(MASKS)]
+        overlay[layer] = torch.tensor([*color, 0.3])
+        overlay[outline(layer)] = torch.tensor([*color, 1.0])
     ax.imshow(overlay.numpy(), interpolation="nearest")
+
+
+def outline(mask: Tensor) -> Tensor:
+    """The pixels of a mask `[H, W]` that have a neighbour outside of it; as thick as shows when a large frame is shrunk."""
+    reach = 1 + max(mask.shape) // 250
+    inside = -F.max_pool2d(-mask[None].float(), 2 * reach + 1, 1, reach)[0]
+    return mask & (inside == 0)
 
 
 def draw_boxes(ax: Axes, t: Target, size: tuple[int, ...]) -> None:

@@ -327,8 +327,9 @@ def RandomDepthicalFlip3D() -> Any:
 
 @derive(af.rotate3d)
 def RandomRotation3D(degrees: Range) -> Any:
-    """Rotate by an axis-angle vector (x, y, z); a turn about z has RandomRotation's sign (kornia's is the opposite).
+    """Rotate by an axis-angle vector (x, y, z); a turn about z has RandomRotation's sign.
 
+    All signs are those of RandomAffine3D (kornia's two classes turn opposite ways: here both turn as its affine).
     A number is ± about each axis, (a, b) the range of each, (a, b, c) is ±a, ±b, ±c, three pairs are three ranges.
     """
     return {"degrees": turns(degrees)}

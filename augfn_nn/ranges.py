@@ -25,11 +25,12 @@ class Ranges(nn.Module):
 
     def __init__(self, params: Params, schema: Params, learnable: bool | str | Sequence[str] = False) -> None:
         super().__init__()
-        self.skeleton = params
+        self.skeleton, self.names = params, list[str]()
         leaves = dict(paths_of(params))
         chosen = chosen_paths(leaves, dict(paths_of(schema)), learnable)
         for path, leaf in leaves.items():
             for name, tensor in tensors_of(path, leaf):
+                self.names.append(name)
                 if tensor.requires_grad or isinstance(tensor, nn.Parameter) or path in chosen:
                     self.register_parameter(name, parameter_of(name, tensor, leaf))
                 else:  # a copy, since a factory's default range is one object for all that use it
@@ -37,7 +38,11 @@ class Ranges(nn.Module):
 
     def tree(self) -> Params:
         """The distributions on the tensors as they are now. Those kept in half precision are drawn in single."""
-        return rebuild(self.skeleton, "", {**self._buffers, **self._parameters})
+        known, tensors = {**self._buffers, **self._parameters}, {}
+        for name in self.names:
+            tensor = known[name] if name in known else getattr(self, name)  # one that is parametrized
+            tensors[name] = tensor.float() if tensor.dtype in HALF else tensor
+        return rebuild(self.skeleton, "", tensors)
 
 
 def tensors_of(path: str, leaf: Any) -> Iterator[tuple[str, Tensor]]:
@@ -60,24 +65,27 @@ def parameter_of(name: str, tensor: Tensor, leaf: Any) -> nn.Parameter:
     return nn.Parameter(tensor if tensor.requires_grad else tensor.clone())
 
 
-def rebuild(tree: Params, prefix: str, tensors: Mapping[str, Tensor | None]) -> Params:
+def rebuild(tree: Params, prefix: str, tensors: Mapping[str, Tensor]) -> Params:
     """The tree again, with these tensors in it."""
-
-    def now(name: str) -> Any:
-        tensor = tensors[name]
-        return tensor.float() if tensor is not None and tensor.dtype in HALF else tensor
-
     out: Params = {}
     for name, leaf in tree.items():
         path = prefix + name
         if isinstance(leaf, dict):
             out[name] = rebuild(leaf, path + "/", tensors)
         elif isinstance(leaf, Distribution):
-            static = {s: getattr(leaf, s) for s in leaf.static}
-            out[name] = type(leaf)(**{f: now(f"{path}/{f}") for f in leaf.fields}, **static)
+            out[name] = renewed(leaf, path, tensors)
         else:
-            out[name] = now(path)
+            out[name] = tensors[path]
     return out
+
+
+def renewed(leaf: Distribution, path: str, tensors: Mapping[str, Tensor]) -> Distribution:
+    """The distribution on other tensors; past the constructor, whose checks would double the cost of a small call."""
+    new = object.__new__(type(leaf))
+    new.__dict__.update(leaf.__dict__)
+    for field in leaf.fields:
+        new.__dict__[field] = tensors[f"{path}/{field}"]
+    return new
 
 
 def chosen_paths(

@@ -95,7 +95,8 @@ class AugmentationSequential(Base):
     * `extra_args`: how a kind is read, `{"input": {"resample": "bicubic"}}`. Masks are always read nearest.
 
     Boxes are continuous edges (a flip is W - x; kornia's are inclusive), masks keep dtype and rank, `p` holds per
-    sample. What was drawn is the nested dict `aug._params`, `params=` replays it. The identity in `eval()`.
+    sample. What was drawn is the nested dict `aug._params`, `params=` replays it. The identity in `eval()` (the
+    container's own mode is what counts).
 
     >>> import augfn_nn
     >>> aug = AugmentationSequential(augfn_nn.RandomHorizontalFlip(p=1.0), data_keys=["input", "keypoints"])

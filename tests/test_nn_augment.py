@@ -264,6 +264,22 @@ def test_functional_call_sees_other_ranges(x):
     assert all(g.abs() > 1e-3 for g in grads.values())
 
 
+class Positive(nn.Module):
+    def forward(self, x):
+        return nn.functional.softplus(x)
+
+    def right_inverse(self, y):
+        return y.expm1().log()
+
+
+def test_a_parametrized_range_is_drawn(x):
+    aug = Augment(af.brightness(factor=(0.5, 2.0)), learnable=True)
+    nn.utils.parametrize.register_parametrization(aug.ranges, "factor/low", Positive())
+    torch.testing.assert_close(aug.params["factor"].low, torch.tensor(0.5))
+    aug(x).sum().backward()
+    assert aug.ranges.parametrizations["factor/low"].original.grad is not None
+
+
 TARGET = 25.0
 
 

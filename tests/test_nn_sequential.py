@@ -420,7 +420,7 @@ def test_a_module_adds_little_to_a_call():
     image, key = torch.rand(1, 3, 16, 16), af.key(0)
     aug = AugmentationSequential(RandomAffine(15, p=1.0), ColorJitter(0.2, 0.2, 0.2, 0.05), Normalize(0.5, 0.5))
     f, ranges = aug.f, aug.params
-    assert calls(lambda: aug(image, generator=key)) - calls(lambda: f({"image": image}, ranges, key)) < 300
+    assert calls(lambda: aug(image, generator=key)) - calls(lambda: f({"image": image}, ranges, key)) < 200
 
 
 # what is refused

@@ -131,15 +131,16 @@ def jitter(
         return x if hue is None else _clip(_turn(x, hue), clip, fresh=True)
     given = [order, *blends.values(), *([] if hue is None else [hue])]
     batch = common_shape(x.shape[:-3], *(t.shape[:-3] for t in given))
-    flat = x.expand(batch + x.shape[-3:]).reshape(-1, *x.shape[-3:])
-    turns = None if hue is None else hue.expand(batch + (1, 1, 1)).reshape(-1, 1, 1, 1)
     scale, weights = _schedule(blends, hue is not None, order, batch)
-    few = x.shape[-1] * x.shape[-2] <= _FEW_PIXELS and not torch.compiler.is_compiling()
-    passes = _matrices(scale, weights, x.shape[-3]) if few and 2 in blends else _weights(scale, weights)
+    few = x.shape[-1] * x.shape[-2] <= _FEW_PIXELS and 2 in blends and not torch.compiler.is_compiling()
+    passes = _matrices(scale, weights, x.shape[-3]) if few else _weights(scale, weights)
+    size = (math.prod(x.shape[-2:]),) if few else x.shape[-2:]
+    flat = _spread(x, batch + x.shape[-3:]).reshape(-1, x.shape[-3], *size)
+    turns = None if hue is None else _spread(hue, batch + (1, 1, 1)).reshape(-1, 1, 1, 1)
     for step, one_pass in enumerate(passes):
         if turns is not None and step == len(blends):
-            flat = _turn(flat, turns)
-        flat = _clip(one_pass(flat, step > 0), clip, fresh=True)
+            flat = _turn(flat.view(-1, *x.shape[-3:]), turns).view(flat.shape)
+        flat = _clip(one_pass(flat, step > 0), clip, fresh=not few)
     return flat.reshape(batch + x.shape[-3:])
 
 
@@ -265,10 +266,15 @@ def _schedule(
     if hue:
         rank = rank[..., :n, :, :] - rank[..., n:, :, :]
     steps = tuple(range(-n, 0)) + tuple(range(1, n + 1)) if hue else tuple(range(n))
-    factors = torch.cat(torch.broadcast_tensors(*blends.values()), -3)
-    rest = (rank == constant(steps, rank).unsqueeze(-1)) * (1 - factors)  # [..., n, 1, passes]: 1 - f in a blend's pass
-    rest = rest.expand(batch + rest.shape[-3:]).reshape(-1, n, 1, 1, 1, len(steps)).movedim(-1, 0)
+    factors = [*blends.values()]
+    factors = torch.cat([_spread(f, common_shape(*(g.shape for g in factors))) for f in factors], -3)
+    rest = (rank == constant(steps, rank).unsqueeze(-1)) * (1 - factors)  # [..., n, passes, 1]
+    rest = _spread(rest, batch + rest.shape[-3:]).reshape(-1, n, 1, 1, 1, len(steps)).movedim(-1, 0)
     return 1 - rest.sum(2), dict(zip(blends, rest.unbind(2), strict=True))
+
+
+def _spread(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    return x if x.shape == shape else x.expand(shape)
 
 
 Pass = Callable[[Tensor, bool], Tensor]
@@ -304,7 +310,6 @@ def _matrices(scale: Tensor, weights: dict[int, Tensor], channels: int) -> list[
 
 
 def _product(matrix: Tensor, to_mean: Tensor | None, x: Tensor, fresh: bool) -> Tensor:
-    flat = x.flatten(-2)
     if to_mean is None:
-        return torch.bmm(matrix, flat).view(x.shape)
-    return torch.baddbmm(torch.bmm(to_mean, flat.mean(-1, keepdim=True)), matrix, flat).view(x.shape)
+        return torch.bmm(matrix, x)
+    return torch.baddbmm(torch.bmm(to_mean, x.mean(-1, keepdim=True)), matrix, x)

@@ -111,19 +111,16 @@ def sample(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling) -> Tensor:
         return window_sample(x, m, target, mode)
     if fill == 0.0:
         return grid_sample(x, m, target, how, mode)
-    level = fill_like(x, fill)
+    level = fill_like(x, fill, len(target))
     return grid_sample(x - level, m, target, how, mode) + level
 
 
-def fill_like(x: Tensor, fill: float | tuple[float, ...]) -> Tensor:
-    """A fill `[k, 1, ...]` against `x [*b, k, *spatial]`; a tuple gives each channel's (repeated over frames)."""
-    d = 2 if x.ndim < 5 else x.ndim - 3
-    values = (fill,) if isinstance(fill, int | float) else fill
-    k = next((n for n in (x.shape[-d - 1], x.shape[-3]) if n % len(values) == 0), None)
-    if k is None:
-        raise ValueError(
-            explain("fill does not match the channels", fill, f"1 or {x.shape[-3]} numbers", "give one per channel")
-        )
+def fill_like(x: Tensor, fill: float | tuple[float, ...], d: int) -> Tensor:
+    """A fill `[k, 1, ...]` against `x [*b, k, *spatial]` of d spatial dims; a tuple gives each channel's (repeated over
+    frames)."""
+    values, k = (fill,) if isinstance(fill, int | float) else fill, x.shape[-d - 1]
+    if k % len(values):
+        raise ValueError(explain("fill does not match the channels", fill, f"1 or {k} numbers", "give one per channel"))
     return constant(tuple(values) * (k // len(values)), x).reshape(-1, *[1] * d)
 
 

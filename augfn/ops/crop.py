@@ -162,7 +162,7 @@ def pad_pixels(x: Tensor, how: Sampling, sides: tuple[int, ...]) -> Tensor:
     out = x.index_select(-2, rows).index_select(-1, columns)
     if how.padding not in (None, "zeros"):
         return out
-    return torch.where(inside_rows[:, None] & inside_columns, out, fill_like(x, how.fill or 0.0))
+    return torch.where(inside_rows[:, None] & inside_columns, out, fill_like(x, how.fill or 0.0, 2))
 
 
 def outside(n: int, before: int, after: int, mode: str | None, device: Any) -> tuple[Tensor, Tensor]:
