@@ -223,7 +223,8 @@ class TruncatedNormal(Distribution):
         a, b, u = (low - mean) / std, (high - mean) / std, cast(u, mean) + HALF_STEP
         upper = a + b > 0  # work in the lower tail, where the distribution function keeps its digits
         a, b, u = torch.where(upper, -b, a), torch.where(upper, -a, b), torch.where(upper, 1 - u, u)
-        z = torch.special.ndtri(torch.lerp(torch.special.ndtr(a), torch.special.ndtr(b), u))
+        a, b = (torch.erfc(-edge / math.sqrt(2)) / 2 for edge in (a, b))  # torch's ndtr loses them there
+        z = torch.special.ndtri(torch.lerp(a, b, u))
         return torch.minimum(torch.maximum(mean + std * torch.where(upper, -z, z), low), high)
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from augfn import random
-from augfn.distributions import Distribution
+from augfn.distributions import Distribution, Uniform
 from augfn.errors import explain, unknown
 from augfn.typing import Leaf
 
@@ -75,31 +75,63 @@ def sample_keys(key: Any, batch: tuple[int, ...]) -> Tensor:
 
 def draw(tree: Params, schema: Params, salts: dict[str, int], batch: tuple[int, ...], key: Any, device: Any) -> Params:
     """Every leaf as a tensor `[*batch, *leaf.shape]` on `device`."""
-    ranges = [(path, leaf) for path, leaf in paths_of(tree) if isinstance(leaf, Distribution)]
-    drawn = draw_all(ranges, salts, batch, key, device) if ranges else {}
+    ranges = {path: leaf for path, leaf in paths_of(tree) if isinstance(leaf, Distribution)}
+    drawn = draw_all(ranges, dict(paths_of(schema)), salts, batch, key, device) if ranges else {}
     return finish(tree, schema, drawn, batch, device, "")
 
 
 def draw_all(
-    ranges: list[tuple[str, Distribution]], salts: dict[str, int], batch: tuple[int, ...], key: Any, device: Any
+    ranges: dict[str, Distribution],
+    leaves: dict[str, Leaf],
+    salts: dict[str, int],
+    batch: tuple[int, ...],
+    key: Any,
+    device: Any,
 ) -> dict[str, Tensor]:
     """All distributions from one call of the generator, then each from its own part of the noise."""
-    shapes = [d.noise_shape for _, d in ranges]
+    shapes = [noise_shape(d, leaves[path], path) for path, d in ranges.items()]
     counts = tuple(math.prod(shape) for shape in shapes)
     if not any(counts):
         noise = torch.zeros((1,) * len(batch) + (0,), device=device)
     elif key is None:
-        names = [path for (path, _), n in zip(ranges, counts, strict=True) if n]
+        names = [path for path, n in zip(ranges, counts, strict=True) if n]
         fix = "f(x, None, af.key(0)), or pass returned params to replay"
         raise ValueError(explain("a key is needed to draw", names, "generator=key", fix))
     else:
         keys = sample_keys(key, batch)
         make = counters if torch.compiler.is_compiling() else cached_counters
-        hi, lo = make(tuple(salts[path] for path, _ in ranges), counts)
+        hi, lo = make(tuple(salts[path] for path in ranges), counts)
         noise = random.unit(random.stream_bits(keys[..., None, :], hi.to(keys.device), lo.to(keys.device))).to(device)
-    parts = noise.split(counts, -1)
     lead = noise.shape[:-1]
-    return {path: d.draw(u.reshape(lead + shape)) for (path, d), shape, u in zip(ranges, shapes, parts, strict=True)}
+    parts = [u.reshape(lead + shape) for u, shape in zip(noise.split(counts, -1), shapes, strict=True)]
+    return dict(zip(ranges, draw_each(list(ranges.values()), parts, lead), strict=True))
+
+
+def noise_shape(d: Distribution, leaf: Leaf, path: str) -> tuple[int, ...]:
+    """The noise of one value; a distribution of numbers fills a vector leaf with independent draws."""
+    if d.shape == leaf.shape:
+        return d.noise_shape
+    if d.shape:
+        raise ValueError(
+            explain(f"params[{path!r}]: wrong shape", d, f"a distribution of shape {list(leaf.shape)} or []", "give one range per entry, or one for all")
+        )
+    return leaf.shape + d.noise_shape
+
+
+def draw_each(ranges: list[Distribution], noise: list[Tensor], lead: torch.Size) -> list[Tensor]:
+    """A value of every distribution; uniform numbers, which most leaves are, in one operation for all of them."""
+    alike = [i for i, d in enumerate(ranges) if type(d) is Uniform and is_number(d, noise[i], lead)]
+    if len(alike) < 3:
+        return [d.draw(u) for d, u in zip(ranges, noise, strict=True)]
+    low, high = (torch.stack([getattr(ranges[i], f) for i in alike]) for f in Uniform.fields)
+    values = torch.lerp(low, high, torch.stack([noise[i] for i in alike], -1)).unbind(-1)
+    done = dict(zip(alike, values, strict=True))
+    return [done[i] if i in done else d.draw(u) for i, (d, u) in enumerate(zip(ranges, noise, strict=True))]
+
+
+def is_number(d: Uniform, u: Tensor, lead: torch.Size) -> bool:
+    """True for a range of numbers, one to be drawn per sample, in the dtype and on the device of the noise."""
+    return u.shape == lead and all(t.ndim == 0 and t.dtype == u.dtype and t.device == u.device for t in (d.low, d.high))
 
 
 def counters(salts: tuple[int, ...], counts: tuple[int, ...]) -> tuple[Tensor, Tensor]:

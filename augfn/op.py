@@ -243,7 +243,7 @@ def as_leaf(op: str, name: str, leaf: Leaf, value: Any) -> Tensor | Distribution
     """A number or a vector is fixed, a pair `(low, high)` is Uniform (of vectors, where the leaf is one), None is
     absent."""
     if value is None or isinstance(value, Tensor | Distribution):
-        return sized(value, leaf) if isinstance(value, Distribution) else value
+        return value
     what = f"{op}: {name}"
     if isinstance(value, bool) or not isinstance(value, int | float | Sequence) or isinstance(value, str):
         raise TypeError(
@@ -256,6 +256,8 @@ def as_leaf(op: str, name: str, leaf: Leaf, value: Any) -> Tensor | Distribution
         value = tuple(zip(*value, strict=True))  # ((low, high) of x, (low, high) of y): per axis
     if len(value) != 2:
         raise ValueError(explain(what, value, f"a number or a pair (low, high), in {leaf.unit}", f"{name}=(low, high)"))
+    if any(isinstance(v, Tensor) for v in value):
+        return Uniform(*value)
     ends = [torch.tensor(v, dtype=torch.float32) for v in value]
     check_bounds(what, leaf, [x for e in ends for x in e.flatten().tolist()])
     if (ends[0] > ends[1]).any():
@@ -263,14 +265,6 @@ def as_leaf(op: str, name: str, leaf: Leaf, value: Any) -> Tensor | Distribution
             explain(f"{what}: the range is upside down", value, "low <= high", f"{name}=({value[1]}, {value[0]})")
         )
     return Uniform(*(e.expand(leaf.shape).clone() for e in ends))
-
-
-def sized(d: Distribution, leaf: Leaf) -> Distribution:
-    """A distribution of numbers, for a vector leaf: the same one for every entry, drawn independently."""
-    if d.shape == leaf.shape or not leaf.shape or d.shape:
-        return d
-    spread = {f: getattr(d, f).expand(leaf.shape) for f in d.fields}
-    return type(d)(**spread, **{s: getattr(d, s) for s in d.static})
 
 
 def check_bounds(what: str, leaf: Leaf, values: Sequence[float]) -> None:

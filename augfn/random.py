@@ -7,6 +7,7 @@ Parallel random numbers: as easy as 1, 2, 3 (SC 2011).
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ _PARITY = 0x1BD11BDA
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 # 0-d arrays: numpy converts a Python int, or even a np.uint32, anew at each call, which doubles the cost of a shift.
 _SHIFTS = [[(np.array(r, np.uint32), np.array(32 - r, np.uint32)) for r in row] for row in _ROTATIONS]
-_FEW = 4  # blocks that plain integers compute faster
+_FEW = 96  # blocks that a long integer computes faster than numpy
 _BLOCK = 1 << 15  # words per numpy pass: its buffers stay in the L2 cache
 
 
@@ -247,9 +248,7 @@ def _threefry_numpy(key: Words, hi: Words, lo: Words) -> tuple[Words, Words]:
     k0, k1 = key[..., 0], key[..., 1]
     shape = np.broadcast(k0, hi, lo).shape
     if math.prod(shape) <= _FEW:
-        cells = np.broadcast(k0, k1, hi, lo)
-        pairs = np.array([_block(*map(int, cell)) for cell in cells], np.uint32).reshape((*shape, 2))
-        return pairs[..., 0].copy(), pairs[..., 1].copy()
+        return _lanes((k0, k1, hi, lo), shape)
     x0 = np.add(k0, hi, out=np.empty(shape, np.uint32))
     x1 = np.add(k1, lo, out=np.empty(shape, np.uint32))
     if x0.size <= _BLOCK:
@@ -261,16 +260,32 @@ def _threefry_numpy(key: Words, hi: Words, lo: Words) -> tuple[Words, Words]:
     return x0, x1
 
 
-def _block(k0: int, k1: int, hi: int, lo: int) -> tuple[int, int]:
-    """One block in plain integers: for a few of them, faster than a hundred calls of numpy."""
-    ks = (k1, k0 ^ k1 ^ _PARITY, k0)
-    x0, x1 = (k0 + hi) & _MASK, (k1 + lo) & _MASK
+def _lanes(words: Sequence[Words], shape: tuple[int, ...]) -> tuple[Words, Words]:
+    """A few blocks side by side in one long integer, 64 bits each: an operation on it costs a tenth of a numpy call."""
+    table = np.empty((4, *shape), np.uint64)
+    for i, word in enumerate(words):
+        table[i] = word
+    a, b, x0, x1 = (int.from_bytes(row.tobytes(), "little") for row in table)
+    size = table.nbytes // 4
+    one = _ones(size)
+    mask = one * _MASK
+    ks = (b, a ^ b ^ one * _PARITY, a)
+    # x0 may outgrow its 32 bits: it has 64, and only x1, which is shifted, must be masked in each round.
+    x0, x1 = x0 + a, (x1 + b) & mask
     for i in range(5):
         for r in _ROTATIONS[i % 2]:
-            x0 = (x0 + x1) & _MASK
-            x1 = ((x1 << r | x1 >> (32 - r)) & _MASK) ^ x0
-        x0, x1 = (x0 + ks[i % 3]) & _MASK, (x1 + ks[(i + 1) % 3] + i + 1) & _MASK
-    return x0, x1
+            x0 += x1
+            x1 = ((x1 << r | x1 >> (32 - r)) ^ x0) & mask
+        x0, x1 = x0 + ks[i % 3], (x1 + ks[(i + 1) % 3] + one * (i + 1)) & mask
+    both = np.frombuffer((x0 & mask).to_bytes(size, "little") + x1.to_bytes(size, "little"), np.uint64)
+    halves = both.astype(np.uint32).reshape((2, *shape))
+    return halves[0, ...], halves[1, ...]
+
+
+@lru_cache(maxsize=256)
+def _ones(size: int) -> int:
+    """A one in every lane of a long integer of so many bytes."""
+    return int.from_bytes(np.ones(size // 8, np.uint64).tobytes(), "little")
 
 
 def _rounds(x0: Words, x1: Words, k0: Words, k1: Words) -> None:
