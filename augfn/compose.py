@@ -151,6 +151,14 @@ def pipeline(
     * `targets`: kinds of names that do not tell them, `{"seg": "mask"}`.
     * `interpolation`, `padding_mode`, `fill`, `fill_mask`, `antialias`: for the steps that do not set their own.
     * `fuse=False` keeps every step literal (the outermost pipeline's word counts).
+
+    >>> import augfn as af
+    >>> f = af.pipeline(af.hflip(p=0.5), af.rotate(), warp=af.rotate(degrees=5))
+    >>> y, params = f(torch.rand(2, 3, 8, 8), None, af.key(0))
+    >>> list(params)
+    ['hflip', 'rotate', 'warp']
+    >>> f(torch.rand(2, 3, 16, 16), params)[1] == params
+    True
     """
     sampling = Sampling(interpolation, padding_mode, fill, fill_mask, antialias)
     known = {"targets": dict(targets or {}), "sampling": sampling, "fused": fuse}
@@ -162,7 +170,13 @@ def gate_leaf(p: Any) -> Distribution:
 
 
 def maybe(f: Augmentation, p: Any = 0.5) -> Maybe:
-    """`f` with probability p per sample; p is a number or a distribution of gates."""
+    """`f` with probability p per sample; p is a number or a distribution of gates.
+
+    >>> import augfn as af
+    >>> y, params = af.maybe(af.brightness(factor=0.5), p=0.5)(torch.ones(4, 1, 1, 1), None, af.key(0))
+    >>> torch.equal(y.flatten(), 1 - params["gate"] / 2)
+    True
+    """
     return Maybe("maybe", named([f], {}, "maybe"), {"gate": gate_leaf(p)}, {"gate": GATE})
 
 
@@ -171,6 +185,12 @@ def one_of(*branches: Augmentation, weights: Any = None, **named_branches: Augme
 
     `weights`: relative probabilities `[n]`, or a distribution of one-hot vectors such as GumbelChoice. Branches keep
     the shape. With relaxed (not one-hot) weights each branch is applied in part, one after another.
+
+    >>> import augfn as af
+    >>> f = af.one_of(af.brightness(factor=0.25), af.brightness(factor=0.5), weights=[1.0, 3.0])
+    >>> y, params = f(torch.ones(4, 1, 1, 1), None, af.key(0))
+    >>> torch.equal(y.flatten(), params["choice"] @ torch.tensor([0.25, 0.5]))
+    True
     """
     steps = named(branches, named_branches, "one_of")
     choice = (
@@ -184,7 +204,14 @@ def one_of(*branches: Augmentation, weights: Any = None, **named_branches: Augme
 
 
 def some_of(n: int | tuple[int, int], *branches: Augmentation, **named_branches: Augmentation) -> SomeOf:
-    """n different branches per sample (an int, or an inclusive range drawn per sample), in the order given."""
+    """n different branches per sample (an int, or an inclusive range drawn per sample), in the order given.
+
+    >>> import augfn as af
+    >>> f = af.some_of(2, af.hflip(), af.vflip(), af.invert())
+    >>> _, params = f(torch.rand(5, 3, 4, 4), None, af.key(0))
+    >>> params["keys"].shape
+    torch.Size([5, 3])
+    """
     steps = named(branches, named_branches, "some_of")
     low, high = (n, n) if isinstance(n, int) else n
     if not 0 <= low <= high <= len(steps):
@@ -195,7 +222,12 @@ def some_of(n: int | tuple[int, int], *branches: Augmentation, **named_branches:
 
 
 def repeat(f: Augmentation, n: int) -> Pipeline:
-    """`f` n times in a row, with draws of its own each time."""
+    """`f` n times in a row, with draws of its own each time.
+
+    >>> import augfn as af
+    >>> list(af.repeat(af.rotate(), 2).params)
+    ['rotate', 'rotate_2']
+    """
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise ValueError(explain("repeat: bad count", n, "a positive whole number", "repeat(f, 2)"))
     return Pipeline("repeat", named([f] * n, {}, "repeat"), {}, {})
@@ -214,6 +246,10 @@ def transform_matrix(f: Augmentation, params: dict[str, Any], size: Size) -> Ten
     """The matrix `[*b, d+1, d+1]` from input to output pixel coordinates (x, y[, z], 1) of the geometric steps.
 
     Raises where a step bends the image. kornia's `transform_matrix`.
+
+    >>> import augfn as af
+    >>> af.transform_matrix(af.hflip(), {}, (3, 5)).tolist()
+    [[-1.0, 0.0, 4.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
     m, _, out = geometry_of(f, params, size)
     if not m.rigid:
@@ -234,6 +270,14 @@ def invert(f: Augmentation | None = None, size: Size | None = None, **keywords: 
     One resample takes images, masks, boxes and keypoints back; `valid [*b, *size]` is 1 where the pixel was seen in y.
     `size` is the frame before the augmentation, where f changed it. Colour is not undone; displacements are inverted
     by fixed-point iteration.
+
+    >>> import augfn as af
+    >>> f = af.rotate(degrees=90)
+    >>> x = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
+    >>> y, params = f(x)
+    >>> back, valid = af.invert(f)(y, params)
+    >>> back.round(decimals=4).equal(x), valid.all()
+    (True, tensor(True))
     """
 
     if f is None:

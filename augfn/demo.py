@@ -115,7 +115,7 @@ def train(task: Task, seed: int, name: str, steps: int, tick: Callable[[], objec
             penalty = sum((w * w).sum() for w in theta.values()) * WEIGHT_DECAY / 2
             return loss(theta, (augment(x, ranges(phi), key)[0], y)) + penalty
 
-        if name == "learned" and step >= WARM_UP * steps // STEPS and step % EVERY == 0:
+        if name == "learned" and step >= WARM_UP and step % EVERY == 0:
             phi.grad = hypergradient(train_loss, val_loss, theta, phi, steps=10, alpha=0.05)
             outer.step()
             phi.clamp_(0, 1)

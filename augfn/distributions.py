@@ -22,7 +22,17 @@ HALF_STEP = 2.0**-24  # uniform noise is a multiple of 2^-23: its midpoints avoi
 
 
 class Distribution:
-    """Base of all distributions; `fields` are tensors (pytree leaves), `static` plain values (pytree context)."""
+    """Base of all distributions; `fields` are tensors (pytree leaves), `static` plain values (pytree context).
+
+    >>> class Triangular(Distribution):
+    ...     fields = ("width",)
+    ...     def __init__(self, width):
+    ...         self._set(width=width)
+    ...     def draw(self, u):
+    ...         return self.width * (1 - (2 * (1 - u)).sqrt())
+    >>> Triangular(2.0).draw(torch.tensor([0.5, 0.875]))
+    tensor([0., 1.])
+    """
 
     fields: ClassVar[tuple[str, ...]] = ()
     static: ClassVar[tuple[str, ...]] = ()
@@ -160,7 +170,11 @@ class Uniform(Distribution):
 
 
 class Interval(Distribution):
-    """Uniform between the two entries of one tensor `bounds [..., 2]`: the shape of a single learnable range."""
+    """Uniform between the two entries of one tensor `bounds [..., 2]`: the shape of a single learnable range.
+
+    >>> Interval([-1.0, 1.0]).draw(torch.tensor([0.25]))
+    tensor([-0.5000])
+    """
 
     fields = ("bounds",)
 
@@ -181,7 +195,11 @@ class Interval(Distribution):
 
 
 class LogUniform(Distribution):
-    """Uniform in the logarithm: low (high / low)^u, for positive bounds."""
+    """Uniform in the logarithm: low (high / low)^u, for positive bounds.
+
+    >>> LogUniform(0.5, 2.0).draw(torch.tensor([0.0, 0.5]))
+    tensor([0.5000, 1.0000])
+    """
 
     fields = ("low", "high")
 
@@ -197,7 +215,11 @@ class LogUniform(Distribution):
 
 
 class Normal(Distribution):
-    """Normal: mean + std z."""
+    """Normal: mean + std z.
+
+    >>> Normal(1.0, 2.0).draw(torch.tensor([0.5, 0.8413]))
+    tensor([1.00, 3.00])
+    """
 
     fields = ("mean", "std")
 
@@ -210,7 +232,11 @@ class Normal(Distribution):
 
 
 class TruncatedNormal(Distribution):
-    """Normal restricted to [low, high], by its inverse distribution function."""
+    """Normal restricted to [low, high], by its inverse distribution function.
+
+    >>> TruncatedNormal(0.0, 1.0, -1.0, 1.0).draw(torch.tensor([0.0, 0.5]))
+    tensor([-1.0000,  0.0000])
+    """
 
     fields = ("mean", "std", "low", "high")
 
@@ -229,7 +255,11 @@ class TruncatedNormal(Distribution):
 
 
 class Bernoulli(Distribution):
-    """1 with probability `probs`, else 0. No gradient reaches `probs`: use RelaxedBernoulli to learn one."""
+    """1 with probability `probs`, else 0. No gradient reaches `probs`: use RelaxedBernoulli to learn one.
+
+    >>> Bernoulli(0.3).draw(torch.tensor([0.2, 0.4]))
+    tensor([1., 0.])
+    """
 
     fields = ("probs",)
 
@@ -251,6 +281,11 @@ class RelaxedBernoulli(Distribution):
 
     With `hard=True` (the default) the value is exactly 0 or 1 and the gradient is that of the relaxed value
     (straight-through: biased, low variance). With `hard=False` it lies in between. Source: Maddison et al. 2017.
+
+    >>> RelaxedBernoulli(0.0).draw(torch.tensor([0.2, 0.8]))
+    tensor([1., 0.])
+    >>> RelaxedBernoulli(0.0, temperature=1.0, hard=False).draw(torch.tensor([0.2, 0.8]))
+    tensor([0.8000, 0.2000])
     """
 
     fields = ("logits", "temperature")
@@ -270,7 +305,12 @@ class RelaxedBernoulli(Distribution):
 
 class Choice(Distribution):
     """One of n, as a one-hot vector `[n]`, with probabilities in proportion to `weights`. No gradient: see
-    GumbelChoice."""
+    GumbelChoice.
+
+    >>> Choice([1.0, 3.0]).draw(torch.tensor([[0.2], [0.3]]))
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
 
     fields = ("weights",)
 
@@ -294,6 +334,9 @@ class GumbelChoice(Distribution):
     """A choice that learns: softmax((logits + Gumbel noise) / temperature) over `[n]`; `hard=True` is straight-through.
 
     Source: Jang et al. 2017, Maddison et al. 2017.
+
+    >>> GumbelChoice([0.0, 0.0]).draw(torch.tensor([[0.2, 0.7]]))
+    tensor([[0., 1.]])
     """
 
     fields = ("logits", "temperature")
@@ -326,6 +369,10 @@ class Beta(Distribution):
     Each gamma takes a fixed number of vectorised rejection rounds (Marsaglia and Tsang 2000, boosted for shapes below
     1; the chance that all six fail is below 1e-7) and carries its implicit reparameterisation gradient (Figurnov et
     al. 2018).
+
+    >>> from augfn.random import key, uniform
+    >>> Beta(2.0, 2.0).draw(uniform(key(0), (4, 2, 13))).shape
+    torch.Size([4])
     """
 
     fields = ("alpha", "beta")

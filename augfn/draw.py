@@ -99,7 +99,8 @@ def draw_all(
         raise ValueError(explain("a key is needed to draw", names, "generator=key", fix))
     else:
         keys = sample_keys(key, batch)
-        make = counters if torch.compiler.is_compiling() else cached_counters
+        # a tensor made inside a transform belongs to it, and must not outlive it in the cache
+        make = cached_counters if random.is_plain() else counters
         hi, lo = make(tuple(salts[path] for path in ranges), counts)
         noise = random.unit(random.stream_bits(keys[..., None, :], hi.to(keys.device), lo.to(keys.device))).to(device)
     lead = noise.shape[:-1]

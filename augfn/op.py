@@ -43,6 +43,14 @@ class Augmentation:
 
     * `params`: its own ranges, a nested dict of distributions; what a call returns has drawn tensors in their place.
     * `schema`: the same tree with the meaning of every leaf (unit, shape, neutral value, valid interval).
+
+    >>> import augfn as af
+    >>> f = af.rotate(degrees=(-30, 30))
+    >>> f
+    rotate(degrees=Uniform(low=-30.0, high=30.0))
+    >>> y, params = f(torch.rand(2, 3, 8, 8), None, af.key(0))
+    >>> torch.equal(f(torch.rand(2, 3, 8, 8), params)[1]["degrees"], params["degrees"])
+    True
     """
 
     name: str

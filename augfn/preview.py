@@ -22,29 +22,29 @@ CELL = 320  # pixels of an image in the grid
 def read_image(path: str | Path) -> Tensor:
     """An image file as float RGB `[3, H, W]` in [0, 1], upright as its EXIF says.
 
-    Grey becomes RGB, transparency is laid on white, 16 bits are scaled by 65535; integers and floats beyond that are
-    stretched from their least to their largest value.
+    Grey becomes RGB, transparency is laid on white, 16 bits are scaled by 65535, floats in [0, 1] are kept; integers
+    and floats beyond that are stretched from their least to their largest value.
     """
     with Image.open(path) as file:
         image = ImageOps.exif_transpose(file)
-        deep = image.mode == "F" or image.mode.startswith("I")
+        whole = image.mode.startswith("I")
+        deep = whole or image.mode == "F"
         if image.has_transparency_data and not deep:
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
         image = image.convert("F" if deep else "RGB")
         image.thumbnail((LARGEST, LARGEST))
         pixels = np.array(image)
     if deep:
-        return torch.from_numpy(full_scale(pixels)).expand(3, -1, -1).contiguous()
+        return torch.from_numpy(full_scale(pixels, whole)).expand(3, -1, -1).contiguous()
     return af.to_float(torch.from_numpy(pixels).movedim(-1, 0)).contiguous()
 
 
-def full_scale(x: np.ndarray) -> np.ndarray:
-    """Deep grey values in [0, 1]."""
+def full_scale(x: np.ndarray, whole: bool) -> np.ndarray:
+    """Deep grey values in [0, 1]; `whole`: they were integers."""
     low, high = float(x.min()), float(x.max())
-    if low >= 0 and high <= 1:
-        return x
-    if low >= 0 and high <= 65535:
-        return x / 65535
+    full = 65535.0 if whole else 1.0
+    if low >= 0 and high <= full:
+        return x / full
     return (x - low) / max(high - low, 1e-12)
 
 

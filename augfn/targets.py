@@ -104,7 +104,11 @@ class Boxes:
 @dataclass(frozen=True, eq=False)
 class Keypoints:
     """Points with visibility: `xy [*b, N, 2]` (`[*b, N, 3]` in a volume), pixel centres at whole numbers, `visible
-    [*b, N]`."""
+    [*b, N]`.
+
+    >>> Keypoints(torch.zeros(2, 3, 2)).visible.shape
+    torch.Size([2, 3])
+    """
 
     xy: Tensor
     visible: Tensor = None  # type: ignore[assignment]

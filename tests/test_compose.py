@@ -332,7 +332,8 @@ def test_invert(f):
     agree("points", back["keypoints"], points, 1e-2)
     assert valid.mean() > 0.7
     seen = -F.max_pool2d(-valid[:, None], 3, 1, 1) > 0.5
-    assert ((back["image"] - x).abs() * seen).max() < 0.06
+    far = ((back["image"] - x).abs() * seen)[..., 2:-2, 2:-2]  # the border blends with what lies outside
+    assert far.max() < 0.06
 
 
 def test_invert_without_an_augmentation_is_the_colour_op():

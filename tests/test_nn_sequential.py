@@ -395,6 +395,7 @@ def test_compile_without_a_break(images, masks):
         data_keys=["input", "mask", "bbox_xywh", "keypoints"],
     )
     targets = images, masks, torch.ones(4, 2, 4), torch.ones(4, 2, 2)
+    torch._dynamo.utils.counters.clear()
     compiled = torch.compile(aug, fullgraph=True, backend="eager")
     for seed in range(3):
         key = af.key(seed)

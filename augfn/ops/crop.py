@@ -58,6 +58,9 @@ def center_crop(frame: Size, *, size: Any) -> Map:
     """Cut `size=(h, w)` out of the middle, the window's corner at round((H - h) / 2); pixels are copied exactly.
 
     A size larger than the frame raises (torchvision pads instead). Source: torchvision `center_crop`.
+
+    >>> af.center_crop(size=2)(torch.arange(16.0).reshape(1, 4, 4))[0].tolist()
+    [[[5.0, 6.0], [9.0, 10.0]]]
     """
     h, w = fitting(size, frame, "center_crop")
     top, left = round((frame[0] - h) / 2), round((frame[1] - w) / 2)
@@ -71,6 +74,9 @@ def random_crop(frame: Size, *, size: Any, position: WholePosition2 = Uniform(0.
 
     `resized_crop` is the window that slides smoothly. Source: torchvision `RandomCrop`; a size larger than the frame
     raises: `pad` first.
+
+    >>> af.random_crop(size=2, position=1.0)(torch.arange(16.0).reshape(1, 4, 4))[0].tolist()
+    [[[10.0, 11.0], [14.0, 15.0]]]
     """
     h, w = fitting(size, frame, "random_crop")
     room = torch.tensor([frame[1] - w, frame[0] - h], dtype=position.dtype, device=position.device)
@@ -104,6 +110,10 @@ def resized_crop(
     w = sqrt(scale W H ratio), h = sqrt(scale W H / ratio), both limited to the frame; left = position_x (W - w), top
     likewise. Closed form in place of torchvision's ten tries; the window slides smoothly, so all leaves have gradients
     (zero for the side that meets the frame). Antialiased where it shrinks. Source: torchvision `RandomResizedCrop`.
+
+    >>> crop = af.resized_crop(size=2, scale=0.25, ratio=1.0, position=0.0)
+    >>> crop(torch.arange(16.0).reshape(1, 4, 4))[0].tolist()
+    [[[0.0, 1.0], [4.0, 5.0]]]
     """
     target = pair(size, "resized_crop")
     limit = frame_like(frame, scale)
@@ -122,6 +132,9 @@ def resize(frame: Size, *, size: Any) -> Map:
     """Resize to `size=(h, w)`; an int is the shorter side and keeps the aspect ratio. Antialiased where it shrinks.
 
     Half-pixel convention: x_in + 0.5 = (x_out + 0.5) W_in / W_out. Source: torchvision `resize`.
+
+    >>> af.resize(size=(1, 4))(torch.tensor([[[0.0, 1.0]]]))[0]
+    tensor([[[0.0000, 0.2500, 0.7500, 1.0000]]])
     """
     if isinstance(size, int) and not isinstance(size, bool):
         short = min(frame)
@@ -137,6 +150,9 @@ def pad(frame: Size, *, padding: Any) -> Map:
 
     What lies outside follows `padding_mode` ("zeros", "border", "reflection", "symmetric") or `fill`, whatever an
     earlier crop cut away. Source: torchvision `Pad`.
+
+    >>> af.pad(padding=(1, 0), fill=0.5)(torch.ones(1, 1, 1))[0]
+    tensor([[[0.5000, 1.0000, 0.5000]]])
     """
     sides = (padding,) * 4 if isinstance(padding, int) else tuple(padding) * (2 if len(padding) == 2 else 1)
     if len(sides) != 4 or min(sides) < 0:

@@ -20,6 +20,10 @@ def gaussian_blur(
     """Blur by a Gaussian of `sigma` pixels, cut off at `kernel_size` (odd; an int, or one per axis, slowest first).
 
     Works on volumes too. sigma = 0 is the identity. Source: torchvision `gaussian_blur`.
+
+    >>> spike = torch.tensor([[[0.0, 0.0, 1.0, 0.0, 0.0]]])
+    >>> af.gaussian_blur(kernel_size=(1, 3), sigma=1.0)(spike)[0]
+    tensor([[[0.0000, 0.2741, 0.4519, 0.2741, 0.0000]]])
     """
     d = x.ndim - sigma.ndim - 1
     sizes = (kernel_size,) * d if isinstance(kernel_size, int) else tuple(kernel_size)

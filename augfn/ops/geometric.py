@@ -30,6 +30,9 @@ def hflip() -> Map:
     """Mirror left and right: pixel x moves to W - 1 - x (points), edge x to W - x (boxes); pixels are copied exactly.
 
     Source: torchvision `hflip`.
+
+    >>> af.hflip()(torch.tensor([[[1.0, 2.0, 3.0]]]))[0]
+    tensor([[[3., 2., 1.]]])
     """
     return flip_map([-1.0, 1.0], -1)
 
@@ -39,6 +42,9 @@ def vflip() -> Map:
     """Mirror top and bottom: pixel y moves to H - 1 - y (points), edge y to H - y (boxes); pixels are copied exactly.
 
     Source: torchvision `vflip`.
+
+    >>> af.vflip()(torch.tensor([[[1.0], [2.0]]]))[0].flatten()
+    tensor([2., 1.])
     """
     return flip_map([1.0, -1.0], -2)
 
@@ -48,6 +54,9 @@ def rot90(frame: Size, *, k: int = 1) -> Map:
     """Turn by k quarters counter-clockwise; an odd k swaps height and width; pixels are copied exactly.
 
     `p` needs a square frame or an even k. Source: `numpy.rot90`.
+
+    >>> af.rot90()(torch.tensor([[[1.0, 2.0, 3.0]]]))[0].flatten()
+    tensor([3., 2., 1.])
     """
     if isinstance(k, bool) or not isinstance(k, int):
         raise TypeError(explain("rot90: k", k, "an integer number of quarter turns", "k=1"))
@@ -61,6 +70,10 @@ def rotate(*, degrees: Degrees = Uniform(-30.0, 30.0)) -> Map:
     """Rotate about the centre, counter-clockwise on the screen for positive degrees.
 
     Source: torchvision `rotate` (same sign; torchvision's `affine` turns the other way).
+
+    >>> right_of_centre = {"image": torch.zeros(1, 5, 5), "keypoints": torch.tensor([[4.0, 2.0]])}
+    >>> af.rotate(degrees=90)(right_of_centre)[0]["keypoints"].round(decimals=4).abs()
+    tensor([[2., 0.]])
     """
     return Map.rotation(degrees)
 
@@ -100,6 +113,10 @@ def affine(
     Counter-clockwise for positive degrees (torchvision's `affine` is clockwise), scale > 1 magnifies, translation
     right and down in fractions of (width, height), shear in degrees. `scale_y` sets the vertical scale apart from
     `scale`. Source: torchvision `affine`.
+
+    >>> right_of_centre = {"image": torch.zeros(1, 5, 5), "keypoints": torch.tensor([[3.0, 2.0]])}
+    >>> af.affine(degrees=90, scale=2)(right_of_centre)[0]["keypoints"].round(decimals=4).abs()
+    tensor([[2., 0.]])
     """
     given = [v for v in (degrees, translate, scale, scale_y, shear) if v is not None]
     if not given:
@@ -126,13 +143,26 @@ def frame_like(frame: Size, like: Tensor) -> Tensor:
 
 @geometric
 def translate(frame: Size, *, translate: Shift2 = Uniform(-0.1, 0.1)) -> Map:
-    """Shift by fractions of (width, height), positive right and down, without rounding to pixels."""
+    """Shift by fractions of (width, height), positive right and down, without rounding to pixels.
+
+    Source: torchvision `affine`, without its rounding.
+
+    >>> af.translate(translate=torch.tensor([0.5, 0.0]))(torch.tensor([[[1.0, 2.0]]]))[0]
+    tensor([[[0., 1.]]])
+    """
     return affine_map(None, None, None, translate * frame_like(frame, translate))
 
 
 @geometric
 def scale(*, scale: Scale = Uniform(0.8, 1.25), scale_y: Scale | None = None) -> Map:
-    """Zoom about the centre by a factor, > 1 magnifies; `scale_y` sets the vertical factor apart."""
+    """Zoom about the centre by a factor, > 1 magnifies; `scale_y` sets the vertical factor apart.
+
+    Source: torchvision `affine`.
+
+    >>> right_of_centre = {"image": torch.zeros(1, 5, 5), "keypoints": torch.tensor([[3.0, 2.0]])}
+    >>> af.scale(scale=2)(right_of_centre)[0]["keypoints"]
+    tensor([[4., 2.]])
+    """
     return Map.diagonal(1 / scale, 1 / (scale if scale_y is None else scale_y))
 
 
@@ -142,6 +172,10 @@ def shear(*, shear: Degrees2 = Uniform(-15.0, 15.0)) -> Map:
     right.
 
     Source: torchvision `affine`.
+
+    >>> above_centre = {"image": torch.zeros(1, 5, 5), "keypoints": torch.tensor([[2.0, 0.0]])}
+    >>> af.shear(shear=torch.tensor([45.0, 0.0]))(above_centre)[0]["keypoints"].round(decimals=4)
+    tensor([[4., 0.]])
     """
     return affine_map(None, shear, None, None)
 
@@ -153,6 +187,10 @@ def perspective(frame: Size, *, distortion_scale: Fraction = 0.5, corners: Corne
 
     Negative shifts go inwards (torchvision's and kornia's "basic" sampling), positive ones outwards. Source:
     torchvision `RandomPerspective`, with corners that need not be whole pixels.
+
+    >>> top_left = {"image": torch.zeros(1, 8, 8), "keypoints": torch.tensor([[0.0, 0.0]])}
+    >>> af.perspective(distortion_scale=0.5, corners=-1)(top_left)[0]["keypoints"].round(decimals=4)
+    tensor([[2., 2.]])
     """
     h, w = frame
     signs = constant(((-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)), corners)

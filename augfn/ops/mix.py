@@ -23,6 +23,10 @@ def mixup(
     two or more). The weight is that of the own sample, one per sample. Class indices need `num_classes` and become
     soft labels. Masks, depth and intrinsics are those of the heavier sample; boxes and keypoints of both are kept,
     with validity. Under vmap over samples it raises: there is no batch to mix. Source: Zhang et al. 2018.
+
+    >>> y, _ = af.mixup(weight=0.75)(torch.tensor([0.0, 1.0]).reshape(2, 1, 1, 1), None, af.key(0))
+    >>> y.flatten()
+    tensor([0.2500, 0.7500])
     """
     if not weight.ndim:
         raise ValueError(

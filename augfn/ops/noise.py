@@ -21,5 +21,9 @@ def gaussian_noise(
     """Add normal noise: y = x + mean + std n, n drawn per pixel and channel from the leaf `seed`, full scale = 1.
 
     Source: torchvision `GaussianNoise`.
+
+    >>> y, _ = af.gaussian_noise(std=0.1)(torch.full((3, 64, 64), 0.5), None, af.key(0))
+    >>> y.std()
+    tensor(0.10)
     """
     return color.clip(x + mean + std * field.to(x.dtype), clip)

@@ -30,6 +30,10 @@ def erase(
     Edges lie between pixels: a pixel is hidden by the share that the rectangle covers, so every leaf has a gradient.
     Masks are filled (`fill_mask`) where more than half is covered. Source: Zhong et al. 2020, torchvision
     `RandomErasing`.
+
+    >>> af.erase(scale=0.25, ratio=1.0, position=0.0)(torch.ones(1, 2, 2))[0]
+    tensor([[[0., 1.],
+             [1., 1.]]])
     """
     limit = frame_like(frame, scale)
     sides = rectangle(scale, ratio, limit)

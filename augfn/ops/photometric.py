@@ -41,26 +41,44 @@ def rgb(x: Tensor, what: str) -> Tensor:
 
 @photometric
 def brightness(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2), clip: str = "clamp") -> Tensor:
-    """Multiply: y = factor x. Source: torchvision `adjust_brightness`."""
+    """Multiply: y = factor x. Source: torchvision `adjust_brightness`.
+
+    >>> af.brightness(factor=0.5)(torch.tensor([[[0.2, 0.8]]]))[0]
+    tensor([[[0.1000, 0.4000]]])
+    """
     return color.clip(color.brightness(x, factor), clip)
 
 
 @photometric
 def contrast(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2), clip: str = "clamp") -> Tensor:
-    """Spread about the grey mean: y = factor x + (1 - factor) mean(luma(x)). Source: torchvision `adjust_contrast`."""
+    """Spread about the grey mean: y = factor x + (1 - factor) mean(luma(x)). Source: torchvision `adjust_contrast`.
+
+    >>> af.contrast(factor=0.5)(torch.tensor([[[0.2, 0.8]]]))[0]
+    tensor([[[0.3500, 0.6500]]])
+    """
     return color.clip(color.contrast(x, factor), clip)
 
 
 @photometric
 def saturation(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2), clip: str = "clamp") -> Tensor:
-    """Blend with grey: y = factor x + (1 - factor) luma(x). Source: torchvision `adjust_saturation`."""
+    """Blend with grey: y = factor x + (1 - factor) luma(x). Source: torchvision `adjust_saturation`.
+
+    >>> red = torch.tensor([1.0, 0.0, 0.0]).reshape(3, 1, 1)
+    >>> af.saturation(factor=0.0)(red)[0].flatten()
+    tensor([0.2989, 0.2989, 0.2989])
+    """
     return color.clip(color.saturation(rgb(x, "saturation"), factor), clip)
 
 
 @photometric
 def hue(x: Tensor, *, hue: Turns = Uniform(-0.05, 0.05), clip: str = "clamp") -> Tensor:
     """Turn the hue of HSV by `hue` turns. Source: torchvision `adjust_hue`; undefined at grey, where the gradient is
-    zero."""
+    zero.
+
+    >>> red = torch.tensor([1.0, 0.0, 0.0]).reshape(3, 1, 1)
+    >>> af.hue(hue=1 / 3)(red)[0].flatten().round(decimals=3).abs()
+    tensor([0., 1., 0.])
+    """
     return color.clip(color.hue(rgb(x, "hue"), hue), clip)
 
 
@@ -79,6 +97,11 @@ def color_jitter(
 
     The order is that of the four sort keys, ascending. What is not given is left out. Source: torchvision
     `ColorJitter`, whose order is one per batch.
+
+    >>> jitter = af.color_jitter(brightness=(0.8, 1.2), hue=(-0.1, 0.1))
+    >>> y, params = jitter(torch.rand(2, 3, 4, 4), None, af.key(0))
+    >>> {name: list(value.shape) for name, value in params.items()}
+    {'brightness': [2], 'hue': [2], 'order': [2, 4]}
     """
     if brightness is None and contrast is None and saturation is None and hue is None:
         raise ValueError(
@@ -108,19 +131,32 @@ def color_twist(
 
     Smooth everywhere, no clipping inside or after; it fuses with its linear neighbours (`normalize`). Source: DALI
     `color_twist`, stylegan2-ada.
+
+    >>> twist = af.color_twist(brightness=2.0, contrast=1.0, saturation=1.0, hue=0.0)
+    >>> twist(torch.tensor([0.1, 0.2, 0.3]).reshape(3, 1, 1))[0].flatten()
+    tensor([0.2000, 0.4000, 0.6000])
     """
     return color.twist_matrix(brightness, contrast, saturation, hue, pivot)
 
 
 @photometric
 def grayscale() -> Any:
-    """Every channel becomes the luma .2989 R + .587 G + .114 B. Source: torchvision `rgb_to_grayscale`."""
+    """Every channel becomes the luma .2989 R + .587 G + .114 B. Source: torchvision `rgb_to_grayscale`.
+
+    >>> red = torch.tensor([1.0, 0.0, 0.0]).reshape(3, 1, 1)
+    >>> af.grayscale()(red)[0].flatten()
+    tensor([0.2989, 0.2989, 0.2989])
+    """
     return color.grayscale_matrix(), torch.zeros(3)
 
 
 @photometric
 def invert() -> Any:
-    """y = 1 - x. Source: torchvision `invert`."""
+    """y = 1 - x. Source: torchvision `invert`.
+
+    >>> af.invert()(torch.tensor([[[0.2, 0.7]]]))[0]
+    tensor([[[0.8000, 0.3000]]])
+    """
     return -torch.ones(1), torch.ones(1)
 
 
@@ -129,13 +165,20 @@ def solarize(x: Tensor, *, threshold: Threshold = Uniform(0.5, 1.0)) -> Tensor:
     """Invert what is at or above the threshold: y = x < threshold ? x : 1 - x.
 
     The gradient to the threshold is zero (the image jumps where it crosses). Source: torchvision `solarize`.
+
+    >>> af.solarize(threshold=0.5)(torch.tensor([[[0.2, 0.5, 0.9]]]))[0]
+    tensor([[[0.2000, 0.5000, 0.1000]]])
     """
     return color.solarize(x, threshold)
 
 
 @photometric
 def gamma(x: Tensor, *, gamma: Gamma = Uniform(0.8, 1.25), gain: Factor = 1.0, clip: str = "clamp") -> Tensor:
-    """y = gain x^gamma, on [0, 1]. Source: torchvision `adjust_gamma`."""
+    """y = gain x^gamma, on [0, 1]. Source: torchvision `adjust_gamma`.
+
+    >>> af.gamma(gamma=2.0)(torch.tensor([[[0.5, 1.0]]]))[0]
+    tensor([[[0.2500, 1.0000]]])
+    """
     return color.clip(color.gamma(x, gamma, gain), clip)
 
 
@@ -159,11 +202,19 @@ def standardize(mean: tuple[float, ...], std: tuple[float, ...], back: bool) -> 
 
 @photometric(example={"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)})
 def normalize(*, mean: Any, std: Any) -> Any:
-    """y = (x - mean) / std per channel. Source: torchvision `normalize`."""
+    """y = (x - mean) / std per channel. Source: torchvision `normalize`.
+
+    >>> af.normalize(mean=0.5, std=0.25)(torch.tensor([[[0.5, 1.0]]]))[0]
+    tensor([[[0., 2.]]])
+    """
     return cached(standardize, per_channel(mean, "normalize"), per_channel(std, "normalize"), False).unbind()
 
 
 @photometric(example={"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)})
 def denormalize(*, mean: Any, std: Any) -> Any:
-    """y = std x + mean per channel: the inverse of `normalize`. Source: kornia `Denormalize`."""
+    """y = std x + mean per channel: the inverse of `normalize`. Source: kornia `Denormalize`.
+
+    >>> af.denormalize(mean=0.5, std=0.25)(torch.tensor([[[0.0, 2.0]]]))[0]
+    tensor([[[0.5000, 1.0000]]])
+    """
     return cached(standardize, per_channel(mean, "denormalize"), per_channel(std, "denormalize"), True).unbind()

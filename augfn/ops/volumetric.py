@@ -16,20 +16,32 @@ from augfn.typing import Degrees3, Scale, Shift3
 @geometric(ndim=3)
 def hflip3d() -> Map:
     """Mirror left and right: x moves to W - 1 - x; voxels are copied exactly. Source: kornia
-    `RandomHorizontalFlip3D`."""
+    `RandomHorizontalFlip3D`.
+
+    >>> af.hflip3d()(torch.arange(8.0).reshape(1, 2, 2, 2))[0].flatten()
+    tensor([1., 0., 3., 2., 5., 4., 7., 6.])
+    """
     return flip_map([-1.0, 1.0, 1.0], -1)
 
 
 @geometric(ndim=3)
 def vflip3d() -> Map:
-    """Mirror top and bottom: y moves to H - 1 - y; voxels are copied exactly. Source: kornia `RandomVerticalFlip3D`."""
+    """Mirror top and bottom: y moves to H - 1 - y; voxels are copied exactly. Source: kornia `RandomVerticalFlip3D`.
+
+    >>> af.vflip3d()(torch.arange(8.0).reshape(1, 2, 2, 2))[0].flatten()
+    tensor([2., 3., 0., 1., 6., 7., 4., 5.])
+    """
     return flip_map([1.0, -1.0, 1.0], -2)
 
 
 @geometric(ndim=3)
 def dflip3d() -> Map:
     """Mirror front and back: z moves to D - 1 - z; voxels are copied exactly. Source: kornia
-    `RandomDepthicalFlip3D`."""
+    `RandomDepthicalFlip3D`.
+
+    >>> af.dflip3d()(torch.arange(8.0).reshape(1, 2, 2, 2))[0].flatten()
+    tensor([4., 5., 6., 7., 0., 1., 2., 3.])
+    """
     return flip_map([1.0, 1.0, -1.0], -3)
 
 
@@ -39,6 +51,10 @@ def rotate3d(*, degrees: Degrees3 = Uniform(-15.0, 15.0)) -> Map:
 
     A turn about z looks like `rotate` in every slice: counter-clockwise on the screen for positive degrees; the other
     axes follow by cyclic exchange. Source: Rodrigues' formula, kornia `RandomRotation3D` (whose sign is the opposite).
+
+    >>> x = {"volume": torch.zeros(1, 1, 5, 5), "keypoints": torch.tensor([[4.0, 2.0, 0.0]])}
+    >>> af.rotate3d(degrees=torch.tensor([0.0, 0.0, 90.0]))(x)[0]["keypoints"].round(decimals=4).abs()
+    tensor([[2., 0., 0.]])
     """
     return Map.linear(axis_angle_matrix(degrees))
 
@@ -51,6 +67,10 @@ def affine3d(
     neutral.
 
     Signs as in `rotate3d`, scale > 1 magnifies. Source: kornia `RandomAffine3D`.
+
+    >>> x = {"volume": torch.zeros(1, 5, 5, 5), "keypoints": torch.tensor([[3.0, 2.0, 1.0]])}
+    >>> af.affine3d(scale=2)(x)[0]["keypoints"]
+    tensor([[4., 2., 0.]])
     """
     given = [v for v in (degrees, translate, scale) if v is not None]
     if not given:

@@ -31,6 +31,10 @@ def elastic(
     edited and learned. Keypoints and boxes follow by fixed-point iteration (24 rounds; below 1e-3 px while alpha <
     sigma / 2). torchvision's `ElasticTransform` with alpha, sigma in pixels has the standard deviation alpha / (4
     sigma sqrt(3 pi)) pixels. Source: Simard et al. 2003.
+
+    >>> y, params = af.elastic()(torch.rand(3, 16, 16), None, af.key(0))
+    >>> params["control"].shape
+    torch.Size([2, 8, 8])
     """
     if min(frame) < 2:
         raise ValueError(explain("elastic: the frame is too small", frame, "at least 2 x 2 pixels", "resize first"))

@@ -1,0 +1,230 @@
+"""The shape of the code: floors, no cycles, one signature, one line per module, nothing undocumented."""
+
+import ast
+import inspect
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+import augfn as af
+import augfn_nn
+from augfn.draw import paths_of
+from augfn.op import COMMON, SPECS, Augmentation
+from augfn.testing import example
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted([*ROOT.glob("augfn/**/*.py"), *ROOT.glob("augfn_nn/**/*.py")])
+PROGRAMS = {"augfn.cli", "augfn.commands", "augfn.demo", "augfn.policy_file", "augfn.preview", "augfn.viz"}
+
+# From the ground up; a name stands for the modules below it too. A file imports from lower floors, or from its own
+# without a cycle.
+FLOORS = [
+    ["augfn.errors", "augfn.typing", "augfn.random"],
+    ["augfn.math"],
+    ["augfn.distributions"],
+    ["augfn.targets"],
+    ["augfn.kinds"],
+    ["augfn.rules"],
+    ["augfn.draw", "augfn.blocks", "augfn.eager"],
+    ["augfn.op"],
+    ["augfn.ops"],
+    ["augfn.compose"],
+    ["augfn.learn", "augfn.testing", "augfn.policy_file"],
+    ["augfn"],
+    ["augfn.viz", "augfn.demo", "augfn.preview", "augfn.commands", "augfn.cli", "augfn_nn"],
+]
+
+
+def module_of(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_of(path): ast.parse(path.read_text()) for path in FILES}
+
+
+def floor_of(module):
+    """The floor of the longest name that covers a module; the package itself is its flat names."""
+    homes = [(len(name), i) for i, floor in enumerate(FLOORS) for name in floor if covers(name, module)]
+    assert homes, f"{module} stands on no floor: say in FLOORS where it belongs"
+    return max(homes)[1]
+
+
+def covers(name, module):
+    return name == module or (name != "augfn" and module.startswith(name + "."))
+
+
+def imports_of(module):
+    """Modules of this project that a module imports, at its top or inside a function."""
+    found = set()
+    for node in ast.walk(MODULES[module]):
+        if isinstance(node, ast.Import):
+            found |= {a.name for a in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively"
+            inner = {f"{node.module}.{a.name}" for a in node.names}
+            found |= {n if n in MODULES else node.module for n in inner}
+    return found & MODULES.keys()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_come_from_lower_floors(module):
+    high = {other for other in imports_of(module) if floor_of(other) > floor_of(module)}
+    assert not high, f"{module} imports from above: {sorted(high)}"
+
+
+def test_no_import_cycle():
+    done, open_ = set(), []
+
+    def visit(module):
+        assert module not in open_, f"a cycle: {' -> '.join([*open_, module])}"
+        if module in done:
+            return
+        open_.append(module)
+        for other in imports_of(module):
+            visit(other)
+        done.add(open_.pop())
+
+    for module in MODULES:
+        visit(module)
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_files_are_short(path):
+    assert len(path.read_text().splitlines()) < 450
+
+
+LIBRARY = sorted(MODULES.keys() - PROGRAMS)
+DRAWS = {"rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like", "bernoulli", "multinomial"}
+IN_PLACE = {"uniform_", "normal_", "bernoulli_", "exponential_", "random_", "cauchy_", "geometric_", "log_normal_"}
+
+
+def calls_of(module):
+    for node in ast.walk(MODULES[module]):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            yield node.func.attr, {k.arg for k in node.keywords}, node
+
+
+@pytest.mark.parametrize("module", LIBRARY)
+def test_no_global_randomness(module):
+    """No seed is set, and nothing is drawn but by a key, or from a generator that was handed in."""
+    for name, keywords, node in calls_of(module):
+        where = f"{module}, line {node.lineno}"
+        assert name not in ("manual_seed", "seed", "set_rng_state") or module.startswith("augfn.testing"), where
+        assert name not in IN_PLACE | DRAWS or "generator" in keywords, where
+    assert not any(n in ("random", "numpy.random") for n in outside_imports(module))
+
+
+def outside_imports(module):
+    for node in ast.walk(MODULES[module]):
+        if isinstance(node, ast.Import):
+            yield from (a.name for a in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+
+
+@pytest.mark.parametrize("module", LIBRARY)
+def test_no_wait_for_a_value(module):
+    """`.item()` stops a graph and waits for the device."""
+    lines = [node.lineno for name, _, node in calls_of(module) if name == "item"]
+    assert not lines, f"{module}, lines {lines}"
+
+
+# the signature law
+
+COMBINATORS = {
+    "pipeline": lambda: af.pipeline(af.hflip(), af.rotate()),
+    "maybe": lambda: af.maybe(af.rotate()),
+    "one_of": lambda: af.one_of(af.hflip(), af.rotate()),
+    "some_of": lambda: af.some_of(1, af.hflip(), af.rotate()),
+    "repeat": lambda: af.repeat(af.rotate(), 2),
+}
+AUGMENTATIONS = {**{n: lambda n=n: example(n) for n in SPECS}, **COMBINATORS}
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_signature_law(name):
+    """Every factory returns `(x, params=None, generator=None) -> (x, params)`, and its params mirror its schema."""
+    f = AUGMENTATIONS[name]()
+    assert isinstance(f, Augmentation)
+    parameters = inspect.signature(f).parameters
+    assert [(p.name, p.default) for p in parameters.values()] == [
+        ("x", inspect.Parameter.empty),
+        ("params", None),
+        ("generator", None),
+    ]
+    x = torch.rand(2, 3, *(9, 10, 11)[-f.ndim :])
+    y, params = f(x, None, af.key(0))
+    assert isinstance(y, torch.Tensor)
+    assert dict(paths_of(params)).keys() == dict(paths_of(f.params)).keys() <= dict(paths_of(f.schema)).keys()
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_factory_signature(name):
+    """Keywords alone: the leaves with their ranges, the static settings, and those of the kind."""
+    spec = SPECS[name]
+    factory = spec_factory(name)
+    parameters = inspect.signature(factory).parameters
+    assert all(p.kind is inspect.Parameter.KEYWORD_ONLY for p in parameters.values())
+    drawn = set(spec.leaves) - ({"seed"} if spec.kind == "noise" else set())
+    assert parameters.keys() >= drawn | spec.static.keys() | set(COMMON[spec.kind])
+
+
+def spec_factory(name):
+    return getattr(af, name)
+
+
+def test_every_op_is_public():
+    assert {n for n in SPECS if getattr(getattr(af, n, None), "spec", None) is SPECS[n]} == set(SPECS)
+    assert set(SPECS) | set(COMBINATORS) <= set(af.__all__)
+    assert sorted(af.__all__) == af.__all__
+    assert all(hasattr(af, n) for n in af.__all__)
+
+
+def test_every_op_has_its_module():
+    derived = {c.spec.name for n in augfn_nn.__all__ if hasattr(c := getattr(augfn_nn, n), "spec")}
+    assert derived == set(SPECS) - {"color_jitter"} | {"color_jitter"}
+
+
+# docs
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_leaves_have_units(name):
+    """Every leaf has a unit, a range that holds its neutral value and its default, and a line in the docstring."""
+    spec, doc = SPECS[name], spec_factory(name).__doc__
+    for leaf_name, leaf in spec.leaves.items():
+        assert leaf.unit
+        low, high = leaf.low if leaf.low is not None else -math.inf, math.inf if leaf.high is None else leaf.high
+        assert low <= (low if leaf.neutral is None else leaf.neutral) <= high
+        assert f"* `{leaf_name}`" in doc
+        assert leaf.unit in doc
+        assert not leaf.flat or leaf.flat in doc
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_docs_of_ops(name):
+    """One sentence, a source, the kind, and an example that the doctests run."""
+    doc = inspect.cleandoc(spec_factory(name).__doc__)
+    assert doc.split("\n\n")[0].rstrip().endswith((".", ":"))
+    assert "Source:" in doc
+    assert ">>>" in doc
+    assert f"Kind: {SPECS[name].kind}" in doc or name == "invert"
+
+
+@pytest.mark.parametrize("name", [f"af.{n}" for n in af.__all__] + [f"augfn_nn.{n}" for n in augfn_nn.__all__])
+def test_public_names_are_documented(name):
+    package, _, short = name.partition(".")
+    value = getattr(af if package == "af" else augfn_nn, short)
+    doc = vars(value).get("__doc__") if isinstance(value, type) else value.__doc__
+    assert doc
+    assert len(doc.strip()) > 20
+    if package == "af":
+        assert ">>>" in doc, f"{name} has no example"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_say_what_they_are(module):
+    assert ast.get_docstring(MODULES[module])
