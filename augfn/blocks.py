@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map_only, tree_unflatten
 
 from augfn.random import is_plain
-from augfn.targets import Sample
+from augfn.targets import Sample, Target
 
 FLOAT_BYTES = 4
 BLOCK_BYTES = 1_250_000  # of input for each thread, on a machine with 2 MB of L2 cache per core
@@ -29,30 +29,37 @@ def in_blocks(f: Any, sample: Sample, params: dict[str, Any]) -> Sample:
     """`f.run(sample, params)`, slice by slice where that is possible and pays."""
     if f.mixes or not worthwhile(sample):
         return f.run(sample, params)
-    leaves, tree = tree_flatten({n: t.value for n, t in sample.targets.items()})
+    leaves, tree = tree_flatten(values_of(sample))
     step = slice_length(sample, leaves, tree_flatten(params)[0])
     if step is None:
         return f.run(sample, params)
     keep_freed_memory()
-    outs: list[Tensor] = []
-    for start in range(0, sample.batch[0], step):
-        cut = slice(start, start + step)
-        part = tree_unflatten([x[cut] for x in leaves], tree)
-        targets = {n: replace(t, value=part[n]) for n, t in sample.targets.items()}
-        small = replace(sample, targets=targets, batch=tuple(part_length(leaves, cut)) + sample.batch[1:])
-        done = f.run(small, tree_map_only(Tensor, lambda x, cut=cut: x[cut], params))
-        new, out_tree = tree_flatten({n: t.value for n, t in done.targets.items()})
-        outs = outs or [x.new_empty((sample.batch[0], *x.shape[1:])) for x in new]
-        for whole, piece in zip(outs, new, strict=True):
+    total = sample.batch[0]
+    cuts = [slice(i, min(i + step, total)) for i in range(0, total, step)]
+    done = run_slice(f, sample, leaves, tree, params, cuts[0])
+    outs, out_tree = tree_flatten(values_of(done))
+    wholes = [x.new_empty((total, *x.shape[1:])) for x in outs]
+    for cut in cuts:
+        new = outs if cut is cuts[0] else tree_flatten(values_of(run_slice(f, sample, leaves, tree, params, cut)))[0]
+        for whole, piece in zip(wholes, new, strict=True):
             whole[cut] = piece
-    values = tree_unflatten(outs, out_tree)
-    return replace(
-        done, targets={n: replace(t, value=values[n]) for n, t in sample.targets.items()}, batch=sample.batch
-    )
+    values = tree_unflatten(wholes, out_tree)
+    return replace(done, targets=with_values(sample, values), batch=sample.batch)
 
 
-def part_length(leaves: list[Tensor], cut: slice) -> list[int]:
-    return [len(range(*cut.indices(leaves[0].shape[0])))]
+def run_slice(f: Any, sample: Sample, leaves: list[Tensor], tree: Any, params: dict[str, Any], cut: slice) -> Sample:
+    part = tree_unflatten([x[cut] for x in leaves], tree)
+    batch = (cut.stop - cut.start, *sample.batch[1:])
+    small = replace(sample, targets=with_values(sample, part), batch=batch)
+    return f.run(small, tree_map_only(Tensor, lambda x: x[cut], params))
+
+
+def values_of(sample: Sample) -> dict[str, Any]:
+    return {n: t.value for n, t in sample.targets.items()}
+
+
+def with_values(sample: Sample, values: dict[str, Any]) -> dict[str, Target]:
+    return {n: Target(t.kind, values[n]) for n, t in sample.targets.items()}
 
 
 def worthwhile(sample: Sample) -> bool:

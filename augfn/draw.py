@@ -113,9 +113,8 @@ def noise_shape(d: Distribution, leaf: Leaf, path: str) -> tuple[int, ...]:
     if d.shape == leaf.shape:
         return d.noise_shape
     if d.shape:
-        raise ValueError(
-            explain(f"params[{path!r}]: wrong shape", d, f"a distribution of shape {list(leaf.shape)} or []", "give one range per entry, or one for all")
-        )
+        want = f"a distribution of shape {list(leaf.shape)} or []"
+        raise ValueError(explain(f"params[{path!r}]: wrong shape", d, want, "give one range per entry, or one for all"))
     return leaf.shape + d.noise_shape
 
 

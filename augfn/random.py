@@ -308,7 +308,8 @@ def _uint32(value: int | Tensor) -> Words:
 
 def _modes() -> tuple[Callable[[], Any], ...]:
     """What tells that operators are being recorded or transformed; empty where torch hides any of it."""
-    core, functorch = torch._C, getattr(torch._C, "_functorch", None)
+    core: Any = torch._C
+    functorch: Any = getattr(core, "_functorch", None)
     names = ("_get_tracing_state", "_len_torch_dispatch_stack", "_is_torch_function_mode_enabled", "_dispatch_keys")
     if not all(hasattr(core, name) for name in names) or not hasattr(functorch, "peek_interpreter_stack"):
         return ()

@@ -1,15 +1,14 @@
 """The vocabulary of leaves: an op's annotations say what each of its parameters means.
 
 A parameter annotated with one of these types is a leaf of `params`: it is drawn per sample, replayed, edited and
-learned. Every other keyword of an op is static (a size, a mode): it decides a shape or a branch.
+learned. Every other keyword of an op is static (a size, a mode): it decides a shape or a branch. To a type checker a
+leaf is Any: its default is a distribution or a number, what the body sees is the drawn tensor.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated
-
-from torch import Tensor
+from typing import Annotated, Any
 
 
 @dataclass(frozen=True)
@@ -28,24 +27,24 @@ class Leaf:
         return replace(self, shape=shape)
 
 
-Degrees = Annotated[Tensor, Leaf("degrees", neutral=0.0)]
-Degrees2 = Annotated[Tensor, Leaf("degrees (x, y)", (2,), neutral=0.0)]
-Degrees3 = Annotated[Tensor, Leaf("degrees (x, y, z)", (3,), neutral=0.0)]
-Factor = Annotated[Tensor, Leaf("factor", neutral=1.0, low=0.0)]
-Scale = Annotated[Tensor, Leaf("zoom factor, > 1 magnifies", neutral=1.0, low=1e-6)]
-Turns = Annotated[Tensor, Leaf("turns", neutral=0.0)]
-Shift2 = Annotated[Tensor, Leaf("fraction of (width, height)", (2,), neutral=0.0)]
-Shift3 = Annotated[Tensor, Leaf("fraction of (width, height, depth)", (3,), neutral=0.0)]
-Fraction = Annotated[Tensor, Leaf("fraction", neutral=0.0, low=0.0, high=1.0)]
-Area = Annotated[Tensor, Leaf("fraction of the area", low=0.0, high=1.0)]
-Ratio = Annotated[Tensor, Leaf("width / height", low=1e-6)]
-Position2 = Annotated[Tensor, Leaf("position (x, y): 0 = left or top, 1 = right or bottom", (2,), low=0.0, high=1.0)]
-Sigma = Annotated[Tensor, Leaf("pixels", neutral=0.0, low=0.0)]
-Level = Annotated[Tensor, Leaf("intensity, full scale = 1", neutral=0.0)]
-Weight = Annotated[Tensor, Leaf("weight of the own sample", neutral=1.0, low=0.0, high=1.0)]
+Degrees = Annotated[Any, Leaf("degrees", neutral=0.0)]
+Degrees2 = Annotated[Any, Leaf("degrees (x, y)", (2,), neutral=0.0)]
+Degrees3 = Annotated[Any, Leaf("degrees (x, y, z)", (3,), neutral=0.0)]
+Factor = Annotated[Any, Leaf("factor", neutral=1.0, low=0.0)]
+Scale = Annotated[Any, Leaf("zoom factor, > 1 magnifies", neutral=1.0, low=1e-6)]
+Turns = Annotated[Any, Leaf("turns", neutral=0.0)]
+Shift2 = Annotated[Any, Leaf("fraction of (width, height)", (2,), neutral=0.0)]
+Shift3 = Annotated[Any, Leaf("fraction of (width, height, depth)", (3,), neutral=0.0)]
+Fraction = Annotated[Any, Leaf("fraction", neutral=0.0, low=0.0, high=1.0)]
+Area = Annotated[Any, Leaf("fraction of the area", low=0.0, high=1.0)]
+Ratio = Annotated[Any, Leaf("width / height", low=1e-6)]
+Position2 = Annotated[Any, Leaf("position (x, y): 0 = left or top, 1 = right or bottom", (2,), low=0.0, high=1.0)]
+Sigma = Annotated[Any, Leaf("pixels", neutral=0.0, low=0.0)]
+Level = Annotated[Any, Leaf("intensity, full scale = 1", neutral=0.0)]
+Weight = Annotated[Any, Leaf("weight of the own sample", neutral=1.0, low=0.0, high=1.0)]
 Seed = Annotated[
-    Tensor,
+    Any,
     Leaf("seed of a field: two uniform numbers", (2,), low=0.0, high=1.0, flat="a seed only names a field of noise"),
 ]
-SortKey = Annotated[Tensor, Leaf("sort key", low=0.0, high=1.0, flat="an order is piecewise constant in its sort keys")]
+SortKey = Annotated[Any, Leaf("sort key", low=0.0, high=1.0, flat="an order is piecewise constant in its sort keys")]
 GATE = Leaf("gate: 0 = off, 1 = on", neutral=0.0, low=0.0, high=1.0)

@@ -86,7 +86,7 @@ sample_backward.register_vmap(backward_over_batch)
 def gamma_slope(shape: Tensor, value: Tensor) -> Tensor:
     """d value / d shape of a standard gamma variable, by implicit reparameterisation (Figurnov et al. 2018); element
     by element."""
-    return torch._standard_gamma_grad(shape, value)
+    return torch._standard_gamma_grad(shape, value)  # pyright: ignore[reportPrivateImportUsage]
 
 
 @gamma_slope.register_fake

@@ -116,17 +116,17 @@ class Map:
     whole: Map | None = None
 
     @staticmethod
-    def of(matrix: Tensor, projective: bool = False, **known: object) -> Map:
-        return Map((Linear(matrix, projective),), **known)  # type: ignore[arg-type]
+    def of(matrix: Tensor, projective: bool = False, **known: Any) -> Map:
+        return Map((Linear(matrix, projective),), **known)
 
     @staticmethod
-    def diagonal(*entries: Tensor, **known: object) -> Map:
+    def diagonal(*entries: Tensor, **known: Any) -> Map:
         """Scaling of each axis, entries `[*b]` in the order x, y[, z]."""
         columns = torch.broadcast_tensors(*entries)
         return Map.of(torch.diag_embed(torch.stack([*columns, torch.ones_like(columns[0])], -1)), **known)
 
     @staticmethod
-    def linear(a: Tensor, shift: Tensor | None = None, **known: object) -> Map:
+    def linear(a: Tensor, shift: Tensor | None = None, **known: Any) -> Map:
         """u -> a u + shift, for `a [*b, d, d]` and `shift [*b, d]`."""
         return Map.of(affine_matrix(a, torch.zeros_like(a[..., 0]) if shift is None else shift), **known)
 

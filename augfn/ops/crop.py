@@ -18,7 +18,7 @@ from augfn.ops.geometric import frame_like
 from augfn.typing import Area, Leaf, Position2, Ratio
 
 WholePosition2 = Annotated[
-    Tensor,
+    Any,
     Leaf(
         "position (x, y): 0 = left or top, 1 = right or bottom",
         (2,),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ from augfn.op import geometric
 from augfn.typing import Degrees, Degrees2, Fraction, Leaf, Scale, Shift2
 
 Corners = Annotated[
-    Tensor, Leaf("shift of each corner (x, y), in units of distortion_scale * size / 2", (4, 2), low=-1.0, high=1.0)
+    Any, Leaf("shift of each corner (x, y), in units of distortion_scale * size / 2", (4, 2), low=-1.0, high=1.0)
 ]
 
 

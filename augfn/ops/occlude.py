@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from augfn.ops.crop import rectangle
 from augfn.ops.geometric import frame_like
 from augfn.typing import Leaf, Position2, Ratio
 
-Share = Annotated[Tensor, Leaf("fraction of the area", neutral=0.0, low=0.0, high=1.0)]
+Share = Annotated[Any, Leaf("fraction of the area", neutral=0.0, low=0.0, high=1.0)]
 
 
 @occlusion

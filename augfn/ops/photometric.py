@@ -15,7 +15,7 @@ from augfn.op import photometric
 from augfn.typing import Factor, Leaf, Turns
 
 Order = Annotated[
-    Tensor,
+    Any,
     Leaf(
         "sort keys of brightness, contrast, saturation, hue",
         (4,),
@@ -25,10 +25,10 @@ Order = Annotated[
     ),
 ]
 Threshold = Annotated[
-    Tensor,
+    Any,
     Leaf("intensity, full scale = 1", neutral=1.0 + 1e-6, flat="the image jumps where its values cross the threshold"),
 ]
-Gamma = Annotated[Tensor, Leaf("exponent", neutral=1.0, low=0.0)]
+Gamma = Annotated[Any, Leaf("exponent", neutral=1.0, low=0.0)]
 
 
 def rgb(x: Tensor, what: str) -> Tensor:

@@ -15,9 +15,9 @@ from augfn.math.maps import Displacement, Map
 from augfn.op import geometric
 from augfn.typing import Leaf
 
-Alpha = Annotated[Tensor, Leaf("fraction of the shorter side: the field's standard deviation", neutral=0.0, low=0.0)]
-Smooth = Annotated[Tensor, Leaf("fraction of the shorter side: the field's smoothness", low=0.0)]
-Control = Annotated[Tensor, Leaf("control displacements (x, y), before smoothing", (2, 8, 8), low=-1.0, high=1.0)]
+Alpha = Annotated[Any, Leaf("fraction of the shorter side: the field's standard deviation", neutral=0.0, low=0.0)]
+Smooth = Annotated[Any, Leaf("fraction of the shorter side: the field's smoothness", low=0.0)]
+Control = Annotated[Any, Leaf("control displacements (x, y), before smoothing", (2, 8, 8), low=-1.0, high=1.0)]
 
 
 @geometric(example={"alpha": (0.01, 0.03)})
