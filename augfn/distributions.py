@@ -15,10 +15,8 @@ from torch import Tensor
 from torch.utils._pytree import GetAttrKey, register_pytree_node
 
 from augfn.errors import explain, show
-from augfn.math import kernel
 from augfn.math.shapes import common_shape
-
-HALF_STEP = 2.0**-24  # uniform noise is a multiple of 2^-23: its midpoints avoid 0 and 1
+from augfn.math.variates import HALF_STEP, gaussian, log_gamma, one_hot, straight_through
 
 
 class Distribution:
@@ -117,11 +115,6 @@ def check_order(name: str, low: Any, high: Any) -> None:
 
 def cast(u: Tensor, like: Tensor) -> Tensor:
     return u if u.dtype == like.dtype else u.to(like.dtype)
-
-
-def gaussian(u: Tensor) -> Tensor:
-    """Standard normal values from uniform noise: sqrt(2) erfinv(2 u - 1), at the midpoints of the noise's steps."""
-    return math.sqrt(2) * torch.erfinv(2 * (u + HALF_STEP) - 1)
 
 
 class Constant(Distribution):
@@ -265,7 +258,7 @@ class Bernoulli(Distribution):
     fields = ("probs",)
 
     def __init__(self, probs: Any) -> None:
-        if not isinstance(probs, Tensor) and not 0 <= probs <= 1:
+        if not isinstance(probs, Tensor) and not (isinstance(probs, int | float) and 0 <= probs <= 1):
             raise ValueError(explain("not a probability", probs, "0 <= p <= 1", "give a number between 0 and 1"))
         self._set(probs=probs)
 
@@ -355,15 +348,6 @@ class GumbelChoice(Distribution):
     hard: bool
 
 
-def one_hot(index: Tensor, like: Tensor) -> Tensor:
-    return (index[..., None] == torch.arange(like.shape[-1], device=like.device)).to(like.dtype)
-
-
-def straight_through(value: Tensor, surrogate: Tensor) -> Tensor:
-    """`value` exactly, with the gradient of `surrogate`."""
-    return value.detach() + (surrogate - surrogate.detach())
-
-
 class Beta(Distribution):
     """Beta(a, b) = X / (X + Y) of two gamma variables.
 
@@ -391,22 +375,3 @@ class Beta(Distribution):
         axis = u.ndim - len(self.noise_shape)
         first, second = (half.movedim(axis, 0) for half in cast(u, alpha).unbind(axis))
         return torch.sigmoid(log_gamma(alpha, first, self.rounds) - log_gamma(beta, second, self.rounds))
-
-
-def log_gamma(shape: Tensor, noise: Tensor, rounds: int) -> Tensor:
-    """The logarithm of a gamma variable (no underflow for tiny shapes), differentiable in `shape`; noise `[2 rounds +
-    1, ...]`."""
-    boosted = shape.detach() + 1
-    d = boosted - 1 / 3
-    z = gaussian(noise[:rounds])
-    v = (1 + z / torch.sqrt(9 * d)) ** 3
-    fits = (v > 0) & (
-        torch.log(noise[rounds:-1] + HALF_STEP) < z * z / 2 + d - d * v + d * torch.log(v.clamp(min=1e-30))
-    )
-    value = torch.ones_like(v[0])
-    for good, candidate in zip(fits.flip(0).unbind(0), v.flip(0).unbind(0), strict=True):
-        value = torch.where(good, candidate, value)
-    gamma = (d * value).broadcast_to(noise[0].shape)
-    slope = kernel.gamma_slope(boosted.broadcast_to(gamma.shape).contiguous(), gamma.contiguous())
-    log_u = torch.log(noise[-1] + HALF_STEP)
-    return gamma.log() + (shape - shape.detach()) * slope / gamma + log_u / shape

@@ -74,6 +74,9 @@ class Augmentation:
         distribution left no key is needed: handing in returned params replays the call.
         """
         sample = read(x, self.ndim, self.targets)
+        if torch.is_autocast_enabled(sample.device.type):  # half precision would move coordinates by pixels
+            with torch.autocast(sample.device.type, enabled=False):
+                return self(x, params, generator)
         tree = merge(params, self.params, self.schema, self.name)
         with untracked(sample, tree):
             drawn = draw(tree, self.schema, self.salts, sample.batch, generator, sample.device)

@@ -314,7 +314,9 @@ def test_missing_extra_is_named_in_one_line(monkeypatch, capsys, tmp_path, modul
     for name in ("commands", "demo", "policy_file"):
         monkeypatch.delattr(af, name)
     monkeypatch.setitem(sys.modules, module, None)
-    monkeypatch.setattr(sys, "argv", ["augfn", command, *(["x.png", "--policy", "p.yaml"] if command == "preview" else [])])
+    monkeypatch.setattr(
+        sys, "argv", ["augfn", command, *(["x.png", "--policy", "p.yaml"] if command == "preview" else [])]
+    )
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as stop:
         cli.main()

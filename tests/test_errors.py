@@ -192,7 +192,7 @@ MISTAKES = {
 @pytest.mark.parametrize("name", MISTAKES)
 def test_mistake(name):
     call, error, words = MISTAKES[name]
-    with pytest.raises(error, match=".") as caught:
+    with pytest.raises(error, match=r".") as caught:
         call()
     message = str(caught.value)
     missing = [w for w in words if w not in message]

@@ -77,9 +77,9 @@ def test_vmap_over_phi():
     problem = Quadratic()
     phis = torch.stack([problem.phi, 2 * problem.phi])
     one = [hypergradient(problem.train_loss, problem.val_loss, problem.theta, p, alpha=0.5) for p in phis]
-    both = torch.func.vmap(
-        lambda p: hypergradient(problem.train_loss, problem.val_loss, problem.theta, p, alpha=0.5)
-    )(phis)
+    both = torch.func.vmap(lambda p: hypergradient(problem.train_loss, problem.val_loss, problem.theta, p, alpha=0.5))(
+        phis
+    )
     torch.testing.assert_close(both, torch.stack(one))
 
 
@@ -105,7 +105,10 @@ def test_logistic_regression_agrees_with_finite_differences():
         return F.binary_cross_entropy_with_logits(x @ theta, y)
 
     def train_loss(theta, phi):
-        return loss(theta, x[:50] * torch.stack([phi[1], *torch.ones(2, dtype=x.dtype)]), y[:50]) + phi[0].exp() * (theta @ theta) / 2
+        return (
+            loss(theta, x[:50] * torch.stack([phi[1], *torch.ones(2, dtype=x.dtype)]), y[:50])
+            + phi[0].exp() * (theta @ theta) / 2
+        )
 
     def val_loss(theta, phi):
         return loss(theta, x[50:], y[50:])

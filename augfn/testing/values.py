@@ -190,7 +190,11 @@ def refuses_gate(c: Case) -> None:
 
 
 def dtypes(c: Case) -> None:
-    """Law 10: dtype, device and shape are kept, in half precision too; integer images raise and name af.to_float."""
+    """Law 10: dtype, device and shape are kept, in half precision too, and by autocast the result is not touched; integer
+    images raise and name af.to_float."""
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        cast_result = c.f(c.x, None, c.key)
+    agree("under autocast", cast_result, c.f(c.x, None, c.key))
     name = "image" if c.f.ndim == 2 else "volume"
     wide = c.f({name: c.x.double()}, None, c.key)[0][name]
     for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):

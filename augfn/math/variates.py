@@ -1,0 +1,45 @@
+"""Random variates as functions of uniform noise."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from augfn.math import kernel
+
+HALF_STEP = 2.0**-24  # uniform noise is a multiple of 2^-23: its midpoints avoid 0 and 1
+
+
+def gaussian(u: Tensor) -> Tensor:
+    """Standard normal values from uniform noise: sqrt(2) erfinv(2 u - 1), at the midpoints of the noise's steps."""
+    return math.sqrt(2) * torch.erfinv(2 * (u + HALF_STEP) - 1)
+
+
+def one_hot(index: Tensor, like: Tensor) -> Tensor:
+    return (index[..., None] == torch.arange(like.shape[-1], device=like.device)).to(like.dtype)
+
+
+def straight_through(value: Tensor, surrogate: Tensor) -> Tensor:
+    """`value` exactly, with the gradient of `surrogate`."""
+    return value.detach() + (surrogate - surrogate.detach())
+
+
+def log_gamma(shape: Tensor, noise: Tensor, rounds: int) -> Tensor:
+    """The logarithm of a gamma variable (no underflow for tiny shapes), differentiable in `shape`; noise `[2 rounds +
+    1, ...]`."""
+    boosted = shape.detach() + 1
+    d = boosted - 1 / 3
+    z = gaussian(noise[:rounds])
+    v = (1 + z / torch.sqrt(9 * d)) ** 3
+    fits = (v > 0) & (
+        torch.log(noise[rounds:-1] + HALF_STEP) < z * z / 2 + d - d * v + d * torch.log(v.clamp(min=1e-30))
+    )
+    value = torch.ones_like(v[0])
+    for good, candidate in zip(fits.flip(0).unbind(0), v.flip(0).unbind(0), strict=True):
+        value = torch.where(good, candidate, value)
+    gamma = (d * value).broadcast_to(noise[0].shape)
+    slope = kernel.gamma_slope(boosted.broadcast_to(gamma.shape).contiguous(), gamma.contiguous())
+    log_u = torch.log(noise[-1] + HALF_STEP)
+    return gamma.log() + (shape - shape.detach()) * slope / gamma + log_u / shape
