@@ -13,8 +13,11 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
-Seed = Annotated[int, typer.Option(min=0, help="Names all that is random: the same seed gives the same result.")]
+Seed = Annotated[
+    int, typer.Option(min=0, max=2**31 - 1, help="Names all that is random: the same seed gives the same result.")
+]
 
 
 def complain(where: object, error: object) -> None:

@@ -150,19 +150,19 @@ def run(out: Path, seed: int = 0, seeds: int = 3, steps: int = STEPS) -> str:
     viz.save(digits_grid(seed, runs["learned"][0].widths[-1]), out / "digits.png")
     viz.save(photo_grid(seed), out / "photo.png")
     viz.save(curves(runs["learned"], seed), out / "ranges.png")
-    return table(runs, seeds)
+    return table(runs, seed, seeds)
 
 
 # what is shown
 
 
 def spread(values: list[float], digits: int, unit: str = "") -> str:
-    """Mean and standard error."""
-    error = stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
-    return f"{mean(values):.{digits}f}{unit} ± {error:.{digits}f}"
+    """Mean and standard error; of a single value there is no error."""
+    middle = f"{mean(values):.{digits}f}{unit}"
+    return middle if len(values) == 1 else f"{middle} ± {stdev(values) / math.sqrt(len(values)):.{digits}f}"
 
 
-def table(runs: dict[str, list[Run]], seeds: int) -> str:
+def table(runs: dict[str, list[Run]], seed: int, seeds: int) -> str:
     head = ["ranges", "clean test", "shifted test", *NAMES]
     lines = [head]
     for name, done in runs.items():
@@ -178,8 +178,10 @@ def table(runs: dict[str, list[Run]], seeds: int) -> str:
     rows.insert(1, "-" * max(map(len, rows)))
     begin = zip(NAMES, (RANGES["learned"] * WIDEST).tolist(), UNITS, strict=True)
     start = ", ".join(f"{name} ±{v:.3g}{unit}" for name, v, unit in begin)
-    notes = f"Mean ± standard error over {seeds} seeds. The learned ranges start at {start}; 'true' is told the shift."
-    return "\n".join([*rows, notes])
+    seeds_used = f"{seeds} seeds, from {seed} on" if seeds > 1 else f"seed {seed}"
+    notes = [f"Mean ± standard error over {seeds_used}. The learned ranges start at {start};"]
+    notes += ["'true' is told the shift, which is the same in validation and test."]
+    return "\n".join([*rows, *notes])
 
 
 def digits_grid(seed: int, learned: Tensor) -> Figure:

@@ -20,6 +20,7 @@ from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, Siz
 from augfn.math.constants import constant
 from augfn.math.maps import Linear, Map, centre_of, pixel_matrix
 from augfn.math.resample import Sampling, fill_like, resample, to_wide
+from augfn.math.shapes import planes
 from augfn.targets import FRAMED, Boxes, Keypoints, Sample, Target
 
 
@@ -39,7 +40,7 @@ def warp(action: Geometric, t: Target, s: Sample) -> Tensor:
         sampling = Sampling("nearest", padding, None if padding else fill)
     if m.copy is None:
         return resample(t.value, len(s.batch), m, sampling)
-    flat = t.value.reshape(s.batch + (-1,) + s.size)
+    flat = planes(t.value, len(s.batch), len(s.size))
     moved = copied(m, flat, sampling)
     return moved.reshape(t.value.shape[: -len(s.size)] + moved.shape[-len(s.size) :])
 
@@ -150,7 +151,7 @@ def affine_channels(x: Tensor, m: Tensor, o: Tensor) -> Tensor:
     m, o = m.expand(b + m.shape[-2:]), o.expand(b + o.shape[-1:])
     if not b:
         return torch.addmm(o[:, None], m, x)
-    return torch.baddbmm(o.flatten(0, -2)[..., None], m.flatten(0, -3), x.flatten(0, -3)).reshape(b + (-1, x.shape[-1]))
+    return torch.baddbmm(o.flatten(0, -2)[..., None], m.flatten(0, -3), x.flatten(0, -3)).reshape(b + (m.shape[-2], x.shape[-1]))
 
 
 def channel_axis(t: Target, s: Sample) -> int:
@@ -161,7 +162,7 @@ def repaint(action: Pixels, t: Target, s: Sample, name: str = "image") -> Tensor
     """Run a body on `[*b, (T,) C, H, W]`, with its leaves broadcastable; a volume's depth is laid along its height."""
     x, b = t.value, len(s.batch)
     if action.kind == "filter":
-        shaped = to_wide(x).reshape(s.batch + (-1,) + s.size)
+        shaped = planes(to_wide(x), b, len(s.size))
         out = action.body(shaped, **action.leaves)
     else:
         shaped = to_wide(x).flatten(-3, -2) if t.kind == "volume" else to_wide(x)
@@ -195,7 +196,7 @@ def spread(leaf: Tensor, batch: int, ndim: int) -> Tensor:
 
 def hide(action: Occlusion, t: Target, s: Sample) -> Tensor:
     hidden = action.hidden.reshape(s.batch + (1,) * (t.value.ndim - len(s.batch) - len(s.size)) + s.size)
-    fill = fill_like(to_wide(t.value).reshape(s.batch + (-1,) + s.size), action.fill, len(s.size))
+    fill = fill_like(planes(to_wide(t.value), len(s.batch), len(s.size)), action.fill, len(s.size))
     if t.kind == "video" and fill.shape[0] > 1:
         fill = fill.reshape(t.value.shape[len(s.batch) : -2] + (1, 1))
     return torch.lerp(t.value, fill.to(t.value).expand_as(t.value), hidden.to(t.value))

@@ -7,8 +7,10 @@ import torch
 from torch.utils._pytree import tree_leaves, tree_map
 
 import augfn as af
+from augfn.op import SPECS
 from augfn.targets import LAYOUT, kind_of, read
-from augfn.testing.case import agree, smooth_image
+from augfn.testing import example
+from augfn.testing.case import agree, smooth_image, targets_for
 
 K = af.key(0)
 H, W = 15, 41
@@ -61,6 +63,16 @@ def test_leading_dims(batch):
     for name in x:
         shapes = [(t.shape, t.dtype) for t in tree_leaves(y[name])]
         assert shapes == [(t.shape, t.dtype) for t in tree_leaves(x[name])], name
+
+
+@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("batch", [(0,), (2, 0)], ids=str)
+def test_an_empty_batch_is_a_batch(name, batch):
+    f = example(name)
+    x = targets_for(torch.rand(*batch, 3, *(9, 10, 11)[-f.ndim :]), f.ndim)
+    y, params = f(x, None, K)
+    assert all(t.shape[: len(batch)] == batch for t in tree_leaves((y, params)))
+    agree("replay", f(x, params)[0], y)
 
 
 def test_every_kind_has_a_layout_in_one_world():
@@ -277,8 +289,6 @@ def test_depth_is_not_a_colour():
     ],
 )
 def test_video_has_one_draw_per_clip(name):
-    from augfn.testing import example
-
     video = smooth_image((2, 4), 3, (H, W), torch.float32)
     f = example(name)
     y, params = f({"video": video}, None, K)

@@ -10,13 +10,11 @@ together with: so it holds under vmap when some of the inputs have no batch dime
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import partial
 
 import torch
 from torch import Tensor
 
-from augfn.math.constants import constant, identity_like
+from augfn.math.constants import constant
 from augfn.math.shapes import common_shape
 
 LUMA = (0.2989, 0.587, 0.114)
@@ -132,15 +130,13 @@ def jitter(
     given = [order, *blends.values(), *([] if hue is None else [hue])]
     batch = common_shape(x.shape[:-3], *(t.shape[:-3] for t in given))
     scale, weights = _schedule(blends, hue is not None, order, batch)
-    few = x.shape[-1] * x.shape[-2] <= _FEW_PIXELS and 2 in blends and not torch.compiler.is_compiling()
-    passes = _matrices(scale, weights, x.shape[-3]) if few else _weights(scale, weights)
-    size = (math.prod(x.shape[-2:]),) if few else x.shape[-2:]
-    flat = _spread(x, batch + x.shape[-3:]).reshape(-1, x.shape[-3], *size)
-    turns = None if hue is None else _spread(hue, batch + (1, 1, 1)).reshape(-1, 1, 1, 1)
-    for step, one_pass in enumerate(passes):
-        if turns is not None and step == len(blends):
-            flat = _turn(flat.view(-1, *x.shape[-3:]), turns).view(flat.shape)
-        flat = _clip(one_pass(flat, step > 0), clip, fresh=not few)
+    none = (None,) * scale.shape[0]
+    means, lumas = (weights[i].unbind(0) if i in weights else none for i in (1, 2))
+    flat = _spread(x, batch + x.shape[-3:]).reshape(-1, *x.shape[-3:])
+    for step, (factor, to_mean, to_luma) in enumerate(zip(scale.unbind(0), means, lumas, strict=True)):
+        if hue is not None and step == len(blends):
+            flat = _turn(flat, _spread(hue, batch + (1, 1, 1)).reshape(-1, 1, 1, 1))
+        flat = _clip(_blend(flat, factor, to_mean, to_luma, fresh=step > 0), clip, fresh=True)
     return flat.reshape(batch + x.shape[-3:])
 
 
@@ -192,8 +188,6 @@ def gamma(x: Tensor, gamma: Tensor, gain: Tensor | float = 1.0) -> Tensor:
     floor = torch.where(gamma < 1, torch.finfo(x.dtype).eps ** 2, -math.inf).to(x.dtype)
     return torch.maximum(x, floor) ** gamma * _at_least(x, floor) * gain
 
-
-_FEW_PIXELS = 4096
 
 # The rows I, J / 3, K / sqrt(3) and W: the neutral weights (1, 0, 0, 0) give the identity to the last bit.
 _R3 = math.sqrt(1 / 3)
@@ -277,17 +271,9 @@ def _spread(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     return x if x.shape == shape else x.expand(shape)
 
 
-Pass = Callable[[Tensor, bool], Tensor]
-
-
-def _weights(scale: Tensor, weights: dict[int, Tensor]) -> list[Pass]:
-    """Passes in place: `scale x + to_mean m + to_luma luma(x)`. A fresh buffer would cost ten times the arithmetic."""
-    none = (None,) * scale.shape[0]
-    means, lumas = (weights[i].unbind(0) if i in weights else none for i in (1, 2))
-    return [partial(_blend, *row) for row in zip(scale.unbind(0), means, lumas, strict=True)]
-
-
-def _blend(scale: Tensor, to_mean: Tensor | None, to_luma: Tensor | None, x: Tensor, fresh: bool) -> Tensor:
+def _blend(x: Tensor, factor: Tensor, to_mean: Tensor | None, to_luma: Tensor | None, fresh: bool) -> Tensor:
+    """`factor x + to_mean mean + to_luma luma(x)`, in place: a fresh buffer costs ten times the arithmetic. (As a matrix
+    product it would be half as many ops, but its threads wait for each other, however small the image.)"""
     ref = None
     if to_luma is not None:
         grey = luma(x)
@@ -296,20 +282,5 @@ def _blend(scale: Tensor, to_mean: Tensor | None, to_luma: Tensor | None, x: Ten
             ref = ref.add_(grey.mean((-2, -1), keepdim=True) * to_mean)
     elif to_mean is not None:
         ref = _mean(x) * to_mean
-    y = x.mul_(scale) if fresh else x * scale
+    y = x.mul_(factor) if fresh else x * factor
     return y if ref is None else y.add_(ref)
-
-
-def _matrices(scale: Tensor, weights: dict[int, Tensor], channels: int) -> list[Pass]:
-    """The same passes as matrix products: half as many ops, for images so small that their number is what counts."""
-    grey = constant((LUMA,) * channels, scale)
-    to_luma, to_mean = weights[2].flatten(-2), weights.get(1)
-    matrix = scale.flatten(-2) * identity_like(grey) + to_luma * grey
-    means = (None,) * scale.shape[0] if to_mean is None else (to_mean.flatten(-2) * grey).unbind(0)
-    return [partial(_product, *row) for row in zip(matrix.unbind(0), means, strict=True)]
-
-
-def _product(matrix: Tensor, to_mean: Tensor | None, x: Tensor, fresh: bool) -> Tensor:
-    if to_mean is None:
-        return torch.bmm(matrix, x)
-    return torch.baddbmm(torch.bmm(to_mean, x.mean(-1, keepdim=True)), matrix, x)

@@ -57,6 +57,8 @@ def separable(x: Tensor, kernels: Sequence[Tensor], padding_mode: str = "reflect
     """
     d = len(kernels)
     _check(x, kernels, padding_mode)
+    if not x.numel():
+        return x
     y = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
     for axis, kernel in zip(range(-d, 0), kernels, strict=True):
         y = _along(y, kernel.to(y.dtype), axis, d, padding_mode)

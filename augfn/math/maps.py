@@ -69,7 +69,7 @@ class Displacement:
         field = self.field.expand(*batch, *self.field.shape[-d - 1 :]).reshape(-1, *self.field.shape[-d - 1 :])
         mode = "bicubic" if d == 2 else "bilinear"
         sampled = kernel.grid_sample(field.to(grid.dtype), grid, mode, "border", True)
-        return sampled.reshape(*batch, d, -1).transpose(-1, -2)
+        return sampled.reshape(*batch, d, points.shape[-2]).transpose(-1, -2)
 
     def __call__(self, points: Tensor) -> Tensor:
         points = points.to(torch.promote_types(points.dtype, self.field.dtype))

@@ -13,7 +13,7 @@ from augfn.errors import explain
 from augfn.math import kernel
 from augfn.math.constants import constant
 from augfn.math.maps import Linear, Map, centred
-from augfn.math.shapes import common_shape
+from augfn.math.shapes import common_shape, planes
 
 MODES = ("bilinear", "nearest", "bicubic")
 PADDINGS = {
@@ -83,8 +83,8 @@ def resample(x: Tensor, batch: int, m: Map, sampling: Sampling) -> Tensor:
     Bilinear sampling has kinks where an input coordinate is whole. Works in float32 or wider, returns the dtype of `x`.
     """
     d = m_dims(m)
-    source, target = tuple(x.shape[-d:]), m.size or tuple(x.shape[-d:])
-    flat = x.reshape(x.shape[:batch] + (-1,) + source)
+    target = m.size or tuple(x.shape[-d:])
+    flat = planes(x, batch, d)
     out = sample(to_wide(flat), m, target, sampling).to(x.dtype)
     if m.gate is not None:
         gate = m.gate.to(x.device).reshape(m.gate.shape + (1,) * (d + 1))

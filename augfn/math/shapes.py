@@ -1,8 +1,11 @@
-"""Shapes of tensors that are broadcast together."""
+"""Shapes: of tensors that are broadcast together, and of channels."""
 
 from __future__ import annotations
 
+import math
+
 import torch
+from torch import Tensor
 
 Shape = tuple[int, ...]
 
@@ -15,3 +18,12 @@ def common_shape(*shapes: Shape) -> Shape:
     """
     first = tuple(shapes[0])
     return first if all(s == first for s in shapes) else tuple(torch.broadcast_shapes(*shapes))
+
+
+def planes(x: Tensor, batch: int, d: int) -> Tensor:
+    """`[*b, ..., *spatial]` as `[*b, k, *spatial]`: all that lies between `batch` leading and d spatial dims is channels.
+
+    >>> planes(torch.zeros(0, 4, 3, 8, 9), 1, 2).shape, planes(torch.zeros(8, 9), 0, 2).shape
+    (torch.Size([0, 12, 8, 9]), torch.Size([1, 8, 9]))
+    """
+    return x.reshape(x.shape[:batch] + (math.prod(x.shape[batch : x.ndim - d]),) + x.shape[x.ndim - d :])

@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_map
 from augfn import random
 from augfn.distributions import Bernoulli, Beta, Choice, Distribution, GumbelChoice, RelaxedBernoulli
 from augfn.draw import Params, paths_of
-from augfn.testing.case import Case, agree, at, cast, claim, put, window
+from augfn.testing.case import Case, agree, at, cast, claim, put, stack, window
 
 STEP = 1e-7  # of central differences in float64: few pixels meet a kink of the sampling within it
 ALLOWED = 1e-5  # relative
@@ -79,7 +79,12 @@ def other_ways(c: Case, params: Params, found: Params) -> None:
         return torch.stack([loss, -2 * loss])
 
     agree("jacrev and grad", tree_map(lambda t: t[0], jacrev(two)(params)), found, 1e-8)
-    if c.batch and not c.f.mixes:
+    if c.f.mixes:  # what mixes the samples of a batch is mapped over batches
+        twice = [found, grad(lambda p: weighted(c, c.f(c.x.flip(0), p)[0]))(params)]
+        both = torch.stack([c.x, c.x.flip(0)])
+        each = vmap(grad(lambda p, x: weighted(c, c.f(x, p)[0])), (None, 0))(params, both)
+        agree("vmap(grad) and grad", each, stack(twice), 1e-8)
+    elif c.batch:
         weight = window(c.f(c.x, params)[0], c.f.ndim)
         each = vmap(grad(lambda p, x, w: (c.f(x, p)[0] * w).sum()))(params, c.x, weight)
         agree("vmap(grad) and grad", each, found, 1e-8)

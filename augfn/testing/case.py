@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_flatten_with_path, tree_leaves, tree_map_only
+from torch.utils._pytree import keystr, tree_flatten_with_path, tree_leaves, tree_map_only
 
 from augfn import random
 from augfn.compose import maybe
@@ -139,28 +139,26 @@ def claim(condition: Any, message: str) -> None:
 def agree(what: str, given: Any, wanted: Any, tolerance: float = 0.0) -> None:
     """Two trees are equal, in shapes and dtypes too; tensors bit for bit, or up to `tolerance` where it is given."""
     left, right = (tree_flatten_with_path(t)[0] for t in (given, wanted))
-    claim(
-        [p for p, _ in left] == [p for p, _ in right],
-        f"{what}: other names, {[p for p, _ in left]} and {[p for p, _ in right]}",
-    )
-    for (path, a), (_, b) in zip(left, right, strict=True):
-        name = f"{what} {''.join(map(str, path))}".rstrip()
-        if not isinstance(a, Tensor):
-            claim(a == b, f"{name}: {a!r} and {b!r}")
-            continue
-        claim(
-            (a.shape, a.dtype) == (b.shape, b.dtype), f"{name}: {a.dtype} {list(a.shape)} and {b.dtype} {list(b.shape)}"
-        )
-        far = (a.double() - b.double()).abs()
-        same = (a == b) | (a.isnan() & b.isnan()) | (far <= tolerance)
-        claim(
-            same.all(),
-            f"{name}: {int((~same).sum())} of {a.numel()} values differ, the worst by {far.max():.3g}, allowed {tolerance:g}",
-        )
+    names, others = ([keystr(path) for path, _ in side] for side in (left, right))
+    claim(names == others, f"{what}: other names, {names} and {others}")
+    for name, (_, a), (_, b) in zip(names, left, right, strict=True):
+        agree_leaf(f"{what} {name}".rstrip(), a, b, tolerance)
+
+
+def agree_leaf(what: str, a: Any, b: Any, tolerance: float) -> None:
+    if not isinstance(a, Tensor):
+        return claim(a == b, f"{what}: {a!r} and {b!r}")
+    shapes = [f"{str(t.dtype).removeprefix('torch.')} {list(t.shape)}" for t in (a, b)]
+    claim(shapes[0] == shapes[1], f"{what}: {' and '.join(shapes)}")
+    far = (a.double() - b.double()).abs()
+    differ = ~((a == b) | (a.isnan() & b.isnan()) | (far <= tolerance))
+    if differ.any():
+        worst = f"the worst by {far.max():.3g}, allowed {tolerance:g}"
+        raise AssertionError(f"{what}: {int(differ.sum())} of {a.numel()} values differ, {worst}")
 
 
 def targets_for(x: Tensor, ndim: int) -> dict[str, Any]:
-    """The image with a mask, boxes, keypoints and (in 2-D) depth and intrinsics, all inside the frame."""
+    """The image with a mask, boxes, keypoints and (in 2-D) depth, all inside the frame."""
     batch, frame = tuple(x.shape[: -ndim - 1]), tuple(x.shape[-ndim:])
     size = torch.tensor(frame[::-1], dtype=x.dtype)
     corners = torch.tensor([[0.2, 0.3, 0.15], [0.4, 0.35, 0.5]], dtype=x.dtype)[:, :ndim] * size
