@@ -232,6 +232,10 @@ def build(spec: Spec, keywords: dict[str, Any]) -> Op:
         value = as_leaf(spec.name, name, leaf, keywords.get(name, spec.defaults[name]))
         if value is not None:
             params[name] = value
+    acting = [name for name, leaf in spec.leaves.items() if not leaf.flat]
+    if acting and not any(name in params for name in acting):
+        fix = f"af.{spec.name}({acting[0]}=(low, high))"
+        raise ValueError(explain(f"{spec.name}: nothing to do", "no ranges", f"one of {', '.join(acting)}", fix))
     p = keywords.get("p", 1.0)
     if isinstance(p, bool) or not isinstance(p, int | float) or p != 1.0:
         params["gate"] = p if isinstance(p, Distribution) else Bernoulli(p)
@@ -271,7 +275,7 @@ def as_leaf(op: str, name: str, leaf: Leaf, value: Any) -> Tensor | Distribution
         return Uniform(*value)
     ends = [torch.tensor(v, dtype=torch.float32) for v in value]
     check_bounds(what, leaf, [x for e in ends for x in e.flatten().tolist()])
-    if (ends[0] > ends[1]).any():
+    if not (ends[0] <= ends[1]).all():
         raise ValueError(
             explain(f"{what}: the range is upside down", value, "low <= high", f"{name}=({value[1]}, {value[0]})")
         )

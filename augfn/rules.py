@@ -151,7 +151,9 @@ def affine_channels(x: Tensor, m: Tensor, o: Tensor) -> Tensor:
     m, o = m.expand(b + m.shape[-2:]), o.expand(b + o.shape[-1:])
     if not b:
         return torch.addmm(o[:, None], m, x)
-    return torch.baddbmm(o.flatten(0, -2)[..., None], m.flatten(0, -3), x.flatten(0, -3)).reshape(b + (m.shape[-2], x.shape[-1]))
+    return torch.baddbmm(o.flatten(0, -2)[..., None], m.flatten(0, -3), x.flatten(0, -3)).reshape(
+        b + (m.shape[-2], x.shape[-1])
+    )
 
 
 def channel_axis(t: Target, s: Sample) -> int:

@@ -119,6 +119,8 @@ MISTAKES = {
         ValueError,
         ["border", "fill, or", "leave one"],
     ),
+    "fill by name": (lambda: af.rotate(fill="red"), TypeError, ["red", "a number", "fill=0.5"]),
+    "a range of nan": (lambda: af.rotate(degrees=(float("nan"), 1)), ValueError, ["nan", "low <= high", "degrees="]),
     "fill of two numbers": (
         lambda: af.rotate(fill=(0.1, 0.2))(X, None, K),
         ValueError,

@@ -227,7 +227,7 @@ def rotation_matrix(degrees: Tensor) -> Tensor:
 
 def affine_matrix(a: Tensor, t: Tensor) -> Tensor:
     """The homogeneous matrix `[*b, d+1, d+1]` of u -> a u + t."""
-    top = torch.cat([a, t[..., None]], -1)
+    top = torch.cat([a.expand(*t.shape, t.shape[-1]) if a.ndim <= t.ndim else a, t[..., None]], -1)
     last = constant((0.0,) * a.shape[-1] + (1.0,), top)
     return torch.cat([top, last.expand(top.shape[:-2] + (1, -1))], -2)
 

@@ -54,6 +54,11 @@ class Sampling:
             )
         if isinstance(self.fill, list):
             object.__setattr__(self, "fill", tuple(self.fill))
+        values = self.fill if isinstance(self.fill, tuple) else (self.fill,)
+        if self.fill is not None and not all(isinstance(v, int | float) for v in values):
+            raise TypeError(
+                explain("bad fill", self.fill, "a number, or one per channel", "fill=0.5 or fill=(0.5, 0.4, 0.3)")
+            )
         if self.fill is not None and self.padding not in (None, "zeros"):
             raise ValueError(
                 explain("fill and padding_mode disagree", self, "fill, or a padding_mode", "leave one of them out")

@@ -94,7 +94,7 @@ def affine_map(degrees: Tensor | None, shear: Tensor | None, zoom: Tensor | None
         a = torch.diag_embed(1 / zoom) if a is None else a / zoom[..., None]
     if shift is None:
         return Map.linear(a)  # type: ignore[arg-type]
-    a = torch.eye(2, dtype=shift.dtype, device=shift.device).expand(*shift.shape, 2) if a is None else a
+    a = constant(((1.0, 0.0), (0.0, 1.0)), shift) if a is None else a
     return Map.linear(a, -(a * shift[..., None, :]).sum(-1))
 
 
@@ -118,16 +118,6 @@ def affine(
     >>> af.affine(degrees=90, scale=2)(right_of_centre)[0]["keypoints"].round(decimals=4).abs()
     tensor([[2., 0.]])
     """
-    given = [v for v in (degrees, translate, scale, scale_y, shear) if v is not None]
-    if not given:
-        raise ValueError(
-            explain(
-                "affine: nothing to do",
-                "no ranges",
-                "one of degrees, translate, scale, scale_y, shear",
-                "af.affine(degrees=(-15, 15))",
-            )
-        )
     shift = None if translate is None else translate * frame_like(frame, translate)
     zoom = (
         scale if scale_y is None else torch.stack([torch.ones_like(scale_y) if scale is None else scale, scale_y], -1)

@@ -103,15 +103,6 @@ def color_jitter(
     >>> {name: list(value.shape) for name, value in params.items()}
     {'brightness': [2], 'hue': [2], 'order': [2, 4]}
     """
-    if brightness is None and contrast is None and saturation is None and hue is None:
-        raise ValueError(
-            explain(
-                "color_jitter: nothing to do",
-                "no ranges",
-                "one of brightness, contrast, saturation, hue",
-                "af.color_jitter(brightness=(0.8, 1.2))",
-            )
-        )
     if saturation is not None or hue is not None:
         rgb(x, "color_jitter with saturation or hue")
     return color.jitter(x, brightness, contrast, saturation, hue, order, clip)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import torch
-
 from augfn.distributions import Uniform
-from augfn.errors import explain
 from augfn.kinds import Size
+from augfn.math.constants import constant
 from augfn.math.maps import Map, axis_angle_matrix
 from augfn.op import geometric
 from augfn.ops.geometric import flip_map, frame_like
 from augfn.typing import Degrees3, Scale, Shift3
+
+IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 
 @geometric(ndim=3)
@@ -72,18 +72,8 @@ def affine3d(
     >>> af.affine3d(scale=2)(x)[0]["keypoints"]
     tensor([[4., 2., 0.]])
     """
-    given = [v for v in (degrees, translate, scale) if v is not None]
-    if not given:
-        raise ValueError(
-            explain(
-                "affine3d: nothing to do",
-                "no ranges",
-                "one of degrees, translate, scale",
-                "af.affine3d(degrees=(-15, 15))",
-            )
-        )
     shift = None if translate is None else translate * frame_like(frame, translate)
-    like = scale if scale is not None else given[0][..., 0]
-    turn = torch.eye(3).to(like).expand(*like.shape, 3, 3) if degrees is None else axis_angle_matrix(degrees)
+    like = next(v for v in (scale, shift, degrees) if v is not None)
+    turn = constant(IDENTITY, like) if degrees is None else axis_angle_matrix(degrees)
     a = turn if scale is None else turn / scale[..., None, None]
     return Map.linear(a, None if shift is None else -(a @ shift[..., None].to(a.dtype))[..., 0])

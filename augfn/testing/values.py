@@ -85,11 +85,10 @@ def mapped(c: Case) -> None:
 
 def refuses_samples(c: Case) -> None:
     try:
-        vmap(lambda x, k: c.f(x, None, k)[0])(
-            c.x.reshape(-1, *c.x.shape[len(c.batch) :]), random.split(c.key, c.batch[0])
-        )
+        samples = c.x.flatten(0, len(c.batch) - 1)
+        vmap(lambda x, k: c.f(x, None, k)[0])(samples, random.split(c.key, len(samples)))
     except ValueError as error:
-        claim("vmap" in str(error), f"the error under vmap over samples does not say why: {error}")
+        claim("outside of vmap" in str(error), f"the error under vmap over samples does not say why: {error}")
     else:
         raise AssertionError("it mixes the samples of a batch, yet vmap over samples raised no error")
 
