@@ -32,6 +32,8 @@ class Combined(Augmentation):
     def __init__(self, name: str, steps: Steps, params: dict[str, Any], schema: dict[str, Any], **known: Any) -> None:
         known["ndim"] = common_ndim(name, steps)
         known["mixes"] = any(f.mixes for f in steps.values())
+        inner = {target: kind for f in steps.values() for target, kind in f.targets.items()}
+        known["targets"] = inner | dict(known.get("targets") or {})
         own = params | {n: f.params for n, f in steps.items()}
         super().__init__(name, own, schema | {n: f.schema for n, f in steps.items()}, **known)
         self.steps = steps
@@ -161,7 +163,7 @@ def pipeline(
     True
     """
     sampling = Sampling(interpolation, padding_mode, fill, fill_mask, antialias)
-    known = {"targets": dict(targets or {}), "sampling": sampling, "fused": fuse}
+    known = {"targets": targets, "sampling": sampling, "fused": fuse}
     return Pipeline("pipeline", named(steps, named_steps, "pipeline"), {}, {}, **known)
 
 

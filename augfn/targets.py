@@ -215,10 +215,9 @@ def check_value(name: str, t: Target, ndim: int) -> None:
 def check_shape(name: str, t: Target, batch: tuple[int, ...], size: tuple[int, ...], ref: str) -> None:
     """The batch and the frame must be those of the reference target."""
     value, d, b = array_of(t), len(size), len(batch)
-    layout = LAYOUT[t.kind][d - 2] or ""
-    want = ", ".join([*map(str, batch), *layout.split()])
     if tuple(value.shape[:b]) != batch:
-        raise ValueError(explain(f"{name}: its batch differs from {ref}'s", value, f"[{want}]", "give one per sample"))
+        want = wanted(t, batch, d)
+        raise ValueError(explain(f"{name}: its batch differs from {ref}'s", value, want, "give one per sample"))
     rest = tuple(value.shape[b:])
     if t.kind in FRAMED or t.kind == "mask":
         ranks = {"mask": (d, d + 1), "video": (d + 2,)}.get(t.kind, (d + 1,))
@@ -227,10 +226,12 @@ def check_shape(name: str, t: Target, batch: tuple[int, ...], size: tuple[int, .
         tail = {"boxes": (2 * d,), "keypoints": (d,), "intrinsics": (3, 3)}.get(t.kind, ())
         good = rest[len(rest) - len(tail) :] == tail and (t.kind not in ("boxes", "keypoints") or len(rest) == 2)
     if not good:
-        frame = "x".join(map(str, size))
-        raise ValueError(
-            explain(f"{name}: wrong shape", value, f"[{want}] with a frame of {frame}", f"bring it to {ref}'s frame")
-        )
+        want = f"{wanted(t, batch, d)} with a frame of {'x'.join(map(str, size))}"
+        raise ValueError(explain(f"{name}: wrong shape", value, want, f"bring it to {ref}'s frame"))
+
+
+def wanted(t: Target, batch: tuple[int, ...], d: int) -> str:
+    return f"[{', '.join([*map(str, batch), *(LAYOUT[t.kind][d - 2] or '').split()])}]"
 
 
 def to_float(x: Tensor) -> Tensor:
