@@ -217,6 +217,20 @@ def everything():
     return f, {n: x[n] for n in ("image", "mask", "boxes", "keypoints")}
 
 
+@pytest.mark.parametrize("name", ["everything", "elastic", "mixup", "perspective", "resized_crop", "one_of"])
+def test_other_sizes_compile(name):
+    """The last batch of an epoch is smaller: a second, dynamic graph serves all sizes."""
+    from torch._dynamo.testing import CompileCounter
+
+    f = everything()[0] if name == "everything" else COMBINED[name]() if name in COMBINED else example(name)
+    counter = CompileCounter()
+    compiled = torch.compile(f, fullgraph=True, backend=counter)
+    for n in (5, 4, 3, 7):
+        x = smooth_image((n,), 3, (16, 20), torch.float32)
+        agree(f"batch of {n}", compiled(x, None, af.key(n)), f(x, None, af.key(n)), 1e-5)
+    assert counter.frame_count == 2
+
+
 def test_inductor():
     from torch._dynamo.testing import CompileCounterWithBackend
 

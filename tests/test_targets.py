@@ -41,6 +41,13 @@ def test_pipeline_names_kinds():
     assert y["seg"][0, 0, 0] == W - 1
 
 
+def test_a_combinator_knows_the_names_of_its_steps():
+    inner = af.pipeline(af.hflip(), targets={"seg": "mask"})
+    for f in (af.maybe(inner), af.repeat(inner, 2), af.pipeline(inner, targets={"cam": "image"})):
+        x = {"image": IMAGE, "seg": torch.zeros(2, H, W)}
+        assert list(f(x, None, K)[0]) == ["image", "seg"]
+
+
 @pytest.mark.parametrize("batch", [(), (2,), (2, 3)], ids=str)
 def test_leading_dims(batch):
     """Every target has the batch's leading dims, which are those of the frame."""

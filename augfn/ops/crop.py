@@ -65,7 +65,7 @@ def center_crop(frame: Size, *, size: Any) -> Map:
     h, w = fitting(size, frame, "center_crop")
     top, left = round((frame[0] - h) / 2), round((frame[1] - w) / 2)
     shift = torch.tensor([left + (w - frame[1]) / 2, top + (h - frame[0]) / 2])
-    return window_map(torch.ones(2), shift, (h, w), copy=lambda x, how: x[..., top : top + h, left : left + w])
+    return window_map(torch.ones(2), shift, (h, w), copy=lambda x, how: x[..., top : top + h, left : left + w].clone())
 
 
 @geometric(example={"size": (7, 8)})
