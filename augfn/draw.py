@@ -56,20 +56,17 @@ def merge_entry(given: Any, own: Any, schema: Any, where: str) -> Any:
     return own if given is None else given
 
 
-def sample_keys(key: Any, batch: tuple[int, ...]) -> Tensor:
-    """A key for every sample: one key is split over the batch, a key `[*k, 2]` lies along the leading dims."""
+def checked_key(key: Any, batch: tuple[int, ...]) -> Tensor:
+    """One key `[2]`, or keys `[*k, 2]` that lie along the leading dims, made to broadcast against the batch."""
     if isinstance(key, torch.Generator):
         key = random.from_generator(key)
     random.check_key(key)
     lead = tuple(key.shape[:-1])
     if not lead:
-        return random.split(key, math.prod(batch)).reshape(batch + (2,)) if batch else key
+        return key
     if len(lead) > len(batch) or any(k not in (1, b) for k, b in zip(lead, batch, strict=False)):
-        raise ValueError(
-            explain(
-                "keys do not match the batch", key, f"[2], or one per sample {[*batch, 2]}", "af.split(key, batch_size)"
-            )
-        )
+        want = f"[2], or one per sample {[*batch, 2]}"
+        raise ValueError(explain("keys do not match the batch", key, want, "af.split(key, batch_size)"))
     return key.reshape(lead + (1,) * (len(batch) - len(lead)) + (2,))
 
 
@@ -98,11 +95,12 @@ def draw_all(
         fix = "f(x, None, af.key(0)), or pass returned params to replay"
         raise ValueError(explain("a key is needed to draw", names, "generator=key", fix))
     else:
-        keys = sample_keys(key, batch)
         # a tensor made inside a transform belongs to it, and must not outlive it in the cache
         make = cached_counters if random.is_plain() else counters
-        hi, lo = make(tuple(salts[path] for path in ranges), counts)
-        noise = random.unit(random.stream_bits(keys[..., None, :], hi.to(keys.device), lo.to(keys.device))).to(device)
+        noise = random.stream_uniform(
+            checked_key(key, batch), batch, *make(tuple(salts[path] for path in ranges), counts)
+        )
+        noise = noise.to(device)
     lead = noise.shape[:-1]
     parts = [u.reshape(lead + shape) for u, shape in zip(noise.split(counts, -1), shapes, strict=True)]
     return dict(zip(ranges, draw_each(list(ranges.values()), parts, lead), strict=True))

@@ -185,9 +185,7 @@ class Map:
         first = stages[0]
         if isinstance(first, Linear):
             matrix, stages = first.matrix.to(device, dtype), stages[1:]
-            coords = affine_grid(matrix[..., :-1, :], axes)
-            if first.projective:
-                coords = coords / affine_grid(matrix[..., -1:, :], axes)
+            coords = projective_grid(matrix, axes) if first.projective else affine_grid(matrix[..., :-1, :], axes)
         else:
             coords = torch.stack(torch.meshgrid(*axes, indexing="ij")[::-1], -1)
             coords = coords.expand(*first.field.shape[: -len(size) - 1], *coords.shape)
@@ -217,6 +215,13 @@ def affine_grid(rows: Tensor, axes: list[Tensor]) -> Tensor:
     for i, axis in enumerate(axes):
         total = torch.addcmul(total, columns[d - 1 - i], axis.reshape(-1, *[1] * (d - i)))
     return total
+
+
+def projective_grid(matrix: Tensor, axes: list[Tensor]) -> Tensor:
+    """The same for a projective map: plane by plane, since a division along the last axis of two is four times slower."""
+    *planes, w = (affine_grid(row.unsqueeze(-2), axes).squeeze(-1) for row in matrix.unbind(-2))
+    inverse = w.reciprocal()
+    return torch.stack([plane * inverse for plane in planes], -1)
 
 
 def rotation_matrix(degrees: Tensor) -> Tensor:
