@@ -222,7 +222,7 @@ def test_docs_of_ops(name):
 
 @pytest.mark.parametrize("name", SPECS)
 def test_examples_of_ops(name):
-    """pytest collects no doctests of factories, whose code lies in another file."""
+    """Run here, and not by pytest: a factory's code lies in another file than its doctest."""
     doc = spec_factory(name).__doc__
     test = doctest.DocTestParser().get_doctest(doc, {"af": af, "torch": torch}, name, None, 0)
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
