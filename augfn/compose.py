@@ -12,7 +12,7 @@ from augfn.distributions import Bernoulli, Choice, Constant, Distribution, Unifo
 from augfn.errors import explain
 from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, Size
 from augfn.math.maps import Linear, Map, pixel_matrix
-from augfn.math.resample import Sampling
+from augfn.math.resample import UNSET, Sampling
 from augfn.op import Augmentation
 from augfn.ops.photometric import invert as negative
 from augfn.rules import apply
@@ -162,7 +162,8 @@ def pipeline(
     >>> f(torch.rand(2, 3, 16, 16), params)[1] == params
     True
     """
-    sampling = Sampling(interpolation, padding_mode, fill, fill_mask, antialias)
+    own = Sampling(interpolation, padding_mode, fill, fill_mask, antialias)
+    sampling = UNSET if own == UNSET else own
     known = {"targets": targets, "sampling": sampling, "fused": fuse}
     return Pipeline("pipeline", named(steps, named_steps, "pipeline"), {}, {}, **known)
 

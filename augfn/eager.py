@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from augfn.distributions import Distribution
-from augfn.draw import Params, paths_of
+from augfn.draw import Params
 from augfn.random import is_plain
 from augfn.targets import Sample, array_of
 
@@ -25,15 +25,19 @@ def untracked(sample: Sample, tree: Params) -> AbstractContextManager[Any]:
     gradient."""
     if not is_plain():
         return nullcontext()
-    if torch.is_grad_enabled():
-        if any(array_of(t).requires_grad for t in sample.targets.values()):
-            return nullcontext()
-        if any(asks(leaf) for _, leaf in paths_of(tree)):
-            return nullcontext()
+    if torch.is_grad_enabled() and (any(array_of(t).requires_grad for t in sample.targets.values()) or asks(tree)):
+        return nullcontext()
     return below_autograd()
 
 
-def asks(leaf: Any) -> bool:
-    if isinstance(leaf, Distribution):
-        return any(getattr(leaf, f).requires_grad for f in leaf.fields)
-    return isinstance(leaf, Tensor) and leaf.requires_grad
+def asks(tree: Any) -> bool:
+    """True if a tensor, a field of a distribution or a leaf of a dict of them asks for a gradient."""
+    if isinstance(tree, Tensor):
+        return tree.requires_grad
+    if isinstance(tree, Distribution):
+        tree = tree.__dict__
+    if isinstance(tree, dict):
+        for value in tree.values():
+            if asks(value):
+                return True
+    return False

@@ -178,7 +178,7 @@ def runs(actions: list[Action]) -> list[list[Any]]:
     """Maximal runs of neighbours that may become one."""
     out: list[list[Any]] = []
     for a in actions:
-        if out and all(joins(b, a) for b in out[-1]):
+        if out and type(out[-1][-1]) is type(a) and all(joins(b, a) for b in out[-1]):
             out[-1].append(a)
         else:
             out.append([a])
@@ -186,10 +186,8 @@ def runs(actions: list[Action]) -> list[list[Any]]:
 
 
 def joins(a: Action, b: Action) -> bool:
-    if type(a) is not type(b):
-        return False
     if isinstance(a, Geometric) and isinstance(b, Geometric):
-        return not b.map.barrier and (a.map.wild or b.map.wild or a.sampling == b.sampling)
+        return not b.map.barrier and (a.map.wild or b.map.wild or a.sampling is b.sampling or a.sampling == b.sampling)
     if isinstance(a, Occlusion) and isinstance(b, Occlusion):
         return (a.fill, a.fill_mask) == (b.fill, b.fill_mask)
     return True

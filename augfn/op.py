@@ -22,7 +22,7 @@ from augfn.draw import Params, draw, merge, paths_of, salts_of
 from augfn.eager import untracked
 from augfn.errors import explain, unknown
 from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, Size, fuse
-from augfn.math.resample import Sampling
+from augfn.math.resample import UNSET, Sampling
 from augfn.rules import apply
 from augfn.targets import Sample, read
 from augfn.typing import GATE, Leaf, Seed
@@ -57,7 +57,7 @@ class Augmentation:
     params: Params
     schema: dict[str, Any]
     ndim: int = 2
-    sampling: Sampling = Sampling()
+    sampling: Sampling = UNSET
     mixes: bool = False
     fused: bool = True
 
@@ -251,7 +251,8 @@ def build(spec: Spec, keywords: dict[str, Any]) -> Op:
             )
         )
     own = {n: getattr(spec.sampling, n) for n in SAMPLING} | {n: keywords[n] for n in SAMPLING if n in keywords}
-    return Op(spec, params, static, Sampling(**own))
+    sampling = Sampling(**own)
+    return Op(spec, params, static, UNSET if sampling == UNSET else sampling)
 
 
 def as_leaf(op: str, name: str, leaf: Leaf, value: Any) -> Tensor | Distribution | None:

@@ -70,8 +70,8 @@ class Sampling:
 
     def within(self, outer: Sampling) -> Sampling:
         """These settings, completed by those of the surrounding pipeline."""
-        if self == UNSET or outer == UNSET:
-            return outer if self == UNSET else self
+        if self is outer or outer is UNSET or self is UNSET:
+            return outer if self is UNSET else self
         pairs = {f.name: getattr(self, f.name) for f in fields(self)}
         outside = outer if self.padding in (None, "zeros") or outer.fill is None else replace(outer, fill=None)
         if self.fill is not None:
