@@ -120,7 +120,7 @@ def warp_intrinsics(action: Geometric, t: Target, s: Sample) -> Tensor:
 
 def recolor(action: Color, t: Target, s: Sample) -> Tensor:
     x, m, o = to_wide(t.value), action.matrix, action.offset
-    c_axis = channel_axis(t, s)
+    c_axis = -len(s.size) - 1
     channels = x.shape[c_axis]
     if channels != o.shape[-1] and o.shape[-1] != 1:
         raise ValueError(
@@ -154,10 +154,6 @@ def affine_channels(x: Tensor, m: Tensor, o: Tensor) -> Tensor:
     return torch.baddbmm(o.flatten(0, -2)[..., None], m.flatten(0, -3), x.flatten(0, -3)).reshape(
         b + (m.shape[-2], x.shape[-1])
     )
-
-
-def channel_axis(t: Target, s: Sample) -> int:
-    return -len(s.size) - 1
 
 
 def repaint(action: Pixels, t: Target, s: Sample, name: str = "image") -> Tensor:
