@@ -1,9 +1,9 @@
-"""Cache blocks: run a drawn augmentation over a large batch in slices that stay in the cache.
+"""Cache blocks: run planned actions over a large batch in slices that stay in the cache.
 
 On a CPU a chain of full-batch passes is bound by page faults of fresh memory, not by arithmetic (a 38 MB multiply
-takes 9 ms, of which 0.5 ms is arithmetic). Since every leaf leads with the batch, a call is the concatenation of its
-replays on slices: so large eager batches are replayed slice by slice. Traced, transformed, differentiated and CUDA
-calls run whole.
+takes 9 ms, of which 0.5 ms is arithmetic). Since what an action holds leads with the batch, its result is the
+concatenation of its results on slices: so large eager batches are run slice by slice. Traced, transformed,
+differentiated and CUDA calls run whole.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_flatten, tree_map_only, tree_unflatten
+from torch.utils._pytree import tree_flatten, tree_unflatten
 
+from augfn.kinds import Action, Mixing
 from augfn.random import is_plain
+from augfn.rules import apply
 from augfn.targets import Sample, Target
 
 FLOAT_BYTES = 4
@@ -25,33 +27,39 @@ BLOCK_BYTES = 1_250_000  # of input for each thread, on a machine with 2 MB of L
 RETAINED = 31 * 2**20
 
 
-def in_blocks(f: Any, sample: Sample, params: dict[str, Any]) -> Sample:
-    """`f.run(sample, params)`, slice by slice where that is possible and pays."""
-    if f.mixes or not worthwhile(sample):
-        return f.run(sample, params)
+def in_blocks(actions: list[Action], sample: Sample) -> Sample:
+    """`run(actions, sample)` of an untracked call, slice by slice where that is possible and pays."""
+    if not worthwhile(sample) or any(isinstance(a, Mixing) for a in actions):
+        return run(actions, sample)
     leaves, tree = tree_flatten(values_of(sample))
-    step = slice_length(sample, leaves, tree_flatten(params)[0])
+    step = slice_length(sample, leaves)
     if step is None:
-        return f.run(sample, params)
+        return run(actions, sample)
     keep_freed_memory()
     total = sample.batch[0]
     cuts = [slice(i, min(i + step, total)) for i in range(0, total, step)]
-    done = run_slice(f, sample, leaves, tree, params, cuts[0])
+    done = run_slice(actions, sample, leaves, tree, cuts[0])
     outs, out_tree = tree_flatten(values_of(done))
     wholes = [x.new_empty((total, *x.shape[1:])) for x in outs]
     for cut in cuts:
-        new = outs if cut is cuts[0] else tree_flatten(values_of(run_slice(f, sample, leaves, tree, params, cut)))[0]
+        new = outs if cut is cuts[0] else tree_flatten(values_of(run_slice(actions, sample, leaves, tree, cut)))[0]
         for whole, piece in zip(wholes, new, strict=True):
             whole[cut] = piece
     values = tree_unflatten(wholes, out_tree)
     return replace(done, targets=with_values(sample, values), batch=sample.batch)
 
 
-def run_slice(f: Any, sample: Sample, leaves: list[Tensor], tree: Any, params: dict[str, Any], cut: slice) -> Sample:
-    part = tree_unflatten([x[cut] for x in leaves], tree)
+def run(actions: list[Action], sample: Sample) -> Sample:
+    for action in actions:
+        sample = apply(action, sample)
+    return sample
+
+
+def run_slice(actions: list[Action], sample: Sample, leaves: list[Tensor], tree: Any, cut: slice) -> Sample:
+    values = tree_unflatten([x[cut] for x in leaves], tree)
     batch = (cut.stop - cut.start, *sample.batch[1:])
-    small = replace(sample, targets=with_values(sample, part), batch=batch)
-    return f.run(small, tree_map_only(Tensor, lambda x: x[cut], params))
+    small = replace(sample, targets=with_values(sample, values), batch=batch)
+    return run([a.part(cut) for a in actions], small)
 
 
 def values_of(sample: Sample) -> dict[str, Any]:
@@ -64,7 +72,7 @@ def with_values(sample: Sample, values: dict[str, Any]) -> dict[str, Target]:
 
 def worthwhile(sample: Sample) -> bool:
     """A cheap first look: a batch on the CPU whose frames fill more than one block."""
-    if torch.compiler.is_compiling() or not sample.batch or sample.device.type != "cpu":
+    if not sample.batch or sample.device.type != "cpu":
         return False
     return math.prod(sample.batch) * math.prod(sample.size) * FLOAT_BYTES > BLOCK_BYTES / 3
 
@@ -79,11 +87,9 @@ def keep_freed_memory() -> None:
     torch.empty(RETAINED, dtype=torch.uint8)
 
 
-def slice_length(sample: Sample, leaves: list[Tensor], params: list[Tensor]) -> int | None:
-    """Samples per slice; None where the batch is small, transformed or differentiated."""
+def slice_length(sample: Sample, leaves: list[Tensor]) -> int | None:
+    """Samples per slice; None where the batch is small, or its tensors are no plain ones."""
     size = sum(x.numel() * x.element_size() for x in leaves)
     threads = torch.get_num_threads()
     step = threads * max(1, round(sample.batch[0] * BLOCK_BYTES / size))  # the sampling kernel runs a thread per sample
-    if step * 2 > sample.batch[0] or not is_plain(*leaves, *params):
-        return None
-    return None if torch.is_grad_enabled() and any(x.requires_grad for x in (*leaves, *params)) else step
+    return None if step * 2 > sample.batch[0] or not is_plain(*leaves) else step

@@ -34,6 +34,8 @@ class Distribution:
 
     fields: ClassVar[tuple[str, ...]] = ()
     static: ClassVar[tuple[str, ...]] = ()
+    shape: tuple[int, ...]
+    pointwise: ClassVar[bool] = False  # one number of noise to one value: several may be drawn as one vector
 
     def __init_subclass__(cls) -> None:
         def flatten(d: Any) -> tuple[list[Any], tuple[Any, ...]]:
@@ -53,6 +55,7 @@ class Distribution:
 
     def _set(self, **values: Any) -> None:
         self.__dict__.update({k: as_tensor(v) if k in self.fields else v for k, v in values.items()})
+        self.__dict__["shape"] = self.value_shape()
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(
@@ -64,9 +67,13 @@ class Distribution:
             )
         )
 
-    @property
-    def shape(self) -> tuple[int, ...]:
+    def value_shape(self) -> tuple[int, ...]:
         return common_shape(*(getattr(self, f).shape for f in self.fields))
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "shape":  # of one that was built past `_set`, as torch's tree functions do
+            return self.value_shape()
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     @property
     def noise_shape(self) -> tuple[int, ...]:
@@ -151,12 +158,7 @@ class Uniform(Distribution):
         check_order("Uniform", low, high)
         self._set(low=low, high=high)
 
-    low: Tensor
-    high: Tensor
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.low.shape if self.low.shape == self.high.shape else super().shape
+    pointwise = True
 
     def draw(self, u: Tensor) -> Tensor:
         low, high = self.tensors(u)
@@ -179,8 +181,7 @@ class Interval(Distribution):
 
     bounds: Tensor
 
-    @property
-    def shape(self) -> tuple[int, ...]:
+    def value_shape(self) -> tuple[int, ...]:
         return tuple(self.bounds.shape[:-1])
 
     def draw(self, u: Tensor) -> Tensor:
@@ -256,6 +257,7 @@ class Bernoulli(Distribution):
     """
 
     fields = ("probs",)
+    pointwise = True
 
     def __init__(self, probs: Any) -> None:
         if not isinstance(probs, Tensor) and not (isinstance(probs, int | float) and 0 <= probs <= 1):

@@ -15,24 +15,35 @@ import torch
 from torch import Tensor
 
 from augfn import random
-from augfn.distributions import Distribution, Uniform
+from augfn.distributions import Distribution
 from augfn.errors import explain, unknown
 from augfn.typing import Leaf
 
 Params = dict[str, Any]
 
 
-def paths_of(tree: Params, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The leaves with their paths ("affine/degrees"), in order."""
+def leaves_of(tree: Params) -> dict[str, Any]:
+    """The leaves by their paths ("affine/degrees"), in order."""
+    out: dict[str, Any] = {}
+    collect(tree, "", out)
+    return out
+
+
+def collect(tree: Params, prefix: str, out: dict[str, Any]) -> None:
     for name, value in tree.items():
         if isinstance(value, dict):
-            yield from paths_of(value, f"{prefix}{name}/")
+            collect(value, f"{prefix}{name}/", out)
         else:
-            yield prefix + name, value
+            out[prefix + name] = value
 
 
-def salts_of(schema: Params) -> dict[str, int]:
-    return {path: random.salt(path) for path, _ in paths_of(schema)}
+def nested(tree: Params, values: Iterator[Any]) -> Params:
+    """The tree with other leaves, given in order."""
+    return {n: nested(v, values) if isinstance(v, dict) else next(values) for n, v in tree.items()}
+
+
+def salts_of(meanings: dict[str, Leaf]) -> dict[str, int]:
+    return {path: random.salt(path) for path in meanings}
 
 
 def merge(given: Params | None, own: Params, schema: Params, where: str) -> Params:
@@ -70,40 +81,49 @@ def checked_key(key: Any, batch: tuple[int, ...]) -> Tensor:
     return key.reshape(lead + (1,) * (len(batch) - len(lead)) + (2,))
 
 
-def draw(tree: Params, schema: Params, salts: dict[str, int], batch: tuple[int, ...], key: Any, device: Any) -> Params:
-    """Every leaf as a tensor `[*batch, *leaf.shape]` on `device`."""
-    ranges = {path: leaf for path, leaf in paths_of(tree) if isinstance(leaf, Distribution)}
-    drawn = draw_all(ranges, dict(paths_of(schema)), salts, batch, key, device) if ranges else {}
-    return finish(tree, schema, drawn, batch, device, "")
+def draw(
+    tree: Params, meanings: dict[str, Leaf], salts: dict[str, int], batch: tuple[int, ...], key: Any, device: Any
+) -> Params:
+    """Every leaf as a tensor `[*batch, *leaf.shape]` on `device`; `meanings` and `salts` are by path."""
+    given = leaves_of(tree)
+    ranges = {path: leaf for path, leaf in given.items() if isinstance(leaf, Distribution)}
+    if ranges:
+        given.update(draw_all(ranges, meanings, salts, batch, key, device))
+    return nested(tree, iter([fit(value, meanings[path], batch, device, path) for path, value in given.items()]))
 
 
 def draw_all(
     ranges: dict[str, Distribution],
-    leaves: dict[str, Leaf],
+    meanings: dict[str, Leaf],
     salts: dict[str, int],
     batch: tuple[int, ...],
     key: Any,
     device: Any,
 ) -> dict[str, Tensor]:
     """All distributions from one call of the generator, then each from its own part of the noise."""
-    shapes = [noise_shape(d, leaves[path], path) for path, d in ranges.items()]
-    counts = tuple(math.prod(shape) for shape in shapes)
+    groups = grouped(ranges, meanings, device)
+    order = [path for group in groups for path in group]
+    shapes = {path: noise_shape(ranges[path], meanings[path], path) for path in order}
+    counts = tuple(math.prod(shape) for shape in shapes.values())
     if not any(counts):
         noise = torch.zeros((1,) * len(batch) + (0,), device=device)
     elif key is None:
-        names = [path for path, n in zip(ranges, counts, strict=True) if n]
+        names = [path for path, n in zip(order, counts, strict=True) if n]
         fix = "f(x, None, af.key(0)), or pass returned params to replay"
         raise ValueError(explain("a key is needed to draw", names, "generator=key", fix))
     else:
         # a tensor made inside a transform belongs to it, and must not outlive it in the cache
         make = cached_counters if random.is_plain() else counters
-        noise = random.stream_uniform(
-            checked_key(key, batch), batch, *make(tuple(salts[path] for path in ranges), counts)
-        )
-        noise = noise.to(device)
-    lead = noise.shape[:-1]
-    parts = [u.reshape(lead + shape) for u, shape in zip(noise.split(counts, -1), shapes, strict=True)]
-    return dict(zip(ranges, draw_each(list(ranges.values()), parts, lead), strict=True))
+        hi, lo = make(tuple(salts[path] for path in order), counts)
+        noise = random.stream_uniform(checked_key(key, batch), batch, hi, lo).to(device)
+    out: dict[str, Tensor] = {}
+    sizes = [sum(math.prod(shapes[path]) for path in group) for group in groups]
+    for group, u in zip(groups, noise.split_with_sizes(sizes, -1), strict=True):
+        if len(group) > 1:
+            out.update(zip(group, stacked([ranges[path] for path in group]).draw(u).unbind(-1), strict=True))
+        else:
+            out[group[0]] = ranges[group[0]].draw(u.reshape(noise.shape[:-1] + shapes[group[0]]))
+    return out
 
 
 def noise_shape(d: Distribution, leaf: Leaf, path: str) -> tuple[int, ...]:
@@ -116,20 +136,26 @@ def noise_shape(d: Distribution, leaf: Leaf, path: str) -> tuple[int, ...]:
     return leaf.shape + d.noise_shape
 
 
-def draw_each(ranges: list[Distribution], noise: list[Tensor], lead: torch.Size) -> list[Tensor]:
-    """A value of every distribution; uniform numbers, which most leaves are, in one operation for all of them."""
-    alike = [i for i, d in enumerate(ranges) if type(d) is Uniform and is_number(d, noise[i], lead)]
-    if len(alike) < 3:
-        return [d.draw(u) for d, u in zip(ranges, noise, strict=True)]
-    low, high = (torch.stack([getattr(ranges[i], f) for i in alike]) for f in Uniform.fields)
-    values = torch.lerp(low, high, torch.stack([noise[i] for i in alike], -1)).unbind(-1)
-    done = dict(zip(alike, values, strict=True))
-    return [done[i] if i in done else d.draw(u) for i, (d, u) in enumerate(zip(ranges, noise, strict=True))]
+def grouped(ranges: dict[str, Distribution], meanings: dict[str, Leaf], device: Any) -> list[list[str]]:
+    """Numbers of one distribution, which most leaves are, are drawn together; every other leaf alone."""
+    alike: dict[Any, list[str]] = {}
+    for path, d in ranges.items():
+        together = d.pointwise and not d.shape and not meanings[path].shape and is_single(d, device)
+        alike.setdefault(type(d) if together else path, []).append(path)
+    return list(alike.values())
 
 
-def is_number(d: Uniform, u: Tensor, lead: torch.Size) -> bool:
-    """True for a range of numbers, one to be drawn per sample, in the dtype and on the device of the noise."""
-    return u.shape == lead and all(t.ndim == 0 and t.dtype == u.dtype and t.device == u.device for t in (d.low, d.high))
+def is_single(d: Distribution, device: Any) -> bool:
+    """True in the dtype and on the device of the noise."""
+    fields = [getattr(d, f) for f in d.fields]
+    return all(t.dtype == torch.float32 and t.device == device for t in fields)
+
+
+def stacked(ranges: list[Distribution]) -> Distribution:
+    """Distributions of numbers as one of a vector."""
+    new = object.__new__(type(ranges[0]))
+    new.__dict__.update({f: torch.stack([getattr(d, f) for d in ranges]) for f in new.fields})
+    return new
 
 
 def counters(salts: tuple[int, ...], counts: tuple[int, ...]) -> tuple[Tensor, Tensor]:
@@ -139,19 +165,6 @@ def counters(salts: tuple[int, ...], counts: tuple[int, ...]) -> tuple[Tensor, T
 
 
 cached_counters = lru_cache(maxsize=256)(counters)
-
-
-def finish(
-    tree: Params, schema: Params, drawn: dict[str, Tensor], batch: tuple[int, ...], device: Any, prefix: str
-) -> Params:
-    out: Params = {}
-    for name, value in tree.items():
-        path = prefix + name
-        if isinstance(value, dict):
-            out[name] = finish(value, schema[name], drawn, batch, device, path + "/")
-        else:
-            out[name] = fit(drawn.get(path, value), schema[name], batch, device, path)
-    return out
 
 
 def fit(value: Any, leaf: Leaf, batch: tuple[int, ...], device: Any, path: str) -> Tensor:

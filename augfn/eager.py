@@ -6,7 +6,6 @@ bookkeeping.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -20,14 +19,13 @@ from augfn.targets import Sample, array_of
 below_autograd = getattr(torch._C, "_AutoDispatchBelowAutograd", torch.no_grad)
 
 
-def untracked(sample: Sample, tree: Params) -> AbstractContextManager[Any]:
-    """The context of a call: below autograd, if it is a plain eager one and no target, leaf or range asks for a
-    gradient."""
+def is_untracked(sample: Sample, tree: Params) -> bool:
+    """True in a plain eager call, if no target, leaf or range asks for a gradient."""
     if not is_plain():
-        return nullcontext()
-    if torch.is_grad_enabled() and (any(array_of(t).requires_grad for t in sample.targets.values()) or asks(tree)):
-        return nullcontext()
-    return below_autograd()
+        return False
+    return not torch.is_grad_enabled() or not (
+        any(array_of(t).requires_grad for t in sample.targets.values()) or asks(tree)
+    )
 
 
 def asks(tree: Any) -> bool:

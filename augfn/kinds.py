@@ -1,6 +1,7 @@
 """Kinds: the small object that decides an op's action on every target, and how neighbours of one kind become one.
 
-Each kind can be gated per sample and, where it is linear in some sense, composed with the next of its kind.
+Each kind can be gated per sample, cut to rows of the batch (`part`) and, where it is linear in some sense, composed
+with the next of its kind.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from augfn.errors import explain
 from augfn.math.constants import identity_like
-from augfn.math.maps import Map
+from augfn.math.maps import Map, alike, part
 from augfn.math.resample import Sampling
 
 Size = tuple[int, ...]
@@ -40,10 +41,13 @@ class Geometric:
                     "leave out p, or follow it by a resize outside of the choice",
                 )
             )
-        return replace(self, map=self.map.gated(gate))
+        return Geometric(self.map.gated(gate), self.sampling)
 
     def to(self, device: torch.device) -> Geometric:
-        return replace(self, map=self.map.to(device))
+        return Geometric(self.map.to(device), self.sampling)
+
+    def part(self, rows: slice) -> Geometric:
+        return Geometric(self.map.part(rows), self.sampling)
 
     def then(self, other: Geometric) -> Geometric:
         sampling = other.sampling if self.map.wild else self.sampling
@@ -71,11 +75,12 @@ class Color:
         return torch.diag_embed(self.matrix.expand(*self.matrix.shape[:-1], channels))
 
     def gated(self, gate: Tensor, size: Size) -> Color:
-        dtype = torch.promote_types(self.matrix.dtype, gate.dtype)
-        matrix, offset = (t.to(gate.device, dtype) for t in (self.matrix, self.offset))
-        gate = gate[..., None].to(dtype)
+        (matrix, gate), offset = alike(self.matrix, gate[..., None]), alike(self.offset, gate)[0]
         neutral = torch.ones_like(matrix[..., :1]) if self.diagonal else identity_like(matrix)
         return Color(torch.lerp(neutral, matrix, gate if self.diagonal else gate[..., None]), offset * gate)
+
+    def part(self, rows: slice) -> Color:
+        return Color(part(self.matrix, 1 if self.diagonal else 2, rows), part(self.offset, 1, rows))
 
     def then(self, other: Color) -> Color:
         if self.diagonal and other.diagonal:
@@ -102,6 +107,10 @@ class Pixels:
     def gated(self, gate: Tensor, size: Size) -> Pixels:
         return replace(self, gate=gate if self.gate is None else self.gate * gate)
 
+    def part(self, rows: slice) -> Pixels:
+        leaves = {n: v if v is None else v[rows] for n, v in self.leaves.items()}
+        return replace(self, leaves=leaves, gate=part(self.gate, 0, rows))
+
 
 @dataclass(frozen=True)
 class Occlusion:
@@ -116,6 +125,9 @@ class Occlusion:
 
     def gated(self, gate: Tensor, size: Size) -> Occlusion:
         return replace(self, hidden=self.hidden * gate.reshape(gate.shape + (1,) * len(size)))
+
+    def part(self, rows: slice) -> Occlusion:
+        return replace(self, hidden=self.hidden[rows])
 
     def then(self, other: Occlusion) -> Occlusion:
         return replace(self, hidden=1 - (1 - self.hidden) * (1 - other.hidden))

@@ -16,14 +16,13 @@ from typing import Any, get_args, get_type_hints
 import torch
 from torch import Tensor
 
-from augfn.blocks import in_blocks
+from augfn.blocks import in_blocks, run
 from augfn.distributions import Bernoulli, Constant, Distribution, Uniform
-from augfn.draw import Params, draw, merge, paths_of, salts_of
-from augfn.eager import untracked
+from augfn.draw import Params, draw, leaves_of, merge, salts_of
+from augfn.eager import below_autograd, is_untracked
 from augfn.errors import explain, unknown
 from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, Size, fuse
 from augfn.math.resample import UNSET, Sampling
-from augfn.rules import apply
 from augfn.targets import Sample, read
 from augfn.typing import GATE, Leaf, Seed
 
@@ -65,7 +64,8 @@ class Augmentation:
         self.name, self.params, self.schema = name, params, schema
         self.targets: Mapping[str, str] = {}
         self.__dict__.update(known)
-        self.salts = salts_of(schema)
+        self.meanings = leaves_of(schema)
+        self.salts = salts_of(self.meanings)
 
     def __call__(self, x: Any, params: Params | None = None, generator: Any = None) -> tuple[Any, Params]:
         """Augment `x`. Leaves of `params` that are tensors are used as they are, distributions are drawn with the key.
@@ -73,30 +73,34 @@ class Augmentation:
         `params=None` stands for the augmentation's own ranges; a partial dict fixes what it names. Without a
         distribution left no key is needed: handing in returned params replays the call.
         """
-        sample = read(x, self.ndim, self.targets)
+        tree = merge(params, self.params, self.schema, self.name)
+        return self.on(read(x, self.ndim, self.targets), tree, generator)
+
+    def on(self, sample: Sample, tree: Params, generator: Any) -> tuple[Any, Params]:
+        """The call, on what has been read and completed."""
         if torch.is_autocast_enabled(sample.device.type):  # half precision would move coordinates by pixels
             with torch.autocast(sample.device.type, enabled=False):
-                return self(x, params, generator)
-        tree = merge(params, self.params, self.schema, self.name)
-        with untracked(sample, tree):
-            drawn = draw(tree, self.schema, self.salts, sample.batch, generator, sample.device)
-            return in_blocks(self, sample, drawn).output(), drawn
+                return self.on(sample, tree, generator)
+        if not is_untracked(sample, tree):
+            drawn = draw(tree, self.meanings, self.salts, sample.batch, generator, sample.device)
+            return run(self.actions(drawn, sample), sample).output(), drawn
+        with below_autograd():
+            drawn = draw(tree, self.meanings, self.salts, sample.batch, generator, sample.device)
+            return in_blocks(self.actions(drawn, sample), sample).output(), drawn
 
-    def run(self, sample: Sample, params: Params) -> Sample:
-        actions = [
-            a.to(sample.device) if isinstance(a, Geometric) else a
-            for a in self.plan(params, sample.size, self.sampling)
-        ]
-        for action in fuse(actions) if self.fused else actions:
-            sample = apply(action, sample)
-        return sample
+    def actions(self, params: Params, sample: Sample) -> list[Action]:
+        """What is done to the sample, with neighbours of one kind as one."""
+        planned = self.plan(params, sample.size, self.sampling)
+        if sample.device.type != "cpu":
+            planned = [a.to(sample.device) if isinstance(a, Geometric) else a for a in planned]
+        return fuse(planned) if self.fused else planned
 
     def plan(self, params: Params, size: Size, sampling: Sampling) -> list[Action]:
         """The small objects that decide this augmentation's action, for drawn params and a frame of this size."""
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        leaves = ", ".join(f"{path}={leaf!r}" for path, leaf in paths_of(self.params))
+        leaves = ", ".join(f"{path}={leaf!r}" for path, leaf in leaves_of(self.params).items())
         return f"{self.name}({leaves})"
 
 

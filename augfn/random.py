@@ -358,6 +358,7 @@ def is_plain(*values: int | Tensor) -> bool:
     """
     if torch.compiler.is_compiling() or not _PLAIN:
         return False
-    if any(active() for active in _MODES):  # in a functorch transform even a plain tensor hides its data
+    traced, moded, functioned, transformed = _MODES
+    if traced() or moded() or functioned() or transformed():  # even a plain tensor hides its data in a transform
         return False
     return all(torch._C._dispatch_keys(v).raw_repr() in _PLAIN for v in values if isinstance(v, Tensor))

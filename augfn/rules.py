@@ -49,7 +49,7 @@ def copied(m: Map, x: Tensor, sampling: Sampling) -> Tensor:
     """An exact move of `x [*b, k, *spatial]`; a gate blends floating images (so that it can be learned) and selects in
     others."""
     assert m.copy is not None
-    moved = m.copy(x, sampling)
+    moved = m.copy(x, sampling, m.place)
     if m.gate is None:
         return moved
     gate = expand(m.gate.to(x.device), x.ndim)

@@ -12,10 +12,10 @@ from torch.utils._pytree import tree_map, tree_map_only
 from augfn import random
 from augfn.compose import geometry_of, invert, transform_matrix
 from augfn.distributions import Constant, Distribution
-from augfn.draw import Params, draw, merge, paths_of
+from augfn.draw import Params, draw, leaves_of, merge
 from augfn.errors import explain
 from augfn.op import Augmentation
-from augfn.targets import FRAMED, LAYOUT, kind_of
+from augfn.targets import FRAMED, LAYOUT, kind_of, read
 from augfn_nn.ranges import Ranges
 
 Generator = Tensor | torch.Generator  # a key, or torch's generator
@@ -65,7 +65,7 @@ class Base(nn.Module):
         if shared and key is not None:
             tree, key = draw_shared(f, tree, key, shared)
         x, self._frame, dims = lift(x, f)
-        y, self._params = f(x, tree, key)
+        y, self._params = f.on(read(x, f.ndim, f.targets), tree, key)
         return lower(y, dims) if self.keepdim and dims else y
 
     def undo(self, x: Any, params: Params | None, size: Size | None) -> Any:
@@ -140,7 +140,7 @@ class Augment(Base):
         return self.undo(x, params, size) if self.training else x
 
     def __repr__(self) -> str:
-        parts = [f"{path}={leaf!r}" for path, leaf in paths_of(self.params)]
+        parts = [f"{path}={leaf!r}" for path, leaf in leaves_of(self.params).items()]
         parts += [f"{flag}=True" for flag in ("same_on_batch", "keepdim") if getattr(self, flag)]
         return f"{type(self).__name__}({', '.join([self.f.name] * (type(self) is Augment) + parts)})"
 
@@ -175,7 +175,7 @@ def draw_shared(f: Augmentation, tree: Params, key: Tensor, shared: list[Path]) 
             part = part[name]
         for name in reversed(path):
             part = {name: part}
-        tree = merge(draw(part, f.schema, f.salts, (1,), key[None], torch.device("cpu")), tree, f.schema, f.name)
+        tree = merge(draw(part, f.meanings, f.salts, (1,), key[None], torch.device("cpu")), tree, f.schema, f.name)
     return tree, key
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from augfn.distributions import Bernoulli, Choice, Distribution
-from augfn.draw import Params, paths_of
+from augfn.draw import Params, leaves_of
 from augfn.errors import explain, unknown
 from augfn.typing import Leaf
 
@@ -26,8 +26,8 @@ class Ranges(nn.Module):
     def __init__(self, params: Params, schema: Params, learnable: bool | str | Sequence[str] = False) -> None:
         super().__init__()
         self.skeleton, self.names = params, list[str]()
-        leaves = dict(paths_of(params))
-        chosen = chosen_paths(leaves, dict(paths_of(schema)), learnable)
+        leaves = leaves_of(params)
+        chosen = chosen_paths(leaves, leaves_of(schema), learnable)
         for path, leaf in leaves.items():
             for name, tensor in tensors_of(path, leaf):
                 self.names.append(name)

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import augfn as af
 from augfn import cli, demo, policy_file, preview, viz
 from augfn.commands import app
-from augfn.draw import paths_of
+from augfn.draw import leaves_of
 
 POLICY = """
 pipeline:
@@ -66,7 +66,7 @@ pipeline:
   - resized_crop: {size: [8, 12], scale: [0.5, 1]}
 fill: 0.5
 """)
-    leaves = dict(paths_of(f.params))
+    leaves = leaves_of(f.params)
     assert isinstance(leaves["maybe/gaussian_blur/sigma"], af.LogUniform)
     assert isinstance(leaves["repeat/brightness_2/factor"], af.Normal)
     assert float(leaves["repeat/brightness/factor"].std) == pytest.approx(0.1)

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 import augfn as af
 import augfn.op
-from augfn.draw import paths_of
 from augfn.math.maps import Map
 from augfn.op import SPECS, geometric, photometric
 from augfn.testing import LAWS, check, example
@@ -152,7 +151,7 @@ def shifted(x: torch.Tensor, *, level: Level = af.Uniform(0.0, 0.1)) -> torch.Te
 
 def torn() -> Map:
     """Pixels go up and down, points left and right."""
-    return Map.of(torch.diag(torch.tensor([-1.0, 1.0, 1.0])), copy=lambda x, how: x.flip(-2))
+    return Map.of(torch.diag(torch.tensor([-1.0, 1.0, 1.0])), copy=lambda x, *_: x.flip(-2))
 
 
 def overflowing(x: torch.Tensor, *, factor: Factor = af.Uniform(0.8, 1.2)) -> torch.Tensor:
@@ -190,7 +189,7 @@ def test_law_can_fail(law, kind, body):
 
 def test_law_of_stable_draws_can_fail(monkeypatch):
     """With streams numbered by position an inserted step moves all that follow."""
-    numbered = lambda schema: {path: i for i, (path, _) in enumerate(paths_of(schema), 1)}  # noqa: E731
+    numbered = lambda meanings: {path: i for i, path in enumerate(meanings, 1)}  # noqa: E731
     monkeypatch.setattr(augfn.op, "salts_of", numbered)
     with pytest.raises(AssertionError, match="law 11"):
         check(af.rotate, laws=[11])

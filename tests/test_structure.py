@@ -12,7 +12,7 @@ import torch
 
 import augfn as af
 import augfn_nn
-from augfn.draw import paths_of
+from augfn.draw import leaves_of
 from augfn.op import COMMON, SPECS, Augmentation
 from augfn.ops import photometric
 from augfn.testing import example
@@ -163,7 +163,7 @@ def test_signature_law(name):
     x = torch.rand(2, 3, *(9, 10, 11)[-f.ndim :])
     y, params = f(x, None, af.key(0))
     assert isinstance(y, torch.Tensor)
-    assert dict(paths_of(params)).keys() == dict(paths_of(f.params)).keys() <= dict(paths_of(f.schema)).keys()
+    assert leaves_of(params).keys() == leaves_of(f.params).keys() <= leaves_of(f.schema).keys()
 
 
 @pytest.mark.parametrize("name", SPECS)

@@ -10,6 +10,7 @@ together with: so it holds under vmap when some of the inputs have no batch dime
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -29,7 +30,7 @@ def luma(x: Tensor) -> Tensor:
     >>> luma(torch.tensor([1.0, 0.5, 0.0]).view(3, 1, 1)).item()
     0.5924
     """
-    r, g, b = x.split(1, -3)
+    r, g, b = x.split_with_sizes((1, 1, 1), -3)
     return (r * LUMA[0]).add_(g, alpha=LUMA[1]).add_(b, alpha=LUMA[2])
 
 
@@ -95,7 +96,7 @@ def hue(x: Tensor, turns: Tensor) -> Tensor:
     angle, chroma, base = _hexagon(x)
     angle = angle + turns
     angle = angle.sub_(angle.detach().round())
-    axes = constant((-1 / 3, 0.0, 1 / 3), x).view(3, 1, 1)
+    axes = constant((((-1 / 3,),), ((0.0,),), ((1 / 3,),)), x)
     ramp = (angle - axes).abs_().sub_(0.5).abs_().clamp_min_(1 / 6).clamp_max_(1 / 3)
     return ramp.mul_(chroma).add_(base)
 
@@ -129,11 +130,9 @@ def jitter(
         return x if hue is None else _clip(_turn(x, hue), clip, fresh=True)
     given = [order, *blends.values(), *([] if hue is None else [hue])]
     batch = common_shape(x.shape[:-3], *(t.shape[:-3] for t in given))
-    scale, weights = _schedule(blends, hue is not None, order, batch)
-    none = (None,) * scale.shape[0]
-    means, lumas = (weights[i].unbind(0) if i in weights else none for i in (1, 2))
+    scales, means, lumas = _schedule(blends, hue is not None, order, batch)
     flat = _spread(x, batch + x.shape[-3:]).reshape(-1, *x.shape[-3:])
-    for step, (factor, to_mean, to_luma) in enumerate(zip(scale.unbind(0), means, lumas, strict=True)):
+    for step, (factor, to_mean, to_luma) in enumerate(zip(scales, means, lumas, strict=True)):
         if hue is not None and step == len(blends):
             flat = _turn(flat, _spread(hue, batch + (1, 1, 1)).reshape(-1, 1, 1, 1))
         flat = _clip(_blend(flat, factor, to_mean, to_luma, fresh=step > 0), clip, fresh=True)
@@ -233,7 +232,7 @@ def _turn(x: Tensor, turns: Tensor) -> Tensor:
 
 def _hexagon(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Hue in turns from green, 6 C, and N - C, each `[..., 1, H, W]`."""
-    r, g, b = x.split(1, -3)
+    r, g, b = x.split_with_sizes((1, 1, 1), -3)
     low, high = torch.minimum(r, b), torch.maximum(r, b)
     least, most = torch.minimum(low, g), torch.maximum(high, g)
     side = b - r
@@ -246,25 +245,27 @@ def _hexagon(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def _schedule(
     blends: dict[int, Tensor], hue: bool, order: Tensor, batch: tuple[int, ...]
-) -> tuple[Tensor, dict[int, Tensor]]:
-    """What each pass does to each sample: the scale of the image, and the weight of each blend's reference, all
-    `[passes, B, 1, 1, 1]` over the flattened batch.
+) -> list[Sequence[Tensor | None]]:
+    """What each pass does to each sample: the scales of the image, and the weights of the mean and of the luma, each
+    `[B, 1, 1, 1]` over the flattened batch, pass by pass; None where that blend is absent.
 
     A blend takes the pass of its rank; with hue there are n passes on either side of it, and a blend takes the one of
     its distance in rank from hue.
     """
     n = len(blends)
     ids = [*blends, 3] if hue else [*blends]
-    keys = order if len(ids) == 4 else torch.cat([order.narrow(-3, i, 1) for i in ids], -3)
-    rank = keys.argsort(dim=-3, stable=True).argsort(-3)
+    keys = order.flatten(-3)
+    keys = keys if len(ids) == 4 else torch.stack([keys[..., i] for i in ids], -1)
+    rank = keys.argsort(dim=-1, stable=True).argsort(-1)
     if hue:
-        rank = rank[..., :n, :, :] - rank[..., n:, :, :]
+        rank = rank[..., :n] - rank[..., n:]
     steps = tuple(range(-n, 0)) + tuple(range(1, n + 1)) if hue else tuple(range(n))
-    factors = [*blends.values()]
-    factors = torch.cat([_spread(f, common_shape(*(g.shape for g in factors))) for f in factors], -3)
-    rest = (rank == constant(steps, rank).unsqueeze(-1)) * (1 - factors)  # [..., n, passes, 1]
-    rest = _spread(rest, batch + rest.shape[-3:]).reshape(-1, n, 1, 1, 1, len(steps)).movedim(-1, 0)
-    return 1 - rest.sum(2), dict(zip(blends, rest.unbind(2), strict=True))
+    factors = torch.cat(torch.broadcast_tensors(*blends.values()), -3).squeeze(-1)
+    rest = (rank.unsqueeze(-1) == constant(steps, rank)) * (1 - factors)  # [..., n, passes]
+    parts = _spread(rest, batch + rest.shape[-2:]).reshape(-1, n, len(steps), 1, 1, 1)
+    weights = dict(zip(blends, parts.unbind(1), strict=True))
+    found = [1 - parts.sum(1), weights.get(1), weights.get(2)]
+    return [(None,) * len(steps) if w is None else w.unbind(1) for w in found]
 
 
 def _spread(x: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -38,17 +38,19 @@ class Linear:
         return Linear(torch.linalg.inv_ex(self.matrix).inverse, self.projective)
 
     def gated(self, gate: Tensor) -> Linear:
-        dtype = torch.promote_types(self.matrix.dtype, gate.dtype)
-        matrix = self.matrix.to(gate.device, dtype)
-        return Linear(torch.lerp(identity_like(matrix), matrix, gate[..., None, None].to(dtype)), self.projective)
+        matrix, gate = alike(self.matrix, gate)
+        return Linear(torch.lerp(identity_like(matrix), matrix, gate[..., None, None]), self.projective)
 
     def to(self, device: torch.device) -> Linear:
-        return replace(self, matrix=self.matrix.to(device))
+        return Linear(self.matrix.to(device), self.projective)
+
+    def part(self, rows: slice) -> Linear:
+        return Linear(part(self.matrix, 2, rows), self.projective)
 
     def after(self, first: Linear) -> Linear:
         """u -> first(self(u))."""
-        dtype = torch.promote_types(first.matrix.dtype, self.matrix.dtype)
-        return Linear(first.matrix.to(dtype) @ self.matrix.to(dtype), self.projective or first.projective)
+        left, right = alike(first.matrix, self.matrix)
+        return Linear(left @ right, self.projective or first.projective)
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,9 @@ class Displacement:
     def to(self, device: torch.device) -> Displacement:
         return replace(self, field=self.field.to(device))
 
+    def part(self, rows: slice) -> Displacement:
+        return replace(self, field=part(self.field, len(self.size) + 1, rows))
+
 
 Stage = Linear | Displacement
 
@@ -100,20 +105,19 @@ class Map:
 
     * `size`: the output frame; None keeps the input's.
     * `copy`: for a map that moves whole pixels, the function that moves them exactly: (array `[*b, k, *spatial]` of
-      any dtype, sampling) -> array.
+      any dtype, sampling, place) -> array; `place [*b, d]` is what it needs to know of each sample.
     * `window`: reads an upright window inside the frame (a resize, a crop): nothing outside the frame is ever met.
     * `barrier`: what came before must be resampled first (a pad shows fill, not what an earlier crop left out).
     * `gate`: per sample, 0 where every step is off (None if a step is always on): such a sample is left bit for bit.
-    * `whole`: the map as it was before gating, for exact copies.
     """
 
     stages: tuple[Stage, ...]
     size: tuple[int, ...] | None = None
-    copy: Callable[[Tensor, Any], Tensor] | None = None
+    copy: Callable[[Tensor, Any, Any], Tensor] | None = None
+    place: Tensor | None = None
     window: bool = False
     barrier: bool = False
     gate: Tensor | None = None
-    whole: Map | None = None
 
     @staticmethod
     def of(matrix: Tensor, projective: bool = False, **known: Any) -> Map:
@@ -155,16 +159,22 @@ class Map:
             else:
                 stages.append(stage)
         gate = None if self.gate is None or second.gate is None else torch.maximum(self.gate, second.gate)
-        return Map(tuple(stages), second.size or self.size, None, self.window and second.window, self.barrier, gate)
+        size, window = second.size or self.size, self.window and second.window
+        return Map(tuple(stages), size, window=window, barrier=self.barrier, gate=gate)
 
     def gated(self, gate: Tensor) -> Map:
         """The identity where the gate is 0, this map where it is 1, a matrix in between elsewhere."""
         stages = tuple(s.gated(gate) for s in self.stages)
         both = gate if self.gate is None else gate * self.gate
-        return replace(self, stages=stages, gate=both, whole=self.whole or self, window=False)
+        return Map(stages, self.size, self.copy, self.place, barrier=self.barrier, gate=both)
 
     def to(self, device: torch.device) -> Map:
         return replace(self, stages=tuple(s.to(device) for s in self.stages))
+
+    def part(self, rows: slice) -> Map:
+        """The map of some rows of the batch."""
+        known = {"place": part(self.place, 1, rows), "gate": part(self.gate, 0, rows)}
+        return replace(self, stages=tuple(s.part(rows) for s in self.stages), **known)
 
     def inverse(self, size: tuple[int, ...]) -> Map:
         """Input to output coordinates, for a frame of the given input size. Displacements by fixed-point iteration."""
@@ -195,6 +205,19 @@ class Map:
         for stage in stages:
             flat = stage(flat)
         return flat.reshape(*flat.shape[:-2], *coords.shape[-len(size) - 1 :])
+
+
+def alike(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Both in their common dtype, on the device of the second."""
+    if a.dtype == b.dtype and a.device == b.device:
+        return a, b
+    dtype = torch.promote_types(a.dtype, b.dtype)
+    return a.to(b.device, dtype), b.to(dtype)
+
+
+def part(x: Any, event: int, rows: slice) -> Any:
+    """Rows of what leads with the batch; a constant, of no more than `event` dims, as it is."""
+    return x if x is None or x.ndim == event else x[rows]
 
 
 def centred(n: int, dtype: torch.dtype, device: torch.device, steps: int = 1) -> Tensor:

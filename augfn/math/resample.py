@@ -156,8 +156,8 @@ def scaled(m: Map, scale: list[float]) -> Map:
     last = m.stages[-1]
     if isinstance(last, Linear):
         factors = constant((*((s,) for s in scale), (1.0,)), last.matrix)
-        return replace(m, stages=(*m.stages[:-1], Linear(last.matrix * factors, last.projective)))
-    return replace(m, stages=(*m.stages, Scaled(tuple(scale))))
+        return Map((*m.stages[:-1], Linear(last.matrix * factors, last.projective)))
+    return Map((*m.stages, Scaled(tuple(scale))))
 
 
 @dataclass(frozen=True)

@@ -26,4 +26,6 @@ def planes(x: Tensor, batch: int, d: int) -> Tensor:
     >>> planes(torch.zeros(0, 4, 3, 8, 9), 1, 2).shape, planes(torch.zeros(8, 9), 0, 2).shape
     (torch.Size([0, 12, 8, 9]), torch.Size([1, 8, 9]))
     """
+    if x.ndim == batch + 1 + d:
+        return x
     return x.reshape(x.shape[:batch] + (math.prod(x.shape[batch : x.ndim - d]),) + x.shape[x.ndim - d :])

@@ -65,7 +65,7 @@ def center_crop(frame: Size, *, size: Any) -> Map:
     h, w = fitting(size, frame, "center_crop")
     top, left = round((frame[0] - h) / 2), round((frame[1] - w) / 2)
     shift = torch.tensor([left + (w - frame[1]) / 2, top + (h - frame[0]) / 2])
-    return window_map(torch.ones(2), shift, (h, w), copy=lambda x, how: x[..., top : top + h, left : left + w].clone())
+    return window_map(torch.ones(2), shift, (h, w), copy=lambda x, *_: x[..., top : top + h, left : left + w].clone())
 
 
 @geometric(example={"size": (7, 8)})
@@ -82,10 +82,10 @@ def random_crop(frame: Size, *, size: Any, position: WholePosition2 = Uniform(0.
     room = torch.tensor([frame[1] - w, frame[0] - h], dtype=position.dtype, device=position.device)
     corner = torch.minimum(torch.floor(position.detach() * (room + 1)), room).clamp(min=0)
     shift = corner - room / 2
-    return window_map(torch.ones_like(shift), shift, (h, w), copy=partial(cut, corner=corner, size=(h, w)))
+    return window_map(torch.ones_like(shift), shift, (h, w), copy=partial(cut, size=(h, w)), place=corner)
 
 
-def cut(x: Tensor, how: Sampling, corner: Tensor, size: Size) -> Tensor:
+def cut(x: Tensor, how: Sampling, corner: Tensor, *, size: Size) -> Tensor:
     """The window at `corner [*b, 2]` (left, top) of `x [*b, k, H, W]`, row by row and column by column."""
     for axis, i, n in ((-2, 1, size[0]), (-1, 0, size[1])):
         index = corner[..., i, None].long().to(x.device) + torch.arange(n, device=x.device)
@@ -170,7 +170,7 @@ def pad(frame: Size, *, padding: Any) -> Map:
     return Map.linear(torch.eye(2), shift, size=size, barrier=True, copy=partial(pad_pixels, sides=sides))
 
 
-def pad_pixels(x: Tensor, how: Sampling, sides: tuple[int, ...]) -> Tensor:
+def pad_pixels(x: Tensor, how: Sampling, place: None, *, sides: tuple[int, ...]) -> Tensor:
     left, top, right, bottom = sides
     h, w = x.shape[-2:]
     rows, inside_rows = outside(h, top, bottom, how.padding, x.device)

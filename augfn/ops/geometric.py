@@ -10,7 +10,7 @@ from torch import Tensor
 from augfn.distributions import Uniform
 from augfn.errors import explain
 from augfn.kinds import Size
-from augfn.math.constants import constant
+from augfn.math.constants import cached, constant
 from augfn.math.maps import Map, homography, rotation_matrix
 from augfn.op import geometric
 from augfn.typing import Degrees, Degrees2, Fraction, Leaf, Scale, Shift2
@@ -20,9 +20,13 @@ Corners = Annotated[
 ]
 
 
-def flip_map(signs: list[float], axis: int) -> Map:
+def flip_map(signs: tuple[float, ...], axis: int) -> Map:
     """Mirror the coordinate of sign -1, which lies along the array's `axis`."""
-    return Map.of(torch.diag(torch.tensor([*signs, 1.0])), copy=lambda x, how: x.flip(axis))
+    return Map.of(cached(make_diagonal, *signs, 1.0), copy=lambda x, *_: x.flip(axis))
+
+
+def make_diagonal(*entries: float) -> Tensor:
+    return torch.diag(torch.tensor(entries))
 
 
 @geometric
@@ -34,7 +38,7 @@ def hflip() -> Map:
     >>> af.hflip()(torch.tensor([[[1.0, 2.0, 3.0]]]))[0]
     tensor([[[3., 2., 1.]]])
     """
-    return flip_map([-1.0, 1.0], -1)
+    return flip_map((-1.0, 1.0), -1)
 
 
 @geometric
@@ -46,7 +50,7 @@ def vflip() -> Map:
     >>> af.vflip()(torch.tensor([[[1.0], [2.0]]]))[0].flatten()
     tensor([2., 1.])
     """
-    return flip_map([1.0, -1.0], -2)
+    return flip_map((1.0, -1.0), -2)
 
 
 @geometric
@@ -62,7 +66,7 @@ def rot90(frame: Size, *, k: int = 1) -> Map:
         raise TypeError(explain("rot90: k", k, "an integer number of quarter turns", "k=1"))
     c, s = [(1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0)][k % 4]
     matrix = torch.tensor([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
-    return Map.of(matrix, size=frame[::-1] if k % 2 else frame, copy=lambda x, how: torch.rot90(x, k, (-2, -1)))
+    return Map.of(matrix, size=frame[::-1] if k % 2 else frame, copy=lambda x, *_: torch.rot90(x, k, (-2, -1)))
 
 
 @geometric

@@ -21,7 +21,7 @@ def hflip3d() -> Map:
     >>> af.hflip3d()(torch.arange(8.0).reshape(1, 2, 2, 2))[0].flatten()
     tensor([1., 0., 3., 2., 5., 4., 7., 6.])
     """
-    return flip_map([-1.0, 1.0, 1.0], -1)
+    return flip_map((-1.0, 1.0, 1.0), -1)
 
 
 @geometric(ndim=3)
@@ -31,7 +31,7 @@ def vflip3d() -> Map:
     >>> af.vflip3d()(torch.arange(8.0).reshape(1, 2, 2, 2))[0].flatten()
     tensor([2., 3., 0., 1., 6., 7., 4., 5.])
     """
-    return flip_map([1.0, -1.0, 1.0], -2)
+    return flip_map((1.0, -1.0, 1.0), -2)
 
 
 @geometric(ndim=3)
@@ -42,7 +42,7 @@ def dflip3d() -> Map:
     >>> af.dflip3d()(torch.arange(8.0).reshape(1, 2, 2, 2))[0].flatten()
     tensor([4., 5., 6., 7., 0., 1., 2., 3.])
     """
-    return flip_map([1.0, 1.0, -1.0], -3)
+    return flip_map((1.0, 1.0, -1.0), -3)
 
 
 @geometric(ndim=3)

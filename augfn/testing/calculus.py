@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_map
 
 from augfn import random
 from augfn.distributions import Bernoulli, Beta, Choice, Distribution, GumbelChoice, RelaxedBernoulli
-from augfn.draw import Params, paths_of
+from augfn.draw import Params, leaves_of
 from augfn.testing.case import Case, agree, at, cast, claim, put, stack, window
 
 STEP = 1e-7  # of central differences in float64: few pixels meet a kink of the sampling within it
@@ -29,7 +29,7 @@ def generic(c: Case) -> tuple[Case, Params]:
     c = replace(c, x=c.x.double())
     c = c.gated(RelaxedBernoulli(0.3, hard=False)) if c.keeps_frame else c
     tree = c.f.params
-    for path, d in paths_of(tree):
+    for path, d in leaves_of(tree).items():
         tree = put(tree, path, cast(relaxed(d), torch.float64))
     return c, tree
 

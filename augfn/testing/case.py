@@ -14,7 +14,7 @@ from torch.utils._pytree import keystr, tree_flatten_with_path, tree_leaves, tre
 from augfn import random
 from augfn.compose import maybe
 from augfn.distributions import Bernoulli, Distribution
-from augfn.draw import Params, paths_of
+from augfn.draw import Params, leaves_of
 from augfn.op import SPECS, Augmentation, Op, build
 from augfn.targets import Boxes, Keypoints
 from augfn.typing import Leaf
@@ -57,8 +57,8 @@ class Case:
 
     def leaves(self) -> Iterator[tuple[str, Leaf]]:
         """Path and meaning of every leaf that this augmentation has (an op's leaf may be left out)."""
-        present = {path for path, _ in paths_of(self.f.params)}
-        return ((path, leaf) for path, leaf in paths_of(self.f.schema) if path in present)
+        present = leaves_of(self.f.params)
+        return ((path, leaf) for path, leaf in leaves_of(self.f.schema).items() if path in present)
 
     def gated(self, p: Any) -> Case:
         """The same, behind a gate of probability (or distribution) p."""

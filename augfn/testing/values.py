@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from augfn import random
 from augfn.compose import pipeline
 from augfn.distributions import Distribution
-from augfn.draw import paths_of
+from augfn.draw import leaves_of
 from augfn.ops.geometric import hflip
 from augfn.ops.photometric import brightness, invert
 from augfn.ops.volumetric import hflip3d
@@ -27,7 +27,7 @@ def replay(c: Case) -> None:
     """Law 1: f(x, f(x, None, k)[1]) is f(x, None, k)[0], bit for bit; the params are tensors, one value per sample."""
     y, params = c.f(c.x, None, c.key)
     agree("replay", c.f(c.x, params), (y, params))
-    for path, value in paths_of(params):
+    for path, value in leaves_of(params).items():
         shape = [*c.batch, *at(c.f.schema, path).shape]
         claim(
             isinstance(value, Tensor) and value.is_floating_point(),
