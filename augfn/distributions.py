@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils._pytree import GetAttrKey, register_pytree_node
 
 from augfn.errors import explain, show
-from augfn.math.shapes import common_shape
+from augfn.math.shapes import cast, common_shape
 from augfn.math.variates import HALF_STEP, gaussian, log_gamma, one_hot, straight_through
 
 
@@ -82,7 +82,8 @@ class Distribution:
     def tensors(self, like: Tensor) -> list[Tensor]:
         """The fields on the device of the noise."""
         here = like.device
-        return [t if t.device == here else t.to(here) for t in (getattr(self, f) for f in self.fields)]
+        found = [getattr(self, f) for f in self.fields]
+        return [t if t.device == here else t.to(here) for t in found]
 
     def draw(self, u: Tensor) -> Tensor:
         raise NotImplementedError
@@ -118,10 +119,6 @@ def check_order(name: str, low: Any, high: Any) -> None:
         raise ValueError(
             explain(f"{name}: the range is upside down", (low, high), "low <= high", f"swap them: ({high}, {low})")
         )
-
-
-def cast(u: Tensor, like: Tensor) -> Tensor:
-    return u if u.dtype == like.dtype else u.to(like.dtype)
 
 
 class Constant(Distribution):
@@ -162,7 +159,7 @@ class Uniform(Distribution):
 
     def draw(self, u: Tensor) -> Tensor:
         low, high = self.tensors(u)
-        return torch.lerp(low, high if high.dtype == low.dtype else high.to(low.dtype), cast(u, low))
+        return torch.lerp(low, cast(high, low.dtype), cast(u, low.dtype))
 
 
 class Interval(Distribution):
@@ -186,7 +183,7 @@ class Interval(Distribution):
 
     def draw(self, u: Tensor) -> Tensor:
         bounds = self.tensors(u)[0]
-        return torch.lerp(bounds[..., 0], bounds[..., 1], cast(u, bounds))
+        return torch.lerp(bounds[..., 0], bounds[..., 1], cast(u, bounds.dtype))
 
 
 class LogUniform(Distribution):
@@ -206,7 +203,7 @@ class LogUniform(Distribution):
 
     def draw(self, u: Tensor) -> Tensor:
         low, high = self.tensors(u)
-        return torch.exp(torch.lerp(low.log(), high.log(), cast(u, low)))
+        return torch.exp(torch.lerp(low.log(), high.log(), cast(u, low.dtype)))
 
 
 class Normal(Distribution):
@@ -223,7 +220,7 @@ class Normal(Distribution):
 
     def draw(self, u: Tensor) -> Tensor:
         mean, std = self.tensors(u)
-        return mean + std * gaussian(cast(u, mean))
+        return mean + std * gaussian(cast(u, mean.dtype))
 
 
 class TruncatedNormal(Distribution):
@@ -241,7 +238,7 @@ class TruncatedNormal(Distribution):
 
     def draw(self, u: Tensor) -> Tensor:
         mean, std, low, high = self.tensors(u)
-        a, b, u = (low - mean) / std, (high - mean) / std, cast(u, mean) + HALF_STEP
+        a, b, u = (low - mean) / std, (high - mean) / std, cast(u, mean.dtype) + HALF_STEP
         upper = a + b > 0  # work in the lower tail, where the distribution function keeps its digits
         a, b, u = torch.where(upper, -b, a), torch.where(upper, -a, b), torch.where(upper, 1 - u, u)
         a, b = (torch.erfc(-edge / math.sqrt(2)) / 2 for edge in (a, b))  # torch's ndtr loses them there
@@ -266,7 +263,7 @@ class Bernoulli(Distribution):
 
     def draw(self, u: Tensor) -> Tensor:
         probs = self.tensors(u)[0]
-        return (cast(u, probs) < probs).to(probs.dtype)
+        return (cast(u, probs.dtype) < probs).to(probs.dtype)
 
     probs: Tensor
 
@@ -292,7 +289,7 @@ class RelaxedBernoulli(Distribution):
 
     def draw(self, u: Tensor) -> Tensor:
         logits, temperature = self.tensors(u)
-        u = 1 - (cast(u, logits) + HALF_STEP)  # so that a gate and Bernoulli open on the same noise
+        u = 1 - (cast(u, logits.dtype) + HALF_STEP)  # so that a gate and Bernoulli open on the same noise
         soft = torch.sigmoid((logits + torch.log(u) - torch.log1p(-u)) / temperature)
         return straight_through((soft > 0.5).to(soft.dtype), soft) if self.hard else soft
 
@@ -322,7 +319,7 @@ class Choice(Distribution):
     def draw(self, u: Tensor) -> Tensor:
         weights = self.tensors(u)[0]
         edges = weights.cumsum(-1)
-        index = (cast(u, weights) * edges[..., -1:] >= edges[..., :-1]).sum(-1)
+        index = (cast(u, weights.dtype) * edges[..., -1:] >= edges[..., :-1]).sum(-1)
         return one_hot(index, weights)
 
 
@@ -343,7 +340,7 @@ class GumbelChoice(Distribution):
 
     def draw(self, u: Tensor) -> Tensor:
         logits, temperature = self.tensors(u)
-        gumbel = -torch.log(-torch.log(cast(u, logits) + HALF_STEP))
+        gumbel = -torch.log(-torch.log(cast(u, logits.dtype) + HALF_STEP))
         soft = torch.softmax((logits + gumbel) / temperature, -1)
         return straight_through(one_hot(soft.argmax(-1), soft), soft) if self.hard else soft
 
@@ -375,5 +372,5 @@ class Beta(Distribution):
     def draw(self, u: Tensor) -> Tensor:
         alpha, beta = torch.broadcast_tensors(*self.tensors(u))
         axis = u.ndim - len(self.noise_shape)
-        first, second = (half.movedim(axis, 0) for half in cast(u, alpha).unbind(axis))
+        first, second = (half.movedim(axis, 0) for half in cast(u, alpha.dtype).unbind(axis))
         return torch.sigmoid(log_gamma(alpha, first, self.rounds) - log_gamma(beta, second, self.rounds))

@@ -82,14 +82,19 @@ def checked_key(key: Any, batch: tuple[int, ...]) -> Tensor:
 
 
 def draw(
-    tree: Params, meanings: dict[str, Leaf], salts: dict[str, int], batch: tuple[int, ...], key: Any, device: Any
+    tree: Params,
+    leaves: dict[str, Any],
+    meanings: dict[str, Leaf],
+    salts: dict[str, int],
+    batch: tuple[int, ...],
+    key: Any,
+    device: Any,
 ) -> Params:
-    """Every leaf as a tensor `[*batch, *leaf.shape]` on `device`; `meanings` and `salts` are by path."""
-    given = leaves_of(tree)
-    ranges = {path: leaf for path, leaf in given.items() if isinstance(leaf, Distribution)}
+    """Every leaf as a tensor `[*batch, *leaf.shape]` on `device`; the leaves, their meanings and salts are by path."""
+    ranges = {path: leaf for path, leaf in leaves.items() if isinstance(leaf, Distribution)}
     if ranges:
-        given.update(draw_all(ranges, meanings, salts, batch, key, device))
-    return nested(tree, iter([fit(value, meanings[path], batch, device, path) for path, value in given.items()]))
+        leaves = leaves | draw_all(ranges, meanings, salts, batch, key, device)
+    return nested(tree, iter([fit(value, meanings[path], batch, device, path) for path, value in leaves.items()]))
 
 
 def draw_all(
@@ -112,17 +117,18 @@ def draw_all(
         fix = "f(x, None, af.key(0)), or pass returned params to replay"
         raise ValueError(explain("a key is needed to draw", names, "generator=key", fix))
     else:
-        # a tensor made inside a transform belongs to it, and must not outlive it in the cache
-        make = cached_counters if random.is_plain() else counters
+        make = cached_counters if random.is_plain() else counters  # Dynamo does not look into caches, and says so
         hi, lo = make(tuple(salts[path] for path in order), counts)
-        noise = random.stream_uniform(checked_key(key, batch), batch, hi, lo).to(device)
+        noise = random.stream_uniform(checked_key(key, batch), batch, hi, lo)
+        noise = noise if noise.device == device else noise.to(device)
     out: dict[str, Tensor] = {}
     sizes = [sum(math.prod(shapes[path]) for path in group) for group in groups]
     for group, u in zip(groups, noise.split_with_sizes(sizes, -1), strict=True):
         if len(group) > 1:
             out.update(zip(group, stacked([ranges[path] for path in group]).draw(u).unbind(-1), strict=True))
         else:
-            out[group[0]] = ranges[group[0]].draw(u.reshape(noise.shape[:-1] + shapes[group[0]]))
+            shape = noise.shape[:-1] + shapes[group[0]]
+            out[group[0]] = ranges[group[0]].draw(u if u.shape == shape else u.reshape(shape))
     return out
 
 
@@ -147,8 +153,11 @@ def grouped(ranges: dict[str, Distribution], meanings: dict[str, Leaf], device: 
 
 def is_single(d: Distribution, device: Any) -> bool:
     """True in the dtype and on the device of the noise."""
-    fields = [getattr(d, f) for f in d.fields]
-    return all(t.dtype == torch.float32 and t.device == device for t in fields)
+    for field in d.fields:
+        t = getattr(d, field)
+        if t.dtype != torch.float32 or t.device != device:
+            return False
+    return True
 
 
 def stacked(ranges: list[Distribution]) -> Distribution:
@@ -158,10 +167,10 @@ def stacked(ranges: list[Distribution]) -> Distribution:
     return new
 
 
-def counters(salts: tuple[int, ...], counts: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+def counters(salts: tuple[int, ...], counts: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The stream (a leaf's salt) and the position in it of every number to draw."""
-    hi = torch.tensor([salt for salt, n in zip(salts, counts, strict=True) for _ in range(n)])
-    return hi, torch.tensor([i for n in counts for i in range(n)])
+    hi = tuple(salt for salt, n in zip(salts, counts, strict=True) for _ in range(n))
+    return hi, tuple(i for n in counts for i in range(n))
 
 
 cached_counters = lru_cache(maxsize=256)(counters)

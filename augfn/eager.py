@@ -12,30 +12,23 @@ import torch
 from torch import Tensor
 
 from augfn.distributions import Distribution
-from augfn.draw import Params
 from augfn.random import is_plain
 from augfn.targets import Sample, array_of
 
 below_autograd = getattr(torch._C, "_AutoDispatchBelowAutograd", torch.no_grad)
 
 
-def is_untracked(sample: Sample, tree: Params) -> bool:
-    """True in a plain eager call, if no target, leaf or range asks for a gradient."""
+def is_untracked(sample: Sample, leaves: dict[str, Any]) -> bool:
+    """True in a plain eager call, if no target and none of the leaves of its params asks for a gradient."""
     if not is_plain():
         return False
-    return not torch.is_grad_enabled() or not (
-        any(array_of(t).requires_grad for t in sample.targets.values()) or asks(tree)
-    )
-
-
-def asks(tree: Any) -> bool:
-    """True if a tensor, a field of a distribution or a leaf of a dict of them asks for a gradient."""
-    if isinstance(tree, Tensor):
-        return tree.requires_grad
-    if isinstance(tree, Distribution):
-        tree = tree.__dict__
-    if isinstance(tree, dict):
-        for value in tree.values():
-            if asks(value):
-                return True
-    return False
+    if not torch.is_grad_enabled():
+        return True
+    for t in sample.targets.values():
+        if array_of(t).requires_grad:
+            return False
+    for leaf in leaves.values():
+        for tensor in [getattr(leaf, f) for f in leaf.fields] if isinstance(leaf, Distribution) else (leaf,):
+            if isinstance(tensor, Tensor) and tensor.requires_grad:
+                return False
+    return True

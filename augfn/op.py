@@ -81,11 +81,12 @@ class Augmentation:
         if torch.is_autocast_enabled(sample.device.type):  # half precision would move coordinates by pixels
             with torch.autocast(sample.device.type, enabled=False):
                 return self.on(sample, tree, generator)
-        if not is_untracked(sample, tree):
-            drawn = draw(tree, self.meanings, self.salts, sample.batch, generator, sample.device)
+        leaves = leaves_of(tree)
+        if not is_untracked(sample, leaves):
+            drawn = draw(tree, leaves, self.meanings, self.salts, sample.batch, generator, sample.device)
             return run(self.actions(drawn, sample), sample).output(), drawn
         with below_autograd():
-            drawn = draw(tree, self.meanings, self.salts, sample.batch, generator, sample.device)
+            drawn = draw(tree, leaves, self.meanings, self.salts, sample.batch, generator, sample.device)
             return in_blocks(self.actions(drawn, sample), sample).output(), drawn
 
     def actions(self, params: Params, sample: Sample) -> list[Action]:

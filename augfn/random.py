@@ -157,20 +157,21 @@ def stream_bits(key: Tensor, hi: int | Tensor, lo: int | Tensor) -> Tensor:
     return _int64(torch.bitwise_xor(*_threefry(key, _integer("stream_bits: hi", hi), _integer("stream_bits: lo", lo))))
 
 
-def stream_uniform(key: Tensor, batch: tuple[int, ...], hi: Tensor, lo: Tensor) -> Tensor:
-    """Uniform noise at the counters `hi`, `lo` `[n]` for every sample: `unit(stream_bits(keys, hi, lo))`, `[*k, n]`.
+def stream_uniform(key: Tensor, batch: tuple[int, ...], hi: tuple[int, ...], lo: tuple[int, ...]) -> Tensor:
+    """Uniform noise at n counters `hi`, `lo` for every sample: `unit(stream_bits(keys, hi, lo))`, `[*k, n]`.
 
     One key `[2]` is split over the batch; a key `[*k, 2]` is taken as it is. In plain eager code all of it stays in
     numpy, which saves half of the time of a small draw.
     """
-    if not is_plain(key, hi, lo):
+    if not is_plain(key):
         keys = split(key, math.prod(batch)).reshape(batch + (2,)) if key.ndim == 1 and batch else key
-        return unit(stream_bits(keys[..., None, :], hi.to(key.device), lo.to(key.device)))
+        counters = [torch.tensor(word, dtype=torch.int64, device=key.device) for word in (hi, lo)]
+        return unit(stream_bits(keys[..., None, :], *counters))
     words = _uint32(key)
     if key.ndim == 1 and batch:
         halves = _threefry_numpy(words, np.zeros((), np.uint32), np.arange(math.prod(batch), dtype=np.uint32))
         words = np.stack(halves, -1).reshape(batch + (2,))
-    x0, x1 = _threefry_numpy(words[..., None, :], _uint32(hi), _uint32(lo))
+    x0, x1 = _threefry_numpy(words[..., None, :], _words(hi), _words(lo))
     steps = np.right_shift(np.bitwise_xor(x0, x1), np.uint32(9))
     return torch.from_numpy(steps.astype(np.float32) * np.float32(2.0**-23))
 
@@ -298,6 +299,11 @@ def _lanes(words: Sequence[Words], shape: tuple[int, ...]) -> tuple[Words, Words
     both = np.frombuffer((x0 & mask).to_bytes(size, "little") + x1.to_bytes(size, "little"), np.uint64)
     halves = both.astype(np.uint32).reshape((2, *shape))
     return halves[0, ...], halves[1, ...]
+
+
+@lru_cache(maxsize=256)
+def _words(numbers: tuple[int, ...]) -> Words:
+    return np.array(numbers, np.uint32)
 
 
 @lru_cache(maxsize=256)

@@ -20,7 +20,7 @@ from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, Siz
 from augfn.math.constants import constant
 from augfn.math.maps import Linear, Map, centre_of, pixel_matrix
 from augfn.math.resample import Sampling, fill_like, resample, to_wide
-from augfn.math.shapes import planes
+from augfn.math.shapes import cast, planes, shaped
 from augfn.targets import FRAMED, Boxes, Keypoints, Sample, Target
 
 
@@ -160,20 +160,20 @@ def repaint(action: Pixels, t: Target, s: Sample, name: str = "image") -> Tensor
     """Run a body on `[*b, (T,) C, H, W]`, with its leaves broadcastable; a volume's depth is laid along its height."""
     x, b = t.value, len(s.batch)
     if action.kind == "filter":
-        shaped = planes(to_wide(x), b, len(s.size))
-        out = action.body(shaped, **action.leaves)
+        wide = planes(to_wide(x), b, len(s.size))
+        out = action.body(wide, **action.leaves)
     else:
-        shaped = to_wide(x).flatten(-3, -2) if t.kind == "volume" else to_wide(x)
+        wide = to_wide(x).flatten(-3, -2) if t.kind == "volume" else to_wide(x)
         leaves = {
-            k: v if v is None else spread(v.to(shaped.dtype), b, shaped.ndim)
+            k: v if v is None else spread(cast(v, wide.dtype), b, wide.ndim)
             for k, v in action.leaves.items()
             if k != "seed"
         }
-        field = [noise_field(action.leaves["seed"], name, tuple(shaped.shape[b:]))] if action.kind == "noise" else []
-        out = action.body(shaped, *field, **leaves)
+        field = [noise_field(action.leaves["seed"], name, tuple(wide.shape[b:]))] if action.kind == "noise" else []
+        out = action.body(wide, *field, **leaves)
     if action.gate is not None:
-        out = torch.lerp(shaped, out.to(shaped.dtype), expand(action.gate, shaped.ndim).to(shaped.dtype))
-    return out.to(x.dtype).reshape(x.shape)
+        out = torch.lerp(wide, cast(out, wide.dtype), cast(expand(action.gate, wide.ndim), wide.dtype))
+    return shaped(cast(out, x.dtype), x.shape)
 
 
 def noise_field(seed: Tensor, name: str, shape: Size) -> Tensor:

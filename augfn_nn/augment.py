@@ -175,7 +175,8 @@ def draw_shared(f: Augmentation, tree: Params, key: Tensor, shared: list[Path]) 
             part = part[name]
         for name in reversed(path):
             part = {name: part}
-        tree = merge(draw(part, f.meanings, f.salts, (1,), key[None], torch.device("cpu")), tree, f.schema, f.name)
+        drawn = draw(part, leaves_of(part), f.meanings, f.salts, (1,), key[None], torch.device("cpu"))
+        tree = merge(drawn, tree, f.schema, f.name)
     return tree, key
 
 

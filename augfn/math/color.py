@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from augfn.math.constants import constant
-from augfn.math.shapes import common_shape
+from augfn.math.shapes import common_shape, one_batch, shaped
+from augfn.random import is_plain
 
 LUMA = (0.2989, 0.587, 0.114)
 """Weights of red, green and blue in the luma, as torchvision and PIL have them. They add up to 0.9999."""
@@ -45,7 +46,7 @@ def clip(x: Tensor, mode: str = "clamp") -> Tensor:
     >>> clip(torch.tensor([-0.5, 0.25, 1.5]))
     tensor([0.0000, 0.2500, 1.0000])
     """
-    return _clip(x, mode, fresh=False)
+    return _clip(x, mode, in_place=False)
 
 
 def brightness(x: Tensor, factor: Tensor) -> Tensor:
@@ -62,7 +63,7 @@ def contrast(x: Tensor, factor: Tensor) -> Tensor:
     >>> contrast(torch.tensor([[[0.2, 0.8]]]), torch.tensor(0.5)).tolist()
     [[[0.35, 0.65]]]
     """
-    return (x * factor).add_(_mean(x) * (1 - factor))
+    return (x * factor).add_(_sum(x) * ((1 - factor) / (x.shape[-2] * x.shape[-1])))
 
 
 def saturation(x: Tensor, factor: Tensor) -> Tensor:
@@ -95,7 +96,7 @@ def hue(x: Tensor, turns: Tensor) -> Tensor:
     _require_rgb(x, "hue")
     angle, chroma, base = _hexagon(x)
     angle = angle + turns
-    angle = angle.sub_(angle.detach().round())
+    angle = angle.sub_(angle.round())
     axes = constant((((-1 / 3,),), ((0.0,),), ((1 / 3,),)), x)
     ramp = (angle - axes).abs_().sub_(0.5).abs_().clamp_min_(1 / 6).clamp_max_(1 / 3)
     return ramp.mul_(chroma).add_(base)
@@ -127,16 +128,17 @@ def jitter(
         _require_rgb(x, "jitter with saturation or hue")
     blends = {i: f for i, f in enumerate((brightness, contrast, saturation)) if f is not None}
     if not blends:
-        return x if hue is None else _clip(_turn(x, hue), clip, fresh=True)
+        return x if hue is None else _clip(_turn(x, hue), clip, is_plain())
     given = [order, *blends.values(), *([] if hue is None else [hue])]
     batch = common_shape(x.shape[:-3], *(t.shape[:-3] for t in given))
-    scales, means, lumas = _schedule(blends, hue is not None, order, batch)
-    flat = _spread(x, batch + x.shape[-3:]).reshape(-1, *x.shape[-3:])
-    for step, (factor, to_mean, to_luma) in enumerate(zip(scales, means, lumas, strict=True)):
+    scales, sums, lumas = _schedule(blends, hue is not None, order, batch, x.shape[-2] * x.shape[-1])
+    plain = is_plain()
+    flat = one_batch(x, batch, 3)
+    for step, (factor, to_sum, to_luma) in enumerate(zip(scales, sums, lumas, strict=True)):
         if hue is not None and step == len(blends):
-            flat = _turn(flat, _spread(hue, batch + (1, 1, 1)).reshape(-1, 1, 1, 1))
-        flat = _clip(_blend(flat, factor, to_mean, to_luma, fresh=step > 0), clip, fresh=True)
-    return flat.reshape(batch + x.shape[-3:])
+            flat = _turn(flat, one_batch(hue, batch, 3))
+        flat = _clip(_blend(flat, factor, to_sum, to_luma, fresh=step > 0), clip, plain)
+    return shaped(flat, batch + x.shape[-3:])
 
 
 def twist_matrix(
@@ -203,15 +205,15 @@ def _require_rgb(x: Tensor, what: str) -> None:
         raise ValueError(f"{what} needs an image of 3 channels [..., 3, H, W], or of 1, but got {list(x.shape)}")
 
 
-def _mean(x: Tensor) -> Tensor:
-    """One number per image `[..., 1, 1, 1]`. The luma is linear, so it may be taken after the mean."""
-    return luma(x.mean((-2, -1), keepdim=True)) if x.shape[-3] == 3 else x.mean((-3, -2, -1), keepdim=True)
+def _sum(x: Tensor) -> Tensor:
+    """The sum of all grey values `[..., 1, 1, 1]`. The luma is linear, so it may be taken after the sum."""
+    total = x.sum((-2, -1), keepdim=True)
+    return luma(total) if x.shape[-3] == 3 else total.mean(-3, keepdim=True)
 
 
-def _clip(x: Tensor, mode: str, fresh: bool) -> Tensor:
+def _clip(x: Tensor, mode: str, in_place: bool) -> Tensor:
     if mode == "clamp":
-        # clamp_ with two bounds has no batching rule: under vmap it would warn and loop over the samples.
-        return x.clamp_min_(0).clamp_max_(1) if fresh else x.clamp(0, 1)
+        return x.clamp_(0, 1) if in_place else x.clamp(0, 1)  # clamp_ has no batching rule: under vmap it would loop
     if mode == "none":
         return x
     if mode == "ste":
@@ -244,10 +246,10 @@ def _hexagon(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _schedule(
-    blends: dict[int, Tensor], hue: bool, order: Tensor, batch: tuple[int, ...]
+    blends: dict[int, Tensor], hue: bool, order: Tensor, batch: tuple[int, ...], pixels: int
 ) -> list[Sequence[Tensor | None]]:
-    """What each pass does to each sample: the scales of the image, and the weights of the mean and of the luma, each
-    `[B, 1, 1, 1]` over the flattened batch, pass by pass; None where that blend is absent.
+    """What each pass does to each sample: the scales of the image, and the weights of the sum of all grey values and of
+    the luma, each `[B, 1, 1, 1]` over the flattened batch, pass by pass; None where that blend is absent.
 
     A blend takes the pass of its rank; with hue there are n passes on either side of it, and a blend takes the one of
     its distance in rank from hue.
@@ -260,28 +262,25 @@ def _schedule(
     if hue:
         rank = rank[..., :n] - rank[..., n:]
     steps = tuple(range(-n, 0)) + tuple(range(1, n + 1)) if hue else tuple(range(n))
-    factors = torch.cat(torch.broadcast_tensors(*blends.values()), -3).squeeze(-1)
+    shape = common_shape(*(f.shape for f in blends.values()))
+    factors = torch.cat([f if f.shape == shape else f.expand(shape) for f in blends.values()], -3).squeeze(-1)
     rest = (rank.unsqueeze(-1) == constant(steps, rank)) * (1 - factors)  # [..., n, passes]
-    parts = _spread(rest, batch + rest.shape[-2:]).reshape(-1, n, len(steps), 1, 1, 1)
+    parts = one_batch(rest, batch, 2).reshape(-1, n, len(steps), 1, 1, 1)
     weights = dict(zip(blends, parts.unbind(1), strict=True))
-    found = [1 - parts.sum(1), weights.get(1), weights.get(2)]
+    found = [1 - parts.sum(1), weights[1] / pixels if 1 in weights else None, weights.get(2)]
     return [(None,) * len(steps) if w is None else w.unbind(1) for w in found]
 
 
-def _spread(x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    return x if x.shape == shape else x.expand(shape)
-
-
-def _blend(x: Tensor, factor: Tensor, to_mean: Tensor | None, to_luma: Tensor | None, fresh: bool) -> Tensor:
-    """`factor x + to_mean mean + to_luma luma(x)`, in place: a fresh buffer costs ten times the arithmetic. (As a matrix
+def _blend(x: Tensor, factor: Tensor, to_sum: Tensor | None, to_luma: Tensor | None, fresh: bool) -> Tensor:
+    """`factor x + to_sum sum(luma(x)) + to_luma luma(x)`, in place: a fresh buffer costs ten times the arithmetic. (As a matrix
     product it would be half as many ops, but its threads wait for each other, however small the image.)"""
     ref = None
     if to_luma is not None:
         grey = luma(x)
         ref = grey * to_luma
-        if to_mean is not None:
-            ref = ref.add_(grey.mean((-2, -1), keepdim=True) * to_mean)
-    elif to_mean is not None:
-        ref = _mean(x) * to_mean
+        if to_sum is not None:
+            ref = ref.add_(grey.sum((-2, -1), keepdim=True) * to_sum)
+    elif to_sum is not None:
+        ref = _sum(x) * to_sum
     y = x.mul_(factor) if fresh else x * factor
     return y if ref is None else y.add_(ref)

@@ -132,7 +132,18 @@ class Map:
     @staticmethod
     def linear(a: Tensor, shift: Tensor | None = None, **known: Any) -> Map:
         """u -> a u + shift, for `a [*b, d, d]` and `shift [*b, d]`."""
-        return Map.of(affine_matrix(a, torch.zeros_like(a[..., 0]) if shift is None else shift), **known)
+        shift = torch.zeros_like(a[..., 0]) if shift is None else shift
+        return Map.affine(torch.cat([a.expand(*shift.shape, a.shape[-1]), shift.unsqueeze(-1)], -1), **known)
+
+    @staticmethod
+    def affine(rows: Tensor, **known: Any) -> Map:
+        """The map of rows `[*b, d, d+1]`, or `[*b, d, d]` without a shift, above the last row of a homogeneous
+        matrix."""
+        d = rows.shape[-2]
+        if rows.shape[-1] == d:
+            rows = torch.cat([rows, torch.zeros_like(rows[..., :1])], -1)
+        last = constant(((0.0,) * d + (1.0,),), rows)
+        return Map.of(torch.cat([rows, last.expand(*rows.shape[:-2], 1, d + 1)], -2), **known)
 
     @staticmethod
     def rotation(degrees: Tensor) -> Map:
@@ -251,13 +262,6 @@ def rotation_matrix(degrees: Tensor) -> Tensor:
     angle = torch.deg2rad(degrees)
     c, s = torch.cos(angle), torch.sin(angle)
     return torch.stack([c, -s, s, c], -1).unflatten(-1, (2, 2))
-
-
-def affine_matrix(a: Tensor, t: Tensor) -> Tensor:
-    """The homogeneous matrix `[*b, d+1, d+1]` of u -> a u + t."""
-    top = torch.cat([a.expand(*t.shape, t.shape[-1]) if a.ndim <= t.ndim else a, t[..., None]], -1)
-    last = constant((0.0,) * a.shape[-1] + (1.0,), top)
-    return torch.cat([top, last.expand(top.shape[:-2] + (1, -1))], -2)
 
 
 def centre_of(size: tuple[int, ...]) -> tuple[float, ...]:

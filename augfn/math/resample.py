@@ -13,7 +13,7 @@ from augfn.errors import explain
 from augfn.math import kernel
 from augfn.math.constants import constant
 from augfn.math.maps import Linear, Map, centred
-from augfn.math.shapes import common_shape, planes
+from augfn.math.shapes import cast, common_shape, one_batch, planes, shaped
 
 MODES = ("bilinear", "nearest", "bicubic")
 PADDINGS = {
@@ -90,11 +90,11 @@ def resample(x: Tensor, batch: int, m: Map, sampling: Sampling) -> Tensor:
     d = m_dims(m)
     target = m.size or tuple(x.shape[-d:])
     flat = planes(x, batch, d)
-    out = sample(to_wide(flat), m, target, sampling).to(x.dtype)
+    out = cast(sample(to_wide(flat), m, target, sampling), x.dtype)
     if m.gate is not None:
         gate = m.gate.to(x.device).reshape(m.gate.shape + (1,) * (d + 1))
         out = torch.where(gate == 0, flat, out)
-    return out.reshape(x.shape[:-d] + target)
+    return shaped(out, x.shape[:-d] + target)
 
 
 def m_dims(m: Map) -> int:
@@ -142,13 +142,13 @@ def grid_sample(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling, mode:
     scale = [2 / max(n - 1, 1) if corners else 2 / n for n in reversed(source)]
     grid = scaled(m, scale).grid(target, x.dtype, x.device, steps)
     batch = common_shape(x.shape[: -d - 1], grid.shape[: -d - 1])
-    grid = grid.expand(batch + grid.shape[-d - 1 :]).reshape(-1, *grid.shape[-d - 1 :])
-    flat = x.expand(batch + x.shape[-d - 1 :]).reshape(-1, *x.shape[-d - 1 :])
     kind = "reflection" if padding == "symmetric" else padding
-    out = kernel.grid_sample(flat, grid.to(x.dtype), mode, kind, corners)
+    out = kernel.grid_sample(
+        one_batch(x, batch, d + 1), one_batch(cast(grid, x.dtype), batch, d + 1), mode, kind, corners
+    )
     if steps > 1:
         out = (F.avg_pool2d if d == 2 else F.avg_pool3d)(out, steps)
-    return out.reshape(batch + out.shape[1:])
+    return shaped(out, batch + out.shape[1:])
 
 
 def scaled(m: Map, scale: list[float]) -> Map:

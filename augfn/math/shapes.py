@@ -1,4 +1,4 @@
-"""Shapes: of tensors that are broadcast together, and of channels."""
+"""Shapes and dtypes: what a small call must not pay for where nothing changes."""
 
 from __future__ import annotations
 
@@ -29,3 +29,25 @@ def planes(x: Tensor, batch: int, d: int) -> Tensor:
     if x.ndim == batch + 1 + d:
         return x
     return x.reshape(x.shape[:batch] + (math.prod(x.shape[batch : x.ndim - d]),) + x.shape[x.ndim - d :])
+
+
+def shaped(x: Tensor, shape: Shape) -> Tensor:
+    """`x.reshape(shape)`, at no cost where it has that shape."""
+    return x if x.shape == shape else x.reshape(shape)
+
+
+def cast(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """`x.to(dtype)`, at no cost where it has that dtype."""
+    return x if x.dtype == dtype else x.to(dtype)
+
+
+def one_batch(x: Tensor, batch: Shape, event: int) -> Tensor:
+    """`[*k, *event]`, k broadcastable to the batch, as `[n, *event]`, for `event` trailing dims.
+
+    >>> one_batch(torch.zeros(1, 3, 8), (4, 2, 3), 1).shape, one_batch(torch.zeros(3, 8), (3,), 1).shape
+    (torch.Size([24, 8]), torch.Size([3, 8]))
+    """
+    tail = x.shape[x.ndim - event :]
+    if x.shape[: x.ndim - event] != batch:
+        x = x.expand(batch + tail)
+    return x if len(batch) == 1 else x.reshape(math.prod(batch), *tail)

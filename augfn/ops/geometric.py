@@ -85,21 +85,21 @@ def rotate(*, degrees: Degrees = Uniform(-30.0, 30.0)) -> Map:
 def affine_map(degrees: Tensor | None, shear: Tensor | None, zoom: Tensor | None, shift: Tensor | None) -> Map:
     """The inverse of: scale, shear, rotate about the centre, then shift by pixels (torchvision's order, our sign).
 
-    zoom `[*b]` or `[*b, 2]` (x, y), shear and shift `[*b, 2]`.
+    zoom `[*b, 1]` or `[*b, 2]` (x, y), shear and shift `[*b, 2]`.
     """
-    a = rotation_matrix(degrees) if degrees is not None else None
+    like = next(t for t in (degrees, zoom, shift, shear) if t is not None)
+    a = constant(((1.0, 0.0), (0.0, 1.0)), like) if degrees is None else rotation_matrix(degrees)
+    if shift is not None:
+        a = torch.cat([a.expand(*shift.shape, 2), (a * shift.unsqueeze(-2)).sum(-1, keepdim=True).neg()], -1)
     if shear is not None:
         # the inverse of torchvision's shear, which keeps the area: [[1 + x y, x], [y, 1]]
-        x, y = torch.tan(torch.deg2rad(shear)).unbind(-1)
-        one = torch.ones_like(x)
-        unshear = torch.stack([one + x * y, x, y, one], -1).unflatten(-1, (2, 2))
-        a = unshear if a is None else (unshear[..., None] * a[..., None, :, :]).sum(-2)
+        x, y = torch.tan(torch.deg2rad(shear)).split_with_sizes((1, 1), -1)
+        first, second = a.unbind(-2)
+        second = torch.addcmul(second, y, first)
+        a = torch.stack([torch.addcmul(first, x, second), second], -2)
     if zoom is not None:
-        a = torch.diag_embed(1 / zoom) if a is None else a / zoom[..., None]
-    if shift is None:
-        return Map.linear(a)  # type: ignore[arg-type]
-    a = constant(((1.0, 0.0), (0.0, 1.0)), shift) if a is None else a
-    return Map.linear(a, -(a * shift[..., None, :]).sum(-1))
+        a = a / zoom.unsqueeze(-1)
+    return Map.affine(a)
 
 
 @geometric(example={"degrees": (-20, 20), "translate": (-0.1, 0.1), "scale": (0.8, 1.25), "shear": (-10, 10)})
@@ -123,10 +123,9 @@ def affine(
     tensor([[2., 0.]])
     """
     shift = None if translate is None else translate * frame_like(frame, translate)
-    zoom = (
-        scale if scale_y is None else torch.stack([torch.ones_like(scale_y) if scale is None else scale, scale_y], -1)
-    )
-    zoom = zoom[..., None].expand(*zoom.shape, 2) if zoom is scale and zoom is not None else zoom
+    zoom = None if scale is None else scale.unsqueeze(-1)
+    if scale_y is not None:
+        zoom = torch.stack([torch.ones_like(scale_y) if scale is None else scale, scale_y], -1)
     return affine_map(degrees, shear, zoom, shift)
 
 
