@@ -38,11 +38,11 @@ class Ranges(nn.Module):
 
     def tree(self) -> Params:
         """The distributions on the tensors as they are now. Those kept in half precision are drawn in single."""
-        known, tensors = {**self._buffers, **self._parameters}, {}
+        known, tensors = {**self._buffers, **self._parameters}, []
         for name in self.names:
             tensor = known[name] if name in known else getattr(self, name)  # one that is parametrized
-            tensors[name] = tensor.float() if tensor.dtype in HALF else tensor
-        return rebuild(self.skeleton, "", tensors)
+            tensors.append(tensor.float() if tensor.dtype in HALF else tensor)
+        return rebuild(self.skeleton, iter(tensors))
 
 
 def tensors_of(path: str, leaf: Any) -> Iterator[tuple[str, Tensor]]:
@@ -65,26 +65,23 @@ def parameter_of(name: str, tensor: Tensor, leaf: Any) -> nn.Parameter:
     return nn.Parameter(tensor if tensor.requires_grad else tensor.clone())
 
 
-def rebuild(tree: Params, prefix: str, tensors: Mapping[str, Tensor]) -> Params:
+def rebuild(tree: Params, tensors: Iterator[Tensor]) -> Params:
     """The tree again, with these tensors in it."""
     out: Params = {}
     for name, leaf in tree.items():
-        path = prefix + name
         if isinstance(leaf, dict):
-            out[name] = rebuild(leaf, path + "/", tensors)
-        elif isinstance(leaf, Distribution):
-            out[name] = renewed(leaf, path, tensors)
+            out[name] = rebuild(leaf, tensors)
         else:
-            out[name] = tensors[path]
+            out[name] = renewed(leaf, tensors) if isinstance(leaf, Distribution) else next(tensors)
     return out
 
 
-def renewed(leaf: Distribution, path: str, tensors: Mapping[str, Tensor]) -> Distribution:
+def renewed(leaf: Distribution, tensors: Iterator[Tensor]) -> Distribution:
     """The distribution on other tensors; past the constructor, whose checks would double the cost of a small call."""
     new = object.__new__(type(leaf))
     new.__dict__.update(leaf.__dict__)
     for field in leaf.fields:
-        new.__dict__[field] = tensors[f"{path}/{field}"]
+        new.__dict__[field] = next(tensors)
     return new
 
 
