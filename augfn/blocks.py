@@ -59,7 +59,7 @@ def run_slice(actions: list[Action], sample: Sample, leaves: list[Tensor], tree:
     values = tree_unflatten([x[cut] for x in leaves], tree)
     batch = (cut.stop - cut.start, *sample.batch[1:])
     small = replace(sample, targets=with_values(sample, values), batch=batch)
-    return run([a.part(cut) for a in actions], small)
+    return run([a.part(cut) for a in actions], small)  # type: ignore[union-attr]
 
 
 def values_of(sample: Sample) -> dict[str, Any]:

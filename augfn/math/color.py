@@ -10,7 +10,6 @@ together with: so it holds under vmap when some of the inputs have no batch dime
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -131,10 +130,10 @@ def jitter(
         return x if hue is None else _clip(_turn(x, hue), clip, is_plain())
     given = [order, *blends.values(), *([] if hue is None else [hue])]
     batch = common_shape(x.shape[:-3], *(t.shape[:-3] for t in given))
-    scales, sums, lumas = _schedule(blends, hue is not None, order, batch, x.shape[-2] * x.shape[-1])
+    passes = _schedule(blends, hue is not None, order, batch, x.shape[-2] * x.shape[-1])
     plain = is_plain()
     flat = one_batch(x, batch, 3)
-    for step, (factor, to_sum, to_luma) in enumerate(zip(scales, sums, lumas, strict=True)):
+    for step, (factor, to_sum, to_luma) in enumerate(passes):
         if hue is not None and step == len(blends):
             flat = _turn(flat, one_batch(hue, batch, 3))
         flat = _clip(_blend(flat, factor, to_sum, to_luma, fresh=step > 0), clip, plain)
@@ -247,9 +246,9 @@ def _hexagon(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def _schedule(
     blends: dict[int, Tensor], hue: bool, order: Tensor, batch: tuple[int, ...], pixels: int
-) -> list[Sequence[Tensor | None]]:
-    """What each pass does to each sample: the scales of the image, and the weights of the sum of all grey values and of
-    the luma, each `[B, 1, 1, 1]` over the flattened batch, pass by pass; None where that blend is absent.
+) -> list[tuple[Tensor, Tensor | None, Tensor | None]]:
+    """What each pass does to each sample: the scale of the image, and the weights of the sum of all grey values and of
+    the luma, each `[B, 1, 1, 1]` over the flattened batch; None where that blend is absent.
 
     A blend takes the pass of its rank; with hue there are n passes on either side of it, and a blend takes the one of
     its distance in rank from hue.
@@ -267,8 +266,9 @@ def _schedule(
     rest = (rank.unsqueeze(-1) == constant(steps, rank)) * (1 - factors)  # [..., n, passes]
     parts = one_batch(rest, batch, 2).reshape(-1, n, len(steps), 1, 1, 1)
     weights = dict(zip(blends, parts.unbind(1), strict=True))
-    found = [1 - parts.sum(1), weights[1] / pixels if 1 in weights else None, weights.get(2)]
-    return [(None,) * len(steps) if w is None else w.unbind(1) for w in found]
+    sums = (weights[1] / pixels).unbind(1) if 1 in weights else (None,) * len(steps)
+    lumas = weights[2].unbind(1) if 2 in weights else (None,) * len(steps)
+    return list(zip((1 - parts.sum(1)).unbind(1), sums, lumas, strict=True))
 
 
 def _blend(x: Tensor, factor: Tensor, to_sum: Tensor | None, to_luma: Tensor | None, fresh: bool) -> Tensor:

@@ -157,7 +157,7 @@ def scaled(m: Map, scale: list[float]) -> Map:
     if isinstance(last, Linear):
         factors = constant((*((s,) for s in scale), (1.0,)), last.matrix)
         return Map((*m.stages[:-1], Linear(last.matrix * factors, last.projective)))
-    return Map((*m.stages, Scaled(tuple(scale))))
+    return Map((*m.stages, Scaled(tuple(scale))))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
