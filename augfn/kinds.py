@@ -33,14 +33,7 @@ class Geometric:
 
     def gated(self, gate: Tensor, size: Size) -> Geometric:
         if self.size(size) != size:
-            raise ValueError(
-                explain(
-                    "a step that changes the frame cannot be switched per sample",
-                    f"{size} -> {self.map.size}",
-                    "a frame that stays",
-                    "leave out p, or follow it by a resize outside of the choice",
-                )
-            )
+            raise ValueError(frame_changes(size, self.map.size))
         return Geometric(self.map.gated(gate), self.sampling)
 
     def to(self, device: torch.device) -> Geometric:
@@ -57,10 +50,13 @@ class Geometric:
 @dataclass(frozen=True)
 class Color:
     """A linear colour map y = A x + t over the channels: `matrix [*b, C, C]`, or `[*b, C]` for a diagonal A; `offset
-    [*b, C]`."""
+    [*b, C]`. `clip` and `channels` as in Pixels; `gate` is there where a clip has to know it."""
 
     matrix: Tensor
     offset: Tensor
+    clip: str = "none"
+    channels: tuple[int, ...] | None = None
+    gate: Tensor | None = None
 
     def size(self, size: Size) -> Size:
         return size
@@ -77,28 +73,39 @@ class Color:
     def gated(self, gate: Tensor, size: Size) -> Color:
         (matrix, gate), offset = alike(self.matrix, gate[..., None]), alike(self.offset, gate)[0]
         neutral = torch.ones_like(matrix[..., :1]) if self.diagonal else identity_like(matrix)
-        return Color(torch.lerp(neutral, matrix, gate if self.diagonal else gate[..., None]), offset * gate)
+        matrix = torch.lerp(neutral, matrix, gate if self.diagonal else gate[..., None])
+        both = gate[..., 0] if self.gate is None else gate[..., 0] * self.gate
+        return Color(matrix, offset * gate, self.clip, self.channels, both)
 
     def part(self, rows: slice) -> Color:
-        return Color(part(self.matrix, 1 if self.diagonal else 2, rows), part(self.offset, 1, rows))
+        matrix, offset = part(self.matrix, 1 if self.diagonal else 2, rows), part(self.offset, 1, rows)
+        return replace(self, matrix=matrix, offset=offset, gate=part(self.gate, 0, rows))
 
     def then(self, other: Color) -> Color:
         if self.diagonal and other.diagonal:
-            return Color(self.matrix * other.matrix, self.offset * other.matrix + other.offset)
+            return Color(self.matrix * other.matrix, self.offset * other.matrix + other.offset, "none", self.channels)
         channels = max(self.matrix.shape[-1], other.matrix.shape[-1])
         a, b = self.full(channels), other.full(channels)
         offset = self.offset.expand(*self.offset.shape[:-1], channels)
-        return Color(b @ a, (b @ offset[..., None])[..., 0] + other.offset)
+        return Color(b @ a, (b @ offset[..., None])[..., 0] + other.offset, "none", self.channels)
 
 
 @dataclass(frozen=True)
 class Pixels:
-    """New pixel values: a body and its leaves. `kind`: "photometric", "filter" (sees the spatial axes) or "noise"
-    (sees a field)."""
+    """New pixel values: a body and its leaves.
+
+    * `kind`: "photometric", "filter" (sees the spatial axes) or "noise" (sees a field).
+    * `clip`: what is done to values outside [0, 1] ("none", "clamp", "ste").
+    * `channels`: those that the body sees; the others stay as they are. None: all.
+    * `rgb`: it needs three of them; the op's name, for the error.
+    """
 
     kind: str
     body: Callable[..., Tensor]
     leaves: Mapping[str, Any]
+    clip: str = "none"
+    channels: tuple[int, ...] | None = None
+    rgb: str = ""
     gate: Tensor | None = None
 
     def size(self, size: Size) -> Size:
@@ -160,7 +167,48 @@ class Mixing:
         return torch.where(expand(self.weight, x.ndim) >= 0.5, x, self.other(x))
 
 
-Action = Geometric | Color | Pixels | Occlusion | Mixing
+@dataclass(frozen=True)
+class Seeing:
+    """An action that depends on other targets: `make(sample, leaves)` says which, once the sample is there.
+
+    `needs`: the kinds of targets it looks at. `frame`: the size that comes out, None: as it was.
+    """
+
+    name: str
+    make: Callable[..., Action]
+    leaves: Mapping[str, Any]
+    needs: tuple[str, ...]
+    frame: Size | None = None
+    gate: Tensor | None = None
+
+    def size(self, size: Size) -> Size:
+        return self.frame or size
+
+    def gated(self, gate: Tensor, size: Size) -> Seeing:
+        if self.size(size) != size:
+            raise ValueError(frame_changes(size, self.frame))
+        return replace(self, gate=gate if self.gate is None else self.gate * gate)
+
+    def part(self, rows: slice) -> Seeing:
+        leaves = {n: v if v is None else v[rows] for n, v in self.leaves.items()}
+        return replace(self, leaves=leaves, gate=part(self.gate, 0, rows))
+
+    def seen(self, sample: Any) -> Action:
+        """The action, now that the sample is known."""
+        action = self.make(sample, self.leaves)
+        return action if self.gate is None else action.gated(self.gate, sample.size)
+
+
+Action = Geometric | Color | Pixels | Occlusion | Mixing | Seeing
+
+
+def frame_changes(before: Size, after: Size | None) -> str:
+    return explain(
+        "a step that changes the frame cannot be switched per sample",
+        f"{before} -> {after}",
+        "a frame that stays",
+        "leave out p, or follow it by a resize outside of the choice",
+    )
 
 
 def expand(leaf: Tensor, ndim: int) -> Tensor:
@@ -172,7 +220,9 @@ def fuse(actions: list[Action]) -> list[Action]:
     """Neighbours of one kind become one: maps compose to one resample, colour maps multiply, occlusions unite."""
     out: list[Action] = []
     for run in runs(actions):
-        if isinstance(run[0], Pixels | Mixing) or (isinstance(run[0], Geometric) and all(a.map.copy for a in run)):
+        if isinstance(run[0], Pixels | Mixing | Seeing) or (
+            isinstance(run[0], Geometric) and all(a.map.copy for a in run)
+        ):
             out += run
         else:
             out.append(run[0] if len(run) == 1 else merged(run))
@@ -200,6 +250,8 @@ def runs(actions: list[Action]) -> list[list[Any]]:
 def joins(a: Action, b: Action) -> bool:
     if isinstance(a, Geometric) and isinstance(b, Geometric):
         return not b.map.barrier and (a.map.wild or b.map.wild or a.sampling is b.sampling or a.sampling == b.sampling)
+    if isinstance(a, Color) and isinstance(b, Color):
+        return a.clip == b.clip == "none" and a.channels == b.channels
     if isinstance(a, Occlusion) and isinstance(b, Occlusion):
         return (a.fill, a.fill_mask) == (b.fill, b.fill_mask)
     return True

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, get_args, get_type_hints
 
@@ -21,20 +21,22 @@ from augfn.distributions import Bernoulli, Constant, Distribution, Uniform
 from augfn.draw import Params, draw, leaves_of, merge, salts_of
 from augfn.eager import below_autograd, is_untracked
 from augfn.errors import explain, unknown
-from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, Size, fuse
+from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, Seeing, Size, fuse
 from augfn.math.resample import UNSET, Sampling
-from augfn.targets import Sample, read
+from augfn.targets import Boxes, Sample, read
 from augfn.typing import GATE, Leaf, Seed
 
 SAMPLING = ("interpolation", "padding_mode", "fill", "fill_mask", "antialias")
 COMMON = {
     "geometric": ("p", *SAMPLING),
-    "photometric": ("p",),
-    "filter": ("p",),
-    "noise": ("p",),
+    "photometric": ("p", "clip", "channels"),
+    "filter": ("p", "clip", "channels"),
+    "noise": ("p", "clip", "channels"),
     "occlusion": ("p", "fill", "fill_mask"),
     "mix": ("p",),
 }
+CLIPS = ("none", "clamp", "ste")
+SEEN = ("mask", "boxes")  # targets that a body may ask to see
 
 
 class Augmentation:
@@ -120,6 +122,13 @@ class Spec:
     ndim: int
     example: dict[str, Any] = field(default_factory=dict)
     sampling: Sampling = Sampling()
+    clip: str = "none"
+    rgb: bool = False
+
+    @property
+    def common(self) -> tuple[str, ...]:
+        """The keywords of its kind; what the body itself takes is its own affair."""
+        return tuple(n for n in COMMON[self.kind] if n not in self.static)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return spec_named, (self.name,)
@@ -135,39 +144,74 @@ def spec_named(name: str) -> Spec:
 class Op(Augmentation):
     """One op with its ranges and static settings bound."""
 
-    def __init__(self, spec: Spec, params: Params, static: dict[str, Any], sampling: Sampling) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        params: Params,
+        static: dict[str, Any],
+        sampling: Sampling = UNSET,
+        clip: str = "none",
+        channels: tuple[int, ...] | None = None,
+    ) -> None:
         schema = dict(spec.leaves) | ({"gate": GATE} if "gate" in params else {})
         super().__init__(spec.name, params, schema, ndim=spec.ndim, sampling=sampling, mixes=spec.kind == "mix")
-        self.spec, self.static = spec, static
+        self.spec, self.static, self.clip, self.channels = spec, static, clip, channels
 
     def plan(self, params: Params, size: Size, sampling: Sampling) -> list[Action]:
         leaves: dict[str, Any] = {name: params.get(name) for name in self.spec.leaves}
-        action = ACT[self.spec.kind](self, leaves, size, self.sampling.within(sampling))
+        act, how = ACT[self.spec.kind], self.sampling.within(sampling)
+        needs = tuple(n for n in self.spec.wants if n in SEEN)
+        if needs:
+            action: Action = Seeing(self.name, partial(see, self, act, how), leaves, needs, self.frame_out())
+        else:
+            action = act(self, self.body(size), leaves, how)
         gate = params.get("gate")
         return [action if gate is None else action.gated(gate, size)]
 
-    def body(self, size: Size) -> Callable[..., Any]:
+    def body(self, size: Size, **seen: Any) -> Callable[..., Any]:
         """The body with its static settings, and with the frame where it asks for it."""
         frame = {"frame": size} if "frame" in self.spec.wants else {}
-        return partial(self.spec.body, **frame, **self.static)
+        return partial(self.spec.body, **frame, **seen, **self.static)
+
+    def frame_out(self) -> Size | None:
+        """The frame that a body which looks at other targets leaves: its static `size`."""
+        size = self.static.get("size")
+        return (size,) * self.ndim if isinstance(size, int) else size
 
 
-def act_geometric(op: Op, leaves: dict[str, Any], size: Size, sampling: Sampling) -> Action:
-    return Geometric(op.body(size)(**leaves), sampling)
+def see(op: Op, act: Callable[..., Action], how: Sampling, sample: Sample, leaves: dict[str, Any]) -> Action:
+    """The action of an op whose body looks at the mask or the boxes."""
+    seen = {n: seen_target(op.name, n, sample) for n in op.spec.wants if n in SEEN}
+    return act(op, op.body(sample.size, **seen), leaves, how)
 
 
-def act_pixels(op: Op, leaves: dict[str, Any], size: Size, sampling: Sampling) -> Action:
-    if "x" not in op.spec.wants:
-        return Color(*op.body(size)(**leaves))
-    return Pixels(op.spec.kind, op.body(size), leaves)
+def seen_target(op: str, kind: str, sample: Sample) -> Any:
+    """The one target of a kind, boxes with their validity."""
+    found = {n: t.value for n, t in sample.targets.items() if t.kind == kind}
+    if len(found) != 1:
+        want = f"a dict with one target of the kind {kind!r}"
+        raise ValueError(explain(f"{op} looks at the {kind}", list(sample.targets), want, f"f({{..., {kind!r}: ...}})"))
+    value = next(iter(found.values()))
+    return Boxes(value) if kind == "boxes" and not isinstance(value, Boxes) else value
 
 
-def act_occlusion(op: Op, leaves: dict[str, Any], size: Size, sampling: Sampling) -> Action:
-    return Occlusion(op.body(size)(**leaves), sampling.fill or 0.0, sampling.fill_mask or 0.0)
+def act_geometric(op: Op, body: Callable[..., Any], leaves: dict[str, Any], sampling: Sampling) -> Action:
+    return Geometric(body(**leaves), sampling)
 
 
-def act_mix(op: Op, leaves: dict[str, Any], size: Size, sampling: Sampling) -> Action:
-    return Mixing(*op.body(size)(**leaves))
+def act_pixels(op: Op, body: Callable[..., Any], leaves: dict[str, Any], sampling: Sampling) -> Action:
+    if "x" in op.spec.wants:
+        return Pixels(op.spec.kind, body, leaves, op.clip, op.channels, op.name if op.spec.rgb else "")
+    matrix, offset = body(**leaves)
+    return Color(matrix, offset, op.clip, op.channels)
+
+
+def act_occlusion(op: Op, body: Callable[..., Any], leaves: dict[str, Any], sampling: Sampling) -> Action:
+    return Occlusion(body(**leaves), sampling.fill or 0.0, sampling.fill_mask or 0.0)
+
+
+def act_mix(op: Op, body: Callable[..., Any], leaves: dict[str, Any], sampling: Sampling) -> Action:
+    return Mixing(*body(**leaves))
 
 
 ACT = {
@@ -206,10 +250,18 @@ def spec_of(body: Callable[..., Any], kind: str, ndim: int, example: dict[str, A
 def decorator(kind: str) -> Callable[..., Any]:
     """The decorator of a kind: from a body to a factory of augmentations."""
 
-    def decorate(body: Any = None, *, ndim: int = 2, example: dict[str, Any] | None = None, **sampling: Any) -> Any:
+    def decorate(
+        body: Any = None,
+        *,
+        ndim: int = 2,
+        example: dict[str, Any] | None = None,
+        clip: str = "none",
+        rgb: bool = False,
+        **sampling: Any,
+    ) -> Any:
         if body is None:
-            return partial(decorate, ndim=ndim, example=example, **sampling)
-        spec = spec_of(body, kind, ndim, example or {}, Sampling(**sampling))
+            return partial(decorate, ndim=ndim, example=example, clip=clip, rgb=rgb, **sampling)
+        spec = replace(spec_of(body, kind, ndim, example or {}, Sampling(**sampling)), clip=clip, rgb=rgb)
         SPECS[spec.name] = spec
 
         def factory(**keywords: Any) -> Op:
@@ -228,7 +280,7 @@ def decorator(kind: str) -> Callable[..., Any]:
 def build(spec: Spec, keywords: dict[str, Any]) -> Op:
     """Bind ranges and settings: numbers are fixed values, pairs are Uniform, tensors and distributions are taken as
     they are."""
-    common = COMMON[spec.kind]
+    common = spec.common
     for name in keywords:
         if name not in spec.leaves and name not in spec.static and name not in common:
             raise TypeError(unknown(f"keyword of {spec.name}", name, [*spec.leaves, *spec.static, *common]))
@@ -257,7 +309,27 @@ def build(spec: Spec, keywords: dict[str, Any]) -> Op:
         )
     own = {n: getattr(spec.sampling, n) for n in SAMPLING} | {n: keywords[n] for n in SAMPLING if n in keywords}
     sampling = Sampling(**own)
-    return Op(spec, params, static, UNSET if sampling == UNSET else sampling)
+    clip, channels = clip_of(spec, keywords), channels_of(spec, keywords.get("channels"))
+    return Op(spec, params, static, UNSET if sampling == UNSET else sampling, clip, channels)
+
+
+def clip_of(spec: Spec, keywords: dict[str, Any]) -> str:
+    """The mechanism's clip; a body that clips by itself takes the keyword as its own."""
+    mode = keywords.get("clip", spec.clip) if "clip" in spec.common else "none"
+    if mode not in CLIPS:
+        raise ValueError(explain(f"{spec.name}: clip", mode, f"one of {', '.join(CLIPS)}", 'clip="clamp"'))
+    return mode
+
+
+def channels_of(spec: Spec, channels: Any) -> tuple[int, ...] | None:
+    if channels is None:
+        return None
+    given = (channels,) if isinstance(channels, int) else tuple(channels)
+    good = all(isinstance(c, int) and not isinstance(c, bool) and c >= 0 for c in given)
+    if not given or not good or len(set(given)) != len(given) or (spec.rgb and len(given) != 3):
+        want = "three different indices" if spec.rgb else "different indices, counted from 0"
+        raise ValueError(explain(f"{spec.name}: channels", channels, want, "channels=(0, 1, 2)"))
+    return given
 
 
 def as_leaf(op: str, name: str, leaf: Leaf, value: Any) -> Tensor | Distribution | None:
@@ -296,9 +368,9 @@ def check_bounds(what: str, leaf: Leaf, values: Sequence[float]) -> None:
 
 
 def signature_of(spec: Spec) -> inspect.Signature:
-    values = {**spec.defaults, **spec.static, **dict.fromkeys(COMMON[spec.kind])}
-    if "p" in values:
-        values["p"] = 1.0
+    values = {**spec.defaults, **spec.static, **dict.fromkeys(spec.common)}
+    known = {"p": 1.0, "clip": spec.clip}
+    values |= {n: v for n, v in known.items() if n in spec.common}
     make = partial(inspect.Parameter, kind=inspect.Parameter.KEYWORD_ONLY)
     return inspect.Signature([make(n, default=v) for n, v in values.items()], return_annotation=Op)
 
@@ -317,7 +389,7 @@ def describe(spec: Spec) -> str:
             lines.append(f"  (zero gradient: {leaf.flat})")
     settings = [
         *(f"{n}={v!r}" if v is not inspect.Parameter.empty else n for n, v in spec.static.items()),
-        *COMMON[spec.kind],
+        *(f"clip={spec.clip!r}" if n == "clip" else n for n in spec.common),
     ]
     return "\n".join([*lines, "", f"Static keywords: {', '.join(settings)}."])
 

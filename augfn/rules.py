@@ -16,7 +16,8 @@ from torch import Tensor
 
 from augfn import random
 from augfn.errors import explain
-from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, Size, expand
+from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, Seeing, Size, expand
+from augfn.math.color import clip
 from augfn.math.constants import constant
 from augfn.math.maps import Linear, Map, centre_of, pixel_matrix
 from augfn.math.resample import Sampling, fill_like, resample, to_wide
@@ -119,30 +120,44 @@ def warp_intrinsics(action: Geometric, t: Target, s: Sample) -> Tensor:
 
 
 def recolor(action: Color, t: Target, s: Sample) -> Tensor:
-    x, m, o = to_wide(t.value), action.matrix, action.offset
-    c_axis = -len(s.size) - 1
+    x, axis = t.value, -len(s.size) - 1
+    seen = to_wide(picked(x, action.channels, axis))
+    out = clip(mapped(action, seen, t.kind, s), action.clip)
+    if action.clip != "none" and action.gate is not None:
+        out = torch.where(expand(action.gate, out.ndim) == 0, seen, out)
+    return put_back(cast(out, x.dtype), x, action.channels, axis)
+
+
+def picked(x: Tensor, channels: tuple[int, ...] | None, axis: int) -> Tensor:
+    """The channels that an op sees."""
+    if channels is None:
+        return x
+    if max(channels) >= x.shape[axis]:
+        want = f"an image of at least {max(channels) + 1} channels"
+        raise ValueError(explain("channels: not that many", x, want, "count from 0: channels=(0, 1, 2)"))
+    return x.index_select(axis, torch.tensor(channels, device=x.device))
+
+
+def put_back(out: Tensor, x: Tensor, channels: tuple[int, ...] | None, axis: int) -> Tensor:
+    """The image with these channels changed."""
+    return out if channels is None else x.index_copy(axis, torch.tensor(channels, device=x.device), out)
+
+
+def mapped(action: Color, x: Tensor, kind: str, s: Sample) -> Tensor:
+    m, o, c_axis = action.matrix, action.offset, -len(s.size) - 1
     channels = x.shape[c_axis]
     if channels != o.shape[-1] and o.shape[-1] != 1:
-        raise ValueError(
-            explain(
-                "colour map and image disagree",
-                f"{channels} channels",
-                f"{o.shape[-1]} channels",
-                "give one value per channel",
-            )
-        )
-    flat = x.movedim(c_axis, len(s.batch)) if t.kind == "video" else x
-    flat = flat.flatten(len(s.batch) + 1)
+        given, want = f"{channels} channels", f"{o.shape[-1]} channels"
+        fix = "give one value per channel, or channels=(0, 1, 2) to pick three of more"
+        raise ValueError(explain("colour map and image disagree", given, want, fix))
+    moved = x.movedim(c_axis, len(s.batch)) if kind == "video" else x
+    flat = moved.flatten(len(s.batch) + 1)
     if action.diagonal:
         out = torch.addcmul(o[..., None].to(x), flat, m[..., None].to(x))
     else:
         out = affine_channels(flat, m.to(x), o.to(x))
-    out = out.to(t.value.dtype)
-    if t.kind == "video":
-        return out.unflatten(-1, x.movedim(c_axis, len(s.batch)).shape[len(s.batch) + 1 :]).movedim(
-            len(s.batch), c_axis
-        )
-    return out.reshape(t.value.shape)
+    out = out.reshape(moved.shape)
+    return out.movedim(len(s.batch), c_axis) if kind == "video" else out
 
 
 def affine_channels(x: Tensor, m: Tensor, o: Tensor) -> Tensor:
@@ -157,23 +172,28 @@ def affine_channels(x: Tensor, m: Tensor, o: Tensor) -> Tensor:
 
 
 def repaint(action: Pixels, t: Target, s: Sample, name: str = "image") -> Tensor:
-    """Run a body on `[*b, (T,) C, H, W]`, with its leaves broadcastable; a volume's depth is laid along its height."""
-    x, b = t.value, len(s.batch)
-    if action.kind == "filter":
-        wide = planes(to_wide(x), b, len(s.size))
-        out = action.body(wide, **action.leaves)
-    else:
-        wide = to_wide(x).flatten(-3, -2) if t.kind == "volume" else to_wide(x)
-        leaves = {
-            k: v if v is None else spread(cast(v, wide.dtype), b, wide.ndim)
-            for k, v in action.leaves.items()
-            if k != "seed"
-        }
-        field = [noise_field(action.leaves["seed"], name, tuple(wide.shape[b:]))] if action.kind == "noise" else []
-        out = action.body(wide, *field, **leaves)
+    """Run a body on the channels it sees of `[*b, (T,) C, H, W]`."""
+    axis, d = -len(s.size) - 1, len(s.size)
+    x = picked(t.value, action.channels, axis)
+    if action.rgb and x.shape[axis] != 3:
+        fix = "channels=(0, 1, 2) picks three of more; a grey image: leave it out, or x.expand(..., 3, H, W)"
+        raise ValueError(explain(f"{action.rgb} needs three channels", x, "[*batch, 3, H, W]", fix))
+    wide = planes(to_wide(x), len(s.batch), d) if action.kind == "filter" else to_wide(x)
+    out = clip(repainted(action, wide, t.kind, len(s.batch), name), action.clip)
     if action.gate is not None:
         out = torch.lerp(wide, cast(out, wide.dtype), cast(expand(action.gate, wide.ndim), wide.dtype))
-    return shaped(cast(out, x.dtype), x.shape)
+    return put_back(shaped(cast(out, x.dtype), x.shape), t.value, action.channels, axis)
+
+
+def repainted(action: Pixels, x: Tensor, kind: str, b: int, name: str) -> Tensor:
+    """The body's result, with its leaves broadcastable; a volume's depth is laid along its height."""
+    if action.kind == "filter":
+        return action.body(x, **action.leaves)
+    flat = x.flatten(-3, -2) if kind == "volume" else x
+    given = {k: v for k, v in action.leaves.items() if k != "seed"}
+    leaves = {k: v if v is None else spread(cast(v, x.dtype), b, flat.ndim) for k, v in given.items()}
+    field = [noise_field(action.leaves["seed"], name, tuple(flat.shape[b:]))] if action.kind == "noise" else []
+    return shaped(action.body(flat, *field, **leaves), x.shape)
 
 
 def noise_field(seed: Tensor, name: str, shape: Size) -> Tensor:
@@ -304,6 +324,8 @@ TABLE: dict[tuple[type, str], Callable[..., Any]] = {
 
 def apply(action: Action, sample: Sample) -> Sample:
     """One action on all targets."""
+    if isinstance(action, Seeing):
+        action = action.seen(sample)
     changed = {}
     for name, t in sample.targets.items():
         rule = TABLE.get((type(action), t.kind))

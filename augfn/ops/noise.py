@@ -7,17 +7,14 @@ from typing import Annotated, Any
 from torch import Tensor
 
 from augfn.distributions import Uniform
-from augfn.math import color
 from augfn.op import noise
 from augfn.typing import Leaf, Level
 
 Std = Annotated[Any, Leaf("intensity, full scale = 1", neutral=0.0, low=0.0)]
 
 
-@noise
-def gaussian_noise(
-    x: Tensor, field: Tensor, *, std: Std = Uniform(0.0, 0.1), mean: Level = 0.0, clip: str = "clamp"
-) -> Tensor:
+@noise(clip="clamp")
+def gaussian_noise(x: Tensor, field: Tensor, *, std: Std = Uniform(0.0, 0.1), mean: Level = 0.0) -> Tensor:
     """Add normal noise: y = x + mean + std n, n drawn per pixel and channel from the leaf `seed`, full scale = 1.
 
     Source: torchvision `GaussianNoise`.
@@ -26,4 +23,4 @@ def gaussian_noise(
     >>> y.std().round(decimals=2)
     tensor(0.1000)
     """
-    return color.clip(x + mean + std * field.to(x.dtype), clip)
+    return x + mean + std * field.to(x.dtype)

@@ -39,39 +39,39 @@ def rgb(x: Tensor, what: str) -> Tensor:
     return x
 
 
-@photometric
-def brightness(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2), clip: str = "clamp") -> Tensor:
+@photometric(clip="clamp")
+def brightness(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2)) -> Tensor:
     """Multiply: y = factor x. Source: torchvision `adjust_brightness`.
 
     >>> af.brightness(factor=0.5)(torch.tensor([[[0.2, 0.8]]]))[0]
     tensor([[[0.1000, 0.4000]]])
     """
-    return color.clip(color.brightness(x, factor), clip)
+    return color.brightness(x, factor)
 
 
-@photometric
-def contrast(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2), clip: str = "clamp") -> Tensor:
+@photometric(clip="clamp")
+def contrast(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2)) -> Tensor:
     """Spread about the grey mean: y = factor x + (1 - factor) mean(luma(x)). Source: torchvision `adjust_contrast`.
 
     >>> af.contrast(factor=0.5)(torch.tensor([[[0.2, 0.8]]]))[0]
     tensor([[[0.3500, 0.6500]]])
     """
-    return color.clip(color.contrast(x, factor), clip)
+    return color.contrast(x, factor)
 
 
-@photometric
-def saturation(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2), clip: str = "clamp") -> Tensor:
+@photometric(clip="clamp", rgb=True)
+def saturation(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2)) -> Tensor:
     """Blend with grey: y = factor x + (1 - factor) luma(x). Source: torchvision `adjust_saturation`.
 
     >>> red = torch.tensor([1.0, 0.0, 0.0]).reshape(3, 1, 1)
     >>> af.saturation(factor=0.0)(red)[0].flatten()
     tensor([0.2989, 0.2989, 0.2989])
     """
-    return color.clip(color.saturation(rgb(x, "saturation"), factor), clip)
+    return color.saturation(x, factor)
 
 
-@photometric
-def hue(x: Tensor, *, hue: Turns = Uniform(-0.05, 0.05), clip: str = "clamp") -> Tensor:
+@photometric(clip="clamp", rgb=True)
+def hue(x: Tensor, *, hue: Turns = Uniform(-0.05, 0.05)) -> Tensor:
     """Turn the hue of HSV by `hue` turns. Source: torchvision `adjust_hue`; undefined at grey, where the gradient is
     zero.
 
@@ -79,7 +79,7 @@ def hue(x: Tensor, *, hue: Turns = Uniform(-0.05, 0.05), clip: str = "clamp") ->
     >>> af.hue(hue=1 / 3)(red)[0].flatten().round(decimals=3).abs()
     tensor([0., 1., 0.])
     """
-    return color.clip(color.hue(rgb(x, "hue"), hue), clip)
+    return color.hue(x, hue)
 
 
 @photometric(example={"brightness": (0.7, 1.3), "contrast": (0.7, 1.3), "saturation": (0.7, 1.3), "hue": (-0.1, 0.1)})
@@ -163,14 +163,14 @@ def solarize(x: Tensor, *, threshold: Threshold = Uniform(0.5, 1.0)) -> Tensor:
     return color.solarize(x, threshold)
 
 
-@photometric
-def gamma(x: Tensor, *, gamma: Gamma = Uniform(0.8, 1.25), gain: Factor = 1.0, clip: str = "clamp") -> Tensor:
+@photometric(clip="clamp")
+def gamma(x: Tensor, *, gamma: Gamma = Uniform(0.8, 1.25), gain: Factor = 1.0) -> Tensor:
     """y = gain x^gamma, on [0, 1]. Source: torchvision `adjust_gamma`.
 
     >>> af.gamma(gamma=2.0)(torch.tensor([[[0.5, 1.0]]]))[0]
     tensor([[[0.2500, 1.0000]]])
     """
-    return color.clip(color.gamma(x, gamma, gain), clip)
+    return color.gamma(x, gamma, gain)
 
 
 def per_channel(values: Any, what: str) -> tuple[float, ...]:

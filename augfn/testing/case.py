@@ -77,7 +77,7 @@ def gated(f: Augmentation, p: Any) -> Augmentation:
     if not isinstance(f, Op):
         return maybe(f, p)
     gate = p if isinstance(p, Distribution) else Bernoulli(p)
-    return Op(f.spec, f.params | {"gate": gate}, f.static, f.sampling)
+    return Op(f.spec, f.params | {"gate": gate}, f.static, f.sampling, f.clip, f.channels)
 
 
 def kinds_of(f: Augmentation) -> set[str]:

@@ -1,0 +1,38 @@
+"""Steps: values that jump, with a choice of gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from augfn.errors import explain
+from augfn.math.variates import straight_through
+
+GRADS = ("none", "ste", "soft")
+
+
+def stepped(value: Tensor, x: Tensor, soft: Callable[[], Tensor], grad: str) -> Tensor:
+    """`value`, the exact step function of `x`, with the gradient that is asked for.
+
+    | grad | gradient |
+    |---|---|
+    | `"none"` | 0, as the step itself |
+    | `"ste"` | that of `x`: straight-through |
+    | `"soft"` | that of the smooth surrogate `soft()` |
+
+    Raises: ValueError for another name.
+
+    >>> import torch
+    >>> x = torch.tensor([0.2, 0.7], requires_grad=True)
+    >>> stepped(x.round(), x, lambda: x**2, "soft").sum().backward()
+    >>> x.grad
+    tensor([0.4000, 1.4000])
+    """
+    if grad == "none":
+        return value.detach()
+    if grad == "ste":
+        return straight_through(value, x)
+    if grad == "soft":
+        return straight_through(value, soft())
+    raise ValueError(explain("grad", grad, f"one of {', '.join(GRADS)}", 'grad="ste"'))
