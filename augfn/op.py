@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from augfn.blocks import in_blocks, run
+from augfn.describe import describe, signature_of
 from augfn.distributions import Bernoulli, Constant, Distribution, Uniform
 from augfn.draw import Params, draw, leaves_of, merge, salts_of
 from augfn.eager import below_autograd, is_untracked
@@ -270,7 +271,7 @@ def decorator(kind: str) -> Callable[..., Any]:
         factory.__name__ = factory.__qualname__ = spec.name
         factory.__module__ = body.__module__
         factory.__doc__ = (inspect.cleandoc(body.__doc__ or "") + "\n\n" + describe(spec)).strip()
-        factory.__signature__ = signature_of(spec)  # type: ignore[attr-defined]
+        factory.__signature__ = signature_of(spec, Op)  # type: ignore[attr-defined]
         factory.spec = spec  # type: ignore[attr-defined]
         return factory
 
@@ -365,33 +366,6 @@ def check_bounds(what: str, leaf: Leaf, values: Sequence[float]) -> None:
     if any((low is not None and v < low) or (high is not None and v > high) for v in values):
         span = f"{'-inf' if low is None else low} <= value <= {'inf' if high is None else high} ({leaf.unit})"
         raise ValueError(explain(f"{what}: outside its range", list(values), span, "stay within the range"))
-
-
-def signature_of(spec: Spec) -> inspect.Signature:
-    values = {**spec.defaults, **spec.static, **dict.fromkeys(spec.common)}
-    known = {"p": 1.0, "clip": spec.clip}
-    values |= {n: v for n, v in known.items() if n in spec.common}
-    make = partial(inspect.Parameter, kind=inspect.Parameter.KEYWORD_ONLY)
-    return inspect.Signature([make(n, default=v) for n, v in values.items()], return_annotation=Op)
-
-
-def describe(spec: Spec) -> str:
-    """The part of a docstring that the signature knows."""
-    lines = [f"Kind: {spec.kind}{' (3-D)' if spec.ndim == 3 else ''}. Leaves of `params`, per sample:", ""]
-    for name, leaf in spec.leaves.items():
-        span = f"{'-inf' if leaf.low is None else leaf.low}..{'inf' if leaf.high is None else leaf.high}"
-        neutral = "none" if leaf.neutral is None else f"{leaf.neutral:g}"
-        shape = f" {list(leaf.shape)}" if leaf.shape else ""
-        lines.append(
-            f"* `{name}`{shape}: {leaf.unit}; range {span}; neutral {neutral}; default {spec.defaults[name]!r}"
-        )
-        if leaf.flat:
-            lines.append(f"  (zero gradient: {leaf.flat})")
-    settings = [
-        *(f"{n}={v!r}" if v is not inspect.Parameter.empty else n for n, v in spec.static.items()),
-        *(f"clip={spec.clip!r}" if n == "clip" else n for n in spec.common),
-    ]
-    return "\n".join([*lines, "", f"Static keywords: {', '.join(settings)}."])
 
 
 geometric = decorator("geometric")

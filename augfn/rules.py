@@ -6,29 +6,29 @@ one column, adding a kind one row: no op handles a target by itself.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from augfn import random
+from augfn.annotations import (
+    hide_boxes,
+    hide_keypoints,
+    mix_boxes,
+    mix_keypoints,
+    unless_off,
+    warp_boxes,
+    warp_keypoints,
+)
 from augfn.errors import explain
 from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, Seeing, Size, expand
 from augfn.math.color import clip
-from augfn.math.constants import constant
-from augfn.math.maps import Linear, Map, centre_of, pixel_matrix
+from augfn.math.maps import Map, pixel_matrix
 from augfn.math.resample import Sampling, fill_like, resample, to_wide
 from augfn.math.shapes import cast, planes, shaped
-from augfn.targets import FRAMED, Boxes, Keypoints, Sample, Target
-
-
-def unless_off(gate: Tensor | None, old: Tensor, new: Tensor) -> Tensor:
-    """The old value, bit for bit, where the gate is closed."""
-    return new if gate is None else torch.where(expand(gate, old.ndim) == 0, old, new)
-
+from augfn.targets import FRAMED, Sample, Target
 
 # geometry
 
@@ -55,50 +55,6 @@ def copied(m: Map, x: Tensor, sampling: Sampling) -> Tensor:
         return moved
     gate = expand(m.gate.to(x.device), x.ndim)
     return torch.lerp(x, moved, gate.to(x.dtype)) if x.is_floating_point() else torch.where(gate > 0.5, moved, x)
-
-
-def push(m: Map, points: Tensor, source: Size, target: Size) -> Tensor:
-    """Input pixel coordinates `[*b, n, d]` to output pixel coordinates."""
-    wide = to_wide(points)
-    moved = m.inverse(source)(wide - constant(centre_of(source), wide))
-    return (moved + constant(centre_of(target), moved)).to(points.dtype)
-
-
-def warp_keypoints(action: Geometric, t: Target, s: Sample) -> Any:
-    k = t.value if isinstance(t.value, Keypoints) else Keypoints(t.value)
-    target = action.size(s.size)
-    moved = push(action.map, k.xy, s.size, target)
-    limit = constant(tuple(n - 0.5 for n in reversed(target)), moved)
-    inside = ((moved >= -0.5) & (moved < limit)).all(-1)
-    xy = unless_off(action.map.gate, k.xy, moved)
-    visible = unless_off(action.map.gate, k.visible.bool(), k.visible.bool() & inside)
-    return Keypoints(xy, visible) if isinstance(t.value, Keypoints) else xy
-
-
-def warp_boxes(action: Geometric, t: Target, s: Sample) -> Any:
-    """The upright box around the moved outline (corners and edge middles), clipped to the frame."""
-    b = t.value if isinstance(t.value, Boxes) else Boxes(t.value)
-    target, d = action.size(s.size), len(s.size)
-    low, high = b.xyxy(s.size).chunk(2, -1)
-    steps = (0.0, 1.0) if all(isinstance(x, Linear) for x in action.map.stages) else (0.0, 0.5, 1.0)
-    outline = constant(tuple(itertools.product(steps, repeat=d)), low)
-    points = low[..., None, :] + (high - low)[..., None, :] * outline - 0.5
-    moved = push(action.map, points.flatten(-3, -2), s.size, target).reshape(points.shape) + 0.5
-    box = torch.cat([moved.amin(-2), moved.amax(-2)], -1)
-    edge = constant(tuple(float(n) for n in reversed(target)) * 2, box)
-    clipped = torch.minimum(box.clamp(min=0), edge)
-    before, after = area(box), area(clipped)
-    keep = (after > b.min_area) & (after >= b.min_visibility * before)
-    new = b.like(clipped if b.clip else box, b.valid & keep, target)
-    data = unless_off(action.map.gate, b.data, new.data)
-    if not isinstance(t.value, Boxes):
-        return data
-    return replace(new, data=data, valid=unless_off(action.map.gate, b.valid, new.valid))
-
-
-def area(xyxy: Tensor) -> Tensor:
-    low, high = xyxy.chunk(2, -1)
-    return (high - low).prod(-1)
 
 
 def warp_intrinsics(action: Geometric, t: Target, s: Sample) -> Tensor:
@@ -225,36 +181,6 @@ def hide_mask(action: Occlusion, t: Target, s: Sample) -> Tensor:
     return torch.where(hidden >= 0.5, torch.full_like(t.value, action.fill_mask), t.value)
 
 
-def hide_boxes(action: Occlusion, t: Target, s: Sample) -> Any:
-    """A box stays valid while at least `min_visibility` of it is not hidden."""
-    if not isinstance(t.value, Boxes) or t.value.min_visibility == 0:
-        return t.value
-    low, high = t.value.xyxy(s.size).chunk(2, -1)
-    cover = action.hidden
-    total = torch.ones_like(t.value.valid, dtype=cover.dtype)
-    inside = cover[..., None, :, :]
-    for i, n in enumerate(s.size):
-        axis = len(s.size) - 1 - i
-        edge = torch.arange(n, device=cover.device, dtype=cover.dtype)
-        w = (
-            torch.minimum(edge + 1, high[..., axis : axis + 1]) - torch.maximum(edge, low[..., axis : axis + 1])
-        ).clamp(min=0)
-        total = total * w.sum(-1)
-        inside = (inside * w.reshape(w.shape + (1,) * (len(s.size) - 1 - i))).sum(-len(s.size) + i)
-    seen = 1 - inside / total.clamp(min=1e-6)
-    return replace(t.value, valid=t.value.valid & (seen >= t.value.min_visibility))
-
-
-def hide_keypoints(action: Occlusion, t: Target, s: Sample) -> Any:
-    if not isinstance(t.value, Keypoints):
-        return t.value
-    index = torch.zeros(t.value.visible.shape, dtype=torch.int64, device=t.value.xy.device)
-    for i, n in enumerate(s.size):
-        index = index * n + t.value.xy[..., len(s.size) - 1 - i].round().clamp(0, n - 1).to(torch.int64)
-    covered = action.hidden.flatten(-len(s.size)).gather(-1, index) >= 0.5
-    return replace(t.value, visible=t.value.visible.bool() & ~covered)
-
-
 # mixing
 
 
@@ -264,26 +190,6 @@ def mix(action: Mixing, t: Target, s: Sample) -> Tensor:
 
 def mix_select(action: Mixing, t: Target, s: Sample) -> Tensor:
     return action.select(t.value)
-
-
-def mix_boxes(action: Mixing, t: Target, s: Sample) -> Any:
-    """Both samples' boxes; a partner of no weight brings none."""
-    if not isinstance(t.value, Boxes):
-        return torch.cat([t.value, action.other(t.value)], -2)
-    v = t.value
-    return replace(v, data=torch.cat([v.data, action.other(v.data)], -2), valid=both_valid(action, v.valid))
-
-
-def mix_keypoints(action: Mixing, t: Target, s: Sample) -> Any:
-    if not isinstance(t.value, Keypoints):
-        return torch.cat([t.value, action.other(t.value)], -2)
-    v = t.value
-    return Keypoints(torch.cat([v.xy, action.other(v.xy)], -2), both_valid(action, v.visible.bool()))
-
-
-def both_valid(action: Mixing, valid: Tensor) -> Tensor:
-    weight = action.weight[..., None]
-    return torch.cat([valid & (weight > 0), action.other(valid) & (weight < 1)], -1)
 
 
 def mix_label(action: Mixing, t: Target, s: Sample) -> Tensor:

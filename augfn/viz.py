@@ -11,7 +11,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Polygon
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils._pytree import tree_leaves, tree_map_only
@@ -132,11 +132,12 @@ def outline(mask: Tensor) -> Tensor:
 
 def draw_boxes(ax: Axes, t: Target, size: tuple[int, ...]) -> None:
     boxes = t.value if isinstance(t.value, Boxes) else Boxes(t.value)
-    corners = boxes.xyxy(size).detach().cpu() - 0.5  # edges lie between pixels, axes count from pixel centres
-    for i, (x0, y0, x1, y1) in enumerate(corners.tolist()):
+    upright = boxes.xyxy(size)[..., [0, 1, 2, 1, 2, 3, 0, 3]].unflatten(-1, (4, 2))
+    corners = (boxes.corners() if boxes.turned else upright).detach().cpu() - 0.5  # axes count from pixel centres
+    for i, points in enumerate(corners.numpy()):
         if boxes.valid[i]:
             color = PALETTE[(i + 2) % len(PALETTE)]
-            ax.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=color, linewidth=1.5))
+            ax.add_patch(Polygon(points, fill=False, edgecolor=color, linewidth=1.5))
 
 
 def draw_keypoints(ax: Axes, t: Target, size: tuple[int, ...]) -> None:

@@ -29,6 +29,8 @@ KEYS: dict[str, tuple[str, str]] = {
     "bbox_xywh": ("boxes", "xywh"),
     "bbox_cxcywh": ("boxes", "cxcywh"),
     "bbox_yolo": ("boxes", "yolo"),
+    "bbox_cxcywhr": ("boxes", "cxcywhr"),
+    "bbox_xyxyxyxy": ("boxes", "xyxyxyxy"),
     "boxes": ("boxes", "xyxy"),
     "keypoints": ("keypoints", ""),
     "label": ("label", ""),

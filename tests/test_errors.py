@@ -77,9 +77,9 @@ MISTAKES = {
         ["int32", "floating", "boxes.float()"],
     ),
     "unknown box format": (
-        lambda: af.Boxes(torch.zeros(2, 1, 4), format="coco"),
+        lambda: af.Boxes(torch.zeros(2, 1, 4), format="corners"),
         ValueError,
-        ["coco", "xywh", "format"],
+        ["corners", "xywh", "format"],
     ),
     "unknown parameter": (
         lambda: ROTATE(X, {"angle": torch.zeros(2)}),

@@ -4,14 +4,15 @@ import matplotlib.pyplot as plt
 import pytest
 import torch
 from matplotlib.collections import PathCollection
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Polygon
 
 import augfn as af
 from augfn import viz
 
 
 def rectangles(ax):
-    return [(p.get_x(), p.get_y(), p.get_width(), p.get_height()) for p in ax.patches if isinstance(p, Rectangle)]
+    corners = [p.get_xy() for p in ax.patches if isinstance(p, Polygon)]
+    return [(*map(float, c.min(0)), *map(float, c.max(0) - c.min(0))) for c in corners]
 
 
 def points(ax):

@@ -1,0 +1,163 @@
+"""What actions do to boxes and keypoints: they move, they are hidden, those of two samples meet."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from augfn.kinds import Geometric, Mixing, Occlusion, Size, expand
+from augfn.math.constants import constant
+from augfn.math.maps import Linear, Map, centre_of
+from augfn.math.polygons import area_inside, polygon_area
+from augfn.math.resample import to_wide
+from augfn.targets import Boxes, Keypoints, Sample, Target
+
+
+def unless_off(gate: Tensor | None, old: Tensor, new: Tensor) -> Tensor:
+    """The old value, bit for bit, where the gate is closed."""
+    return new if gate is None else torch.where(expand(gate, old.ndim) == 0, old, new)
+
+
+def push(m: Map, points: Tensor, source: Size, target: Size) -> Tensor:
+    """Input pixel coordinates `[*b, n, d]` to output pixel coordinates."""
+    wide = to_wide(points)
+    moved = m.inverse(source)(wide - constant(centre_of(source), wide))
+    return (moved + constant(centre_of(target), moved)).to(points.dtype)
+
+
+def warp_keypoints(action: Geometric, t: Target, s: Sample) -> Any:
+    k = t.value if isinstance(t.value, Keypoints) else Keypoints(t.value)
+    target = action.size(s.size)
+    moved = push(action.map, k.xy, s.size, target)
+    limit = constant(tuple(n - 0.5 for n in reversed(target)), moved)
+    inside = ((moved >= -0.5) & (moved < limit)).all(-1)
+    xy = unless_off(action.map.gate, k.xy, moved)
+    visible = unless_off(action.map.gate, k.visible.bool(), k.visible.bool() & inside)
+    if not isinstance(t.value, Keypoints):
+        return xy
+    return (
+        swapped(replace(k, xy=xy, visible=visible), mirrors(action.map))
+        if k.swap
+        else replace(k, xy=xy, visible=visible)
+    )
+
+
+def mirrors(m: Map) -> Tensor:
+    """True where the map turns left into right: the sign of its determinant, `[*b]` (a displacement does not)."""
+    found = torch.tensor(False)
+    for stage in m.stages:
+        if isinstance(stage, Linear):
+            found = found ^ (torch.linalg.det(to_wide(stage.matrix)[..., :-1, :-1]) < 0).to(found.device)
+    return found
+
+
+def swapped(k: Keypoints, where: Tensor) -> Keypoints:
+    """Left and right rows change places in the samples that are mirrored."""
+    order = torch.tensor(k.mirrored(), device=k.xy.device)
+    where = where.to(k.xy.device)
+    xy = torch.where(where[..., None, None], k.xy.index_select(-2, order), k.xy)
+    return replace(k, xy=xy, visible=torch.where(where[..., None], k.visible.index_select(-1, order), k.visible))
+
+
+def warp_boxes(action: Geometric, t: Target, s: Sample) -> Any:
+    """Clipped upright boxes around what has moved, or quads whose corners have moved."""
+    b = t.value if isinstance(t.value, Boxes) else Boxes(t.value)
+    new = (warp_quads if b.turned else warp_upright)(action, b, s)
+    data = unless_off(action.map.gate, b.data, new.data)
+    if not isinstance(t.value, Boxes):
+        return data
+    return replace(new, data=data, valid=unless_off(action.map.gate, b.valid, new.valid))
+
+
+def warp_upright(action: Geometric, b: Boxes, s: Sample) -> Boxes:
+    """The upright box around the moved outline (corners and edge middles), clipped to the frame."""
+    target, d = action.size(s.size), len(s.size)
+    low, high = b.xyxy(s.size).chunk(2, -1)
+    steps = (0.0, 1.0) if all(isinstance(x, Linear) for x in action.map.stages) else (0.0, 0.5, 1.0)
+    outline = constant(tuple(itertools.product(steps, repeat=d)), low)
+    points = low[..., None, :] + (high - low)[..., None, :] * outline - 0.5
+    moved = push(action.map, points.flatten(-3, -2), s.size, target).reshape(points.shape) + 0.5
+    box = torch.cat([moved.amin(-2), moved.amax(-2)], -1)
+    clipped = torch.minimum(box.clamp(min=0), constant(tuple(float(n) for n in reversed(target)) * 2, box))
+    keep = b.valid & kept(b, area(box), area(clipped), sides(clipped).amin(-1))
+    return b.like(clipped if b.clip else box, keep, target)
+
+
+def warp_quads(action: Geometric, b: Boxes, s: Sample) -> Boxes:
+    """The four corners, moved; what counts for validity is the exact area inside the frame."""
+    target, corners = action.size(s.size), b.corners() - 0.5
+    moved = push(action.map, corners.flatten(-3, -2), s.size, target).reshape(corners.shape) + 0.5
+    edges = (moved.roll(-1, -2) - moved).square().sum(-1).sqrt()
+    keep = b.valid & kept(b, polygon_area(moved), area_inside(moved, target), edges.amin(-1))
+    return b.like_corners(moved, keep)
+
+
+def kept(b: Boxes, before: Tensor, after: Tensor, side: Tensor) -> Tensor:
+    """Valid by the area that is left in the frame and the shorter side."""
+    return (after > b.min_area) & (after >= b.min_visibility * before) & (side >= b.min_size)
+
+
+def sides(xyxy: Tensor) -> Tensor:
+    low, high = xyxy.chunk(2, -1)
+    return high - low
+
+
+def area(xyxy: Tensor) -> Tensor:
+    return sides(xyxy).prod(-1)
+
+
+def hide_boxes(action: Occlusion, t: Target, s: Sample) -> Any:
+    """A box stays valid while at least `min_visibility` of it is not hidden."""
+    if not isinstance(t.value, Boxes) or t.value.min_visibility == 0:
+        return t.value
+    low, high = t.value.xyxy(s.size).chunk(2, -1)
+    cover = action.hidden
+    total = torch.ones_like(t.value.valid, dtype=cover.dtype)
+    inside = cover[..., None, :, :]
+    for i, n in enumerate(s.size):
+        axis = len(s.size) - 1 - i
+        edge = torch.arange(n, device=cover.device, dtype=cover.dtype)
+        w = (
+            torch.minimum(edge + 1, high[..., axis : axis + 1]) - torch.maximum(edge, low[..., axis : axis + 1])
+        ).clamp(min=0)
+        total = total * w.sum(-1)
+        inside = (inside * w.reshape(w.shape + (1,) * (len(s.size) - 1 - i))).sum(-len(s.size) + i)
+    seen = 1 - inside / total.clamp(min=1e-6)
+    return replace(t.value, valid=t.value.valid & (seen >= t.value.min_visibility))
+
+
+def hide_keypoints(action: Occlusion, t: Target, s: Sample) -> Any:
+    if not isinstance(t.value, Keypoints):
+        return t.value
+    index = torch.zeros(t.value.visible.shape, dtype=torch.int64, device=t.value.xy.device)
+    for i, n in enumerate(s.size):
+        index = index * n + t.value.xy[..., len(s.size) - 1 - i].round().clamp(0, n - 1).to(torch.int64)
+    covered = action.hidden.flatten(-len(s.size)).gather(-1, index) >= 0.5
+    return replace(t.value, visible=t.value.visible.bool() & ~covered)
+
+
+def mix_boxes(action: Mixing, t: Target, s: Sample) -> Any:
+    """Both samples' boxes; a partner of no weight brings none."""
+    if not isinstance(t.value, Boxes):
+        return torch.cat([t.value, action.other(t.value)], -2)
+    v = t.value
+    labels = None if v.labels is None else torch.cat([v.labels, action.other(v.labels)], v.valid.ndim - 1)
+    data = torch.cat([v.data, action.other(v.data)], -2)
+    return replace(v, data=data, valid=both_valid(action, v.valid), labels=labels)
+
+
+def mix_keypoints(action: Mixing, t: Target, s: Sample) -> Any:
+    if not isinstance(t.value, Keypoints):
+        return torch.cat([t.value, action.other(t.value)], -2)
+    v = t.value
+    swap = v.swap + tuple((i + v.xy.shape[-2], j + v.xy.shape[-2]) for i, j in v.swap)
+    return Keypoints(torch.cat([v.xy, action.other(v.xy)], -2), both_valid(action, v.visible.bool()), swap)
+
+
+def both_valid(action: Mixing, valid: Tensor) -> Tensor:
+    weight = action.weight[..., None]
+    return torch.cat([valid & (weight > 0), action.other(valid) & (weight < 1)], -1)

@@ -1,0 +1,42 @@
+"""Polygons with a fixed number of corners: area, and area inside a frame."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def polygon_area(points: Tensor) -> Tensor:
+    """The area inside corners `[..., n, 2]` in either sense of rotation, `[...]`: the shoelace formula.
+
+    >>> polygon_area(torch.tensor([[0.0, 0.0], [2.0, 0.0], [2.0, 1.0], [0.0, 1.0]]))
+    tensor(2.)
+    """
+    x, y = (points - points[..., :1, :]).unbind(-1)  # near the origin, where the products are small
+    return (x * y.roll(-1, -1) - y * x.roll(-1, -1)).sum(-1).abs() / 2
+
+
+def area_inside(points: Tensor, size: tuple[int, ...]) -> Tensor:
+    """The area of convex polygons `[..., n, 2]` within a frame of (height, width), exactly.
+
+    Along each axis the edges are cut where they cross the frame, then all points are moved onto it: what lay outside
+    runs along the border and back, and encloses nothing.
+
+    >>> area_inside(torch.tensor([[-1.0, 0.0], [1.0, -2.0], [3.0, 0.0], [1.0, 2.0]]), (2, 2))
+    tensor(3.)
+    """
+    for axis, n in enumerate(reversed(size)):
+        points = cut(points, axis, 0.0, float(n))
+    return polygon_area(points)
+
+
+def cut(points: Tensor, axis: int, low: float, high: float) -> Tensor:
+    """Every edge's crossings with two lines as further corners, `[..., 3 n, 2]`, and all of it within the lines."""
+    ends = points.roll(-1, -2)
+    start, step = points[..., axis], (ends - points)[..., axis]
+    safe = torch.where(step == 0, torch.ones_like(step), step)
+    at = torch.stack([torch.zeros_like(step), (low - start) / safe, (high - start) / safe], -1).clamp(0, 1)
+    at = torch.where(step[..., None] == 0, torch.zeros_like(at), at).sort(-1).values
+    corners = (points[..., None, :] + (ends - points)[..., None, :] * at[..., None]).flatten(-3, -2)
+    held = corners[..., axis].clamp(low, high)
+    return torch.stack([held, corners[..., 1]] if axis == 0 else [corners[..., 0], held], -1)

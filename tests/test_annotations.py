@@ -1,0 +1,165 @@
+"""Boxes that need not be upright, what makes boxes valid, labels that go with them, left and right keypoints."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.func import vmap
+
+import augfn as af
+from augfn.math.polygons import area_inside, polygon_area
+
+IMAGE = torch.zeros(1, 40, 60)
+
+
+def turned(*row, **known):
+    return af.Boxes(torch.tensor([row], dtype=torch.float64), "cxcywhr", **known)
+
+
+def moved(f, **targets):
+    return f({"image": IMAGE.double(), **targets}, None, af.key(0))[0]
+
+
+@given(st.floats(-10, 50), st.floats(-10, 70), st.floats(2, 60), st.floats(2, 60), st.floats(-90, 90))
+@settings(max_examples=40, deadline=None)
+def test_area_inside_a_frame_is_that_of_a_fine_raster(y, x, w, h, r):
+    corners = turned(x, y, w, h, r).corners()
+    grid = torch.stack(torch.meshgrid(torch.arange(0, 60, 0.25), torch.arange(0, 40, 0.25), indexing="xy"), -1) + 0.125
+    angle = math.radians(r)
+    u, v = (grid - torch.tensor([x, y])).unbind(-1)
+    along, across = u * math.cos(angle) - v * math.sin(angle), u * math.sin(angle) + v * math.cos(angle)
+    raster = ((along.abs() <= w / 2) & (across.abs() <= h / 2)).sum() / 16
+    torch.testing.assert_close(polygon_area(corners)[0], torch.tensor(w * h, dtype=torch.float64))
+    assert abs(float(area_inside(corners, (40, 60))[0] - raster)) < 0.3 * (w + h)
+
+
+@pytest.mark.parametrize("degrees", [-75.0, -20.0, 0.0, 30.0, 60.0])
+def test_a_turned_box_turns_with_the_image(degrees):
+    """About the centre (30, 20) of the frame; positive is counter-clockwise for both."""
+    out = moved(af.rotate(degrees=degrees), boxes=turned(30.0, 20.0, 12.0, 6.0, 25.0))["boxes"].data[0]
+    r = (25 + degrees + 90) % 180 - 90
+    torch.testing.assert_close(out, torch.tensor([30.0, 20.0, 12.0, 6.0, r], dtype=torch.float64), atol=1e-5, rtol=0)
+
+
+def test_quads_move_corner_by_corner_and_are_not_clipped():
+    quad = af.Boxes(torch.tensor([[10.0, 5, 20, 5, 20, 15, 10, 15]]), "xyxyxyxy")
+    f = af.affine(degrees=33.0, shear=torch.tensor([10.0, 5.0]), translate=torch.tensor([-0.4, 0.1]))
+    sample = {"image": IMAGE, "boxes": quad, "keypoints": quad.corners().flatten(-3, -2) - 0.5}
+    out = f(sample)[0]
+    torch.testing.assert_close(out["boxes"].corners()[0], out["keypoints"] + 0.5, atol=1e-4, rtol=0)
+    assert out["boxes"].data.min() < 0
+
+
+def test_formats_agree_under_a_flip():
+    quad = turned(20.0, 12.0, 10.0, 4.0, 30.0)
+    corners = af.Boxes(quad.corners().flatten(-2), "xyxyxyxy")
+    flipped = moved(af.hflip(), boxes_a=quad, boxes_b=corners)
+    torch.testing.assert_close(
+        flipped["boxes_a"].data[0], torch.tensor([40.0, 12.0, 10.0, 4.0, -30.0], dtype=torch.float64)
+    )
+    torch.testing.assert_close(flipped["boxes_a"].xyxy((40, 60)), flipped["boxes_b"].xyxy((40, 60)))
+
+
+def test_validity_of_quads_is_by_exact_area():
+    """Half of a square that stands on a corner is left of x = 0: its upright box would say the same, its quarter not."""
+    for x, visible in ((0.0, 0.5), (-3.0, 0.08), (3.0, 0.92)):
+        for least, valid in ((visible - 0.05, True), (visible + 0.05, False)):
+            box = turned(x + 10.0, 20.0, 6.0, 6.0, 45.0, min_visibility=least)
+            out = moved(af.translate(translate=torch.tensor([-10 / 60, 0.0])), boxes=box)["boxes"]
+            assert bool(out.valid) is valid, (x, least)
+
+
+def test_the_shorter_side_decides():
+    boxes = torch.tensor([[10.0, 10.0, 30.0, 14.0]])
+    for side, valid in ((3.0, True), (5.0, False)):
+        assert bool(moved(af.hflip(), boxes=af.Boxes(boxes, min_size=side))["boxes"].valid) is valid
+        assert bool(moved(af.hflip(), boxes=turned(20.0, 12.0, 20.0, 4.0, 10.0, min_size=side))["boxes"].valid) is valid
+
+
+@pytest.mark.parametrize(("peer", "own"), [("pascal_voc", "xyxy"), ("COCO", "xywh"), ("albumentations", "xyxyn")])
+def test_names_of_the_peers(peer, own):
+    assert af.Boxes(torch.zeros(1, 4), peer).format == own
+
+
+def test_fractions_of_the_frame():
+    boxes = af.Boxes(torch.tensor([[0.1, 0.25, 0.5, 0.75]]), "albumentations")
+    torch.testing.assert_close(boxes.xyxy((40, 60)), torch.tensor([[6.0, 10.0, 30.0, 30.0]]))
+    torch.testing.assert_close(moved(af.hflip(), boxes=boxes)["boxes"].data, torch.tensor([[0.5, 0.25, 0.9, 0.75]]))
+
+
+def test_turned_boxes_are_for_images():
+    with pytest.raises(ValueError, match="turned boxes in a volume"):
+        af.hflip3d()({"volume": torch.zeros(1, 4, 4, 4), "boxes": af.Boxes(torch.zeros(1, 5), "cxcywhr")})
+
+
+def test_labels_go_with_the_boxes():
+    boxes = af.Boxes(torch.rand(2, 3, 4), labels=torch.arange(6).reshape(2, 3))
+    sample = {"image": torch.rand(2, 3, 8, 8), "boxes": boxes}
+    assert torch.equal(af.hflip()(sample)[0]["boxes"].labels, boxes.labels)
+    mixed = af.mixup(weight=0.5)(sample, None, af.key(0))[0]["boxes"]
+    assert mixed.labels.tolist() == [[0, 1, 2, 3, 4, 5], [3, 4, 5, 0, 1, 2]]
+    valid = torch.tensor([[True, False, True], [False, False, True]])
+    data, labels = af.drop_invalid(af.Boxes(boxes.data, valid=valid, labels=boxes.labels))
+    assert [row.tolist() for row in labels] == [[0, 2], [5]]
+    assert [len(row) for row in data] == [2, 1]
+
+
+FACE = torch.tensor([[10.0, 10.0], [20.0, 10.0], [15.0, 16.0]])  # left eye, right eye, nose
+
+
+@pytest.mark.parametrize(
+    ("f", "mirrors"),
+    [
+        (af.hflip(), True),
+        (af.vflip(), True),
+        (af.pipeline(af.hflip(), af.vflip()), False),
+        (af.pipeline(af.hflip(), af.rotate(degrees=20.0)), True),
+        (af.rot90(k=1), False),
+        (af.affine(degrees=170.0, scale=0.8), False),
+        (af.perspective(corners=-1.0), False),
+        (af.elastic(alpha=0.01, control=0.3), False),
+        (af.hflip(p=0.0), False),
+    ],
+)
+def test_left_and_right_change_places_under_a_mirror(f, mirrors):
+    visible = torch.tensor([True, False, True])
+    plain = moved(f, keypoints=af.Keypoints(FACE, visible))["keypoints"]
+    named = moved(f, keypoints=af.Keypoints(FACE, visible, swap=((0, 1),)))["keypoints"]
+    order = [1, 0, 2] if mirrors else [0, 1, 2]
+    torch.testing.assert_close(named.xy, plain.xy[order])
+    assert named.visible.tolist() == plain.visible[order].tolist()
+
+
+def test_each_sample_swaps_by_its_own_gate():
+    points = FACE.expand(8, 3, 2)
+    f = af.hflip(p=0.5)
+    sample = {"image": torch.zeros(8, 1, 40, 60), "keypoints": af.Keypoints(points, swap=[[1, 0]])}
+    out, params = f(sample, None, af.key(1))
+    off = params["gate"] == 0
+    assert 0 < off.sum() < 8
+    assert torch.equal(out["keypoints"].xy[off], points[off])
+    assert torch.equal(out["keypoints"].xy[~off][:, 0], torch.tensor([59 - 20.0, 10]).expand(int((~off).sum()), 2))
+    gates = {"gate": params["gate"]}
+    each = vmap(lambda g, s: f(s, {"gate": g})[0]["keypoints"].xy)(gates["gate"], sample)
+    torch.testing.assert_close(each, out["keypoints"].xy)
+
+
+@pytest.mark.parametrize("swap", [((0, 3),), ((0, 1), (1, 2)), ((0, 1, 2),)])
+def test_bad_pairs(swap):
+    with pytest.raises(ValueError, match="swap"):
+        af.Keypoints(FACE, swap=swap)
+
+
+def test_turned_boxes_and_pairs_compile():
+    f = torch.compile(af.pipeline(af.hflip(p=0.5), af.rotate()), fullgraph=True, backend="aot_eager")
+    sample = {
+        "image": torch.rand(2, 1, 16, 16),
+        "boxes": af.Boxes(torch.tensor([8.0, 8, 4, 2, 30]).expand(2, 1, 5), "cxcywhr", min_visibility=0.2),
+        "keypoints": af.Keypoints(torch.rand(2, 3, 2) * 16, swap=((0, 1),)),
+    }
+    eager = af.pipeline(af.hflip(p=0.5), af.rotate())(sample, None, af.key(3))[0]
+    out = f(sample, None, af.key(3))[0]
+    torch.testing.assert_close(out["boxes"].data, eager["boxes"].data)
+    torch.testing.assert_close(out["keypoints"].xy, eager["keypoints"].xy)
