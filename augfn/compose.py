@@ -10,7 +10,7 @@ from torch import Tensor
 
 from augfn.distributions import Bernoulli, Choice, Constant, Distribution, Uniform
 from augfn.errors import explain
-from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, Size
+from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, Seeing, Size
 from augfn.math.maps import Linear, Map, pixel_matrix
 from augfn.math.resample import UNSET, Sampling
 from augfn.op import Augmentation
@@ -23,7 +23,7 @@ Steps = dict[str, Augmentation]
 CHOICE = Leaf("weights of the branches, one-hot", low=0.0, high=1.0)
 KEYS = Leaf("sort keys of the branches", low=0.0, high=1.0, flat="an order is piecewise constant in its sort keys")
 COUNT = Leaf("how many branches, rounded down", low=0.0, flat="a whole number of branches is piecewise constant")
-ORDER = (Geometric, Color, Pixels, Occlusion, Mixing)  # of branches that exclude each other, so that neighbours fuse
+ORDER = (Geometric, Seeing, Color, Pixels, Occlusion, Mixing)  # of branches that exclude each other, so that neighbours fuse
 
 
 class Combined(Augmentation):
@@ -238,7 +238,12 @@ def repeat(f: Augmentation, n: int) -> Pipeline:
 
 def geometry_of(f: Augmentation, params: dict[str, Any], size: Size) -> tuple[Map, Sampling, Size]:
     """The one map of all geometric steps for drawn params, and the size of the frame that comes out."""
-    actions = [a for a in f.plan(params, size, f.sampling) if isinstance(a, Geometric)]
+    actions = f.plan(params, size, f.sampling)
+    unknown = [a for a in actions if isinstance(a, Seeing)]
+    if unknown:
+        given, want = f"{unknown[0].name}, which looks at the {unknown[0].needs[0]}", "steps that follow from params"
+        raise ValueError(explain("the map is not known from params alone", given, want, "leave that step out"))
+    actions = [a for a in actions if isinstance(a, Geometric)]
     total, out = Geometric(Map((Linear(torch.eye(len(size) + 1)),), gate=None)), size
     for a in actions:
         total, out = Geometric(total.map.then(a.map), a.sampling), a.size(out)

@@ -238,7 +238,7 @@ def spec_of(body: Callable[..., Any], kind: str, ndim: int, example: dict[str, A
     hints = get_type_hints(body, include_extras=True)
     parameters = inspect.signature(body).parameters
     named = {n: p for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
-    leaves = {n: leaf for n in named if (leaf := leaf_of(hints[n]))}
+    leaves = {n: leaf for n in named if (leaf := leaf_of(hints.get(n)))}
     defaults = {n: named[n].default for n in leaves}
     if kind == "noise":
         leaves["seed"] = leaf_of(Seed)  # type: ignore[assignment]

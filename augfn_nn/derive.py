@@ -60,13 +60,17 @@ class Derived(Augment):
         p, own = given.pop("p"), inspect.signature(cls.convert).parameters
         if cls.resizes:
             only(f"{cls.__name__}: p", p, (1.0,), "leave it out: the samples of a batch have one size")
+        channels = {} if "channels" in own else {n: v for n in ["channels"] if (v := given.pop(n, None)) is not None}
         made = cls.convert(**{name: plain(given.pop(name)) for name in own})
         settings = {n: v for n, v in sampling_of(given, cls.__name__).items() if v is not None}
         sure = is_number(p) and p == 1
         if isinstance(made, Augmentation):
+            if channels:
+                fix = "leave it out, or compose the augmentations of augfn"
+                raise ValueError(explain(f"{cls.__name__}: channels", channels["channels"], "None", fix))
             made = af.pipeline(made, **settings) if settings else made
             return made if sure else af.maybe(made, p)
-        return cls.factory(**settings, **({} if sure else {"p": p}), **cls.leaves(made))
+        return cls.factory(**settings, **channels, **({} if sure else {"p": p}), **cls.leaves(made))
 
     @classmethod
     def leaves(cls, made: dict[str, Any]) -> dict[str, Any]:
@@ -88,7 +92,7 @@ def derive(
 
     def decorate(convert: Callable[..., Any]) -> type[Derived]:
         own = inspect.signature(convert).parameters
-        late = {"p": p, **{n: None for n in COMMON[spec.kind] if n in SAMPLING}, **FLAGS}
+        late = {"p": p, **{n: None for n in COMMON[spec.kind] if n in (*SAMPLING, "channels")}, **FLAGS}
         late = {n: v for n, v in late.items() if n not in own}
         first = {} if own else {"p": late.pop("p")}
         signature = inspect.Signature([*own.values(), *parameters_of(first), *parameters_of(late, by_position=False)])
