@@ -24,7 +24,7 @@ from augfn.annotations import (
 )
 from augfn.errors import explain
 from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, Seeing, Size, expand
-from augfn.math.color import clip
+from augfn.math.color import clip, require_rgb
 from augfn.math.maps import Map, pixel_matrix
 from augfn.math.resample import Sampling, fill_like, resample, to_wide
 from augfn.math.shapes import cast, planes, shaped
@@ -109,7 +109,8 @@ def mapped(action: Color, x: Tensor, kind: str, s: Sample) -> Tensor:
     moved = x.movedim(c_axis, len(s.batch)) if kind == "video" else x
     flat = moved.flatten(len(s.batch) + 1)
     if action.diagonal:
-        out = torch.addcmul(o[..., None].to(x), flat, m[..., None].to(x))
+        out, shift = flat * m[..., None].to(x), o[..., None].to(x)
+        out = out.add_(shift) if random.is_plain(out, shift) else out + shift  # addcmul is slow where it broadcasts
     else:
         out = affine_channels(flat, m.to(x), o.to(x))
     out = out.reshape(moved.shape)
@@ -131,9 +132,8 @@ def repaint(action: Pixels, t: Target, s: Sample, name: str = "image") -> Tensor
     """Run a body on the channels it sees of `[*b, (T,) C, H, W]`."""
     axis, d = -len(s.size) - 1, len(s.size)
     x = picked(t.value, action.channels, axis)
-    if action.rgb and x.shape[axis] != 3:
-        fix = "channels=(0, 1, 2) picks three of more; a grey image: leave it out, or x.expand(..., 3, H, W)"
-        raise ValueError(explain(f"{action.rgb} needs three channels", x, "[*batch, 3, H, W]", fix))
+    if action.rgb:
+        require_rgb(x.movedim(axis, -3), action.rgb)
     wide = planes(to_wide(x), len(s.batch), d) if action.kind == "filter" else to_wide(x)
     out = clip(repainted(action, wide, t.kind, len(s.batch), name), action.clip)
     if action.gate is not None:
@@ -146,9 +146,10 @@ def repainted(action: Pixels, x: Tensor, kind: str, b: int, name: str) -> Tensor
     if action.kind == "filter":
         return action.body(x, **action.leaves)
     flat = x.flatten(-3, -2) if kind == "volume" else x
-    given = {k: v for k, v in action.leaves.items() if k != "seed"}
+    given, field = dict(action.leaves), []
+    if action.kind == "noise":
+        field = [noise_field(given.pop("seed"), name, tuple(flat.shape[b:]))]
     leaves = {k: v if v is None else spread(cast(v, x.dtype), b, flat.ndim) for k, v in given.items()}
-    field = [noise_field(action.leaves["seed"], name, tuple(flat.shape[b:]))] if action.kind == "noise" else []
     return shaped(action.body(flat, *field, **leaves), x.shape)
 
 

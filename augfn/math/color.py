@@ -14,12 +14,22 @@ import math
 import torch
 from torch import Tensor
 
+from augfn.errors import explain
+from augfn.math.channels import ordered
 from augfn.math.constants import constant
 from augfn.math.shapes import common_shape, one_batch, shaped
+from augfn.math.steps import stepped
 from augfn.random import is_plain
 
 LUMA = (0.2989, 0.587, 0.114)
 """Weights of red, green and blue in the luma, as torchvision and PIL have them. They add up to 0.9999."""
+
+
+def require_rgb(x: Tensor, what: str) -> None:
+    """Raises: ValueError unless the image has three channels."""
+    if x.shape[-3] != 3:
+        fix = "channels=(0, 1, 2) picks three of more; a grey image: leave it out, or x.expand(..., 3, H, W)"
+        raise ValueError(explain(f"{what} needs three channels", x, "[*batch, 3, H, W]", fix))
 
 
 def luma(x: Tensor) -> Tensor:
@@ -72,7 +82,7 @@ def saturation(x: Tensor, factor: Tensor) -> Tensor:
     """
     if x.shape[-3] == 1:
         return x
-    _require_rgb(x, "saturation")
+    require_rgb(x, "saturation")
     return torch.addcmul(luma(x) * (1 - factor), x, factor)
 
 
@@ -92,13 +102,63 @@ def hue(x: Tensor, turns: Tensor) -> Tensor:
     """
     if x.shape[-3] == 1:
         return x
-    _require_rgb(x, "hue")
+    require_rgb(x, "hue")
     angle, chroma, base = _hexagon(x)
-    angle = angle + turns
-    angle = angle.sub_(angle.round())
-    axes = constant((((-1 / 3,),), ((0.0,),), ((1 / 3,),)), x)
-    ramp = (angle - axes).abs_().sub_(0.5).abs_().clamp_min_(1 / 6).clamp_max_(1 / 3)
-    return ramp.mul_(chroma).add_(base)
+    return _ramp(angle, turns).mul_(chroma).add_(base)
+
+
+def hsv_saturation(x: Tensor, factor: Tensor) -> Tensor:
+    """Scale the saturation of HSV, hue and value as they are; neutral at 1, at 0 every channel is the largest.
+
+    With `M = max(r, g, b)` and `N = min(r, g, b)`: `y = x + (x - M) min(factor - 1, N / (M - N))`; the bound is where
+    the saturation is full. A grey pixel stays as it is, with a finite gradient. Source: kornia `adjust_saturation`.
+
+    >>> hsv_saturation(torch.tensor([0.8, 0.6, 0.4]).view(3, 1, 1), torch.tensor(0.5)).flatten()
+    tensor([0.8000, 0.7000, 0.6000])
+    """
+    require_rgb(x, "hsv_saturation")
+    r, g, b = x.split_with_sizes((1, 1, 1), -3)
+    least = torch.minimum(torch.minimum(r, b), g)
+    most = torch.maximum(torch.maximum(r, b), g)
+    return torch.addcmul(x, x - most, _more(factor, least, most - least))
+
+
+def jiggle(
+    x: Tensor,
+    brightness: Tensor | None,
+    contrast: Tensor | None,
+    saturation: Tensor | None,
+    hue: Tensor | None,
+    order: Tensor,
+    clip: str = "clamp",
+) -> Tensor:
+    """`x + brightness - 1`, `contrast * x`, saturation and hue of HSV, in an order of its own for each sample.
+
+    `order` and what is absent as in `jitter`; `clip` follows where values can leave [0, 1], and the last. Source:
+    kornia `ColorJiggle`, whose order is one for the whole batch.
+
+    Saturation and hue commute, brightness and contrast are one line `gain * x + shift`: so all orders are a turn in HSV
+    before, between and after two lines, and what a sample has no use for is neutral there.
+    """
+    colourful = saturation is not None or hue is not None
+    if colourful:
+        require_rgb(x, "jiggle with saturation or hue")
+    keys = ordered(ordered(order)).split_with_sizes((1, 1, 1, 1), -3)
+    lines = [i for i, f in enumerate((brightness, contrast)) if f is not None]
+    places = [sum((keys[j] < key for j in lines), torch.zeros_like(key)) for key in keys]
+    plain = is_plain()
+    for step in range(len(lines) + 1):
+        b, c, s, h = (
+            None if f is None else torch.where(place == step, f, neutral)
+            for f, place, neutral in zip(
+                (brightness, contrast, saturation, hue), places, (1.0, 1.0, 1.0, 0.0), strict=True
+            )
+        )
+        if colourful:
+            x = _turn_hsv(x, s, h)
+        if step < len(lines):
+            x = _clip(_line(x, b, c, fresh=step > 0), clip, plain)
+    return _clip(x, clip, plain) if colourful else x
 
 
 def jitter(
@@ -124,7 +184,7 @@ def jitter(
     if x.shape[-3] == 1:
         saturation = hue = None
     if saturation is not None or hue is not None:
-        _require_rgb(x, "jitter with saturation or hue")
+        require_rgb(x, "jitter with saturation or hue")
     blends = {i: f for i, f in enumerate((brightness, contrast, saturation)) if f is not None}
     if not blends:
         return x if hue is None else _clip(_turn(x, hue), clip, is_plain())
@@ -169,24 +229,35 @@ def twist_matrix(
     return matrix, offset.unsqueeze(-1).expand(matrix.shape[:-1])
 
 
-def grayscale_matrix(device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Tensor:
-    """The matrix `[3, 3]` that puts the luma into all three channels."""
-    return torch.tensor([LUMA] * 3, device=device, dtype=dtype)
+def grayscale_matrix(
+    device: torch.device | str | None = None, dtype: torch.dtype | None = None, weights: tuple[float, ...] = LUMA
+) -> Tensor:
+    """The matrix `[C, C]` that puts the weighted sum (the luma of three) into all channels."""
+    return torch.tensor([weights] * len(weights), device=device, dtype=dtype)
 
 
-def solarize(x: Tensor, threshold: Tensor) -> Tensor:
-    """Invert what is bright: `y = 1 - x` where `x >= threshold`, else `x`. Source: torchvision `solarize`."""
+def solarize(x: Tensor, threshold: Tensor, addition: Tensor | None = None, grad: str = "none") -> Tensor:
+    """Invert what is bright: `y = 1 - x` where `x >= threshold`, else `x`; first `addition` is added to x and the sum
+    clamped to [0, 1].
+
+    `grad` as in `stepped`, but that "none" is the gradient of the values, 1 or -1; "soft" makes the threshold a sigmoid
+    of width 0.05. Source: torchvision `solarize`; the addition is kornia's.
+    """
+    x = x if addition is None else _clip(x + addition, "clamp", is_plain())
     # Weights of exactly 0 and 1 make lerp exact; it is three times as fast as torch.where on a CPU.
-    return torch.lerp(x, 1 - x, _at_least(x, threshold))
+    value = torch.lerp(x, 1 - x, _at_least(x, threshold))
+    if grad == "none":
+        return value
+    return stepped(value, x, lambda: torch.lerp(x, 1 - x, torch.sigmoid((x - threshold) / 0.05)), grad)
 
 
 def gamma(x: Tensor, gamma: Tensor, gain: Tensor | float = 1.0) -> Tensor:
     """The power law `y = gain * x ** gamma`, unclipped; neutral at 1. Source: torchvision `adjust_gamma`.
 
-    For `gamma < 1` the curve is vertical at 0: there, and below, y is 0 and so is the gradient.
+    Below 0, y is 0 and so is the gradient; for `gamma < 1`, whose curve is vertical at 0, at 0 too.
     """
-    floor = torch.where(gamma < 1, torch.finfo(x.dtype).eps ** 2, -math.inf).to(x.dtype)
-    return torch.maximum(x, floor) ** gamma * _at_least(x, floor) * gain
+    floor = torch.where(gamma < 1, torch.finfo(x.dtype).eps ** 2, 0.0).to(x.dtype)
+    return x.clamp(min=floor) ** gamma * _at_least(x, floor) * gain
 
 
 # The rows I, J / 3, K / sqrt(3) and W: the neutral weights (1, 0, 0, 0) give the identity to the last bit.
@@ -197,11 +268,6 @@ _TWIST_BASIS = (
     (0.0, -_R3, _R3, _R3, 0.0, -_R3, -_R3, _R3, 0.0),
     LUMA * 3,
 )
-
-
-def _require_rgb(x: Tensor, what: str) -> None:
-    if x.shape[-3] != 3:
-        raise ValueError(f"{what} needs an image of 3 channels [..., 3, H, W], or of 1, but got {list(x.shape)}")
 
 
 def _sum(x: Tensor) -> Tensor:
@@ -229,6 +295,37 @@ def _at_least(x: Tensor, bound: Tensor) -> Tensor:
 def _turn(x: Tensor, turns: Tensor) -> Tensor:
     """`hue`, for jitter, where the factor has its name."""
     return hue(x, turns)
+
+
+def _ramp(angle: Tensor, turns: Tensor) -> Tensor:
+    """The three channels of a hue, `[..., 3, H, W]` from 1/6 to 1/3."""
+    angle = angle + turns
+    angle = angle.sub_(angle.round())
+    axes = constant((((-1 / 3,),), ((0.0,),), ((1 / 3,),)), angle)
+    return (angle - axes).abs_().sub_(0.5).abs_().clamp_min_(1 / 6).clamp_max_(1 / 3)
+
+
+def _more(factor: Tensor, least: Tensor, chroma: Tensor) -> Tensor:
+    """By how much a factor of the saturation exceeds 1, up to where the saturation is full."""
+    return torch.minimum(factor - 1, least.clamp_min(0) / chroma.clamp_min(torch.finfo(chroma.dtype).eps ** 2))
+
+
+def _turn_hsv(x: Tensor, factor: Tensor | None, turns: Tensor | None) -> Tensor:
+    """Saturation and hue of HSV, which commute, in one."""
+    if factor is None or turns is None:
+        return hue(x, turns) if turns is not None else x if factor is None else hsv_saturation(x, factor)
+    angle, chroma, base = _hexagon(x)
+    more = chroma * _more(factor, base + chroma / 6, chroma / 6)
+    return _ramp(angle, turns).mul_(chroma + more).add_(base - more / 3)
+
+
+def _line(x: Tensor, brightness: Tensor | None, contrast: Tensor | None, fresh: bool) -> Tensor:
+    """`contrast x + brightness - 1`, in place on a fresh tensor."""
+    if contrast is not None:
+        x = x.mul_(contrast) if fresh else x * contrast
+    if brightness is None:
+        return x
+    return x.add_(brightness - 1) if fresh else x + (brightness - 1)
 
 
 def _hexagon(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -272,8 +369,10 @@ def _schedule(
 
 
 def _blend(x: Tensor, factor: Tensor, to_sum: Tensor | None, to_luma: Tensor | None, fresh: bool) -> Tensor:
-    """`factor x + to_sum sum(luma(x)) + to_luma luma(x)`, in place: a fresh buffer costs ten times the arithmetic. (As a matrix
-    product it would be half as many ops, but its threads wait for each other, however small the image.)"""
+    """`factor x + to_sum sum(luma(x)) + to_luma luma(x)`, in place: a fresh buffer costs ten times the arithmetic.
+
+    (As a matrix product it would be half as many ops, but its threads wait for each other, however small the image.)
+    """
     ref = None
     if to_luma is not None:
         grey = luma(x)

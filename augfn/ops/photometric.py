@@ -12,7 +12,7 @@ from augfn.errors import explain
 from augfn.math import color
 from augfn.math.constants import cached
 from augfn.op import photometric
-from augfn.typing import Factor, Leaf, Turns
+from augfn.typing import Factor, Leaf, Level, Turns
 
 Order = Annotated[
     Any,
@@ -31,17 +31,11 @@ Threshold = Annotated[
 Gamma = Annotated[Any, Leaf("exponent", neutral=1.0, low=0.0)]
 
 
-def rgb(x: Tensor, what: str) -> Tensor:
-    if x.shape[-3] != 3:
-        raise ValueError(
-            explain(f"{what} needs three channels", x, "[*batch, 3, H, W]", "leave it out, or x.expand(..., 3, H, W)")
-        )
-    return x
-
-
 @photometric(clip="clamp")
 def brightness(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2)) -> Tensor:
     """Multiply: y = factor x. Source: torchvision `adjust_brightness`.
+
+    kornia's `adjust_contrast` is this; its `adjust_brightness` is `brightness_shift`.
 
     >>> af.brightness(factor=0.5)(torch.tensor([[[0.2, 0.8]]]))[0]
     tensor([[[0.1000, 0.4000]]])
@@ -50,8 +44,23 @@ def brightness(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2)) -> Tensor:
 
 
 @photometric(clip="clamp")
+def brightness_shift(*, shift: Level = Uniform(-0.2, 0.2)) -> Any:
+    """Add: y = x + shift, full scale = 1.
+
+    With clip="none" it is linear and fuses with its linear neighbours. Source: kornia `adjust_brightness`.
+
+    >>> af.brightness_shift(shift=0.25)(torch.tensor([[[0.25, 0.5]]]))[0]
+    tensor([[[0.5000, 0.7500]]])
+    """
+    return torch.ones_like(shift)[..., None], shift[..., None]
+
+
+@photometric(clip="clamp")
 def contrast(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2)) -> Tensor:
-    """Spread about the grey mean: y = factor x + (1 - factor) mean(luma(x)). Source: torchvision `adjust_contrast`.
+    """Spread about the grey mean: y = factor x + (1 - factor) mean(luma(x)).
+
+    About black it is `brightness`. Source: torchvision `adjust_contrast`, kornia
+    `adjust_contrast_with_mean_subtraction`.
 
     >>> af.contrast(factor=0.5)(torch.tensor([[[0.2, 0.8]]]))[0]
     tensor([[[0.3500, 0.6500]]])
@@ -61,13 +70,30 @@ def contrast(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2)) -> Tensor:
 
 @photometric(clip="clamp", rgb=True)
 def saturation(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2)) -> Tensor:
-    """Blend with grey: y = factor x + (1 - factor) luma(x). Source: torchvision `adjust_saturation`.
+    """Blend with grey: y = factor x + (1 - factor) luma(x).
+
+    `hsv_saturation` is the other way to do it. Source: torchvision `adjust_saturation`, kornia
+    `adjust_saturation_with_gray_subtraction`.
 
     >>> red = torch.tensor([1.0, 0.0, 0.0]).reshape(3, 1, 1)
     >>> af.saturation(factor=0.0)(red)[0].flatten()
     tensor([0.2989, 0.2989, 0.2989])
     """
     return color.saturation(x, factor)
+
+
+@photometric(clip="clamp", rgb=True)
+def hsv_saturation(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2)) -> Tensor:
+    """Scale the saturation of HSV, up to full: y = x + (x - M) min(factor - 1, N / (M - N)).
+
+    M is the largest channel, N the smallest; at 0 all channels become M (`saturation`: the luma). Source: kornia
+    `adjust_saturation`.
+
+    >>> pink = torch.tensor([0.8, 0.6, 0.4]).reshape(3, 1, 1)
+    >>> af.hsv_saturation(factor=0.5)(pink)[0].flatten()
+    tensor([0.8000, 0.7000, 0.6000])
+    """
+    return color.hsv_saturation(x, factor)
 
 
 @photometric(clip="clamp", rgb=True)
@@ -104,8 +130,34 @@ def color_jitter(
     {'brightness': [2], 'hue': [2], 'order': [2, 4]}
     """
     if saturation is not None or hue is not None:
-        rgb(x, "color_jitter with saturation or hue")
+        color.require_rgb(x, "color_jitter with saturation or hue")
     return color.jitter(x, brightness, contrast, saturation, hue, order, clip)
+
+
+@photometric(example={"brightness": (0.7, 1.3), "contrast": (0.7, 1.3), "saturation": (0.7, 1.3), "hue": (-0.1, 0.1)})
+def color_jiggle(
+    x: Tensor,
+    *,
+    brightness: Factor | None = None,
+    contrast: Factor | None = None,
+    saturation: Factor | None = None,
+    hue: Turns | None = None,
+    order: Order = Uniform(0.0, 1.0),
+    clip: str = "clamp",
+) -> Tensor:
+    """Colour jitter by other formulas: x + brightness - 1, contrast x, saturation and hue of HSV, clipped to [0, 1].
+
+    The order is that of the four sort keys, ascending, one for every sample. What is not given is left out. Source:
+    kornia `ColorJiggle`, whose order is one per batch.
+
+    >>> jiggle = af.color_jiggle(brightness=(0.8, 1.2), hue=(-0.1, 0.1))
+    >>> y, params = jiggle(torch.rand(2, 3, 4, 4), None, af.key(0))
+    >>> {name: list(value.shape) for name, value in params.items()}
+    {'brightness': [2], 'hue': [2], 'order': [2, 4]}
+    """
+    if saturation is not None or hue is not None:
+        color.require_rgb(x, "color_jiggle with saturation or hue")
+    return color.jiggle(x, brightness, contrast, saturation, hue, order, clip)
 
 
 @photometric
@@ -131,41 +183,49 @@ def color_twist(
 
 
 @photometric
-def grayscale() -> Any:
-    """Every channel becomes the luma .2989 R + .587 G + .114 B. Source: torchvision `rgb_to_grayscale`.
+def grayscale(*, weights: Any = None) -> Any:
+    """Every channel becomes the luma .2989 R + .587 G + .114 B, or the sum with these `weights`, one per channel.
+
+    An image of C channels wants C weights: (0.2,) * 5 is the mean of five. Source: torchvision `rgb_to_grayscale`,
+    kornia `RandomGrayscale`.
 
     >>> red = torch.tensor([1.0, 0.0, 0.0]).reshape(3, 1, 1)
     >>> af.grayscale()(red)[0].flatten()
     tensor([0.2989, 0.2989, 0.2989])
     """
-    return color.grayscale_matrix(), torch.zeros(3)
+    given = color.LUMA if weights is None else per_channel(weights, "grayscale", "weights=(0.299, 0.587, 0.114)")
+    return color.grayscale_matrix(weights=given), torch.zeros(len(given))
 
 
 @photometric
-def invert() -> Any:
-    """y = 1 - x. Source: torchvision `invert`.
+def invert(*, max_val: Any = 1.0) -> Any:
+    """y = max_val - x, one number or one per channel. Source: torchvision `invert`, kornia `RandomInvert`.
 
     >>> af.invert()(torch.tensor([[[0.2, 0.7]]]))[0]
     tensor([[[0.8000, 0.3000]]])
     """
-    return -torch.ones(1), torch.ones(1)
+    top = torch.tensor(per_channel(max_val, "invert", "max_val=1.0"))
+    return -torch.ones_like(top), top
 
 
 @photometric
-def solarize(x: Tensor, *, threshold: Threshold = Uniform(0.5, 1.0)) -> Tensor:
-    """Invert what is at or above the threshold: y = x < threshold ? x : 1 - x.
+def solarize(
+    x: Tensor, *, threshold: Threshold = Uniform(0.5, 1.0), addition: Level = 0.0, grad: str = "none"
+) -> Tensor:
+    """Invert what is at or above the threshold: y = x < threshold ? x : 1 - x, with x + addition, clamped, for x.
 
-    The gradient to the threshold is zero (the image jumps where it crosses). Source: torchvision `solarize`.
+    Gradient to the threshold: zero (the image jumps where it crosses), with grad="soft" that of a sigmoid; to the
+    image: 1 or -1, with grad="ste" 1. Source: torchvision `solarize`; the addition is that of kornia `RandomSolarize`.
 
     >>> af.solarize(threshold=0.5)(torch.tensor([[[0.2, 0.5, 0.9]]]))[0]
     tensor([[[0.2000, 0.5000, 0.1000]]])
     """
-    return color.solarize(x, threshold)
+    return color.solarize(x, threshold, addition, grad)
 
 
 @photometric(clip="clamp")
 def gamma(x: Tensor, *, gamma: Gamma = Uniform(0.8, 1.25), gain: Factor = 1.0) -> Tensor:
-    """y = gain x^gamma, on [0, 1]. Source: torchvision `adjust_gamma`.
+    """y = gain x^gamma, 0 below 0. Source: torchvision `adjust_gamma`.
 
     >>> af.gamma(gamma=2.0)(torch.tensor([[[0.5, 1.0]]]))[0]
     tensor([[[0.2500, 1.0000]]])
@@ -173,15 +233,11 @@ def gamma(x: Tensor, *, gamma: Gamma = Uniform(0.8, 1.25), gain: Factor = 1.0) -
     return color.gamma(x, gamma, gain)
 
 
-def per_channel(values: Any, what: str) -> tuple[float, ...]:
+def per_channel(values: Any, what: str, fix: str = "mean=(0.485, 0.456, 0.406)") -> tuple[float, ...]:
     given = values.tolist() if hasattr(values, "tolist") else values  # numbers stay Python's, which compile reads
     numbers = tuple(given) if isinstance(given, list | tuple) else (given,)
     if any(isinstance(v, list | tuple) for v in numbers):
-        raise ValueError(
-            explain(
-                f"{what}: one number per channel", values, "a number or a sequence [C]", "mean=(0.485, 0.456, 0.406)"
-            )
-        )
+        raise ValueError(explain(f"{what}: one number per channel", values, "a number or a sequence [C]", fix))
     return tuple(map(float, numbers))
 
 

@@ -1,0 +1,73 @@
+"""kornia's classes of channels and light, and its formulas of colour where augfn_nn.ops has torchvision's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import augfn as af
+from augfn.errors import explain
+from augfn.math.planckian import temperatures
+from augfn_nn.derive import derive
+from augfn_nn.shorthands import Range, around, axis, jitter, sort_keys
+
+
+@derive(af.rgb_shift)
+def RandomRGBShift(r_shift_limit: Range = 0.5, g_shift_limit: Range = 0.5, b_shift_limit: Range = 0.5) -> Any:
+    """Add a number to each of red, green and blue; a limit x is ±x, (low, high) the range itself."""
+    return {"shift": tuple(axis(around(v)) for v in (r_shift_limit, g_shift_limit, b_shift_limit))}
+
+
+@derive(af.channel_shuffle)
+def RandomChannelShuffle() -> Any:
+    """Put the channels into a random order, another one for every sample."""
+    return {}
+
+
+@derive(af.channel_dropout)
+def RandomChannelDropout(num_drop_channels: int = 1, fill_value: float = 0.0) -> Any:
+    """Set `num_drop_channels` channels, others for every sample, to `fill_value`."""
+    return {"num": num_drop_channels, "fill": fill_value}
+
+
+@derive(af.planckian_jitter)
+def RandomPlanckianJitter(mode: str = "blackbody", select_from: Any = None) -> Any:
+    """Other light: a temperature of the whole table, from 3000 K ("blackbody") or 4000 K ("CIED") to 15000 K.
+
+    It is drawn evenly between the ends (kornia: one of the rows); `select_from` is a row, or several to choose from,
+    with kornia's indices, every 500 K.
+    """
+    rows = temperatures(mode)
+    if select_from is None:
+        return {"mode": mode, "temperature": (rows[0], rows[-1])}
+    chosen = [select_from] if isinstance(select_from, int) else list(select_from)
+    if not chosen or any(not isinstance(i, int) or not -len(rows) <= i < len(rows) for i in chosen):
+        expected = f"rows of the table, 0 to {len(rows) - 1}"
+        raise ValueError(explain("RandomPlanckianJitter: select_from", select_from, expected, "select_from=[0, 1, 2]"))
+    lights = [{"mode": mode, "temperature": rows[i]} for i in chosen]
+    return lights[0] if len(lights) == 1 else af.one_of(*(af.planckian_jitter(**light) for light in lights))
+
+
+@derive(af.color_jiggle, p=1.0)
+def ColorJiggle(
+    brightness: Range = 0.0, contrast: Range = 0.0, saturation: Range = 0.0, hue: Range = 0.0, order: Any = None
+) -> Any:
+    """x + brightness - 1, contrast x, saturation and hue of HSV (numbers as in ColorJitter), in an order of its own per
+    sample (kornia: per batch).
+
+    0 leaves one out. `order` fixes it: (0, 1, 2, 3) is brightness, contrast, saturation, hue.
+    """
+    four = jitter(brightness, contrast, saturation, hue, off=(None, None))
+    nothing = {"brightness": 1.0} if all(v is None for v in four.values()) else {}
+    return four | nothing | {"order": sort_keys(order)}
+
+
+@derive(af.brightness_shift, p=1.0)
+def RandomBrightnessShift(shift: Range = (0.0, 0.0), clip_output: bool = True) -> Any:
+    """Add a number; x is ±x. kornia's RandomBrightness with 1 less: (-0.2, 0.2) for its (0.8, 1.2)."""
+    return {"shift": around(shift), "clip": "clamp" if clip_output else "none"}
+
+
+@derive(af.hsv_saturation, p=1.0)
+def RandomHSVSaturation(saturation: Range = (1.0, 1.0), clip_output: bool = True) -> Any:
+    """Scale the saturation of HSV by a factor; a number x is 1 ± x. This is kornia's RandomSaturation."""
+    return {"factor": around(saturation, 1.0, 0.0), "clip": "clamp" if clip_output else "none"}
