@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,20 +16,46 @@ from augfn import random
 from augfn.compose import maybe
 from augfn.distributions import Bernoulli, Distribution
 from augfn.draw import Params, leaves_of
-from augfn.op import SPECS, Augmentation, Op, build
-from augfn.targets import Boxes, Keypoints
+from augfn.kinds import Action, Seeing, Size
+from augfn.math.resample import Sampling
+from augfn.op import SEEN, SPECS, Augmentation, Op, build
+from augfn.targets import Boxes, Keypoints, Sample, Target
 from augfn.typing import Leaf
 
 FRAMES = {2: (9, 11), 3: (6, 7, 9)}
+LARGE = {"equalize": (20, 24)}  # ops that leave smaller images as they are
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5}
 
 
 def example(op: Any, **keywords: Any) -> Augmentation:
-    """A factory (or its name) with usable ranges: those of its decorator's `example`; what is built stays as it is."""
-    if isinstance(op, Augmentation):
-        return op
-    spec = SPECS[op] if isinstance(op, str) else op.spec
-    return build(spec, {**spec.example, **keywords})
+    """A factory (or its name) with usable ranges: those of its decorator's `example`; what is built stays as it is.
+
+    An op that looks at other targets sees made ones next to a bare image.
+    """
+    if not isinstance(op, Augmentation):
+        spec = SPECS[op] if isinstance(op, str) else op.spec
+        op = build(spec, {**spec.example, **keywords})
+    return Sighted.of(op) if isinstance(op, Op) and set(op.spec.wants) & set(SEEN) else op
+
+
+class Sighted(Op):
+    """An op that looks at the mask or the boxes; those of `targets_for` where the sample has none."""
+
+    @classmethod
+    def of(cls, op: Op) -> Sighted:
+        return cls(op.spec, op.params, op.static, op.sampling, op.clip, op.channels)
+
+    def plan(self, params: Params, size: Size, sampling: Sampling) -> list[Action]:
+        planned = super().plan(params, size, sampling)
+        return [replace(a, make=partial(completed, a.make)) if isinstance(a, Seeing) else a for a in planned]
+
+
+def completed(make: Any, sample: Sample, leaves: dict[str, Any]) -> Action:
+    """The action for a sample that has a mask and boxes too."""
+    image = next(t.value for t in sample.targets.values() if t.kind in ("image", "volume"))
+    known = {t.kind for t in sample.targets.values()}
+    made = {n: Target(n, v) for n, v in targets_for(image, len(sample.size)).items() if n in SEEN and n not in known}
+    return make(sample.changed({**sample.targets, **made}, sample.size), leaves)
 
 
 @dataclass(frozen=True)
@@ -69,7 +96,7 @@ def case(
     op: Any, batch: tuple[int, ...], frame: tuple[int, ...] | None, channels: int, dtype: torch.dtype, seed: int
 ) -> Case:
     f = example(op)
-    x = smooth_image(batch, channels, frame or FRAMES[f.ndim], dtype)
+    x = smooth_image(batch, channels, frame or LARGE.get(f.name) or FRAMES[f.ndim], dtype)
     return Case(f, x, random.key(seed))
 
 
@@ -77,7 +104,7 @@ def gated(f: Augmentation, p: Any) -> Augmentation:
     if not isinstance(f, Op):
         return maybe(f, p)
     gate = p if isinstance(p, Distribution) else Bernoulli(p)
-    return Op(f.spec, f.params | {"gate": gate}, f.static, f.sampling, f.clip, f.channels)
+    return type(f)(f.spec, f.params | {"gate": gate}, f.static, f.sampling, f.clip, f.channels)
 
 
 def kinds_of(f: Augmentation) -> set[str]:

@@ -195,9 +195,10 @@ def dtypes(c: Case) -> None:
         cast_result = c.f(c.x, None, c.key)
     agree("under autocast", cast_result, c.f(c.x, None, c.key))
     name = "image" if c.f.ndim == 2 else "volume"
-    wide = c.f({name: c.x.double()}, None, c.key)[0][name]
+    same = {"mask": targets_for(c.x, c.f.ndim)["mask"]}  # what an op may look at
+    wide = c.f({name: c.x.double(), **same}, None, c.key)[0][name]
     for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
-        x = targets_for(c.x.to(dtype), c.f.ndim)
+        x = targets_for(c.x.to(dtype), c.f.ndim) | same
         y = c.f(x, None, c.key)[0]
         for target in x:
             pairs = list(zip(tree_leaves(y[target]), tree_leaves(x[target]), strict=True))

@@ -1,0 +1,178 @@
+"""Weather: where drops, fog, shadows and flares lie in an image; pure functions of a few numbers per sample.
+
+Leaves come as they lie in an image, `[*b, 1, 1, 1]` (a vector `[*b, n, 1, 1]`; in a video one more 1 before it), and
+what comes out lies over the image `x [*b, ..., C, H, W]`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from augfn import random
+from augfn.math.constants import cached, constant
+from augfn.math.variates import straight_through
+
+
+def snow(x: Tensor, brightness: Tensor, covered: Tensor) -> Tensor:
+    """Scale the lightness L = (max + min) / 2 of HLS by `brightness`, up to 1, where `covered [*b, ..., 1, H, W]` is 1.
+
+    Hue and saturation stay, so that the chroma goes with c(L) = 1 - |2 L - 1|, and no hue has to be computed:
+    y = L' + (x - L) c(L') / c(L).
+
+    >>> grey = torch.full((3, 1, 1), 0.2)
+    >>> snow(grey, torch.tensor(2.0), torch.ones(1, 1, 1)).flatten()
+    tensor([0.4000, 0.4000, 0.4000])
+    """
+    light = lightness(x)
+    scaled = torch.lerp(light, (light * brightness).clamp(max=1), covered)
+    room = chroma(light)
+    ratio = torch.where(room > 1e-6, chroma(scaled) / room.clamp(min=1e-6), 1.0)
+    return torch.addcmul(scaled - light * ratio, x, ratio)
+
+
+def lightness(x: Tensor) -> Tensor:
+    """(max + min) / 2 over the channels, `[..., 1, H, W]`."""
+    return (x.amax(-3, keepdim=True) + x.amin(-3, keepdim=True)) / 2
+
+
+def chroma(light: Tensor) -> Tensor:
+    """The largest chroma of colours of this lightness."""
+    return 1 - (2 * light - 1).abs()
+
+
+def key_of(seed: Tensor) -> Tensor:
+    """The key `[*b, 2]` of a seed leaf `[*b, 2, 1, 1]`."""
+    return (seed[..., 0, 0].detach().to(torch.float64) * 2**23).to(torch.int64)
+
+
+def drops(key: Tensor, most: int) -> Tensor:
+    """Where drops start, (row, column) as fractions of the room there is: `[*b, most, 2]`.
+
+    >>> drops(random.key(0), 5).shape
+    torch.Size([5, 2])
+    """
+    return random.uniform_field(key, (most, 2))
+
+
+def wet(places: Tensor, number: Tensor, height: Tensor, width: Tensor, frame: tuple[int, int], longest: int) -> Tensor:
+    """The share of every pixel that drops cover, `[*b, H, W]`.
+
+    A drop is a line of `height` rows from a whole pixel, that goes `width` columns aside; a column between two pixels
+    is shared between them, and so are a last row and a last drop that are no whole ones. Drops lie in the frame.
+
+    Shapes: places `[*b, most, 2]`; number, height, width `[*b]`.
+    """
+    h, w = frame
+    most, long = places.shape[-2], min(longest, h)
+    step = torch.arange(long, dtype=width.dtype, device=width.device)
+    offset, share = strokes(height, width, step, w)
+    start = starts(places, height.detach().clamp(max=long), width.detach(), frame)
+    index = start[..., None] + offset[..., None, :]
+    drawn = (number[..., None] - torch.arange(most, device=step.device)).clamp(0, 1)
+    weight = countable(drawn)[..., None] * countable(share)[..., None, :]
+    empty = weight.new_zeros((*weight.shape[:-2], (h + long + 1) * w))
+    total = empty.scatter_add(-1, index.flatten(-2), weight.flatten(-2))[..., : h * w]
+    return total.clamp(max=1).unflatten(-1, (h, w))
+
+
+def countable(share: Tensor) -> Tensor:
+    """Multiples of 1/2048 in float32, with the gradient of the share: a sum of products of two of them is exact, so that
+    it does not depend on the order in which a GPU adds."""
+    if share.dtype == torch.float64:
+        return share
+    return straight_through((share.detach() * 2048).round() / 2048, share)
+
+
+def strokes(height: Tensor, width: Tensor, step: Tensor, w: int) -> tuple[Tensor, Tensor]:
+    """Of one drop: its pixels as offsets into the flat frame, and their shares, both `[*b, 2 long]`."""
+    aside = (width / height)[..., None] * step
+    left = aside.detach().floor()
+    right_share = aside - left
+    pixel = (step * w + left).clamp(0, len(step) * w).long()
+    row_share = (height[..., None] - step).clamp(0, 1)
+    return torch.cat([pixel, pixel + 1], -1), torch.cat([row_share * (1 - right_share), row_share * right_share], -1)
+
+
+def starts(places: Tensor, height: Tensor, width: Tensor, frame: tuple[int, int]) -> Tensor:
+    """The first pixel of every drop, so that the whole drop lies in the frame, as an index into the flat frame."""
+    h, w = frame
+    reach = width * (height - 1) / height
+    rows = (h - height.ceil() + 1).clamp(min=1)[..., None]
+    columns = (w - reach.abs().ceil()).clamp(min=1)[..., None]
+    row = torch.minimum((places[..., 0] * rows).floor(), rows - 1)
+    column = torch.minimum((places[..., 1] * columns).floor(), columns - 1) + (-reach).ceil().clamp(0, w - 1)[..., None]
+    return (row * w + column).long()
+
+
+def clouds(key: Tensor, size: tuple[int, int], cells: int, octaves: int, dtype: torch.dtype) -> Tensor:
+    """A smooth field between 0 and 1, every value equally likely: cubic splines over normal numbers, `[*b, H, W]`.
+
+    `cells` spans the frame once, each further octave is twice as fine and half as strong.
+
+    >>> clouds(random.key(0), (8, 8), 3, 2, torch.float32).shape
+    torch.Size([8, 8])
+    """
+    total: Tensor | float = 0.0
+    for octave in range(octaves):
+        n = cells * 2**octave + 3
+        grid = random.normal_field(random.fold_in(key, octave), (n, n)).to(dtype)
+        rows, columns = (cached(spline, side, n, dtype, key.device) for side in size)
+        total = total + (rows @ grid @ columns.mT) * 0.5**octave
+    spread = (151 / 315) ** 2 * sum(0.25**octave for octave in range(octaves))  # mean square of a spline's weights
+    return torch.special.ndtr(total / math.sqrt(spread))  # type: ignore[operator]
+
+
+def spline(side: int, n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Weights of n knots, one beyond each end, at the pixels of a side: the cubic B-spline, `[side, n]`."""
+    place = (torch.arange(side, dtype=dtype, device=device) + 0.5) / side * (n - 3) + 1
+    far = (place[:, None] - torch.arange(n, dtype=dtype, device=device)).abs()
+    return torch.where(far < 1, 2 / 3 - far**2 + far**3 / 2, (2 - far).clamp(min=0) ** 3 / 6)
+
+
+def quadrilateral(corners: Tensor, softness: Tensor, x: Tensor) -> Tensor:
+    """The share of every pixel inside four corners in turn: the four half planes, with edges `softness` pixels wide.
+
+    Of a quadrilateral that is not convex it is the part from which the whole of it is seen.
+
+    Shapes: corners `[*b, 4, 2, 1, 1]` as fractions, softness `[*b, 1, 1, 1]` -> `[*b, 1, H, W]`.
+    """
+    h, w = x.shape[-2:]
+    lead = corners.shape[:-4]
+    here = corners[..., 0, 0] * constant((float(w), float(h)), corners)
+    after = here.roll(-1, -2)
+    edge = after - here
+    normal = torch.stack([-edge[..., 1], edge[..., 0]], -1)
+    area = (here[..., 0] * after[..., 1] - here[..., 1] * after[..., 0]).sum(-1)
+    scale = area.detach().sign()[..., None] / (edge.square().sum(-1) + 1e-9).sqrt() / softness.reshape(*lead, 1)
+    normal = normal * scale[..., None]
+    offset = 0.5 - (normal * here).sum(-1)
+    columns, rows = (normal[..., i, None] * (torch.arange(n).to(here) + 0.5) for i, n in enumerate((w, h)))
+    rows = rows + offset[..., None]
+    inside = [(rows[..., i, :, None] + columns[..., i, None, :]).clamp(0, 1) for i in range(4)]
+    return over(inside[0] * inside[1] * inside[2] * inside[3], len(lead), x)
+
+
+def over(field: Tensor, batch: int, x: Tensor) -> Tensor:
+    """`[*b, H, W]` over an image or a video `[*b, ..., C, H, W]`."""
+    return field.reshape(field.shape[:batch] + (1,) * (x.ndim - batch - 2) + field.shape[-2:])
+
+
+def squares(center: Tensor, size: tuple[int, int], scale: Tensor) -> Tensor:
+    """Squared distance from `center [*b, 2]` (x, y in pixels, the first at 0.5) in units of `scale`, `[*b, H, W]`."""
+    columns, rows = (
+        (torch.arange(n).to(center) + 0.5 - center[..., i, None]) / scale[..., None] for i, n in enumerate(size[::-1])
+    )
+    return rows.square()[..., :, None] + columns.square()[..., None, :]
+
+
+def glow(center: Tensor, radius: Tensor, size: tuple[int, int]) -> Tensor:
+    """Light around a sun, (1 + 4 r^2)^-2 for r in units of its radius: 1 in the middle, 0.04 at r = 1."""
+    return (1 + 4 * squares(center, size, radius)).square().reciprocal()
+
+
+def disc(center: Tensor, radius: Tensor, size: tuple[int, int]) -> Tensor:
+    """A soft disc: 1 inside, 1/2 at its radius, falling over a quarter of it (in squares)."""
+    return (2.5 - 2 * squares(center, size, radius)).clamp(0, 1)
