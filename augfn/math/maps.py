@@ -19,6 +19,8 @@ from augfn.math import kernel
 from augfn.math.constants import cached, constant, identity_like
 
 INVERSE_STEPS = 24  # of the fixed-point inverse of a displacement; each divides the error by 1 / its Lipschitz constant
+NEWTON_STEPS = 10  # of the inverse of a displacement by a formula
+DIFFERENCE = 0.25  # pixels: the step of its slopes
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,13 @@ class Linear:
 
 @dataclass(frozen=True)
 class Displacement:
-    """u -> u + field(u): a field in pixels on a coarse grid `[*b, d, *grid]` that spans a frame, cubic (2-D) or linear
-    (3-D)."""
+    """u -> u + field(u): a field in pixels on a coarse grid `[*b, d, *grid]` that spans a frame, interpolated cubic or
+    (in 3-D, and where `linear`) linear."""
 
     field: Tensor
     size: tuple[int, ...]
     inverted: bool = False
+    linear: bool = False
 
     def offsets(self, points: Tensor) -> Tensor:
         d = points.shape[-1]
@@ -69,7 +72,7 @@ class Displacement:
         grid = torch.stack([points[..., i] * s for i, s in enumerate(scale)], -1)
         grid = grid.expand(*batch, *grid.shape[-2:]).reshape(-1, points.shape[-2], *[1] * (d - 1), d)
         field = self.field.expand(*batch, *self.field.shape[-d - 1 :]).reshape(-1, *self.field.shape[-d - 1 :])
-        mode = "bicubic" if d == 2 else "bilinear"
+        mode = "bicubic" if d == 2 and not self.linear else "bilinear"
         sampled = kernel.grid_sample(field.to(grid.dtype), grid, mode, "border", True)
         return sampled.reshape(*batch, d, points.shape[-2]).transpose(-1, -2)
 
@@ -95,7 +98,56 @@ class Displacement:
         return replace(self, field=part(self.field, len(self.size) + 1, rows))
 
 
-Stage = Linear | Displacement
+@dataclass(frozen=True)
+class Analytic:
+    """u -> u + offset(u, size, values): a displacement of the plane in pixels by a formula; `values [*b, n]`.
+
+    Its inverse is ten rounds of Newton's method, which starts at the point itself.
+    """
+
+    offset: Callable[[Tensor, tuple[int, ...], Tensor], Tensor]
+    values: Tensor
+    size: tuple[int, ...]
+    gate: Tensor | None = None
+    inverted: bool = False
+
+    def offsets(self, points: Tensor) -> Tensor:
+        moved = self.offset(points, self.size, self.values.to(points.dtype))
+        return moved if self.gate is None else moved * self.gate[..., None, None].to(moved)
+
+    def __call__(self, points: Tensor) -> Tensor:
+        points = points.to(torch.promote_types(points.dtype, self.values.dtype))
+        if not self.inverted:
+            return points + self.offsets(points)
+        found = points
+        for _ in range(NEWTON_STEPS):
+            found = found - self.newton(found, points)
+        return found
+
+    def newton(self, points: Tensor, goal: Tensor) -> Tensor:
+        """The step from `points` towards those that this stage takes to the goal."""
+        here = self.offsets(points)
+        ends = (constant(step, points) for step in ((DIFFERENCE, 0.0), (0.0, DIFFERENCE)))
+        x, y = ((self.offsets(points + end) - here) / DIFFERENCE for end in ends)
+        (a, c), (b, d) = x.unbind(-1), y.unbind(-1)
+        u, v = (points + here - goal).unbind(-1)
+        a, d = a + 1, d + 1
+        return torch.stack([d * u - b * v, a * v - c * u], -1) / (a * d - b * c).unsqueeze(-1)
+
+    def inverse(self) -> Analytic:
+        return replace(self, inverted=not self.inverted)
+
+    def gated(self, gate: Tensor) -> Analytic:
+        return replace(self, gate=gate if self.gate is None else self.gate * gate)
+
+    def to(self, device: torch.device) -> Analytic:
+        return replace(self, values=self.values.to(device), gate=None if self.gate is None else self.gate.to(device))
+
+    def part(self, rows: slice) -> Analytic:
+        return replace(self, values=part(self.values, 1, rows), gate=part(self.gate, 0, rows))
+
+
+Stage = Linear | Displacement | Analytic
 
 
 @dataclass(frozen=True)
@@ -188,7 +240,7 @@ class Map:
         return replace(self, stages=tuple(s.part(rows) for s in self.stages), **known)
 
     def inverse(self, size: tuple[int, ...]) -> Map:
-        """Input to output coordinates, for a frame of the given input size. Displacements by fixed-point iteration."""
+        """Input to output coordinates, for a frame of the given input size. Displacements by iteration."""
         return Map(tuple(s.inverse() for s in reversed(self.stages)), size)
 
     def __call__(self, points: Tensor) -> Tensor:
@@ -209,7 +261,6 @@ class Map:
             coords = projective_grid(matrix, axes) if first.projective else affine_grid(matrix[..., :-1, :], axes)
         else:
             coords = torch.stack(torch.meshgrid(*axes, indexing="ij")[::-1], -1)
-            coords = coords.expand(*first.field.shape[: -len(size) - 1], *coords.shape)
         if not stages:
             return coords
         flat = coords.flatten(-len(size) - 1, -2)

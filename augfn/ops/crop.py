@@ -87,13 +87,17 @@ def random_crop(frame: Size, *, size: Any, position: WholePosition2 = Uniform(0.
 
 def cut(x: Tensor, how: Sampling, corner: Tensor, *, size: Size) -> Tensor:
     """The window at `corner [*b, 2]` (left, top) of `x [*b, k, H, W]`, row by row and column by column."""
-    for axis, i, n in ((-2, 1, size[0]), (-1, 0, size[1])):
-        index = corner[..., i, None].long().to(x.device) + torch.arange(n, device=x.device)
-        index = index.reshape(index.shape[:-1] + ((1, n, 1) if axis == -2 else (1, 1, n)))
-        shape = list(x.shape)
-        shape[axis] = n
-        x = x.gather(axis, index.expand(shape))
+    for axis, i in ((-2, 1), (-1, 0)):
+        x = take(x, corner[..., i, None].long().to(x.device) + torch.arange(size[axis], device=x.device), axis)
     return x
+
+
+def take(x: Tensor, index: Tensor, axis: int) -> Tensor:
+    """The rows (axis -2) or columns (axis -1) `index [*b, n]` of `x [*b, k, H, W]`."""
+    shape = list(x.shape)
+    shape[axis] = index.shape[-1]
+    along = index[..., None, :, None] if axis == -2 else index[..., None, None, :]
+    return x.gather(axis, along.expand(shape))
 
 
 @geometric(antialias=True, example={"size": (6, 7)})
@@ -128,18 +132,31 @@ def rectangle(scale: Tensor, ratio: Tensor, limit: Tensor) -> Tensor:
 
 
 @geometric(antialias=True, example={"size": (7, 13)})
-def resize(frame: Size, *, size: Any) -> Map:
-    """Resize to `size=(h, w)`; an int is the shorter side and keeps the aspect ratio. Antialiased where it shrinks.
+def resize(frame: Size, *, size: Any, side: str = "short") -> Map:
+    """Resize to `size=(h, w)`; an int is the length of one side and keeps the aspect ratio. Antialiased where it
+    shrinks.
 
-    Half-pixel convention: x_in + 0.5 = (x_out + 0.5) W_in / W_out. Source: torchvision `resize`.
+    `side` says which one: "short", "long", "vert" (the height) or "horz" (the width). Half-pixel convention:
+    x_in + 0.5 = (x_out + 0.5) W_in / W_out. Source: torchvision `resize`; `side`: kornia `Resize`.
 
     >>> af.resize(size=(1, 4))(torch.tensor([[[0.0, 1.0]]]))[0]
     tensor([[[0.0000, 0.2500, 0.7500, 1.0000]]])
     """
-    if isinstance(size, int) and not isinstance(size, bool):
-        short = min(frame)
-        size = (int(size * frame[0] / short), int(size * frame[1] / short))
-    target = pair(size, "resize")
+    return resized(frame, pair(by_side(frame, size, side), "resize"))
+
+
+def by_side(frame: Size, size: Any, side: str) -> Any:
+    """A size from the length of one side, the other truncated to whole pixels; a pair is left as it is."""
+    h, w = frame
+    sides = {"short": min(h, w), "long": max(h, w), "vert": h, "horz": w}
+    if side not in sides:
+        raise ValueError(explain("resize: side", side, f"one of {', '.join(sides)}", 'side="short"'))
+    if not isinstance(size, int) or isinstance(size, bool):
+        return size
+    return tuple(size if n == sides[side] else int(size * n / sides[side]) for n in frame)
+
+
+def resized(frame: Size, target: Size) -> Map:
     return window_map(torch.tensor([frame[1] / target[1], frame[0] / target[0]]), torch.zeros(2), target)
 
 
@@ -173,17 +190,16 @@ def pad(frame: Size, *, padding: Any) -> Map:
 def pad_pixels(x: Tensor, how: Sampling, place: None, *, sides: tuple[int, ...]) -> Tensor:
     left, top, right, bottom = sides
     h, w = x.shape[-2:]
-    rows, inside_rows = outside(h, top, bottom, how.padding, x.device)
-    columns, inside_columns = outside(w, left, right, how.padding, x.device)
+    rows, inside_rows = source(torch.arange(-top, h + bottom, device=x.device), h, how.padding)
+    columns, inside_columns = source(torch.arange(-left, w + right, device=x.device), w, how.padding)
     out = x.index_select(-2, rows).index_select(-1, columns)
     if how.padding not in (None, "zeros"):
         return out
     return torch.where(inside_rows[:, None] & inside_columns, out, fill_like(x, how.fill or 0.0, 2))
 
 
-def outside(n: int, before: int, after: int, mode: str | None, device: Any) -> tuple[Tensor, Tensor]:
-    """The pixel that each padded place shows, and whether it lies inside the frame."""
-    i = torch.arange(-before, n + after, device=device)
+def source(i: Tensor, n: int, mode: str | None) -> tuple[Tensor, Tensor]:
+    """The pixel that the place i shows, on an axis of n pixels, and whether it lies inside the frame."""
     inside = (i >= 0) & (i < n)
     if mode == "reflection":
         i = (i % max(2 * n - 2, 1)).abs()

@@ -1,4 +1,4 @@
-"""Geometry that bends: displacement fields."""
+"""Geometry that bends: displacement fields and curved maps."""
 
 from __future__ import annotations
 
@@ -11,13 +11,26 @@ from torch import Tensor
 from augfn.distributions import Uniform
 from augfn.errors import explain
 from augfn.kinds import Size
-from augfn.math.maps import Displacement, Map
+from augfn.math.constants import constant
+from augfn.math.maps import Analytic, Displacement, Map
 from augfn.op import geometric
 from augfn.typing import Leaf
 
 Alpha = Annotated[Any, Leaf("fraction of the shorter side: the field's standard deviation", neutral=0.0, low=0.0)]
 Smooth = Annotated[Any, Leaf("fraction of the shorter side: the field's smoothness", low=0.0)]
 Control = Annotated[Any, Leaf("control displacements (x, y), before smoothing", (2, 8, 8), low=-1.0, high=1.0)]
+Coarse = Annotated[Any, Leaf("control displacements (x, y), in units of scale", (2, 4, 4), low=-1.0, high=1.0)]
+Reach = Annotated[Any, Leaf("fraction of the shorter side: the largest displacement", neutral=0.0, low=0.0)]
+Cells = Annotated[
+    Any, Leaf("width of the five columns, height of the five rows, relative", (2, 5), neutral=1.0, low=1e-3)
+]
+Radial = Annotated[Any, Leaf("radial coefficient, with radius 1 at the corners", neutral=0.0, low=-1 / 3)]
+Centre = Annotated[Any, Leaf("coordinate, -1 = left or top, 1 = right or bottom")]
+Exponent = Annotated[Any, Leaf("exponent of the radius", low=1e-3)]
+Corners5 = Annotated[
+    Any, Leaf("shift (x, y) of the four corners and the middle, in units of scale", (5, 2), low=-1.0, high=1.0)
+]
+Half = Annotated[Any, Leaf("fraction of half the size", neutral=0.0, low=0.0)]
 
 
 @geometric(example={"alpha": (0.01, 0.03)})
@@ -36,10 +49,14 @@ def elastic(
     >>> params["control"].shape
     torch.Size([2, 8, 8])
     """
-    if min(frame) < 2:
-        raise ValueError(explain("elastic: the frame is too small", frame, "at least 2 x 2 pixels", "resize first"))
+    large_enough(frame, "elastic")
     field = smooth(control, sigma)
     return Map((Displacement(field * (alpha * min(frame))[..., None, None, None], frame),))
+
+
+def large_enough(frame: Size, what: str) -> None:
+    if min(frame) < 2:
+        raise ValueError(explain(f"{what}: the frame is too small", frame, "at least 2 x 2 pixels", "resize first"))
 
 
 def smooth(control: Tensor, sigma: Tensor) -> Tensor:
@@ -52,3 +69,136 @@ def smooth(control: Tensor, sigma: Tensor) -> Tensor:
     kernel = math.sqrt(math.sqrt(3)) * kernel / kernel.square().sum(-1, keepdim=True).sqrt()
     kernel = kernel[..., None, :, :].to(control.dtype)
     return kernel @ control @ kernel.transpose(-1, -2)
+
+
+@geometric
+def piecewise_affine(frame: Size, *, scale: Reach = Uniform(0.0, 0.05), control: Coarse = Uniform(-1.0, 1.0)) -> Map:
+    """Move a grid of 4 x 4 points, and what lies between them linearly: u_in = u + scale min(H, W) n(u).
+
+    n interpolates `control` bilinearly over the frame (albumentations splits each cell into two triangles). Keypoints
+    and boxes follow by fixed-point iteration (24 rounds; below 1e-3 px while scale < 0.06). Source: albumentations
+    `PiecewiseAffine`, scikit-image.
+
+    >>> f = af.piecewise_affine(scale=0.25, control=torch.tensor([1.0, 0.0])[:, None, None].expand(2, 4, 4))
+    >>> f(torch.eye(4)[None])[0][0, 0]
+    tensor([0., 0., 0., 0.])
+    """
+    large_enough(frame, "piecewise_affine")
+    field = control * (scale * min(frame))[..., None, None, None]
+    return Map((Displacement(field, frame, linear=True),))
+
+
+@geometric
+def grid_distortion(frame: Size, *, cells: Cells = Uniform(0.7, 1.3)) -> Map:
+    """Move the lines of a grid of 5 x 5 cells: each column and row of the output shows a share of the input in
+    proportion to its entry of `cells`.
+
+    The shares are normalised, so that the frame's border stays. Keypoints and boxes follow by fixed-point iteration
+    (24 rounds; below 1e-3 px while no cell is wider than 1.7 times the mean). Source: albumentations
+    `GridDistortion(num_steps=5)` with its default `normalized=True`.
+
+    >>> f = af.grid_distortion(cells=torch.tensor([[2.0, 1.0, 1.0, 1.0, 1.0], [1.0] * 5]))
+    >>> f(torch.arange(6.0).expand(1, 6, 6))[0][0, 0].round(decimals=4)
+    tensor([0.0000, 1.6667, 2.5000, 3.3333, 4.1667, 5.0000])
+    """
+    large_enough(frame, "grid_distortion")
+    n = cells.shape[-1]
+    share = cells / cells.mean(-1, keepdim=True) - 1
+    lines = torch.nn.functional.pad(share.cumsum(-1), (1, 0)) * (frame_less_one(frame, cells) / n).unsqueeze(-1)
+    across, down = lines.unbind(-2)
+    grid = across.shape[:-1] + (n + 1, n + 1)
+    field = torch.stack([across.unsqueeze(-2).expand(grid), down.unsqueeze(-1).expand(grid)], -3)
+    return Map((Displacement(field, frame, linear=True),))
+
+
+def frame_less_one(frame: Size, like: Tensor) -> Tensor:
+    """The distance (x, y) between the first and the last pixel's centres."""
+    return constant(tuple(float(max(n - 1, 1)) for n in reversed(frame)), like)
+
+
+@geometric
+def optical_distortion(frame: Size, *, k: Radial = Uniform(-0.2, 0.2)) -> Map:
+    """Radial lens distortion about the centre: u_in = u (1 + k r^2), with r = 1 at the frame's corners.
+
+    k > 0 is a barrel (the border moves inwards), k < 0 a pincushion; below -1/3 the corners would fold. Beyond them
+    the radius goes on linearly. albumentations' coefficient, for a radius in widths, is k (2 W)^2 / (W^2 + H^2).
+    Source: Brown 1966, albumentations `OpticalDistortion`.
+
+    >>> corner = {"image": torch.zeros(1, 5, 5), "keypoints": torch.tensor([[0.0, 0.0]])}
+    >>> af.optical_distortion(k=0.5)(corner)[0]["keypoints"].round(decimals=3)
+    tensor([[0.3560, 0.3560]])
+    """
+    return Map((Analytic(radial_offset, k.unsqueeze(-1), frame),))
+
+
+def radial_offset(points: Tensor, size: Size, values: Tensor) -> Tensor:
+    square = points.square().sum(-1, keepdim=True) * (4 / sum(n * n for n in size))
+    beyond = 3 - 2 * square.clamp(min=1.0).rsqrt()  # the tangent at the corners: nothing folds there
+    return points * torch.where(square < 1, square, beyond) * values.unsqueeze(-2)
+
+
+@geometric(example={"center_x": (-0.1, 0.1), "center_y": (-0.1, 0.1)})
+def fisheye(
+    frame: Size,
+    *,
+    center_x: Centre = Uniform(-0.3, 0.3),
+    center_y: Centre = Uniform(-0.3, 0.3),
+    gamma: Exponent = Uniform(0.9, 1.0),
+) -> Map:
+    """Shrink by the distance r from a centre: u_in = u (1 + r^gamma).
+
+    Coordinates are -1 and 1 at the first and last pixels' centres. The centre sets where r = 0; what shrinks, shrinks
+    towards the middle of the frame. Source: kornia `RandomFisheye`.
+
+    >>> corner = {"image": torch.zeros(1, 5, 5), "keypoints": torch.tensor([[0.0, 2.0]])}
+    >>> af.fisheye(center_x=0, center_y=0, gamma=1)(corner)[0]["keypoints"].round(decimals=4)
+    tensor([[0.7639, 2.0000]])
+    """
+    return Map((Analytic(fisheye_offset, torch.stack([center_x, center_y, gamma], -1), frame),))
+
+
+def fisheye_offset(points: Tensor, size: Size, values: Tensor) -> Tensor:
+    centre, gamma = values.unsqueeze(-2).split_with_sizes((2, 1), -1)
+    square = (points * 2 / frame_less_one(size, points) - centre).square().sum(-1, keepdim=True)
+    return points * (square + 1e-12) ** (gamma / 2)  # the power has no slope at 0
+
+
+@geometric
+def thin_plate_spline(frame: Size, *, scale: Half = 0.2, control: Corners5 = Uniform(-1.0, 1.0)) -> Map:
+    """Move the corners and the middle of the frame by `control * scale * size / 2`, and bend the rest smoothly.
+
+    The points: top left, bottom left, top right, bottom right, middle. The map back is a thin plate spline with its
+    kernels r^2 log r at the unmoved points. Source: Bookstein 1989, kornia `RandomThinPlateSpline`.
+
+    >>> middle = {"image": torch.zeros(1, 5, 5), "keypoints": torch.tensor([[2.0, 2.0]])}
+    >>> to_the_right = torch.tensor([[0.0, 0.0]] * 4 + [[1.0, 0.0]])
+    >>> af.thin_plate_spline(scale=0.2, control=to_the_right)(middle)[0]["keypoints"].round(decimals=4)
+    tensor([[2.5000, 2.0000]])
+    """
+    values = spline_weights(control * scale[..., None, None])
+    return Map((Analytic(spline_offset, values.flatten(-2), frame),))
+
+
+CENTRES = ((-1.0, -1.0), (-1.0, 1.0), (1.0, -1.0), (1.0, 1.0), (0.0, 0.0))
+
+
+def spline_weights(shift: Tensor) -> Tensor:
+    """Weights `[*b, 8, 2]` of the five kernels, 1, x and y, of the spline that takes each moved point back."""
+    points = constant(CENTRES, shift) + shift
+    plane = torch.cat([torch.ones_like(points[..., :1]), points], -1)
+    below = torch.cat([plane.transpose(-1, -2), torch.zeros_like(plane[..., :3, :])], -1)
+    system = torch.cat([torch.cat([spline_kernels(points), plane], -1), below], -2)
+    return torch.linalg.solve_ex(system, torch.cat([-shift, torch.zeros_like(shift[..., :3, :])], -2)).result
+
+
+def spline_kernels(points: Tensor) -> Tensor:
+    """r^2 log r from each point `[*b, n, 2]` to the five centres, `[*b, n, 5]`."""
+    square = (points.unsqueeze(-2) - constant(CENTRES, points)).square().sum(-1)
+    return 0.5 * square * torch.log(square + 1e-20)
+
+
+def spline_offset(points: Tensor, size: Size, values: Tensor) -> Tensor:
+    half = constant(tuple(n / 2 for n in reversed(size)), points)
+    near = points / half
+    terms = torch.cat([spline_kernels(near), torch.ones_like(near[..., :1]), near], -1)
+    return terms @ values.unflatten(-1, (8, 2)) * half

@@ -1,0 +1,230 @@
+"""Geometry that fits an image into a frame, or a frame around what is in the image."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Annotated, Any
+
+import torch
+from torch import Tensor
+
+from augfn.distributions import Uniform
+from augfn.kinds import Size
+from augfn.math.constants import constant
+from augfn.math.maps import Map, centred
+from augfn.math.resample import Sampling, apply_weights, fill_like, sample, to_wide
+from augfn.math.shapes import cast
+from augfn.op import geometric
+from augfn.ops.crop import WholePosition2, by_side, cut, fitting, pair, resized, source, take, window_map
+from augfn.ops.geometric import frame_like
+from augfn.targets import Boxes
+from augfn.typing import Leaf, Position2
+
+Fit = Annotated[Any, Leaf("factor, 1 = the largest size that fits", low=1e-6)]
+Side = Annotated[Any, Leaf("side of the canvas / side of the image", neutral=1.0, low=1.0)]
+Slack = Annotated[Any, Leaf("share of the room that is cut off (left, top, right, bottom)", (4,), low=0.0, high=1.0)]
+Pick = Annotated[Any, Leaf("which pixel of the mask, 0 = the first", low=0.0, high=1.0, flat="a pixel is picked")]
+
+
+@geometric(antialias=True, example={"max_size": 13})
+def longest_max_size(frame: Size, *, max_size: int) -> Map:
+    """Resize so that the longer side is `max_size` pixels; the aspect ratio stays. Antialiased where it shrinks.
+
+    Source: kornia and albumentations `LongestMaxSize`.
+
+    >>> af.longest_max_size(max_size=8)(torch.zeros(3, 20, 40))[0].shape
+    torch.Size([3, 4, 8])
+    """
+    return resized(frame, pair(by_side(frame, max_size, "long"), "longest_max_size"))
+
+
+@geometric(antialias=True, example={"max_size": 13})
+def smallest_max_size(frame: Size, *, max_size: int) -> Map:
+    """Resize so that the shorter side is `max_size` pixels; the aspect ratio stays. Antialiased where it shrinks.
+
+    Source: kornia and albumentations `SmallestMaxSize`.
+
+    >>> af.smallest_max_size(max_size=8)(torch.zeros(3, 20, 40))[0].shape
+    torch.Size([3, 8, 16])
+    """
+    return resized(frame, pair(by_side(frame, max_size, "short"), "smallest_max_size"))
+
+
+@geometric(example={"size": (14, 13)})
+def pad_to(frame: Size, *, size: Any, position: WholePosition2 = 0.0) -> Map:
+    """Pad up to `size=(h, w)`; a side that is longer stays. The pixels are copied exactly.
+
+    `position` is where the image lies on the larger frame: 0 pads right and bottom, 0.5 all around. What lies outside
+    follows `padding_mode` or `fill`, as in `pad`. Source: kornia `PadTo`, albumentations `PadIfNeeded`.
+
+    >>> af.pad_to(size=(1, 4), fill=0.5)(torch.ones(1, 1, 2))[0]
+    tensor([[[1.0000, 1.0000, 0.5000, 0.5000]]])
+    """
+    h, w = (max(n, m) for n, m in zip(pair(size, "pad_to"), frame, strict=True))
+    corner = whole(position, constant((float(w - frame[1]), float(h - frame[0])), position))
+    shift = constant(((w - frame[1]) / 2, (h - frame[0]) / 2), position) - corner
+    known = {"copy": partial(put_on_canvas, size=(h, w)), "place": corner}
+    return Map.linear(torch.eye(2).to(shift), shift, size=(h, w), barrier=True, **known)
+
+
+def whole(position: Tensor, room: Tensor) -> Tensor:
+    """One of the `room + 1` whole places."""
+    return torch.minimum(torch.floor(position.detach() * (room + 1)), room).clamp(min=0)
+
+
+def put_on_canvas(x: Tensor, how: Sampling, corner: Tensor, *, size: Size) -> Tensor:
+    """`x [*b, k, H, W]` on a frame of this size, its first pixel at `corner [*b, 2]` (left, top)."""
+    seen = []
+    for axis, i in ((-2, 1), (-1, 0)):
+        places = torch.arange(size[axis], device=x.device) - corner[..., i, None].long().to(x.device)
+        index, inside = source(places, x.shape[axis], how.padding)
+        x = take(x, index, axis)
+        seen.append(inside)
+    if how.padding not in (None, "zeros"):
+        return x
+    rows, columns = seen
+    return torch.where((rows[..., None] & columns[..., None, :]).unsqueeze(-3), x, fill_like(x, how.fill or 0.0, 2))
+
+
+@geometric(antialias=True, example={"size": (14, 17), "scale": (0.8, 1.4)})
+def scale_jitter(
+    frame: Size, *, size: Any, scale: Fit = Uniform(0.1, 2.0), position: Position2 = Uniform(0.0, 1.0)
+) -> Map:
+    """Zoom to a random size and cut or pad to `size=(h, w)`.
+
+    The zoom is `scale * min(h / H, w / W)`: at 1 the whole image just fits. `position` is where the window, or the
+    smaller image, lies. Antialiased where it shrinks. Source: Ghiasi et al. 2021, torchvision `ScaleJitter` with the
+    crop and pad that follow it.
+
+    >>> af.scale_jitter(size=2, scale=0.5, position=0.0)(torch.ones(1, 4, 4))[0].round(decimals=4)
+    tensor([[[1., 0.],
+             [0., 0.]]])
+    """
+    target = pair(size, "scale_jitter")
+    zoom = scale * min(n / m for n, m in zip(target, frame, strict=True))
+    return canvas(frame, target, zoom, position)
+
+
+@geometric(antialias=True, example={"side": (1.0, 1.3)})
+def zoom_out(frame: Size, *, side: Side = Uniform(1.0, 4.0), position: Position2 = Uniform(0.0, 1.0)) -> Map:
+    """Put the image on a canvas `side` times as large, and shrink that to the frame.
+
+    `position` is where the image lies on it; around it are `fill` or the `padding_mode`. Antialiased. Source: Liu et
+    al. 2016 (SSD), torchvision `RandomZoomOut`, whose frame grows.
+
+    >>> af.zoom_out(side=2, position=1.0)(torch.ones(1, 2, 2))[0]
+    tensor([[[0., 0.],
+             [0., 1.]]])
+    """
+    return canvas(frame, frame, 1 / side, position)
+
+
+def canvas(frame: Size, target: Size, zoom: Tensor, position: Tensor) -> Map:
+    """The image, zoomed, in a frame of the target size; `position` shares out what it lacks or exceeds."""
+    room = frame_like(target, zoom) - frame_like(frame, zoom) * zoom.unsqueeze(-1)
+    scale = (1 / zoom).unsqueeze(-1)
+    place = torch.cat([scale.expand(room.shape[:-1] + (1,)), (0.5 - position) * room * scale], -1)
+    return replace(canvas_map(place, target), copy=partial(draw_on_canvas, size=target), place=place)
+
+
+def canvas_map(place: Tensor, target: Size) -> Map:
+    """u -> scale u + shift, for `place [*b, 3]` of the scale and the shift."""
+    scale, shift = place.split_with_sizes((1, 2), -1)
+    return Map.linear(torch.diag_embed(scale.expand(shift.shape)), shift, size=target, barrier=True)
+
+
+def draw_on_canvas(x: Tensor, how: Sampling, place: Tensor, *, size: Size) -> Tensor:
+    """`x [*b, k, H, W]` on a frame of this size: antialiased as a resize, with the fill around it."""
+    wide = to_wide(x)
+    if how.interpolation not in (None, "bilinear") or not how.antialias or how.padding not in (None, "zeros"):
+        return cast(sample(wide, canvas_map(place, size), size, how), x.dtype)
+    scale, across, down = place.to(wide).unbind(-1)
+    rows, inside_rows = footprints(scale, down, x.shape[-2], size[0])
+    columns, inside_columns = footprints(scale, across, x.shape[-1], size[1])
+    drawn = apply_weights(apply_weights(wide, rows, -2), columns, -1)
+    inside = (inside_rows[..., None] * inside_columns[..., None, :]).unsqueeze(-3)
+    return cast(torch.lerp(fill_like(wide, how.fill or 0.0, 2).expand_as(drawn), drawn, inside), x.dtype)
+
+
+def footprints(scale: Tensor, shift: Tensor, n: int, size: int) -> tuple[Tensor, Tensor]:
+    """Weights `[*b, size, n]` of n pixels in each pixel of the canvas, which is centred at scale u + shift; and how
+    much of it lies on them, `[*b, size]`."""
+    scale, half = scale.unsqueeze(-1), scale.unsqueeze(-1) / 2
+    centre = scale * centred(size, scale.dtype, scale.device) + shift.unsqueeze(-1)
+    inside = ((centre + half).clamp(max=n / 2) - (centre - half).clamp(min=-n / 2)).clamp(min=0) / scale
+    near = centre.clamp(-(n - 1) / 2, (n - 1) / 2).unsqueeze(-1)
+    width = scale.unsqueeze(-1).clamp(min=1)
+    weights = torch.relu(1 - (centred(n, scale.dtype, scale.device) - near).abs() / width)
+    return weights / weights.sum(-1, keepdim=True), inside
+
+
+@geometric(antialias=True, example={"size": (10, 12)})
+def bbox_safe_crop(frame: Size, boxes: Boxes, *, size: Any, slack: Slack = Uniform(0.0, 1.0)) -> Map:
+    """Cut a window that holds all valid boxes and resize it to `size=(h, w)`.
+
+    Each side of the frame moves towards the boxes by its `slack`: left = slack_0 min x, ..., bottom = H - slack_3
+    (H - max y): 0 keeps all, 1 cuts tightly. A sample without a valid box keeps the middle half of the frame. Looks at
+    the boxes, so it takes a dict. Source: albumentations `BBoxSafeRandomCrop`, `RandomSizedBBoxSafeCrop`.
+
+    >>> x = {"image": torch.zeros(1, 8, 8), "boxes": torch.tensor([[2.0, 2.0, 4.0, 6.0]])}
+    >>> af.bbox_safe_crop(size=4, slack=1.0)(x)[0]["boxes"]
+    tensor([[0., 0., 4., 4.]])
+    """
+    target, full = pair(size, "bbox_safe_crop"), frame_like(frame, slack)
+    low, high = around_all(boxes, frame, slack)
+    first = slack[..., :2] * low
+    last = full - slack[..., 2:] * (full - high)
+    return window_map((last - first) / frame_like(target, slack), (first + last - full) / 2, target)
+
+
+def around_all(boxes: Boxes, frame: Size, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Low and high corners `[*b, 2]` around the valid boxes, inside the frame and at least a pixel wide."""
+    full = frame_like(frame, like)
+    low, high = (torch.minimum(c.to(like).clamp(min=0), full) for c in boxes.xyxy(frame).chunk(2, -1))
+    valid = boxes.valid.unsqueeze(-1)
+    low = torch.where(valid, low, full).amin(-2) if low.shape[-2] else full.expand(low.shape[:-2] + (2,))
+    high = torch.where(valid, high, 0.0).amax(-2) if high.shape[-2] else torch.zeros_like(low)
+    some = boxes.valid.any(-1, keepdim=True)
+    low, high = torch.where(some, low, full / 4), torch.where(some, high, full * 3 / 4)
+    middle = torch.minimum(((low + high) / 2).clamp(min=0.5), full - 0.5)
+    return torch.minimum(low, middle - 0.5), torch.maximum(high, middle + 0.5)
+
+
+@geometric(example={"size": (7, 8)})
+def mask_crop(
+    frame: Size,
+    mask: Tensor,
+    *,
+    size: Any,
+    pick: Pick = Uniform(0.0, 1.0),
+    position: WholePosition2 = Uniform(0.0, 1.0),
+) -> Map:
+    """Cut `size=(h, w)` around one of the mask's pixels that are not 0; pixels are copied exactly.
+
+    `pick` chooses among them, row by row, `position` is where the pixel lies in the window, as far as the frame lets
+    it. A sample with an empty mask is cut around any pixel. Looks at the mask, so it takes a dict. Source:
+    albumentations `CropNonEmptyMaskIfExists`.
+
+    >>> x = {"image": torch.arange(16.0).reshape(1, 4, 4), "mask": torch.eye(4, dtype=torch.long)}
+    >>> af.mask_crop(size=1, pick=0.5)(x, None, af.key(0))[0]["image"]
+    tensor([[[10.]]])
+    """
+    h, w = fitting(size, frame, "mask_crop")
+    here = mask != 0
+    here = here if here.ndim == pick.ndim + 2 else here.any(-3)
+    pixel = picked_pixel(here.flatten(-2), pick.detach(), frame[1])
+    room = constant((float(frame[1] - w), float(frame[0] - h)), pixel)
+    inside = whole(position, constant((float(w - 1), float(h - 1)), position))
+    corner = torch.minimum((pixel - inside.to(pixel)).clamp(min=0), room)
+    shift = corner - room / 2
+    return window_map(torch.ones_like(shift), shift, (h, w), copy=partial(cut, size=(h, w)), place=corner)
+
+
+def picked_pixel(here: Tensor, pick: Tensor, width: int) -> Tensor:
+    """(x, y) `[*b, 2]` of the pixel at the share `pick [*b]` of those in `here [*b, n]`; of all, where there is none."""
+    here = here | ~here.any(-1, keepdim=True)
+    count = here.sum(-1)
+    number = torch.minimum(torch.floor(pick * count).to(count), count - 1)
+    index = (here.cumsum(-1) <= number.unsqueeze(-1)).sum(-1)
+    return torch.stack([index % width, index // width], -1).to(pick)

@@ -1,0 +1,86 @@
+"""The symmetries of the square, another for each sample: pixels are copied exactly."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Any
+
+import torch
+from torch import Tensor
+
+from augfn.distributions import Choice
+from augfn.kinds import Size, expand
+from augfn.math.constants import constant
+from augfn.math.maps import Map
+from augfn.math.resample import Sampling
+from augfn.op import geometric
+from augfn.typing import Leaf
+
+Turns4 = Annotated[Any, Leaf("one-hot: quarter turns 0, 1, 2, 3", (4,), low=0.0, high=1.0)]
+Symmetry8 = Annotated[
+    Any, Leaf("one-hot: quarter turns 0, 1, 2, 3, and the same before a mirror", (8,), low=0.0, high=1.0)
+]
+TURNS = ((1.0, 0.0, 0.0, 1.0), (0.0, -1.0, 1.0, 0.0), (-1.0, 0.0, 0.0, -1.0), (0.0, 1.0, -1.0, 0.0))
+MATRICES = (*TURNS, *((-a, b, -c, d) for a, b, c, d in TURNS))
+
+
+@geometric
+def quarter_turn(frame: Size, *, turns: Turns4 = Choice([1.0] * 4)) -> Map:
+    """Turn each sample by 0, 1, 2 or 3 quarters counter-clockwise.
+
+    The frame stays: on one that is not square 1 and 3 do what 0 and 2 do. `rot90` is the fixed turn, which swaps
+    height and width. Relaxed (not one-hot) turns blend. Source: kornia `RandomRotation90`.
+
+    >>> af.quarter_turn(turns=torch.tensor([0.0, 1.0, 0.0, 0.0]))(torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]))[0]
+    tensor([[[2., 4.],
+             [1., 3.]]])
+    """
+    return symmetries(frame, turns)
+
+
+@geometric
+def d4(frame: Size, *, symmetry: Symmetry8 = Choice([1.0] * 8)) -> Map:
+    """One of the eight symmetries of the square for each sample: k quarters counter-clockwise, then (4 + k) a mirror
+    of left and right.
+
+    The frame stays: on one that is not square odd k do what k - 1 does, so that four are left. Relaxed (not one-hot)
+    choices blend. Source: albumentations `D4`.
+
+    >>> af.d4(symmetry=torch.eye(8)[5])(torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]))[0]
+    tensor([[[4., 2.],
+             [3., 1.]]])
+    """
+    return symmetries(frame, symmetry)
+
+
+def symmetries(frame: Size, choice: Tensor) -> Map:
+    """The map of a choice `[*b, n]` among the first n symmetries."""
+    square = frame[0] == frame[1]
+    of = [kept(k, square) for k in range(choice.shape[-1])]
+    matrix = choice @ constant(tuple(MATRICES[k] for k in of), choice)
+    return Map.linear(matrix.unflatten(-1, (2, 2)), copy=partial(chosen, of=tuple(of)), place=choice)
+
+
+def kept(k: int, square: bool) -> int:
+    """The symmetry that stands for k on a frame of this shape."""
+    return k if square else k - k % 2
+
+
+def chosen(x: Tensor, how: Sampling, choice: Tensor, *, of: tuple[int, ...]) -> Tensor:
+    """The blend of the symmetries by their weights; of what cannot be blended the heaviest one."""
+    choice = choice.to(x.device)
+    if how.interpolation == "nearest" or not x.is_floating_point():
+        out, best = x, choice.argmax(-1)
+        for i, k in enumerate(of):
+            out = torch.where(expand(best == i, x.ndim), moved(x, k), out)
+        return out
+    first, *others = (expand(w, x.ndim).to(x.dtype) for w in choice.unbind(-1))
+    out = first * x
+    for k, weight in zip(of[1:], others, strict=True):
+        out = torch.addcmul(out, weight, moved(x, k))
+    return out
+
+
+def moved(x: Tensor, k: int) -> Tensor:
+    turned = torch.rot90(x, k % 4, (-2, -1))
+    return turned.flip(-1) if k >= 4 else turned

@@ -1,0 +1,424 @@
+"""Warps, symmetries and frames: closed forms, inverses, exact copies, and ops that look at the boxes or the mask."""
+
+import pytest
+import torch
+from torch.func import grad, vmap
+
+import augfn as af
+import augfn_nn as A
+from augfn.compose import geometry_of
+from augfn.math.maps import Analytic, Map, centred
+from augfn.testing.case import smooth_image, targets_for
+
+F64 = torch.float64
+FRAME = (48, 64)
+WARPS = {
+    "elastic": {},
+    "piecewise_affine": {"scale": 0.05},
+    "grid_distortion": {"cells": (0.6, 1.4)},
+    "optical_distortion": {"k": (-0.3, 0.6)},
+    "fisheye": {},
+    "thin_plate_spline": {},
+}
+
+
+def image(*shape, dtype=torch.float32):
+    return smooth_image(shape[:-3], shape[-3], shape[-2:], dtype)
+
+
+def drawn_map(f, batch=16, frame=FRAME, dtype=F64):
+    params = f(torch.zeros(batch, 1, *frame, dtype=dtype), None, af.key(1))[1]
+    return geometry_of(f, {n: v.to(dtype) for n, v in params.items()}, frame)[0]
+
+
+def middle_grid(frame=FRAME, share=0.9, dtype=F64):
+    axes = [share * centred(n, dtype, torch.device("cpu"))[::4] for n in frame]
+    return torch.stack(torch.meshgrid(*axes, indexing="ij")[::-1], -1).flatten(0, 1)
+
+
+# warps
+
+
+@pytest.mark.parametrize("name", WARPS)
+def test_inverse(name):
+    m = drawn_map(getattr(af, name)(**WARPS[name]))
+    p = middle_grid()
+    there = m.inverse(FRAME)(p)
+    assert (m(there) - p).abs().max() < 1e-3
+    assert (m.inverse(FRAME)(m(p)) - p).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("name", WARPS)
+def test_keypoints_follow_in_single_precision_too(name):
+    f, p = getattr(af, name)(**WARPS[name]), middle_grid(dtype=torch.float32) + torch.tensor([31.5, 23.5])
+    x = {"image": torch.zeros(16, 1, *FRAME), "keypoints": p.expand(16, -1, -1)}
+    y, params = f(x, None, af.key(1))
+    m = geometry_of(f, params, FRAME)[0]
+    back = m(y["keypoints"] - torch.tensor([31.5, 23.5])) + torch.tensor([31.5, 23.5])
+    assert (back - p).abs().max() < 2e-3
+
+
+@pytest.mark.parametrize("name", ["fisheye", "optical_distortion", "thin_plate_spline"])
+def test_a_formula_is_gated_and_cut_like_its_values(name):
+    m = drawn_map(getattr(af, name)())
+    p, gate = middle_grid(), torch.linspace(0, 1, 16, dtype=F64)
+    half = m.gated(gate)
+    torch.testing.assert_close(half(p)[0], p)
+    torch.testing.assert_close(half(p) - p, gate[:, None, None] * (m(p) - p))
+    torch.testing.assert_close(half.part(slice(3, 5))(p), half(p)[3:5])
+    torch.testing.assert_close(half.gated(gate)(p) - p, gate[:, None, None] ** 2 * (m(p) - p))
+    assert half.to(torch.device("cpu")).inverse(FRAME).stages[-1].inverted
+
+
+def test_a_formula_between_matrices():
+    """A turn, a lens and a turn back compose to the lens: it has no direction."""
+    lens = Map((Analytic(lambda u, size, v: u * u.square().sum(-1, keepdim=True) * 1e-5, torch.zeros(1), FRAME),))
+    turn = Map.rotation(torch.tensor(30.0, dtype=F64))
+    both = turn.then(lens).then(turn.inverse(FRAME))
+    torch.testing.assert_close(both(middle_grid()), lens(middle_grid()))
+
+
+def test_boxes_follow_a_lens():
+    """The moved box holds what the map takes to its inside."""
+    x = {"image": torch.zeros(1, *FRAME), "boxes": torch.tensor([[20.0, 10.0, 50.0, 30.0]])}
+    box = af.optical_distortion(k=0.4)(x)[0]["boxes"][0]
+    m = drawn_map(af.optical_distortion(k=0.4), batch=1)
+    edge = (m(box.reshape(1, 2, 2).to(F64) - torch.tensor([32.0, 24.0])) + torch.tensor([32.0, 24.0])).flatten()
+    assert (edge - x["boxes"][0]).abs().max() < 1.5
+
+
+def test_optical_distortion_has_radius_one_at_the_corners():
+    m = drawn_map(af.optical_distortion(k=0.25), batch=1, frame=(30, 40))
+    p = torch.tensor([[20.0, 15.0], [10.0, 7.5], [40.0, 30.0]], dtype=F64)
+    expected = p * torch.tensor([[1.25], [1 + 0.25 / 4], [1.5]], dtype=F64)
+    torch.testing.assert_close(m(p)[0], expected)
+
+
+def test_thin_plate_spline_moves_its_points():
+    control = torch.rand(3, 5, 2, dtype=F64) * 2 - 1
+    m = geometry_of(af.thin_plate_spline(), {"scale": torch.full((3,), 0.2, dtype=F64), "control": control}, FRAME)[0]
+    half = torch.tensor([32.0, 24.0], dtype=F64)
+    at = torch.tensor([[-1.0, -1], [-1, 1], [1, -1], [1, 1], [0, 0]], dtype=F64)
+    torch.testing.assert_close(m((at + 0.2 * control) * half), (at * half).expand(3, 5, 2))
+
+
+def test_grid_distortion_keeps_the_border_and_shares_out_the_cells():
+    cells = torch.tensor([[1.0, 2.0, 1.0, 0.5, 0.5], [1.0] * 5], dtype=F64)
+    m = geometry_of(af.grid_distortion(), {"cells": cells}, (11, 21))[0]
+    x = torch.linspace(-10, 10, 6, dtype=F64)
+    moved = m(torch.stack([x, torch.full_like(x, -5.0)], -1))
+    torch.testing.assert_close(moved[:, 0], torch.tensor([-10.0, -6, 2, 6, 8, 10], dtype=F64))
+    torch.testing.assert_close(moved[:, 1], torch.full_like(x, -5.0))
+
+
+def test_piecewise_affine_is_linear_between_its_points():
+    control = torch.zeros(2, 4, 4)
+    control[0, 1, 1] = 1.0
+    m = geometry_of(af.piecewise_affine(), {"scale": torch.tensor(0.1), "control": control}, (13, 13))[0]
+    line = torch.tensor([[-6.0, -2.0], [-4.0, -2.0], [-2.0, -2.0], [0.0, -2.0], [2.0, -2.0]])
+    torch.testing.assert_close((m(line) - line)[:, 0], torch.tensor([0.0, 0.65, 1.3, 0.65, 0.0]))
+
+
+@pytest.mark.parametrize("name", ["elastic", "piecewise_affine", "grid_distortion"])
+def test_a_frame_of_one_pixel_is_an_error(name):
+    with pytest.raises(ValueError, match="too small"):
+        getattr(af, name)()(torch.zeros(1, 1, 5), None, af.key(0))
+
+
+def test_intrinsics_cannot_follow_a_lens():
+    with pytest.raises(ValueError, match="displacement"):
+        af.fisheye()({"image": torch.zeros(1, 8, 8), "intrinsics": torch.eye(3)}, None, af.key(0))
+
+
+# symmetries
+
+
+def turned(x, k):
+    y = x.rot90(k % 4, (-2, -1))
+    return y.flip(-1) if k >= 4 else y
+
+
+def places(n, dtype=torch.float32):
+    """An image whose two channels are its own coordinates, and those as keypoints."""
+    y, x = torch.meshgrid(torch.arange(float(n)), torch.arange(float(n)), indexing="ij")
+    return torch.stack([x, y]), torch.stack([x, y], -1).flatten(0, 1)
+
+
+@pytest.mark.parametrize("k", range(8))
+def test_d4_copies_pixels_and_moves_points_alike(k):
+    coordinates, points = places(4)
+    x = {"image": coordinates, "mask": torch.arange(16).reshape(4, 4), "keypoints": points}
+    y = af.d4(symmetry=torch.eye(8)[k])(x)[0]
+    assert y["image"].equal(turned(coordinates, k))
+    assert y["mask"].equal(turned(x["mask"], k))
+    column, row = y["keypoints"].round().long().unbind(-1)
+    torch.testing.assert_close(y["image"][:, row, column].T, points)
+
+
+@pytest.mark.parametrize("name", ["d4", "quarter_turn"])
+def test_each_sample_has_its_own_symmetry(name):
+    x = torch.rand(64, 3, 5, 5)
+    y, params = getattr(af, name)()(x, None, af.key(0))
+    (choice,) = params.values()
+    picked = choice.argmax(-1)
+    assert picked.unique().numel() == choice.shape[-1]
+    assert y.equal(torch.stack([turned(a, int(k)) for a, k in zip(x, picked, strict=True)]))
+
+
+@pytest.mark.parametrize("name", ["d4", "quarter_turn"])
+def test_a_frame_that_is_not_square_keeps_its_shape(name):
+    x = torch.rand(32, 1, 4, 6)
+    y, params = getattr(af, name)()(x, None, af.key(0))
+    picked = next(iter(params.values())).argmax(-1)
+    assert y.equal(torch.stack([turned(a, int(k - k % 2)) for a, k in zip(x, picked, strict=True)]))
+
+
+def test_relaxed_symmetries_blend_and_learn():
+    x, weights = torch.rand(1, 4, 4, dtype=F64), torch.softmax(torch.arange(8.0, dtype=F64), -1)
+    parts = torch.stack([turned(x, k) for k in range(8)])
+    blend = (weights[:, None, None, None] * parts).sum(0)
+    torch.testing.assert_close(af.d4()(x, {"symmetry": weights})[0], blend)
+    slope = grad(lambda w: (af.d4()(x, {"symmetry": w})[0] ** 2).sum())(weights)
+    torch.testing.assert_close(slope, (2 * blend * parts).flatten(1).sum(-1))
+
+
+# frames
+
+
+@pytest.mark.parametrize(
+    ("side", "expected"), [("short", (12, 18)), ("long", (8, 12)), ("vert", (12, 18)), ("horz", (8, 12))]
+)
+def test_resize_to_one_side(side, expected):
+    assert af.resize(size=12, side=side)(torch.rand(1, 20, 30))[0].shape[-2:] == expected
+    assert A.Resize(12, side=side)(torch.rand(1, 1, 20, 30)).shape[-2:] == expected
+    assert af.resize(size=expected)(x := torch.rand(1, 20, 30))[0].equal(af.resize(size=12, side=side)(x)[0])
+
+
+def test_sides_of_a_resize():
+    x = torch.rand(1, 20, 31)
+    assert af.longest_max_size(max_size=10)(x)[0].equal(af.resize(size=10, side="long")(x)[0])
+    assert af.smallest_max_size(max_size=10)(x)[0].equal(af.resize(size=10)(x)[0])
+    with pytest.raises(ValueError, match="one of short, long, vert, horz"):
+        af.resize(size=10, side="width")(x)
+    with pytest.raises(ValueError, match="longest_max_size: bad size"):
+        af.longest_max_size(max_size=0)(x)
+
+
+@pytest.mark.parametrize("mode", ["zeros", "border", "reflection", "symmetric"])
+def test_pad_to_is_a_pad_of_what_is_missing(mode):
+    x = torch.rand(2, 3, 6, 7)
+    y = af.pad_to(size=(9, 12), position=torch.tensor([1.0, 0.5]), padding_mode=mode)(x)[0]
+    assert y.equal(af.pad(padding=(5, 2, 0, 1), padding_mode=mode)(x)[0])
+    assert af.pad_to(size=(4, 9), padding_mode=mode)(x)[0].equal(af.pad(padding=(0, 0, 2, 0), padding_mode=mode)(x)[0])
+    assert af.pad_to(size=4)(x)[0].equal(x)
+
+
+def test_pad_to_places_each_sample():
+    x = {"image": torch.ones(64, 1, 2, 2), "mask": torch.ones(64, 2, 2).long(), "keypoints": torch.zeros(64, 1, 2)}
+    y = af.pad_to(size=(3, 4), position=(0.0, 1.0), fill_mask=7)(x, None, af.key(0))[0]
+    corner = y["keypoints"][:, 0].long()
+    assert {tuple(c) for c in corner.tolist()} == {(i, j) for i in range(3) for j in range(2)}
+    assert (y["image"].sum((1, 2, 3)) == 4).all()
+    for shown, mask, (left, top) in zip(y["image"], y["mask"], corner.tolist(), strict=True):
+        assert (shown[0, top : top + 2, left : left + 2] == 1).all()
+        assert (mask[top : top + 2, left : left + 2] == 1).all()
+        assert (mask == 7).sum() == 8
+
+
+def test_scale_jitter_just_fits_at_one():
+    corners = torch.tensor([[-0.5, -0.5], [39.5, 19.5]])
+    x = {"image": torch.rand(1, 20, 40), "keypoints": corners}
+    moved = lambda **v: af.scale_jitter(size=(30, 30), **v)(x)[0]["keypoints"]  # noqa: E731
+    torch.testing.assert_close(moved(scale=1.0, position=0.0), torch.tensor([[-0.5, -0.5], [29.5, 14.5]]))
+    torch.testing.assert_close(moved(scale=1.0, position=1.0), torch.tensor([[-0.5, 14.5], [29.5, 29.5]]))
+    torch.testing.assert_close(moved(scale=2.0, position=1.0), torch.tensor([[-30.5, -0.5], [29.5, 29.5]]))
+
+
+def test_zoom_out_shows_what_the_larger_canvas_shows():
+    x = image(2, 3, 20, 24)
+    y = af.zoom_out(side=2.0, position=torch.tensor([0.25, 0.5]), fill=0.5)(x)[0]
+    canvas = af.pad(padding=(6, 10, 18, 10), fill=0.5)(x)[0]
+    torch.testing.assert_close(y, af.resize(size=(20, 24))(canvas)[0], atol=0.08, rtol=0)
+    assert (y[..., 16:, :] == 0.5).all()
+
+
+def test_zoom_out_at_one_and_with_another_border():
+    x = image(2, 3, 9, 12)
+    assert af.zoom_out(side=1.0)(x, None, af.key(0))[0].equal(x)
+    y = af.zoom_out(side=3.0, position=0.5, padding_mode="border")(x)[0]
+    torch.testing.assert_close(y[..., 0, 0], x[..., 0, 0], atol=1e-5, rtol=0)
+    cubic = af.scale_jitter(size=(9, 12), scale=1.0, position=0.0, interpolation="bicubic", antialias=False)(x)[0]
+    torch.testing.assert_close(cubic[..., 2:-2, 2:-2], x[..., 2:-2, 2:-2], atol=1e-5, rtol=0)
+
+
+# ops that look at the boxes or the mask
+
+SEEING = {"bbox_safe_crop": {"size": (10, 12)}, "mask_crop": {"size": (7, 8)}}
+
+
+def scene(dtype=torch.float32):
+    """Four samples; the mask is that of `targets_for`, but for a few pixels."""
+    x = targets_for(image(4, 3, 16, 18, dtype=dtype), 2)
+    mask = torch.zeros(4, 16, 18, dtype=torch.long)
+    for i, (row, column) in enumerate([(2, 3), (15, 17), (9, 0)]):
+        mask[i, row, column] = 5
+    return x | {"mask": mask}
+
+
+def plain(y):
+    return {n: y[n] for n in ("image", "mask", "depth")} | {"boxes": y["boxes"].data, "keypoints": y["keypoints"].xy}
+
+
+@pytest.mark.parametrize("name", SEEING)
+def test_seeing_replays_maps_and_compiles(name):
+    f, x = getattr(af, name)(**SEEING[name]), scene()
+    y, params = f(x, None, af.key(0))
+    torch.testing.assert_close(plain(f(x, params)[0]), plain(y), rtol=0, atol=0)
+    each = vmap(lambda s, p: plain(f(s, p)[0]))(x, params)
+    torch.testing.assert_close(each, plain(y))
+    compiled = torch.compile(f, fullgraph=True, backend="eager")
+    torch.testing.assert_close(plain(compiled(x, params)[0]), plain(y))
+
+
+@pytest.mark.parametrize("name", SEEING)
+def test_seeing_needs_its_target(name):
+    with pytest.raises(ValueError, match="looks at the"):
+        getattr(af, name)(**SEEING[name])(torch.rand(2, 3, 16, 18), None, af.key(0))
+
+
+@pytest.mark.parametrize("name", SEEING)
+def test_what_is_seen_moves_with_the_pixels(name):
+    """Two channels hold the coordinates: under each keypoint lies where it came from."""
+    x = scene(F64)
+    rows, columns = torch.meshgrid(torch.arange(16.0), torch.arange(18.0), indexing="ij")
+    x["image"] = torch.stack([columns, rows]).to(F64).expand(4, 2, 16, 18)
+    y = getattr(af, name)(**SEEING[name], antialias=False)(x, None, af.key(3))[0]
+    size = torch.tensor(SEEING[name]["size"][::-1])
+    inside = ((y["keypoints"].xy >= 0.5) & (y["keypoints"].xy <= size - 1.5)).all(-1)
+    assert inside.sum() >= 3
+    at = (y["keypoints"].xy + 0.5) / size * 2 - 1
+    seen = torch.nn.functional.grid_sample(y["image"], at[:, :, None], align_corners=False)[..., 0].mT
+    torch.testing.assert_close(seen[inside], x["keypoints"].xy[inside], atol=1e-6, rtol=0)
+
+
+def test_bbox_safe_crop_keeps_all_valid_boxes_whole():
+    generator = torch.Generator().manual_seed(0)
+    corners = torch.rand(32, 5, 2, 2, generator=generator) * torch.tensor([40.0, 30.0])
+    boxes = torch.cat([corners.amin(-2), corners.amax(-2) + 1.0], -1)
+    valid = torch.rand(32, 5, generator=generator) > 0.4
+    x = {"image": torch.rand(32, 1, 32, 42), "boxes": af.Boxes(boxes, valid=valid, clip=False)}
+    y, params = af.bbox_safe_crop(size=20)(x, None, af.key(0))
+    moved = y["boxes"].data[valid]
+    assert ((moved >= -1e-3) & (moved <= 20 + 1e-3)).all()
+    tight = af.bbox_safe_crop(size=20, slack=1.0)(x)[0]["boxes"].data
+    low = torch.where(valid[..., None], tight, 99.0)[..., :2].amin(1)[valid.any(1)]
+    torch.testing.assert_close(low, torch.zeros_like(low), atol=1e-3, rtol=0)
+    assert params["slack"].shape == (32, 4)
+
+
+def test_bbox_safe_crop_without_boxes_and_with_the_whole_frame():
+    x = {"image": image(2, 3, 8, 12), "boxes": torch.zeros(2, 0, 4)}
+    crop = af.bbox_safe_crop(size=(4, 6), slack=1.0, antialias=False)
+    torch.testing.assert_close(crop(x)[0]["image"], x["image"][..., 2:6, 3:9])
+    off = x | {"boxes": af.Boxes(torch.rand(2, 3, 4), valid=torch.zeros(2, 3, dtype=torch.bool))}
+    torch.testing.assert_close(crop(off)[0]["image"], x["image"][..., 2:6, 3:9])
+    whole = af.bbox_safe_crop(size=(8, 12), slack=0.0)
+    torch.testing.assert_close(whole(scene_of_boxes(x))[0]["image"], x["image"])
+
+
+def scene_of_boxes(x):
+    return x | {"boxes": torch.tensor([[[2.0, 2.0, 4.0, 4.0]], [[-3.0, 5.0, 30.0, 5.0]]])}
+
+
+def test_bbox_safe_crop_learns_its_slack():
+    x = scene_of_boxes({"image": image(2, 3, 8, 12, dtype=F64)})
+    f = af.bbox_safe_crop(size=(6, 6))
+    loss = lambda s: (f(x, {"slack": s})[0]["image"] ** 2).sum()  # noqa: E731
+    slack, step = torch.full((2, 4), 0.4, dtype=F64), torch.zeros(2, 4, dtype=F64)
+    step[0, 2] = 1e-6
+    slope = grad(loss)(slack)
+    torch.testing.assert_close(slope[0, 2], (loss(slack + step) - loss(slack - step)) / 2e-6, rtol=1e-4, atol=1e-6)
+    assert (slope[0] != 0).all()
+
+
+def test_mask_crop_holds_a_pixel_of_the_mask():
+    x = scene()
+    f = af.mask_crop(size=(5, 4))
+    for seed in range(8):
+        y = f(x, None, af.key(seed))[0]
+        assert y["mask"].shape == (4, 5, 4)
+        assert (y["mask"][:3] == 5).flatten(1).any(1).all()
+        assert y["depth"].shape == (4, 1, 5, 4)
+
+
+def test_mask_crop_picks_among_all_pixels_and_copies():
+    mask = torch.zeros(6, 8, dtype=torch.long)
+    mask[[0, 2, 5], [7, 3, 1]] = 1
+    x = {"image": torch.rand(2, 6, 8), "mask": mask}
+    for i, (row, column) in enumerate([(0, 7), (2, 3), (5, 1)]):
+        y = af.mask_crop(size=1, pick=(i + 0.5) / 3)(x, None, af.key(0))[0]
+        assert y["image"].equal(x["image"][:, row, column][:, None, None])
+    ends = [af.mask_crop(size=3, pick=0.4, position=p)(x)[0]["image"] for p in (0.0, 1.0)]
+    assert ends[0].equal(x["image"][:, 2:5, 3:6])
+    assert ends[1].equal(x["image"][:, 0:3, 1:4])
+
+
+def test_mask_crop_of_channels_of_empty_masks_and_of_small_frames():
+    x = {"image": torch.rand(3, 1, 6, 8), "mask": torch.zeros(3, 2, 6, 8)}
+    x["mask"][0, 1, 4, 5] = 1.0
+    y = af.mask_crop(size=2)(x, None, af.key(0))[0]
+    assert y["mask"].shape == (3, 2, 2, 2)
+    assert y["mask"][0, 1].any()
+    assert not y["mask"][1:].any()
+    with pytest.raises(ValueError, match="larger than the frame"):
+        af.mask_crop(size=7)(x, None, af.key(0))
+
+
+# modules
+
+
+def fields(module, name):
+    d = module.params[name]
+    return [getattr(d, f).flatten().tolist() for f in d.fields]
+
+
+def test_ranges_of_the_modules():
+    assert fields(A.RandomFisheye(torch.tensor([-0.3, 0.2]), (0.0, 0.1), 1.0), "center_x") == [
+        [pytest.approx(-0.3)],
+        [pytest.approx(0.2)],
+    ]
+    assert fields(A.OpticalDistortion(0.1), "k") == [[pytest.approx(-0.1)], [pytest.approx(0.1)]]
+    assert fields(A.GridDistortion(distort_limit=0.2), "cells") == [
+        [pytest.approx(0.8)] * 10,
+        [pytest.approx(1.2)] * 10,
+    ]
+    assert fields(A.GridDistortion(distort_limit=0.0), "cells") == [[1.0] * 10]
+    assert fields(A.RandomThinPlateSpline(0.3), "scale") == [[pytest.approx(0.3)]]
+    assert fields(A.RandomZoomOut(side_range=(1.0, 2.0)), "side") == [[1.0], [2.0]]
+    with pytest.raises(ValueError, match="5 x 5 cells"):
+        A.GridDistortion(num_steps=7)
+    with pytest.raises(ValueError, match="leave them out"):
+        A.PiecewiseAffine(nb_rows=5)
+
+
+def test_modules_of_frames():
+    x = torch.rand(2, 3, 20, 30)
+    assert A.LongestMaxSize(15)(x).shape[-2:] == (10, 15)
+    assert A.SmallestMaxSize(10)(x).shape[-2:] == (10, 15)
+    assert A.ScaleJitter((16, 18))(x).shape[-2:] == (16, 18)
+    assert A.PadTo((25, 25), pad_value=0.5)(x)[..., 20:, :].eq(0.5).all()
+    targets = {"image": x, "boxes": torch.tensor([[[3.0, 4, 9, 8]]] * 2), "mask": torch.ones(2, 20, 30).long()}
+    for module in (A.BBoxSafeCrop((9, 8)), A.CropNonEmptyMask((9, 8))):
+        y = module(targets)
+        assert y["image"].shape == (2, 3, 9, 8)
+        assert y["mask"].shape == (2, 9, 8)
+
+
+@pytest.mark.parametrize("name", ["RandomD4", "RandomQuarterTurn", "RandomFisheye", "RandomThinPlateSpline"])
+def test_modules_have_a_gate_of_one_half(name):
+    module = getattr(A, name)()
+    x = torch.rand(64, 1, 6, 6)
+    y = module(x)
+    off = module._params["gate"] == 0
+    assert 16 < off.sum() < 48
+    assert y[off].equal(x[off])
