@@ -1,12 +1,16 @@
-"""Convolution with kernels of their own for each sample: gaussian and box kernels, separable filters in 2-D and 3-D."""
+"""Convolution with kernels of their own for each sample: gaussian and box kernels, separable filters in 2-D and 3-D,
+dense kernels in 2-D."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from augfn.math.shapes import one_batch, shaped
 
 PADDING = {"reflect": "reflect", "border": "replicate", "zeros": "constant"}
 
@@ -56,13 +60,52 @@ def separable(x: Tensor, kernels: Sequence[Tensor], padding_mode: str = "reflect
     tensor([[[1., 1., 1.]]])
     """
     d = len(kernels)
-    _check(x, kernels, padding_mode)
+    _check(x, [k.shape[-1] for k in kernels], padding_mode)
     if not x.numel():
         return x
     y = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
     for axis, kernel in zip(range(-d, 0), kernels, strict=True):
         y = _along(y, kernel.to(y.dtype), axis, d, padding_mode)
     return y.to(x.dtype)
+
+
+def dense(x: Tensor, kernel: Tensor, padding_mode: str = "reflect") -> Tensor:
+    """Filter the last two axes with one 2-D kernel per sample, shared by its channels (a correlation, as `separable`).
+
+    Shapes: x `[*b, ..., H, W]`, kernel `[*b, kh, kw]`, both odd -> as x. A volume is filtered slice by slice.
+    `padding_mode` and errors as for `separable`.
+
+    >>> dense(torch.tensor([[[0.0, 3.0, 0.0]]]), torch.ones(1, 3) / 3, "zeros")
+    tensor([[[1., 1., 1.]]])
+    """
+    rows, columns = kernel.shape[-2:]
+    if not x.numel():
+        return x
+    batch = x.shape[: kernel.ndim - 2]
+    flat = x.reshape(math.prod(batch), -1, *x.shape[-2:])
+    weight = one_batch(kernel.to(x.dtype), batch, 2).reshape(-1, 1, rows, columns).expand(-1, flat.shape[1], -1, -1)
+    wide = padded(flat, rows, columns, padding_mode)
+    if rows * columns <= 9:  # as for `separable`, oneDNN is slow with so few taps
+        return shaped(_shifted_2d(wide, weight, x.shape[-2], x.shape[-1]), x.shape)
+    weight = weight.reshape(-1, 1, rows, columns)
+    return F.conv2d(wide.reshape(1, -1, *wide.shape[-2:]), weight, groups=weight.shape[0]).reshape(x.shape)
+
+
+def padded(x: Tensor, rows: int, columns: int, padding_mode: str = "reflect") -> Tensor:
+    """Planes `[..., H, W]` (one or two leading dims) with the border that a kernel of `rows x columns` needs."""
+    _check(x, (rows, columns), padding_mode)
+    return F.pad(x, (columns // 2,) * 2 + (rows // 2,) * 2, mode=PADDING[padding_mode])
+
+
+def _shifted_2d(x: Tensor, weight: Tensor, h: int, w: int) -> Tensor:
+    """The taps' sum, tap by tap: x `[B, C, ...]`, weight `[B, C, kh, kw]`."""
+    rows, columns = weight.shape[-2:]
+    taps = weight.flatten(-2)[..., None, None].unbind(-3)
+    shifts = [x[..., i : i + h, j : j + w] for i in range(rows) for j in range(columns)]
+    y = shifts[0] * taps[0]
+    for shift, tap in zip(shifts[1:], taps[1:], strict=True):
+        y = torch.addcmul(y, shift, tap)
+    return y
 
 
 def _taps(like: Tensor, size: int, dtype: torch.dtype | None) -> Tensor:
@@ -72,13 +115,12 @@ def _taps(like: Tensor, size: int, dtype: torch.dtype | None) -> Tensor:
     return torch.linspace(-half, half, size, dtype=dtype or like.dtype, device=like.device)
 
 
-def _check(x: Tensor, kernels: Sequence[Tensor], padding_mode: str) -> None:
+def _check(x: Tensor, kernels: Sequence[int], padding_mode: str) -> None:
     if padding_mode not in PADDING:
         raise ValueError(f"padding_mode must be one of {', '.join(PADDING)}, not {padding_mode!r}")
     if x.ndim < len(kernels) + 1:
         raise ValueError(f"{len(kernels)} kernels need an image [..., C, *spatial] of that many, not {list(x.shape)}")
-    for size, kernel in zip(x.shape[-len(kernels) :], kernels, strict=True):
-        k = kernel.shape[-1]
+    for size, k in zip(x.shape[-len(kernels) :], kernels, strict=True):
         if k % 2 == 0:
             raise ValueError(f"a kernel has an odd size, so that it has a middle, but one has {k} taps")
         if padding_mode == "reflect" and k // 2 >= size:

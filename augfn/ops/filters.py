@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Annotated, Any
 
 from torch import Tensor
+from torch.nn import functional as F
 
 from augfn.distributions import Uniform
 from augfn.errors import explain
-from augfn.math import conv
+from augfn.math import conv, kernels
+from augfn.math import median as median_of
+from augfn.math.resample import apply_weights
 from augfn.op import filtering
-from augfn.typing import Sigma
+from augfn.typing import Factor, Leaf, Sigma
+
+Width = Annotated[Any, Leaf("pixels", neutral=1.0, low=0.0)]
+Amount = Annotated[Any, Leaf("share of the detail that is added", neutral=0.0)]
+Cutoff = Annotated[Any, Leaf("radians per pixel, pi = the finest waves", low=0.0)]
+Resolution = Annotated[Any, Leaf("fraction of the resolution", neutral=1.0, low=1e-3, high=1.0)]
+
+
+def odd_sizes(kernel_size: Any, axes: int, what: str) -> tuple[int, ...]:
+    """Kernel sizes, one per axis, from an int or a sequence."""
+    sizes = (kernel_size,) * axes if isinstance(kernel_size, int) else tuple(kernel_size)
+    if len(sizes) != axes or any(n % 2 == 0 or n < 1 for n in sizes):
+        expected = f"an odd number, or {axes} of them"
+        raise ValueError(explain(f"{what}: bad kernel_size", kernel_size, expected, "kernel_size=5"))
+    return sizes
+
+
+def odd_size(kernel_size: Any, what: str) -> int:
+    """The side of a square kernel."""
+    if not isinstance(kernel_size, int) or kernel_size % 2 == 0 or kernel_size < 1:
+        raise ValueError(explain(f"{what}: bad kernel_size", kernel_size, "one odd number", "kernel_size=5"))
+    return kernel_size
+
+
+def spread(leaf: Tensor, x: Tensor) -> Tensor:
+    """A leaf `[*b]` against `x [*b, k, *spatial]`."""
+    return leaf.to(x.dtype).reshape(leaf.shape + (1,) * (x.ndim - leaf.ndim))
 
 
 @filtering
@@ -25,10 +55,120 @@ def gaussian_blur(
     >>> af.gaussian_blur(kernel_size=(1, 3), sigma=1.0)(spike)[0]
     tensor([[[0.0000, 0.2741, 0.4519, 0.2741, 0.0000]]])
     """
-    d = x.ndim - sigma.ndim - 1
-    sizes = (kernel_size,) * d if isinstance(kernel_size, int) else tuple(kernel_size)
-    if len(sizes) != d or any(n % 2 == 0 or n < 1 for n in sizes):
-        raise ValueError(
-            explain("gaussian_blur: bad kernel_size", kernel_size, f"an odd number, or {d} of them", "kernel_size=5")
-        )
+    sizes = odd_sizes(kernel_size, x.ndim - sigma.ndim - 1, "gaussian_blur")
     return conv.separable(x, [conv.gaussian_kernel1d(sigma, n, x.dtype) for n in sizes], padding_mode)
+
+
+@filtering
+def box_blur(
+    x: Tensor, *, kernel_size: Any = 5, width: Width = Uniform(1.0, 5.0), padding_mode: str = "reflect"
+) -> Tensor:
+    """Average over a box of `width` pixels, any real number, cut off at `kernel_size` (odd; an int, or one per axis).
+
+    Each pixel counts by how much of it the box covers. A width of at least `kernel_size` averages over all of the
+    kernel, a width up to 1 is the identity: there the gradient is zero. Works on volumes too. Source: kornia
+    `RandomBoxBlur`, at width = kernel_size.
+
+    >>> spike = torch.tensor([[[0.0, 0.0, 1.0, 0.0, 0.0]]])
+    >>> af.box_blur(kernel_size=(1, 3), width=2.0)(spike)[0]
+    tensor([[[0.0000, 0.2500, 0.5000, 0.2500, 0.0000]]])
+    """
+    sizes = odd_sizes(kernel_size, x.ndim - width.ndim - 1, "box_blur")
+    return conv.separable(x, [conv.box_kernel1d(width, n, x.dtype) for n in sizes], padding_mode)
+
+
+@filtering
+def median_blur(x: Tensor, *, kernel_size: Any = 3, padding_mode: str = "reflect") -> Tensor:
+    """The median of `kernel_size` pixels (odd; an int, or rows and columns); a volume slice by slice.
+
+    The gradient goes to the pixel that is the median. Source: kornia `RandomMedianBlur`.
+
+    >>> af.median_blur(kernel_size=(1, 3))(torch.tensor([[[0.0, 3.0, 1.0, 2.0, 0.0]]]))[0]
+    tensor([[[3., 1., 2., 1., 2.]]])
+    """
+    rows, columns = odd_sizes(kernel_size, 2, "median_blur")
+    return median_of.median(x, rows, columns, padding_mode)
+
+
+@filtering(clip="clamp")
+def sharpness(x: Tensor, *, factor: Factor = Uniform(0.5, 1.5)) -> Tensor:
+    """Blend with a smoothed image: y = factor x + (1 - factor) smooth(x); 0 smooths, above 1 sharpens.
+
+    smooth is the kernel ((1, 1, 1), (1, 5, 1), (1, 1, 1)) / 13; a border of one pixel stays as it is. A volume slice by
+    slice. Source: torchvision `adjust_sharpness`, kornia `RandomSharpness`.
+
+    >>> af.sharpness(factor=0.0)(torch.eye(3)[None])[0][0, 1, 1]
+    tensor(0.5385)
+    """
+    h, w = x.shape[-2:]
+    if min(h, w) < 3:
+        return x + 0 * spread(factor, x)
+    columns = x[..., :-2] + x[..., 1:-1] + x[..., 2:]
+    nine = columns[..., :-2, :] + columns[..., 1:-1, :] + columns[..., 2:, :]
+    detail = (x[..., 1:-1, 1:-1] * 9 - nine) * ((spread(factor, x) - 1) / 13)
+    return x + F.pad(detail, (1, 1, 1, 1))
+
+
+@filtering(clip="clamp")
+def unsharp_mask(
+    x: Tensor,
+    *,
+    kernel_size: Any = 5,
+    sigma: Sigma = Uniform(0.1, 2.0),
+    amount: Amount = Uniform(0.2, 0.5),
+    padding_mode: str = "reflect",
+) -> Tensor:
+    """Add what a Gaussian blur takes away: y = x + amount (x - blur(x)). Works on volumes too.
+
+    `kernel_size` and `sigma` as in `gaussian_blur`. Source: albumentations `UnsharpMask` without its threshold; kornia
+    `unsharp_mask` at amount 1, unclipped.
+
+    >>> spike = torch.tensor([[[0.2, 0.2, 0.5, 0.2, 0.2]]])
+    >>> af.unsharp_mask(kernel_size=(1, 3), sigma=1.0, amount=1.0)(spike)[0]
+    tensor([[[0.2000, 0.1178, 0.6644, 0.1178, 0.2000]]])
+    """
+    sizes = odd_sizes(kernel_size, x.ndim - sigma.ndim - 1, "unsharp_mask")
+    blurred = conv.separable(x, [conv.gaussian_kernel1d(sigma, n, x.dtype) for n in sizes], padding_mode)
+    return x + spread(amount, x) * (x - blurred)
+
+
+@filtering(clip="clamp")
+def ringing(
+    x: Tensor,
+    *,
+    kernel_size: int = 9,
+    cutoff: Cutoff = Uniform(math.pi / 4, math.pi / 2),
+    padding_mode: str = "reflect",
+) -> Tensor:
+    """Ripples beside edges: the ideal low-pass k(r) = J1(cutoff r) / (cutoff r), cut off at `kernel_size` (odd).
+
+    Waves above `cutoff` radians per pixel are removed; the larger the kernel, the farther the ripples. A volume slice
+    by slice. Source: albumentations `RingingOvershoot`; the sinc filter of Real-ESRGAN (Wang et al. 2021).
+
+    >>> edge = (torch.arange(16) >= 8).float().expand(1, 16, 16)
+    >>> af.ringing(cutoff=1.5, clip="none")(edge)[0].amax() > 1.05
+    tensor(True)
+    """
+    size = odd_size(kernel_size, "ringing")
+    return conv.dense(x, kernels.lowpass_kernel(cutoff.to(x.dtype), size), padding_mode)
+
+
+@filtering
+def downscale(x: Tensor, *, factor: Resolution = Uniform(0.25, 0.75), interpolation: str = "nearest") -> Tensor:
+    """Lose resolution: average over cells of 1 / factor pixels, and back to full size by "nearest" or "bilinear".
+
+    The lattice of cells starts at the first corner, and `factor` is any real number. The gradient is that of the cells'
+    edges: with "nearest" it does not know of the pixels that jump from a cell to the next, with "bilinear" the result
+    is continuous and the gradient whole. Works on volumes too. Source: albumentations `Downscale`, averaged.
+
+    >>> af.downscale(factor=0.5)(torch.tensor([[[0.0, 1.0], [1.0, 1.0]]]))[0]
+    tensor([[[0.7500, 0.7500],
+             [0.7500, 0.7500]]])
+    """
+    if interpolation not in ("nearest", "bilinear"):
+        expected = "'nearest' or 'bilinear'"
+        raise ValueError(explain("downscale: bad interpolation", interpolation, expected, "choose one of them"))
+    for axis in range(factor.ndim + 1 - x.ndim, 0):
+        weights = kernels.lattice_weights(1 / factor.to(x.dtype), x.shape[axis], interpolation == "bilinear")
+        x = apply_weights(x, weights, axis)
+    return x

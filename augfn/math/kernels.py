@@ -1,0 +1,112 @@
+"""Dense 2-D kernels `[*b, k, k]`, normalised to sum 1: a streak, a disk, an ideal low-pass; weights of a coarse lattice."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from augfn.math.constants import cached
+
+
+def offsets(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(x, y) of every tap from the middle of a kernel, `[2, size, size]`."""
+    return cached(make_offsets, size, dtype, device)
+
+
+def make_offsets(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    t = torch.arange(size, dtype=dtype, device=device) - (size - 1) / 2
+    return torch.stack([t.expand(size, size), t[:, None].expand(size, size)])
+
+
+def radii(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Distance of every tap from the middle, `[size, size]`."""
+    return cached(make_radii, size, dtype, device)
+
+
+def make_radii(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return make_offsets(size, dtype, device).square().sum(0).sqrt()
+
+
+def unit_sum(kernel: Tensor) -> Tensor:
+    return kernel / kernel.sum((-2, -1), keepdim=True)
+
+
+def motion_kernel(degrees: Tensor, direction: Tensor, length: Tensor, size: int) -> Tensor:
+    """A streak of `length` pixels, turned counter-clockwise, its weight falling linearly from one end to the other.
+
+    With s along and t across the streak, h = (length - 1) / 2: `k = (1 - direction clamp(s / h, -1, 1)) clamp(h + 1 -
+    |s|, 0, 1) max(1 - |t|, 0)`. That is a row of `length` taps, turned bilinearly. Shapes: `[*b]` -> `[*b, size, size]`.
+
+    >>> zero = torch.tensor(0.0)
+    >>> motion_kernel(zero, zero, torch.tensor(3.0), 3)[1]
+    tensor([0.3333, 0.3333, 0.3333])
+    """
+    x, y = offsets(size, degrees.dtype, degrees.device)
+    angle = degrees[..., None, None] * (math.pi / 180)
+    cos, sin = angle.cos(), angle.sin()
+    along, across = x * cos - y * sin, x * sin + y * cos
+    half = (length[..., None, None] - 1) / 2
+    tilt = 1 - direction[..., None, None] * (along / half.clamp(min=1e-3)).clamp(-1, 1)
+    return unit_sum(tilt * (half + 1 - along.abs()).clamp(0, 1) * (1 - across.abs()).clamp(min=0))
+
+
+def disk_kernel(radius: Tensor, size: int) -> Tensor:
+    """A disk with an edge one pixel wide: `k = clamp(radius + 1/2 - r, 0, 1)`; the delta for a radius up to 1/2.
+
+    Shapes: `[*b]` -> `[*b, size, size]`.
+
+    >>> disk_kernel(torch.tensor(1.0), 3)[1]
+    tensor([0.1496, 0.2991, 0.1496])
+    """
+    r = radii(size, radius.dtype, radius.device)
+    return unit_sum((radius[..., None, None] + 0.5 - r).clamp(0, 1))
+
+
+def lowpass_kernel(cutoff: Tensor, size: int) -> Tensor:
+    """The ideal round low-pass, cut off at `size`: `k = J1(cutoff r) / (cutoff r)`, cutoff in radians per pixel.
+
+    `J1(z) / z = 1 / pi times the integral of sqrt(1 - t^2) cos(z t) over [-1, 1]`, by Gauss-Chebyshev quadrature, which
+    is exact to rounding once its nodes outnumber `z / 2` by a few. Shapes: `[*b]` -> `[*b, size, size]`.
+
+    >>> lowpass_kernel(torch.tensor(1.5), 3)[1]
+    tensor([0.1218, 0.1637, 0.1218])
+    """
+    nodes, weights = cached(chebyshev, 2 * size + 12, cutoff.dtype, cutoff.device)
+    z = cutoff[..., None, None, None] * radii(size, cutoff.dtype, cutoff.device)
+    return unit_sum(((z * nodes[:, None, None]).cos() * weights[:, None, None]).sum(-3))
+
+
+def chebyshev(n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Nodes and weights `[2, n / 2]` of the quadrature with weight sqrt(1 - t^2) over an even integrand; n even."""
+    angle = torch.arange(1, n // 2 + 1, dtype=torch.float64) * (math.pi / (n + 1))
+    return torch.stack([angle.cos(), angle.sin().square()]).to(device, dtype)
+
+
+def lattice_weights(step: Tensor, n: int, smooth: bool) -> Tensor:
+    """Weights `[*b, n, n]` of n pixels in each of n: averages over cells of `step` >= 1 pixels, read back at full size.
+
+    Every pixel shows the average of the cell it lies in, or with `smooth` a linear blend of the two nearest cells.
+    Outside of the frame the border is repeated.
+
+    >>> lattice_weights(torch.tensor(2.0), 3, smooth=False)
+    tensor([[0.5000, 0.5000, 0.0000],
+            [0.5000, 0.5000, 0.0000],
+            [0.0000, 0.0000, 1.0000]])
+    """
+    step = step[..., None]
+    place = (torch.arange(n, dtype=step.dtype, device=step.device) + 0.5) / step - (0.5 if smooth else 0.0)
+    cell = place.detach().floor()
+    weights = cell_weights(cell, step, n)
+    return torch.lerp(weights, cell_weights(cell + 1, step, n), (place - cell)[..., None]) if smooth else weights
+
+
+def cell_weights(cell: Tensor, step: Tensor, n: int) -> Tensor:
+    """The share of each of n pixels in the cells of these numbers, `[*b, m]` to `[*b, m, n]`; the first and the last
+    pixel reach to infinity."""
+    inner = torch.arange(1, n, dtype=step.dtype, device=step.device)
+    start, end = F.pad(inner, (1, 0), value=-math.inf), F.pad(inner, (0, 1), value=math.inf)
+    low, step = (cell * step)[..., None], step[..., None]
+    return (torch.minimum(low + step, end) - torch.maximum(low, start)).clamp(min=0) / step
