@@ -98,6 +98,7 @@ class Pixels:
     * `clip`: what is done to values outside [0, 1] ("none", "clamp", "ste").
     * `channels`: those that the body sees; the others stay as they are. None: all.
     * `rgb`: it needs three of them; the op's name, for the error.
+    * `planes`: the channels of the field of noise, None: as many as it sees.
     """
 
     kind: str
@@ -106,6 +107,7 @@ class Pixels:
     clip: str = "none"
     channels: tuple[int, ...] | None = None
     rgb: str = ""
+    planes: int | None = None
     gate: Tensor | None = None
 
     def size(self, size: Size) -> Size:

@@ -125,6 +125,7 @@ class Spec:
     sampling: Sampling = Sampling()
     clip: str = "none"
     rgb: bool = False
+    planes: int | None = None  # channels of the field of noise; None: those of the image
 
     @property
     def common(self) -> tuple[str, ...]:
@@ -202,7 +203,8 @@ def act_geometric(op: Op, body: Callable[..., Any], leaves: dict[str, Any], samp
 
 def act_pixels(op: Op, body: Callable[..., Any], leaves: dict[str, Any], sampling: Sampling) -> Action:
     if "x" in op.spec.wants:
-        return Pixels(op.spec.kind, body, leaves, op.clip, op.channels, op.name if op.spec.rgb else "")
+        needs = op.name if op.spec.rgb else ""
+        return Pixels(op.spec.kind, body, leaves, op.clip, op.channels, needs, op.spec.planes)
     matrix, offset = body(**leaves)
     return Color(matrix, offset, op.clip, op.channels)
 
@@ -258,11 +260,13 @@ def decorator(kind: str) -> Callable[..., Any]:
         example: dict[str, Any] | None = None,
         clip: str = "none",
         rgb: bool = False,
+        planes: int | None = None,
         **sampling: Any,
     ) -> Any:
         if body is None:
-            return partial(decorate, ndim=ndim, example=example, clip=clip, rgb=rgb, **sampling)
-        spec = replace(spec_of(body, kind, ndim, example or {}, Sampling(**sampling)), clip=clip, rgb=rgb)
+            return partial(decorate, ndim=ndim, example=example, clip=clip, rgb=rgb, planes=planes, **sampling)
+        known = {"clip": clip, "rgb": rgb, "planes": planes}
+        spec = replace(spec_of(body, kind, ndim, example or {}, Sampling(**sampling)), **known)
         SPECS[spec.name] = spec
 
         def factory(**keywords: Any) -> Op:

@@ -148,7 +148,8 @@ def repainted(action: Pixels, x: Tensor, kind: str, b: int, name: str) -> Tensor
     flat = x.flatten(-3, -2) if kind == "volume" else x
     given, field = dict(action.leaves), []
     if action.kind == "noise":
-        field = [noise_field(given.pop("seed"), name, tuple(flat.shape[b:]))]
+        depth = flat.shape[-3] if action.planes is None else action.planes
+        field = [noise_field(given.pop("seed"), name, (*flat.shape[b:-3], depth, *flat.shape[-2:]))]
     leaves = {k: v if v is None else spread(cast(v, x.dtype), b, flat.ndim) for k, v in given.items()}
     return shaped(action.body(flat, *field, **leaves), x.shape)
 

@@ -1,0 +1,38 @@
+"""Noise as modules; RandomGaussianNoise is in `augfn_nn.ops`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import augfn as af
+from augfn_nn.derive import derive
+from augfn_nn.shorthands import Range, log_range
+
+
+@derive(af.salt_and_pepper)
+def RandomSaltAndPepperNoise(
+    amount: Range = (0.01, 0.06), salt_vs_pepper: Range = (0.4, 0.6), grad: str = "none"
+) -> Any:
+    """Turn pixels white or black: `amount` of them, `salt_vs_pepper` of these white; a number is fixed.
+
+    Any number of channels (kornia: one or three). `grad="ste"` lets both be learned.
+    """
+    return {"amount": amount, "salt": salt_vs_pepper, "grad": grad}
+
+
+@derive(af.speckle)
+def RandomSpeckleNoise(std: Range = (0.0, 0.2)) -> Any:
+    """Multiply each value by 1 + std n; a number is fixed."""
+    return {"std": std}
+
+
+@derive(af.poisson_noise)
+def RandomPoissonNoise(photons: Range = (30.0, 1000.0)) -> Any:
+    """Shot noise of a sensor that counts `photons` at full scale: (low, high), log-uniform; a number is fixed."""
+    return {"photons": log_range(photons)}
+
+
+@derive(af.iso_noise)
+def RandomISONoise(color_shift: Range = (0.01, 0.05), intensity: Range = (0.1, 0.5)) -> Any:
+    """Noise in hue and lightness, with albumentations' arguments; a number is fixed."""
+    return {"color_shift": color_shift, "intensity": intensity}
