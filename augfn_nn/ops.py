@@ -19,6 +19,7 @@ from augfn_nn.shorthands import (
     axis,
     border,
     inside,
+    is_number,
     jitter,
     log_range,
     only,
@@ -157,9 +158,12 @@ def RandomResizedCrop(size: Size, scale: Range = (0.08, 1.0), ratio: Range = (3 
 
 @derive(af.resize, p=1.0, resizes=True)
 def Resize(size: Size, side: str = "short", antialias: bool = True) -> Any:
-    """Resize to (h, w), or the shorter side to an int; antialiased where it shrinks (kornia is not, unless told)."""
-    only("Resize: side", side, ("short",), "give both sides: size=(h, w)")
-    return {"size": size, "antialias": antialias}
+    """Resize to (h, w), or one side to an int; antialiased where it shrinks (kornia is not, unless told).
+
+    `side`: "short", "long", "vert" (the height) or "horz" (the width).
+    """
+    only("Resize: side", side, ("short", "long", "vert", "horz"), "give both sides: size=(h, w)")
+    return {"size": size, "side": side, "antialias": antialias}
 
 
 @derive(af.pad, p=1.0, resizes=True)
@@ -168,7 +172,7 @@ def Pad(padding: Any, fill: Any = 0.0, padding_mode: Any = "constant") -> Any:
     return {"padding": padding, **border(fill, padding_mode)}
 
 
-@derive(af.pad, p=1.0, resizes=True)
+@derive(af.pad_to, p=1.0, resizes=True)
 def PadTo(size: Size, pad_mode: Any = "constant", pad_value: Any = 0.0, crop_if_exceeds: bool = True) -> Any:
     """Pad right and bottom up to `size` = (h, w); a larger frame is cropped there, or left: `crop_if_exceeds=False`."""
     pad = pad_to(size, False, border(pad_value, pad_mode))
@@ -180,19 +184,19 @@ def PadTo(size: Size, pad_mode: Any = "constant", pad_value: Any = 0.0, crop_if_
 
 @derive(af.brightness, p=1.0)
 def RandomBrightness(brightness: Range = (1.0, 1.0), clip_output: bool = True) -> Any:
-    """Multiply by a factor; a number x is 1 ± x (kornia adds factor - 1)."""
+    """Multiply by a factor; a number x is 1 ± x (kornia adds factor - 1: RandomBrightnessShift)."""
     return {"factor": around(brightness, 1.0, 0.0), "clip": clip(clip_output)}
 
 
 @derive(af.contrast, p=1.0)
 def RandomContrast(contrast: Range = (1.0, 1.0), clip_output: bool = True) -> Any:
-    """Spread about the grey mean by a factor; a number x is 1 ± x (kornia multiplies)."""
+    """Spread about the grey mean by a factor; a number x is 1 ± x (kornia multiplies: RandomBrightness)."""
     return {"factor": around(contrast, 1.0, 0.0), "clip": clip(clip_output)}
 
 
 @derive(af.saturation, p=1.0)
 def RandomSaturation(saturation: Range = (1.0, 1.0), clip_output: bool = True) -> Any:
-    """Blend with grey by a factor; a number x is 1 ± x (kornia scales the saturation of HSV)."""
+    """Blend with grey by a factor; a number x is 1 ± x (kornia scales that of HSV: RandomHSVSaturation)."""
     return {"factor": around(saturation, 1.0, 0.0), "clip": clip(clip_output)}
 
 
@@ -223,26 +227,34 @@ def RandomColorTwist(brightness: Range = 0.0, contrast: Range = 0.0, saturation:
 
 @derive(af.grayscale, p=0.1)
 def RandomGrayscale(rgb_weights: Any = None) -> Any:
-    """Every channel becomes .2989 R + .587 G + .114 B."""
-    only("RandomGrayscale: rgb_weights", rgb_weights, (None,), "leave it out; a probability is p=...")
-    return {}
+    """Every channel becomes .2989 R + .587 G + .114 B, or the sum with `rgb_weights`, one per channel.
+
+    An image of other than three channels wants its weights (kornia: their mean).
+    """
+    if is_number(rgb_weights):
+        expected, fix = "one weight per channel", "a probability is p=..."
+        raise ValueError(explain("RandomGrayscale: rgb_weights", rgb_weights, expected, fix))
+    return {"weights": rgb_weights}
 
 
 @derive(af.invert)
 def RandomInvert(max_val: Any = 1.0) -> Any:
-    """y = 1 - x."""
-    only("RandomInvert: max_val", max_val, (1.0,), "bring images to [0, 1]: af.to_float(x); a probability is p=...")
-    return {}
+    """y = max_val - x; `max_val` is a number, or one per channel."""
+    return {"max_val": max_val}
 
 
 @derive(af.solarize)
-def RandomSolarize(thresholds: Range = 0.1, additions: Any = None, *, threshold: Range | None = None) -> Any:
-    """Invert what is at or above a threshold.
+def RandomSolarize(
+    thresholds: Range = 0.1, additions: Range | None = None, *, threshold: Range | None = None, grad: str = "none"
+) -> Any:
+    """Add a number, clamp, and invert what is at or above a threshold.
 
-    `thresholds` is (low, high), or a number x for 0.5 ± x (kornia's); `threshold` is the value (torchvision's).
+    `thresholds` is (low, high), or a number x for 0.5 ± x, `additions` is (low, high), or ±x, by default ±0.1
+    (kornia's); `threshold` is the value (torchvision's, without an addition by default).
     """
-    only("RandomSolarize: additions", additions, (None, 0), "put RandomBrightness before it")
-    return {"threshold": around(thresholds, 0.5) if threshold is None else threshold}
+    additions = (0.1 if threshold is None else 0.0) if additions is None else additions
+    value = around(thresholds, 0.5) if threshold is None else threshold
+    return {"threshold": value, "addition": around(additions), "grad": grad}
 
 
 @derive(af.gamma, p=1.0)

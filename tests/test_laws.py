@@ -15,7 +15,8 @@ from augfn.typing import Degrees, Factor, Leaf, Level
 
 DTYPES = [torch.float32, torch.float64]
 QUICK = sorted(LAWS.keys() - {7})  # all but compile, which has tests of its own
-RGB = {"saturation", "hue", "color_jitter", "color_twist", "grayscale", "normalize", "denormalize"}  # of three channels
+MATRICES = {"color_twist", "grayscale", "normalize", "denormalize", "rgb_shift", "planckian_jitter"}  # of three channels
+RGB = MATRICES | {"color_jitter", "color_jiggle"} | {name for name, spec in SPECS.items() if spec.rgb}
 VALUES = sorted(n for n, s in SPECS.items() if s.kind in ("photometric", "filter", "noise"))
 
 
