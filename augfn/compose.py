@@ -23,7 +23,8 @@ Steps = dict[str, Augmentation]
 CHOICE = Leaf("weights of the branches, one-hot", low=0.0, high=1.0)
 KEYS = Leaf("sort keys of the branches", low=0.0, high=1.0, flat="an order is piecewise constant in its sort keys")
 COUNT = Leaf("how many branches, rounded down", low=0.0, flat="a whole number of branches is piecewise constant")
-ORDER = (Geometric, Seeing, Color, Pixels, Occlusion, Mixing)  # of branches that exclude each other, so that neighbours fuse
+# of branches that exclude each other, so that neighbours fuse
+ORDER = (Geometric, Seeing, Color, Pixels, Occlusion, Mixing)
 
 
 class Combined(Augmentation):
