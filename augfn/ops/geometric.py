@@ -186,6 +186,8 @@ def perspective(frame: Size, *, distortion_scale: Fraction = 0.5, corners: Corne
     tensor([[2., 2.]])
     """
     h, w = frame
+    if min(frame) < 2:
+        raise ValueError(explain("perspective: the frame is too small", frame, "at least 2 x 2 pixels", "resize first"))
     signs = constant(((-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)), corners)
     start = signs * constant(((w - 1) / 2, (h - 1) / 2), corners)
     end = start + signs * corners * distortion_scale[..., None, None] * constant((w / 2, h / 2), corners)

@@ -115,7 +115,9 @@ def iso_noise(
     torch.Size([3, 8, 8])
     """
     turns, light = (n.to(x.dtype) for n in field.split(1, -3))
-    variance = color.luma(x).var((-2, -1), correction=0, keepdim=True) + torch.finfo(x.dtype).eps ** 2
+    grey = color.luma(x)
+    variance = (grey - grey.mean((-2, -1), keepdim=True)).square().mean((-2, -1), keepdim=True)
+    variance = variance + torch.finfo(x.dtype).eps ** 2
     moved = color.hue(x, turns * (color_shift * intensity))
     towards = light * (variance**0.25 * intensity**1.5) + variance.sqrt() * intensity**2
     return torch.addcmul(moved, 1 - moved, towards)
