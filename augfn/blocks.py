@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from augfn.kinds import Action, Mixing
+from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels
 from augfn.random import is_plain
 from augfn.rules import apply
 from augfn.targets import Sample, Target
@@ -29,7 +29,7 @@ RETAINED = 31 * 2**20
 
 def in_blocks(actions: list[Action], sample: Sample) -> Sample:
     """`run(actions, sample)` of an untracked call, slice by slice where that is possible and pays."""
-    if not worthwhile(sample) or any(isinstance(a, Mixing) for a in actions):
+    if not worthwhile(sample, actions) or any(isinstance(a, Mixing) for a in actions):
         return run(actions, sample)
     leaves, tree = tree_flatten(values_of(sample))
     step = slice_length(sample, leaves)
@@ -70,11 +70,21 @@ def with_values(sample: Sample, values: dict[str, Any]) -> dict[str, Target]:
     return {n: Target(t.kind, values[n]) for n, t in sample.targets.items()}
 
 
-def worthwhile(sample: Sample) -> bool:
-    """A cheap first look: a batch on the CPU whose frames fill more than one block."""
-    if not sample.batch or sample.device.type != "cpu":
+def worthwhile(sample: Sample, actions: list[Action]) -> bool:
+    """A cheap first look: a batch on the CPU whose frames fill more than one block, and more than one pass over it."""
+    if not sample.batch or sample.device.type != "cpu" or (len(actions) == 1 and is_one_pass(actions[0])):
         return False
     return math.prod(sample.batch) * math.prod(sample.size) * FLOAT_BYTES > BLOCK_BYTES / 3
+
+
+def is_one_pass(action: Action) -> bool:
+    """True if it reads and writes the image once: to gather slices of it would be a pass more."""
+    if isinstance(action, Geometric):
+        m = action.map
+        return m.resize or (m.copy is not None and m.gate is None)
+    return isinstance(action, Color | Occlusion) or (
+        isinstance(action, Pixels) and action.light and action.clip == "none"
+    )
 
 
 @lru_cache(maxsize=1)

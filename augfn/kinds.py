@@ -99,6 +99,7 @@ class Pixels:
     * `channels`: those that the body sees; the others stay as they are. None: all.
     * `rgb`: it needs three of them; the op's name, for the error.
     * `planes`: the channels of the field of noise, None: as many as it sees.
+    * `light`: it reads and writes the image once.
     """
 
     kind: str
@@ -108,6 +109,7 @@ class Pixels:
     channels: tuple[int, ...] | None = None
     rgb: str = ""
     planes: int | None = None
+    light: bool = False
     gate: Tensor | None = None
 
     def size(self, size: Size) -> Size:

@@ -126,6 +126,7 @@ class Spec:
     clip: str = "none"
     rgb: bool = False
     planes: int | None = None  # channels of the field of noise; None: those of the image
+    light: bool = False  # it reads and writes the image once
 
     @property
     def common(self) -> tuple[str, ...]:
@@ -204,7 +205,7 @@ def act_geometric(op: Op, body: Callable[..., Any], leaves: dict[str, Any], samp
 def act_pixels(op: Op, body: Callable[..., Any], leaves: dict[str, Any], sampling: Sampling) -> Action:
     if "x" in op.spec.wants:
         needs = op.name if op.spec.rgb else ""
-        return Pixels(op.spec.kind, body, leaves, op.clip, op.channels, needs, op.spec.planes)
+        return Pixels(op.spec.kind, body, leaves, op.clip, op.channels, needs, op.spec.planes, op.spec.light)
     matrix, offset = body(**leaves)
     return Color(matrix, offset, op.clip, op.channels)
 
@@ -261,11 +262,13 @@ def decorator(kind: str) -> Callable[..., Any]:
         clip: str = "none",
         rgb: bool = False,
         planes: int | None = None,
+        light: bool = False,
         **sampling: Any,
     ) -> Any:
         if body is None:
-            return partial(decorate, ndim=ndim, example=example, clip=clip, rgb=rgb, planes=planes, **sampling)
-        known = {"clip": clip, "rgb": rgb, "planes": planes}
+            pixels = {"clip": clip, "rgb": rgb, "planes": planes, "light": light}
+            return partial(decorate, ndim=ndim, example=example, **pixels, **sampling)
+        known = {"clip": clip, "rgb": rgb, "planes": planes, "light": light}
         spec = replace(spec_of(body, kind, ndim, example or {}, Sampling(**sampling)), **known)
         SPECS[spec.name] = spec
 

@@ -135,10 +135,18 @@ def repaint(action: Pixels, t: Target, s: Sample, name: str = "image") -> Tensor
     if action.rgb:
         require_rgb(x.movedim(axis, -3), action.rgb)
     wide = planes(to_wide(x), len(s.batch), d) if action.kind == "filter" else to_wide(x)
-    out = clip(repainted(action, wide, t.kind, len(s.batch), name), action.clip)
+    out = clipped(repainted(action, wide, t.kind, len(s.batch), name), wide, action.clip)
     if action.gate is not None:
         out = torch.lerp(wide, cast(out, wide.dtype), cast(expand(action.gate, wide.ndim), wide.dtype))
     return put_back(shaped(cast(out, x.dtype), x.shape), t.value, action.channels, axis)
+
+
+def clipped(out: Tensor, x: Tensor, mode: str) -> Tensor:
+    """`clip`, in place where nothing else holds what the body has made."""
+    if mode != "clamp" or out.requires_grad or not random.is_plain(out, x):
+        return clip(out, mode)
+    shared = out.untyped_storage().data_ptr() == x.untyped_storage().data_ptr()
+    return clip(out, mode) if shared else out.clamp_(0, 1)
 
 
 def repainted(action: Pixels, x: Tensor, kind: str, b: int, name: str) -> Tensor:

@@ -326,27 +326,22 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def main(arguments: list[str]) -> int:
-    from rich.progress import Progress
+    from tqdm import tqdm
 
     options = parse(arguments)
     torch.set_num_threads(1)  # the tensors are tiny
     used, refused, groups, failed = Counter(), Counter(), Counter(), 0
-    with Progress() as progress:
-        task = progress.add_task("cases", total=options.cases)
-        for seed in range(options.seed, options.seed + options.cases):
-            t, maker = trial(Random(seed), options.ops, tuple(options.only))
-            used.update(op.name for op in t.program.ops())
-            groups.update(t.program.groups())
-            refused.update(maker.refused)
-            if error := broken(t):
-                failed += 1
-                small = shrunk(t, error)
-                progress.console.print(
-                    report(f"seed {seed}", small, broken(small) or error), markup=False, highlight=False
-                )
-            progress.advance(task)
-            if failed >= options.failures:
-                break
+    for seed in tqdm(range(options.seed, options.seed + options.cases), desc="cases", mininterval=1):
+        t, maker = trial(Random(seed), options.ops, tuple(options.only))
+        used.update(op.name for op in t.program.ops())
+        groups.update(t.program.groups())
+        refused.update(maker.refused)
+        if error := broken(t):
+            failed += 1
+            small = shrunk(t, error)
+            tqdm.write(report(f"seed {seed}", small, broken(small) or error))
+        if failed >= options.failures:
+            break
     print(summary(options, used, refused, groups, failed))
     return 1 if failed else 0
 

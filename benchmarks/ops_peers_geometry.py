@@ -121,11 +121,11 @@ def frame_rows(size: int) -> list[Row]:
         ),
         Row(
             "resized_crop",
-            lambda a: a.resized_crop(size=cut),
+            lambda a: a.resized_crop(size=cut, antialias=False),
             lambda K: K.RandomResizedCrop(both),
-            lambda v2: v2.RandomResizedCrop(cut),
+            lambda v2: v2.RandomResizedCrop(cut, antialias=False),
             lambda A: A.RandomResizedCrop(both, p=1.0),
-            "antialiased here and in torchvision",
+            "not antialiased, as kornia's; here the default is",
         ),
         Row(
             "resize",
@@ -137,18 +137,18 @@ def frame_rows(size: int) -> list[Row]:
         ),
         Row(
             "longest_max_size",
-            lambda a: a.longest_max_size(max_size=cut),
+            lambda a: a.longest_max_size(max_size=cut, antialias=False),
             lambda K: K.LongestMaxSize(cut),
             albumentations=lambda A: A.LongestMaxSize(cut, p=1.0),
-            note="kornia's does not antialias",
+            note="not antialiased, as kornia's; here the default is",
         ),
         Row(
             "smallest_max_size",
-            lambda a: a.smallest_max_size(max_size=cut),
+            lambda a: a.smallest_max_size(max_size=cut, antialias=False),
             lambda K: K.SmallestMaxSize(cut),
-            lambda v2: v2.Resize(cut),
+            lambda v2: v2.Resize(cut, antialias=False),
             lambda A: A.SmallestMaxSize(cut, p=1.0),
-            "kornia's does not antialias",
+            "not antialiased, as kornia's; here the default is",
         ),
         Row(
             "pad",

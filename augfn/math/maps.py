@@ -159,6 +159,7 @@ class Map:
     * `copy`: for a map that moves whole pixels, the function that moves them exactly: (array `[*b, k, *spatial]` of
       any dtype, sampling, place) -> array; `place [*b, d]` is what it needs to know of each sample.
     * `window`: reads an upright window inside the frame (a resize, a crop): nothing outside the frame is ever met.
+    * `resize`: reads the whole frame, as it stands, for every sample alike.
     * `barrier`: what came before must be resampled first (a pad shows fill, not what an earlier crop left out).
     * `gate`: per sample, 0 where every step is off (None if a step is always on): such a sample is left bit for bit.
     """
@@ -168,6 +169,7 @@ class Map:
     copy: Callable[[Tensor, Any, Any], Tensor] | None = None
     place: Tensor | None = None
     window: bool = False
+    resize: bool = False
     barrier: bool = False
     gate: Tensor | None = None
 

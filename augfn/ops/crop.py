@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from augfn.distributions import LogUniform, Uniform
 from augfn.errors import explain
@@ -15,6 +16,7 @@ from augfn.math.maps import Map
 from augfn.math.resample import Sampling, fill_like
 from augfn.op import geometric
 from augfn.ops.geometric import frame_like
+from augfn.random import is_plain
 from augfn.typing import Area, Leaf, Position2, Ratio
 
 WholePosition2 = Annotated[
@@ -86,10 +88,22 @@ def random_crop(frame: Size, *, size: Any, position: WholePosition2 = Uniform(0.
 
 
 def cut(x: Tensor, how: Sampling, corner: Tensor, *, size: Size) -> Tensor:
-    """The window at `corner [*b, 2]` (left, top) of `x [*b, k, H, W]`, row by row and column by column."""
-    for axis, i in ((-2, 1), (-1, 0)):
-        x = take(x, corner[..., i, None].long().to(x.device) + torch.arange(size[axis], device=x.device), axis)
-    return x
+    """The window at `corner [*b, 2]` (left, top) of `x [*b, k, H, W]`."""
+    left, top = corner.long().to(x.device).unbind(-1)
+    if is_plain(x, corner) and not (x.requires_grad and torch.is_grad_enabled()):
+        return runs(x, top, left, size)
+    rows = top[..., None] + torch.arange(size[0], device=x.device)
+    columns = left[..., None] + torch.arange(size[1], device=x.device)
+    return take(take(x, rows, -2), columns, -1)
+
+
+def runs(x: Tensor, top: Tensor, left: Tensor, size: Size) -> Tensor:
+    """The same by copying runs of w pixels, five times as fast; but its gradient would be as large as all windows."""
+    (h, w), (k, rows, columns) = size, x.shape[-3:]
+    plane = torch.arange(x.shape[:-2].numel(), device=x.device).reshape(*x.shape[:-2], 1) * rows
+    start = (plane + top[..., None, None] + torch.arange(h, device=x.device)) * columns + left[..., None, None]
+    found = x.reshape(-1).unfold(0, w, 1).index_select(0, start.flatten()) if x.numel() else x
+    return found.reshape(*x.shape[:-3], k, h, w)
 
 
 def take(x: Tensor, index: Tensor, axis: int) -> Tensor:
@@ -157,7 +171,8 @@ def by_side(frame: Size, size: Any, side: str) -> Any:
 
 
 def resized(frame: Size, target: Size) -> Map:
-    return window_map(torch.tensor([frame[1] / target[1], frame[0] / target[0]]), torch.zeros(2), target)
+    scale = torch.tensor([frame[1] / target[1], frame[0] / target[0]])
+    return window_map(scale, torch.zeros(2), target, resize=True)
 
 
 @geometric(example={"padding": (1, 2, 3, 0)})
@@ -189,6 +204,8 @@ def pad(frame: Size, *, padding: Any) -> Map:
 
 def pad_pixels(x: Tensor, how: Sampling, place: None, *, sides: tuple[int, ...]) -> Tensor:
     left, top, right, bottom = sides
+    if how.padding in (None, "zeros") and isinstance(how.fill or 0.0, int | float):
+        return F.pad(x, (left, right, top, bottom), value=how.fill or 0.0)
     h, w = x.shape[-2:]
     rows, inside_rows = source(torch.arange(-top, h + bottom, device=x.device), h, how.padding)
     columns, inside_columns = source(torch.arange(-left, w + right, device=x.device), w, how.padding)
