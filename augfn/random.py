@@ -22,6 +22,7 @@ _PARITY = 0x1BD11BDA
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 # 0-d arrays: numpy converts a Python int, or even a np.uint32, anew at each call, which doubles the cost of a shift.
 _SHIFTS = [[(np.array(r, np.uint32), np.array(32 - r, np.uint32)) for r in row] for row in _ROTATIONS]
+_NINE, _STEP = np.array(9, np.uint32), np.array(2.0**-23, np.float32)
 _FEW = 96  # blocks that a long integer computes faster than numpy
 _BLOCK = 1 << 15  # words per numpy pass: its buffers stay in the L2 cache
 
@@ -167,13 +168,20 @@ def stream_uniform(key: Tensor, batch: tuple[int, ...], hi: tuple[int, ...], lo:
         keys = split(key, math.prod(batch)).reshape(batch + (2,)) if key.ndim == 1 and batch else key
         counters = [torch.tensor(word, dtype=torch.int64, device=key.device) for word in (hi, lo)]
         return unit(stream_bits(keys[..., None, :], *counters))
+    if key.ndim == 1 and batch and math.prod(batch) == 1 and len(hi) <= _FEW:
+        x0, x1 = (word.reshape(batch + (len(hi),)) for word in _of_one(key.tolist(), hi, lo))
+        return _unit_numpy(x0, x1)
     words = _uint32(key)
     if key.ndim == 1 and batch:
         halves = _threefry_numpy(words, np.zeros((), np.uint32), np.arange(math.prod(batch), dtype=np.uint32))
         words = np.stack(halves, -1).reshape(batch + (2,))
     x0, x1 = _threefry_numpy(words[..., None, :], _words(hi), _words(lo))
-    steps = np.right_shift(np.bitwise_xor(x0, x1), np.uint32(9))
-    return torch.from_numpy(steps.astype(np.float32) * np.float32(2.0**-23))
+    return _unit_numpy(x0, x1)
+
+
+def _unit_numpy(x0: Words, x1: Words) -> Tensor:
+    steps = np.right_shift(np.bitwise_xor(x0, x1), _NINE)
+    return torch.from_numpy(steps.astype(np.float32) * _STEP)
 
 
 def unit(bits: Tensor) -> Tensor:
@@ -284,9 +292,14 @@ def _lanes(words: Sequence[Words], shape: tuple[int, ...]) -> tuple[Words, Words
     table = np.empty((4, *shape), np.uint64)
     for i, word in enumerate(words):
         table[i] = word
-    a, b, x0, x1 = (int.from_bytes(row.tobytes(), "little") for row in table)
     size = table.nbytes // 4
-    one = _ones(size)
+    a, b, x0, x1 = (int.from_bytes(row.tobytes(), "little") for row in table)
+    first, second = (_spread(x, size) for x in _mix(a, b, x0, x1, _ones(size)))
+    return first.reshape(shape), second.reshape(shape)
+
+
+def _mix(a: int, b: int, x0: int, x1: int, one: int) -> tuple[int, int]:
+    """The 20 rounds on long integers, with a one in every lane."""
     mask = one * _MASK
     ks = (b, a ^ b ^ one * _PARITY, a)
     # x0 may outgrow its 32 bits: it has 64, and only x1, which is shifted, must be masked in each round.
@@ -296,9 +309,26 @@ def _lanes(words: Sequence[Words], shape: tuple[int, ...]) -> tuple[Words, Words
             x0 += x1
             x1 = ((x1 << r | x1 >> (32 - r)) ^ x0) & mask
         x0, x1 = x0 + ks[i % 3], (x1 + ks[(i + 1) % 3] + one * (i + 1)) & mask
-    both = np.frombuffer((x0 & mask).to_bytes(size, "little") + x1.to_bytes(size, "little"), np.uint64)
-    halves = both.astype(np.uint32).reshape((2, *shape))
-    return halves[0, ...], halves[1, ...]
+    return x0 & mask, x1
+
+
+def _spread(lanes: int, size: int) -> Words:
+    """The lanes of a long integer of so many bytes, as an array."""
+    return np.frombuffer(lanes.to_bytes(size, "little"), np.uint64).astype(np.uint32)
+
+
+@lru_cache(maxsize=256)
+def _packed(numbers: tuple[int, ...]) -> int:
+    """Numbers in the lanes of a long integer."""
+    return int.from_bytes(np.array(numbers, np.uint64).tobytes(), "little")
+
+
+def _of_one(key: list[int], hi: tuple[int, ...], lo: tuple[int, ...]) -> tuple[Words, Words]:
+    """The words at these counters for the only sample of a batch, whose key is the split of `key`."""
+    k0, k1 = _mix(key[0] & _MASK, key[1] & _MASK, 0, 0, 1)
+    one = _ones(8 * len(hi))
+    x0, x1 = _mix(k0 * one, k1 * one, _packed(hi), _packed(lo), one)
+    return _spread(x0, 8 * len(hi)), _spread(x1, 8 * len(hi))
 
 
 @lru_cache(maxsize=256)
