@@ -109,7 +109,7 @@ def draw_all(
     groups = grouped(ranges, meanings, device)
     order = [path for group in groups for path in group]
     shapes = {path: noise_shape(ranges[path], meanings[path], path) for path in order}
-    counts = tuple(math.prod(shape) for shape in shapes.values())
+    counts = tuple([math.prod(shape) for shape in shapes.values()])
     if not any(counts):
         noise = torch.zeros((1,) * len(batch) + (0,), device=device)
     elif key is None:
@@ -117,8 +117,8 @@ def draw_all(
         fix = "f(x, None, af.key(0)), or pass returned params to replay"
         raise ValueError(explain("a key is needed to draw", names, "generator=key", fix))
     else:
-        make = cached_counters if random.is_plain() else counters  # Dynamo does not look into caches, and says so
-        hi, lo = make(tuple(salts[path] for path in order), counts)
+        make = counters if torch.compiler.is_compiling() else cached_counters  # Dynamo warns of caches
+        hi, lo = make(tuple([salts[path] for path in order]), counts)
         noise = random.stream_uniform(checked_key(key, batch), batch, hi, lo)
         noise = noise if noise.device == device else noise.to(device)
     out: dict[str, Tensor] = {}

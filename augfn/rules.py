@@ -78,7 +78,7 @@ def warp_intrinsics(action: Geometric, t: Target, s: Sample) -> Tensor:
 def recolor(action: Color, t: Target, s: Sample) -> Tensor:
     x, axis = t.value, -len(s.size) - 1
     seen = to_wide(picked(x, action.channels, axis))
-    out = clip(mapped(action, seen, t.kind, s), action.clip)
+    out = clipped(mapped(action, seen, t.kind, s), seen, action.clip)
     if action.clip != "none" and action.gate is not None:
         out = torch.where(expand(action.gate, out.ndim) == 0, seen, out)
     return put_back(cast(out, x.dtype), x, action.channels, axis)
@@ -109,11 +109,11 @@ def mapped(action: Color, x: Tensor, kind: str, s: Sample) -> Tensor:
     moved = x.movedim(c_axis, len(s.batch)) if kind == "video" else x
     flat = moved.flatten(len(s.batch) + 1)
     if action.diagonal:
-        out, shift = flat * m[..., None].to(x), o[..., None].to(x)
+        out, shift = flat * m.unsqueeze(-1).to(x), o.unsqueeze(-1).to(x)
         out = out.add_(shift) if random.is_plain(out, shift) else out + shift  # addcmul is slow where it broadcasts
     else:
         out = affine_channels(flat, m.to(x), o.to(x))
-    out = out.reshape(moved.shape)
+    out = shaped(out, moved.shape)
     return out.movedim(len(s.batch), c_axis) if kind == "video" else out
 
 

@@ -221,7 +221,10 @@ def read(x: Any, ndim: int, given: Mapping[str, str]) -> Sample:
     """A bare tensor or a dict of targets, checked, for ops of `ndim` spatial dimensions."""
     if isinstance(x, Tensor):
         kind = "image" if ndim == 2 else "volume"
-        return checked({kind: Target(kind, x)}, ndim, True)
+        targets = {kind: Target(kind, x)}
+        if x.is_floating_point() and x.ndim > ndim:  # all that there is to check of an image alone
+            return Sample(targets, tuple(x.shape[: -ndim - 1]), tuple(x.shape[-ndim:]), x.device, True)
+        return checked(targets, ndim, True)
     if not isinstance(x, Mapping) or not x:
         raise TypeError(
             explain("nothing to augment", x, "a tensor [*batch, C, H, W] or a dict of targets", "pass torch tensors")

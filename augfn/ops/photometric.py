@@ -204,8 +204,12 @@ def invert(*, max_val: Any = 1.0) -> Any:
     >>> af.invert()(torch.tensor([[[0.2, 0.7]]]))[0]
     tensor([[[0.8000, 0.3000]]])
     """
-    top = torch.tensor(per_channel(max_val, "invert", "max_val=1.0"))
-    return -torch.ones_like(top), top
+    return cached(mirrored, per_channel(max_val, "invert", "max_val=1.0")).unbind()
+
+
+def mirrored(top: tuple[float, ...]) -> Tensor:
+    """Scale and offset `[2, C]` of top - x."""
+    return torch.stack([-torch.ones(len(top)), torch.tensor(top)])
 
 
 @photometric
