@@ -15,7 +15,14 @@ from augfn.typing import Degrees, Factor, Leaf, Level
 
 DTYPES = [torch.float32, torch.float64]
 QUICK = sorted(LAWS.keys() - {7})  # all but compile, which has tests of its own
-MATRICES = {"color_twist", "grayscale", "normalize", "denormalize", "rgb_shift", "planckian_jitter"}  # of three channels
+MATRICES = {
+    "color_twist",
+    "grayscale",
+    "normalize",
+    "denormalize",
+    "rgb_shift",
+    "planckian_jitter",
+}  # of three channels
 RGB = MATRICES | {"color_jitter", "color_jiggle"} | {name for name, spec in SPECS.items() if spec.rgb}
 VALUES = sorted(n for n, s in SPECS.items() if s.kind in ("photometric", "filter", "noise"))
 

@@ -254,10 +254,11 @@ def solarize(x: Tensor, threshold: Tensor, addition: Tensor | None = None, grad:
 def gamma(x: Tensor, gamma: Tensor, gain: Tensor | float = 1.0) -> Tensor:
     """The power law `y = gain * x ** gamma`, unclipped; neutral at 1. Source: torchvision `adjust_gamma`.
 
-    Below 0, y is 0 and so is the gradient; for `gamma < 1`, whose curve is vertical at 0, at 0 too.
+    Below 0, y is what it is at 0, and the gradient is 0. For `gamma < 1` the curve is vertical at 0: it is cut there at
+    the smallest normal number, so that the gradient is finite.
     """
-    floor = torch.where(gamma < 1, torch.finfo(x.dtype).eps ** 2, 0.0).to(x.dtype)
-    return x.clamp(min=floor) ** gamma * _at_least(x, floor) * gain
+    floor = (gamma < 1).to(x.dtype) * torch.finfo(x.dtype).tiny
+    return x.clamp(min=floor) ** gamma * gain
 
 
 # The rows I, J / 3, K / sqrt(3) and W: the neutral weights (1, 0, 0, 0) give the identity to the last bit.

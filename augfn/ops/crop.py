@@ -196,6 +196,11 @@ def pad(frame: Size, *, padding: Any) -> Map:
                 "af.pad(padding=4)",
             )
         )
+    return padded(frame, sides)
+
+
+def padded(frame: Size, sides: tuple[int, ...]) -> Map:
+    """The frame with (left, top, right, bottom) pixels more."""
     left, top, right, bottom = sides
     shift = torch.tensor([(right - left) / 2, (bottom - top) / 2])
     size = (frame[0] + top + bottom, frame[1] + left + right)

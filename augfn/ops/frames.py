@@ -17,7 +17,7 @@ from augfn.math.maps import Map, centred
 from augfn.math.resample import Sampling, apply_weights, fill_like, sample, to_wide
 from augfn.math.shapes import cast
 from augfn.op import geometric
-from augfn.ops.crop import WholePosition2, by_side, cut, fitting, pair, resized, source, take, window_map
+from augfn.ops.crop import WholePosition2, by_side, cut, fitting, padded, pair, resized, source, take, window_map
 from augfn.ops.geometric import frame_like
 from augfn.targets import Boxes
 from augfn.typing import Leaf, Position2
@@ -53,16 +53,18 @@ def smallest_max_size(frame: Size, *, max_size: int) -> Map:
 
 
 @geometric(example={"size": (14, 13)})
-def pad_to(frame: Size, *, size: Any, position: WholePosition2 = 0.0) -> Map:
+def pad_to(frame: Size, *, size: Any, position: WholePosition2 | None = None) -> Map:
     """Pad up to `size=(h, w)`; a side that is longer stays. The pixels are copied exactly.
 
-    `position` is where the image lies on the larger frame: 0 pads right and bottom, 0.5 all around. What lies outside
+    `position` is where the image lies on the larger frame: 0 (None) pads right and bottom, 0.5 all around. What lies outside
     follows `padding_mode` or `fill`, as in `pad`. Source: kornia `PadTo`, albumentations `PadIfNeeded`.
 
     >>> af.pad_to(size=(1, 4), fill=0.5)(torch.ones(1, 1, 2))[0]
     tensor([[[1.0000, 1.0000, 0.5000, 0.5000]]])
     """
     h, w = (max(n, m) for n, m in zip(pair(size, "pad_to"), frame, strict=True))
+    if position is None:
+        return padded(frame, (0, 0, w - frame[1], h - frame[0]))
     corner = whole(position, constant((float(w - frame[1]), float(h - frame[0])), position))
     shift = constant(((w - frame[1]) / 2, (h - frame[0]) / 2), position) - corner
     known = {"copy": partial(put_on_canvas, size=(h, w)), "place": corner}

@@ -159,8 +159,9 @@ def fisheye(
 
 def fisheye_offset(points: Tensor, size: Size, values: Tensor) -> Tensor:
     centre, gamma = values.unsqueeze(-2).split_with_sizes((2, 1), -1)
-    square = (points * 2 / frame_less_one(size, points) - centre).square().sum(-1, keepdim=True)
-    return points * (square + 1e-12) ** (gamma / 2)  # the power has no slope at 0
+    x, y = (points * (2 / frame_less_one(size, points)) - centre).unbind(-1)
+    square = torch.addcmul(y * y + 1e-12, x, x)  # the power has no slope at 0
+    return points * (square ** (gamma.squeeze(-1) / 2)).unsqueeze(-1)
 
 
 @geometric
