@@ -69,6 +69,12 @@ class Sampling:
     def padding(self) -> str | None:
         return None if self.padding_mode is None else PADDINGS[self.padding_mode]
 
+    @property
+    def level(self) -> float | None:
+        """The one number that lies outside the frame; None with a padding mode, or a number for each channel."""
+        fill = 0.0 if self.fill is None else self.fill
+        return fill if self.padding in (None, "zeros") and isinstance(fill, int | float) else None
+
     def within(self, outer: Sampling) -> Sampling:
         """These settings, completed by those of the surrounding pipeline."""
         if self is outer or outer is UNSET or self is UNSET:

@@ -209,8 +209,8 @@ def padded(frame: Size, sides: tuple[int, ...]) -> Map:
 
 def pad_pixels(x: Tensor, how: Sampling, place: None, *, sides: tuple[int, ...]) -> Tensor:
     left, top, right, bottom = sides
-    if how.padding in (None, "zeros") and isinstance(how.fill or 0.0, int | float):
-        return F.pad(x, (left, right, top, bottom), value=how.fill or 0.0)
+    if how.level is not None:
+        return F.pad(x, (left, right, top, bottom), value=how.level)
     h, w = x.shape[-2:]
     rows, inside_rows = source(torch.arange(-top, h + bottom, device=x.device), h, how.padding)
     columns, inside_columns = source(torch.arange(-left, w + right, device=x.device), w, how.padding)

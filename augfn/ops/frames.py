@@ -78,9 +78,9 @@ def whole(position: Tensor, room: Tensor) -> Tensor:
 
 def put_on_canvas(x: Tensor, how: Sampling, corner: Tensor, *, size: Size) -> Tensor:
     """`x [*b, k, H, W]` on a frame of this size, its first pixel at `corner [*b, 2]` (left, top)."""
-    if how.padding in (None, "zeros") and isinstance(how.fill or 0.0, int | float):
+    if how.level is not None:
         around = [n - m for n, m in zip(size, x.shape[-2:], strict=True)]
-        wide = F.pad(x, (around[1], around[1], around[0], around[0]), value=how.fill or 0.0)
+        wide = F.pad(x, (around[1], around[1], around[0], around[0]), value=how.level)
         return cut(wide, how, constant((float(around[1]), float(around[0])), corner) - corner, size=size)
     seen = []
     for axis, i in ((-2, 1), (-1, 0)):

@@ -9,9 +9,29 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
+
+
+def K() -> Any:
+    """kornia's modules, imported where a comparison is made."""
+    import kornia.augmentation as K
+
+    return K
+
+
+def drawn(name: str, x: Tensor, **settings: Any) -> tuple[Tensor, dict[str, Tensor]]:
+    """kornia's output and params, always the same for one image."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        aug = getattr(K(), name)(**settings, p=1.0)
+        return aug(x), aug._params
+
+
+def theirs(name: str, **settings: Any) -> Callable[[Tensor], Tensor]:
+    return lambda x: drawn(name, x, **settings)[0]
 
 
 class Case(NamedTuple):

@@ -11,17 +11,11 @@ from torch import Tensor
 
 import augfn as af
 import augfn_nn
-from benchmarks.agreement import Case
+from benchmarks.agreement import Case, K
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 FACTORS = {"brightness": 1.3, "contrast": 0.7, "saturation": 1.4, "hue": 0.05}
 RADIANS = "radians there, turns here"
-
-
-def K() -> Any:
-    import kornia.augmentation as K
-
-    return K
 
 
 def E() -> Any:

@@ -10,35 +10,17 @@ import torch
 from torch import Tensor
 
 import augfn as af
-from benchmarks.agreement import Case
+from benchmarks.agreement import Case, K, drawn, theirs
 
 H, W = 64, 96  # of the photo
 MIDDLE = (slice(None), slice(None), slice(None), slice(16, 80))  # a square of it
 CLOCKWISE = "its affine turns clockwise"
 
 
-def K() -> Any:
-    import kornia.augmentation as K
-
-    return K
-
-
 def T() -> Any:
     import kornia.geometry.transform as T
 
     return T
-
-
-def drawn(name: str, x: Tensor, **settings: Any) -> tuple[Tensor, dict[str, Tensor]]:
-    """kornia's output and params, always the same for one image."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        aug = getattr(K(), name)(**settings, p=1.0)
-        return aug(x), aug._params
-
-
-def theirs(name: str, **settings: Any) -> Callable[[Tensor], Tensor]:
-    return lambda x: drawn(name, x, **settings)[0]
 
 
 def run(f: Any, **params: Tensor) -> Callable[[Tensor], Tensor]:

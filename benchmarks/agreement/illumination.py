@@ -11,27 +11,9 @@ from torch import Tensor
 
 import augfn as af
 from augfn.math import fields
-from benchmarks.agreement import Case
+from benchmarks.agreement import Case, K, drawn, theirs
 
 BOTH = (1.0, -1.0)
-
-
-def K() -> Any:
-    import kornia.augmentation as K
-
-    return K
-
-
-def drawn(name: str, x: Tensor, **settings: Any) -> tuple[Tensor, dict[str, Tensor]]:
-    """kornia's output and params, always the same for one image."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        aug = getattr(K(), name)(**settings, p=1.0)
-        return aug(x), aug._params
-
-
-def theirs(name: str, **settings: Any) -> Callable[[Tensor], Tensor]:
-    return lambda x: drawn(name, x, **settings)[0]
 
 
 def leaf(value: float) -> Tensor:

@@ -8,13 +8,7 @@ import torch
 from torch import Tensor
 
 import augfn as af
-from benchmarks.agreement import Case
-
-
-def K() -> Any:
-    import kornia.augmentation as K
-
-    return K
+from benchmarks.agreement import Case, K
 
 
 def E() -> Any:

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 import augfn as af
 from augfn.math import weather
-from benchmarks.agreement import Case
+from benchmarks.agreement import Case, K
 
 SEED = torch.tensor([0.25, 0.75])
 LEFT, TOP, WIDTH, HEIGHT = 11, 7, 30, 20
-
-
-def K() -> Any:
-    import kornia.augmentation as K
-
-    return K
 
 
 def rain(x: Tensor, number: float, height: float, width: float) -> Tensor:
