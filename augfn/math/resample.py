@@ -14,7 +14,6 @@ from augfn.math import kernel
 from augfn.math.constants import constant
 from augfn.math.maps import Linear, Map, centred
 from augfn.math.shapes import cast, common_shape, one_batch, planes, shaped
-from augfn.random import is_plain
 
 MODES = ("bilinear", "nearest", "bicubic")
 PADDINGS = {
@@ -119,7 +118,7 @@ def to_wide(x: Tensor) -> Tensor:
 def sample(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling) -> Tensor:
     """`x [*b, k, *source]` to `[*b, k, *target]`."""
     mode, fill = how.interpolation or "bilinear", how.fill or 0.0
-    if m.resize and mode == "bilinear" and x.numel() and is_plain(x):  # for all alike: torch's own is much faster
+    if m.resize and mode == "bilinear" and x.numel():  # for all alike: torch's own is much faster
         flat = x.reshape(-1, *x.shape[-3:])
         out = F.interpolate(flat, target, mode=mode, antialias=bool(how.antialias))
         return out.reshape(x.shape[: -len(target)] + target)
