@@ -90,7 +90,12 @@ def color_rows() -> list[Row]:
         ),
         Row("color_jiggle", lambda a: a.color_jiggle(**spans), lambda K: K.ColorJiggle(**JITTER, p=1.0)),
         Row(
-            "grayscale", None, lambda K: K.RandomGrayscale(p=1.0), lambda v2: v2.Grayscale(3), lambda A: A.ToGray(p=1.0)
+            "grayscale",
+            None,
+            lambda K: K.RandomGrayscale(p=1.0),
+            lambda v2: v2.Grayscale(3),
+            lambda A: A.ToGray(p=1.0),
+            "torchvision's three channels are one in memory, a view",
         ),
         Row(
             "invert",
@@ -151,6 +156,7 @@ def color_rows() -> list[Row]:
             lambda K: K.RandomChannelShuffle(p=1.0),
             lambda v2: v2.RandomChannelPermutation(),
             lambda A: A.ChannelShuffle(p=1.0),
+            "32 sort keys are drawn for each sample, since a draw does not know the image's channels",
         ),
         Row(
             "channel_dropout",
@@ -237,13 +243,14 @@ def filter_rows() -> list[Row]:
             lambda K: K.RandomGaussianNoise(0.0, 0.05, p=1.0),
             lambda v2: v2.GaussianNoise(0.0, 0.05),
             lambda A: A.GaussNoise((0.05, 0.05), p=1.0),
-            "kornia's does not clamp",
+            "kornia's does not clamp; here the noise is of a key (Threefry), there of torch's sequential generator",
         ),
         Row(
             "salt_and_pepper",
             lambda a: a.salt_and_pepper(amount=(0.01, 0.06), salt=(0.4, 0.6)),
             lambda K: K.RandomSaltAndPepperNoise(p=1.0),
             albumentations=lambda A: A.SaltAndPepper((0.01, 0.06), (0.4, 0.6), p=1.0),
+            note="noise of a key, as in gaussian_noise",
         ),
         Row(
             "erase",

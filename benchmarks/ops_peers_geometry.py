@@ -111,6 +111,7 @@ def frame_rows(size: int) -> list[Row]:
             lambda K: K.CenterCrop(cut),
             lambda v2: v2.CenterCrop(cut),
             lambda A: A.CenterCrop(cut, cut, p=1.0),
+            "torchvision returns a view of the input, here and in kornia it is a copy",
         ),
         Row(
             "random_crop",
@@ -118,6 +119,7 @@ def frame_rows(size: int) -> list[Row]:
             lambda K: K.RandomCrop(both),
             lambda v2: v2.RandomCrop(cut),
             lambda A: A.RandomCrop(cut, cut, p=1.0),
+            "torchvision returns a view, the same window for all",
         ),
         Row(
             "resized_crop",
