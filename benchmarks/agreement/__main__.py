@@ -1,6 +1,6 @@
 """The tables of agreement with kornia, computed now on a real photo.
 
-python -m benchmarks.agreement
+python -m benchmarks.agreement > benchmarks/results/agreement.md
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.agreement import Case, cases, differences, distance
-from benchmarks.measure import table
+from benchmarks.measure import environment, header, table
 
 
 def photo() -> Tensor:
@@ -40,6 +40,7 @@ def main() -> None:
     differ = [[f"`{peer}`", why] for peer, why in sorted(differences().items())]
     ops = {r[0] for r in rows}
     print("# Agreement with kornia\n")
+    print(header(environment("python -m benchmarks.agreement", torch.get_num_threads())) + "\n")
     print("The same op with the same params, on two crops of a photo, 64 x 96 pixels, float32.\n")
     print(listing(["op", "kornia", "largest difference", "tolerance", "", "what was mapped"], rows))
     print(f"\n{len(rows)} comparisons of {len(ops)} ops.\n\n## What differs, and why\n")
