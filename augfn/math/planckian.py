@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from augfn.errors import explain
-from augfn.math.constants import constant
+from augfn.math.constants import cached
 
 STEP = 0.5  # thousand kelvin from row to row
 
@@ -93,9 +93,14 @@ def gains(temperature: Tensor, mode: str) -> Tensor:
     tensor([0.9970, 1.0000, 0.9970])
     """
     first, rows = table(mode)
-    ratios = constant(tuple((r / g, 1.0, b / g) for r, g, b in rows), temperature)
+    ratios = cached(ratios_of, mode, temperature.dtype, temperature.device)
     place = (temperature - first) / STEP
     below = place.detach().floor().clamp(0, len(rows) - 2)
     index = below.long().flatten()
     low, high = (ratios.index_select(0, index + i).reshape(*place.shape, 3) for i in (0, 1))
     return torch.lerp(low, high, (place - below).unsqueeze(-1))
+
+
+def ratios_of(mode: str, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The rows `[n, 3]`, divided by their green."""
+    return torch.tensor([(r / g, 1.0, b / g) for r, g, b in TABLES[mode][1]], dtype=dtype, device=device)
