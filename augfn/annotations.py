@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -48,11 +49,8 @@ def warp_keypoints(action: Geometric, t: Target, s: Sample) -> Any:
 
 def mirrors(m: Map) -> Tensor:
     """True where the map turns left into right: the sign of its determinant, `[*b]` (a displacement does not)."""
-    found = torch.tensor(False)
-    for stage in m.stages:
-        if isinstance(stage, Linear):
-            found = found ^ (torch.linalg.det(to_wide(stage.matrix)[..., :-1, :-1]) < 0).to(found.device)
-    return found
+    signs = [torch.linalg.det(to_wide(s.matrix)).sign() for s in m.stages if isinstance(s, Linear)]
+    return math.prod(signs, start=torch.ones(())) < 0
 
 
 def swapped(k: Keypoints, where: Tensor) -> Keypoints:

@@ -28,6 +28,7 @@ from augfn.math.color import clip, require_rgb
 from augfn.math.maps import Map, pixel_matrix
 from augfn.math.resample import Sampling, fill_like, resample, to_wide
 from augfn.math.shapes import cast, planes, shaped
+from augfn.math.variates import seed_key
 from augfn.targets import FRAMED, Sample, Target
 
 # geometry
@@ -145,7 +146,7 @@ def clipped(out: Tensor, x: Tensor, mode: str) -> Tensor:
     """`clip`, in place where nothing else holds what the body has made."""
     if mode != "clamp" or out.requires_grad or not random.is_plain(out, x):
         return clip(out, mode)
-    shared = out.untyped_storage().data_ptr() == x.untyped_storage().data_ptr()
+    shared = not out.is_contiguous() or out.untyped_storage().data_ptr() == x.untyped_storage().data_ptr()
     return clip(out, mode) if shared else out.clamp_(0, 1)
 
 
@@ -164,7 +165,7 @@ def repainted(action: Pixels, x: Tensor, kind: str, b: int, name: str) -> Tensor
 
 def noise_field(seed: Tensor, name: str, shape: Size) -> Tensor:
     """Standard normal numbers `[*b, *shape]`, from two uniform numbers and the target's name."""
-    key = random.fold_in((seed.detach().to(torch.float64) * 2**23).to(torch.int64), random.salt(name) & 0x7FFFFFFF)
+    key = random.fold_in(seed_key(seed), random.salt(name) & 0x7FFFFFFF)
     return random.normal_field(key, shape)
 
 

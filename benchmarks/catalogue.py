@@ -75,6 +75,11 @@ def summary(spec: Spec) -> str:
     return re.split(r"\s*Source:", first)[0].rstrip(" :.")
 
 
+def details(spec: Spec) -> str:
+    """What the docstring says beyond its first paragraph: formulas, units, gradients."""
+    return documentation(spec).partition("\n\n")[2].strip()
+
+
 def source(spec: Spec) -> str:
     found = re.search(r"Source:\s*(.*?)(?:\n\n|\Z)", documentation(spec), re.S)
     return " ".join(found.group(1).split()).rstrip(" .") if found else ""
@@ -122,7 +127,7 @@ def page(env: dict[str, Any], pictures: Path | None = None) -> str:
         listing = table(HEAD, [line(n, pictures) for n in names]).replace("---:", "---")
         parts += [f"## {title}", f"Kind `{kind}`, {len(names)} ops. Keywords of the kind: {common_of(names)}.", listing]
         shown = [n for n in names if pictures and (pictures / f"{n}.jpg").exists()]
-        parts += [f"**{n}**\n\n![{n}]({n}.jpg)" for n in shown]
+        parts += [f"**{n}**\n\n![{n}]({n}.jpg)\n\n{details(SPECS[n])}".rstrip() for n in shown]
     return "\n\n".join(parts)
 
 

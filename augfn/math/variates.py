@@ -17,6 +17,11 @@ def gaussian(u: Tensor) -> Tensor:
     return math.sqrt(2) * torch.erfinv(2 * (u + HALF_STEP) - 1)
 
 
+def seed_key(seed: Tensor) -> Tensor:
+    """The key `[*b, 2]` that a seed leaf stands for, two uniform numbers `[*b, 2]`."""
+    return (seed.detach().to(torch.float64) * 2**23).to(torch.int64)
+
+
 def one_hot(index: Tensor, like: Tensor) -> Tensor:
     return (index[..., None] == torch.arange(like.shape[-1], device=like.device)).to(like.dtype)
 

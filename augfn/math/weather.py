@@ -43,11 +43,6 @@ def chroma(light: Tensor) -> Tensor:
     return 1 - (2 * light - 1).abs()
 
 
-def key_of(seed: Tensor) -> Tensor:
-    """The key `[*b, 2]` of a seed leaf `[*b, 2, 1, 1]`."""
-    return (seed[..., 0, 0].detach().to(torch.float64) * 2**23).to(torch.int64)
-
-
 def drops(key: Tensor, most: int) -> Tensor:
     """Where drops start, (row, column) as fractions of the room there is: `[*b, most, 2]`.
 

@@ -15,6 +15,7 @@ from augfn.math.constants import constant
 from augfn.math.kernel import grid_sample
 from augfn.math.maps import centred
 from augfn.math.shapes import common_shape, one_batch, planes, shaped
+from augfn.math.variates import seed_key
 from augfn.op import filtering
 from augfn.ops.filters import odd_size
 from augfn.typing import Leaf, Scale, Seed, Sigma
@@ -121,8 +122,7 @@ def glass_blur(
 
 def pane(seed: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Uniform numbers in [0, 1), `[*b, *shape]`, from two uniform numbers."""
-    words = (seed.detach().to(torch.float64) * 2**23).to(torch.int64)
-    return random.uniform_field(random.fold_in(words, random.salt("glass") & 0x7FFFFFFF), shape)
+    return random.uniform_field(random.fold_in(seed_key(seed), random.salt("glass") & 0x7FFFFFFF), shape)
 
 
 def centre_grid(x: Tensor) -> Tensor:

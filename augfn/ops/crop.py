@@ -82,9 +82,14 @@ def random_crop(frame: Size, *, size: Any, position: WholePosition2 = Uniform(0.
     """
     h, w = fitting(size, frame, "random_crop")
     room = torch.tensor([frame[1] - w, frame[0] - h], dtype=position.dtype, device=position.device)
-    corner = torch.minimum(torch.floor(position.detach() * (room + 1)), room).clamp(min=0)
+    corner = whole(position, room)
     shift = corner - room / 2
     return window_map(torch.ones_like(shift), shift, (h, w), copy=partial(cut, size=(h, w)), place=corner)
+
+
+def whole(position: Tensor, room: Tensor) -> Tensor:
+    """One of the `room + 1` whole places."""
+    return torch.minimum(torch.floor(position.detach() * (room + 1)), room).clamp(min=0)
 
 
 def cut(x: Tensor, how: Sampling, corner: Tensor, *, size: Size) -> Tensor:

@@ -17,7 +17,7 @@ from augfn.math.maps import Map, centred
 from augfn.math.resample import Sampling, apply_weights, fill_like, sample, to_wide
 from augfn.math.shapes import cast
 from augfn.op import geometric
-from augfn.ops.crop import WholePosition2, by_side, cut, fitting, padded, pair, resized, source, take, window_map
+from augfn.ops.crop import WholePosition2, by_side, cut, fitting, padded, pair, resized, source, take, whole, window_map
 from augfn.ops.geometric import frame_like
 from augfn.targets import Boxes
 from augfn.typing import Leaf, Position2
@@ -69,11 +69,6 @@ def pad_to(frame: Size, *, size: Any, position: WholePosition2 | None = None) ->
     shift = constant(((w - frame[1]) / 2, (h - frame[0]) / 2), position) - corner
     known = {"copy": partial(put_on_canvas, size=(h, w)), "place": corner}
     return Map.linear(torch.eye(2).to(shift), shift, size=(h, w), barrier=True, **known)
-
-
-def whole(position: Tensor, room: Tensor) -> Tensor:
-    """One of the `room + 1` whole places."""
-    return torch.minimum(torch.floor(position.detach() * (room + 1)), room).clamp(min=0)
 
 
 def put_on_canvas(x: Tensor, how: Sampling, corner: Tensor, *, size: Size) -> Tensor:

@@ -16,6 +16,7 @@ from augfn import random
 from augfn.distributions import LogUniform, Uniform
 from augfn.errors import explain
 from augfn.kinds import Size
+from augfn.math.variates import seed_key
 from augfn.op import occlusion, photometric
 from augfn.ops.crop import rectangle
 from augfn.ops.geometric import frame_like
@@ -148,7 +149,7 @@ def mask_dropout(mask: Tensor, *, p_object: Dropped = 0.5, seed: Seed = Uniform(
     tensor([[[1., 0., 0.]]])
     """
     labels = instances(mask, p_object.ndim)
-    luck = random.unit(random.stream_bits(key_of(seed)[..., None, None, :], 1, labels))
+    luck = random.unit(random.stream_bits(seed_key(seed)[..., None, None, :], 1, labels))
     return ((luck < p_object.detach()[..., None, None]) & (labels > 0)).to(p_object.dtype)
 
 
@@ -174,13 +175,8 @@ def patch(
     limit = frame_like(frame, scale)
     sides = rectangle(scale[..., 0, 0, 0], ratio[..., 0, 0, 0], limit)
     hidden = covered(position[..., 0, 0] * (limit - sides), sides, frame)[..., None, :, :]
-    shown = random.uniform_field(key_of(grain[..., 0, 0]), tuple(x.shape[-3:])).to(x.dtype)
+    shown = random.uniform_field(seed_key(grain[..., 0, 0]), tuple(x.shape[-3:])).to(x.dtype)
     return torch.addcmul(x, hidden, shown - x)
-
-
-def key_of(seed: Tensor) -> Tensor:
-    """The key `[*b, 2]` of a seed `[*b, 2]`: two uniform numbers."""
-    return (seed.detach().to(torch.float64) * 2**23).to(torch.int64)
 
 
 def instances(mask: Tensor, batch: int) -> Tensor:

@@ -16,6 +16,7 @@ from augfn.errors import explain
 from augfn.math import weather
 from augfn.math.constants import constant
 from augfn.math.steps import stepped
+from augfn.math.variates import seed_key
 from augfn.op import photometric
 from augfn.ops.geometric import frame_like
 from augfn.typing import Fraction, Leaf, Level, Position2, Seed
@@ -67,7 +68,7 @@ def rain(
     """
     if most < 1 or longest < 1:
         raise ValueError(explain("rain: nothing to draw", (most, longest), "most >= 1, longest >= 1", "most=2000"))
-    start = weather.drops(weather.key_of(places), most).to(x)
+    start = weather.drops(seed_key(places[..., 0, 0]), most).to(x)
     number, height, width = (v[..., 0, 0, 0] for v in (number_of_drops, drop_height, drop_width))
     wet = weather.wet(start, number, height, width, (x.shape[-2], x.shape[-1]), longest)[..., None, :, :]
     return torch.addcmul(x, wet, value - x)
@@ -108,7 +109,7 @@ def fog(
     >>> af.fog(density=0.5, patchiness=0.0)(torch.zeros(1, 1, 2), None, af.key(0))[0]
     tensor([[[0.5000, 0.5000]]])
     """
-    field = weather.clouds(weather.key_of(clouds), (x.shape[-2], x.shape[-1]), cells, octaves, x.dtype)
+    field = weather.clouds(seed_key(clouds[..., 0, 0]), (x.shape[-2], x.shape[-1]), cells, octaves, x.dtype)
     thickness = density * (1 - patchiness * field[..., None, :, :])
     return torch.addcmul(x, thickness, level - x)
 
