@@ -24,6 +24,7 @@ from augfn.targets import Sample, Target
 
 FLOAT_BYTES = 4
 BLOCK_BYTES = 1_250_000  # of input for each thread, on a machine with 2 MB of L2 cache per core
+LARGER = 4  # times as much where each action is one call of a library kernel, which has a cost of its own
 RETAINED = 31 * 2**20
 
 
@@ -32,7 +33,7 @@ def in_blocks(actions: list[Action], sample: Sample) -> Sample:
     if not worthwhile(sample, actions) or any(isinstance(a, Mixing) for a in actions):
         return run(actions, sample)
     leaves, tree = tree_flatten(values_of(sample))
-    step = slice_length(sample, leaves)
+    step = slice_length(sample, leaves, actions)
     if step is None:
         return run(actions, sample)
     keep_freed_memory()
@@ -83,7 +84,7 @@ def is_one_pass(action: Action) -> bool:
         m = action.map
         return m.resize or (m.copy is not None and m.gate is None and (m.place is None or m.window))
     return isinstance(action, Color | Occlusion) or (
-        isinstance(action, Pixels) and action.light and action.clip == "none"
+        isinstance(action, Pixels) and action.light and action.kind != "filter"
     )
 
 
@@ -97,9 +98,14 @@ def keep_freed_memory() -> None:
     torch.empty(RETAINED, dtype=torch.uint8)
 
 
-def slice_length(sample: Sample, leaves: list[Tensor]) -> int | None:
+def is_one_kernel(action: Action) -> bool:
+    """True if it is one call of a library's kernel, a resample or a convolution."""
+    return isinstance(action, Geometric) or (isinstance(action, Pixels) and action.light and action.kind == "filter")
+
+
+def slice_length(sample: Sample, leaves: list[Tensor], actions: list[Action]) -> int | None:
     """Samples per slice; None where the batch is small, or its tensors are no plain ones."""
     size = sum(x.numel() * x.element_size() for x in leaves)
-    threads = torch.get_num_threads()
-    step = threads * max(1, round(sample.batch[0] * BLOCK_BYTES / size))  # the sampling kernel runs a thread per sample
+    threads, block = torch.get_num_threads(), BLOCK_BYTES * (LARGER if all(map(is_one_kernel, actions)) else 1)
+    step = threads * max(1, round(sample.batch[0] * block / size))  # the sampling kernel runs a thread per sample
     return None if step * 2 > sample.batch[0] or not is_plain(*leaves) else step

@@ -11,6 +11,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from augfn.math.shapes import one_batch, shaped
+from augfn.random import is_plain
+
+FEW_PLANES = 16  # oneDNN's depthwise convolution computes planes by the sixteen: of fewer, shifted copies are faster
+SMALL = 49  # taps that it computes at once as fast as a column and then a row
 
 PADDING = {"reflect": "reflect", "border": "replicate", "zeros": "constant"}
 
@@ -28,7 +32,9 @@ def gaussian_kernel1d(sigma: Tensor, size: int, dtype: torch.dtype | None = None
     t = _taps(sigma, size, dtype)
     # Below 0.02 all taps but the middle one underflow, even in float64: the bound changes no value, it only keeps the
     # gradient finite.
-    return (t / sigma.to(t.dtype).clamp_min(0.02).unsqueeze(-1)).square().mul(-0.5).softmax(-1)
+    kernel = (t / sigma.to(t.dtype).clamp_min(0.02).unsqueeze(-1)).square().mul(-0.5).softmax(-1)
+    # Taps far below rounding are made 0: products with them are denormal, on which a CPU is ten times slower.
+    return F.threshold(kernel, torch.finfo(t.dtype).tiny ** 0.25, 0.0)
 
 
 def box_kernel1d(width: Tensor, size: int, dtype: torch.dtype | None = None) -> Tensor:
@@ -59,10 +65,13 @@ def separable(x: Tensor, kernels: Sequence[Tensor], padding_mode: str = "reflect
     >>> separable(torch.tensor([[[0.0, 3.0, 0.0]]]), [torch.ones(1), torch.ones(3) / 3], "zeros")
     tensor([[[1., 1., 1.]]])
     """
-    d = len(kernels)
-    _check(x, [k.shape[-1] for k in kernels], padding_mode)
+    d, sizes = len(kernels), [k.shape[-1] for k in kernels]
+    _check(x, sizes, padding_mode)
     if not x.numel():
         return x
+    if d == 2 and math.prod(sizes) <= SMALL and x.shape[:-2].numel() > FEW_PLANES and is_plain(x):
+        rows, columns = kernels
+        return dense(x, (rows[..., None] * columns[..., None, :]).expand(*x.shape[:-3], *sizes), padding_mode)
     y = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
     for axis, kernel in zip(range(-d, 0), kernels, strict=True):
         y = _along(y, kernel.to(y.dtype), axis, d, padding_mode)
@@ -85,7 +94,7 @@ def dense(x: Tensor, kernel: Tensor, padding_mode: str = "reflect") -> Tensor:
     flat = x.reshape(math.prod(batch), -1, *x.shape[-2:])
     weight = one_batch(kernel.to(x.dtype), batch, 2).reshape(-1, 1, rows, columns).expand(-1, flat.shape[1], -1, -1)
     wide = padded(flat, rows, columns, padding_mode)
-    if rows * columns <= 9:  # as for `separable`, oneDNN is slow with so few taps
+    if _by_taps(flat, rows * columns, 9):
         return shaped(_shifted_2d(wide, weight, x.shape[-2], x.shape[-1]), x.shape)
     weight = weight.reshape(-1, 1, rows, columns)
     return F.conv2d(wide.reshape(1, -1, *wide.shape[-2:]), weight, groups=weight.shape[0]).reshape(x.shape)
@@ -101,11 +110,20 @@ def _shifted_2d(x: Tensor, weight: Tensor, h: int, w: int) -> Tensor:
     """The taps' sum, tap by tap: x `[B, C, ...]`, weight `[B, C, kh, kw]`."""
     rows, columns = weight.shape[-2:]
     taps = weight.flatten(-2)[..., None, None].unbind(-3)
-    shifts = [x[..., i : i + h, j : j + w] for i in range(rows) for j in range(columns)]
-    y = shifts[0] * taps[0]
+    return _sum_of([x[..., i : i + h, j : j + w] for i in range(rows) for j in range(columns)], taps)
+
+
+def _sum_of(shifts: Sequence[Tensor], taps: Sequence[Tensor]) -> Tensor:
+    y, own = shifts[0] * taps[0], is_plain(shifts[0], taps[0])
     for shift, tap in zip(shifts[1:], taps[1:], strict=True):
-        y = torch.addcmul(y, shift, tap)
+        y = y.addcmul_(shift, tap) if own else torch.addcmul(y, shift, tap)
     return y
+
+
+def _by_taps(x: Tensor, taps: int, few: int) -> bool:
+    """True where shifted copies of `x [..., H, W]` are added tap by tap: of few planes, or, where a compiler fuses them,
+    with few taps."""
+    return x.shape[:-2].numel() <= FEW_PLANES if is_plain(x) else taps <= few
 
 
 def _taps(like: Tensor, size: int, dtype: torch.dtype | None) -> Tensor:
@@ -143,8 +161,7 @@ def _along(x: Tensor, kernel: Tensor, axis: int, d: int, padding_mode: str) -> T
     planes = x.reshape(weight.shape[0], -1, size) if last else x.reshape(weight.shape[0], size, -1)
     pad = (k // 2, k // 2, 0, 0) if last else (0, 0, k // 2, k // 2)
     planes = F.pad(planes.unsqueeze(0), pad, mode=PADDING[padding_mode])
-    # oneDNN's depthwise convolution is ten times slower with 3 taps than with 5, and then slower than shifted adds.
-    y = _shifted(planes, weight, -1 if last else -2) if k == 3 else _grouped(planes, weight, last)
+    y = (_shifted if _by_taps(planes, k, 3) else _grouped)(planes, weight, last)
     return y.reshape(x.shape)
 
 
@@ -153,10 +170,7 @@ def _grouped(planes: Tensor, weight: Tensor, last: bool) -> Tensor:
     return F.conv2d(planes, weight, groups=weight.shape[0])
 
 
-def _shifted(planes: Tensor, weight: Tensor, axis: int) -> Tensor:
-    taps = weight[..., None, None].unbind(1)
+def _shifted(planes: Tensor, weight: Tensor, last: bool) -> Tensor:
+    axis, taps = -1 if last else -2, weight[..., None, None].unbind(1)
     size = planes.shape[axis] - len(taps) + 1
-    y = planes.narrow(axis, 0, size) * taps[0]
-    for j, tap in enumerate(taps[1:], 1):
-        y = torch.addcmul(y, planes.narrow(axis, j, size), tap)
-    return y
+    return _sum_of([planes.narrow(axis, j, size) for j in range(len(taps))], taps)

@@ -31,7 +31,7 @@ Threshold = Annotated[
 Gamma = Annotated[Any, Leaf("exponent", neutral=1.0, low=0.0)]
 
 
-@photometric(clip="clamp")
+@photometric(clip="clamp", light=True)
 def brightness(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2)) -> Tensor:
     """Multiply: y = factor x. Source: torchvision `adjust_brightness`.
 
