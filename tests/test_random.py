@@ -13,6 +13,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 
 import augfn.random as R
+import augfn.threefry as T
 
 DATA = np.load(Path(__file__).parent / "data" / "jax_random.npz")
 ENTRIES = json.loads(DATA["meta"].tobytes())["entries"]
@@ -44,14 +45,15 @@ def refuse(*_):
 
 def by_numpy(f, *args):
     with pytest.MonkeyPatch.context() as m:
-        m.setattr(R, "_threefry_tensor", refuse)
+        m.setattr(T, "by_tensors", refuse)
         return f(*args)
 
 
 def by_tensors(f, *args):
     with pytest.MonkeyPatch.context() as m:
-        m.setattr(R, "_threefry_numpy", refuse)
-        m.setattr(R, "is_plain", lambda *_: False)
+        for module in (R, T):
+            m.setattr(module, "by_numpy", refuse)
+            m.setattr(module, "is_plain", lambda *_: False)
         return f(*args)
 
 
@@ -115,7 +117,7 @@ def test_both_ways_agree_on_any_counter(key, hi, lo):
 
 @pytest.mark.parametrize("lead", [(), (1,), (3,), (2, 3)])
 def test_both_ways_agree_on_fields_of_many_blocks(lead):
-    keys, shape = R.split(R.key(0), math.prod(lead)).reshape(*lead, 2), (3, R._BLOCK + 1)
+    keys, shape = R.split(R.key(0), math.prod(lead)).reshape(*lead, 2), (3, T.BLOCK + 1)
     same(by_numpy(R.normal_field, keys, shape), by_tensors(R.normal_field, keys, shape))
 
 
@@ -254,9 +256,9 @@ def test_ordinary_keys_take_the_numpy_way():
 def test_without_the_private_names_of_torch_the_tensor_way_is_left(monkeypatch):
     expected = R.bits(R.key(0), (5,))
     monkeypatch.delattr(torch._C, "_dispatch_keys")
-    monkeypatch.setattr(R, "_MODES", R._modes())
-    monkeypatch.setattr(R, "_PLAIN", R._plain_keysets())
-    monkeypatch.setattr(R, "_threefry_numpy", refuse)
+    monkeypatch.setattr(T, "MODES", T.modes())
+    monkeypatch.setattr(T, "PLAIN", T.plain_keysets())
+    monkeypatch.setattr(T, "by_numpy", refuse)
     same(R.bits(R.key(0), (5,)), expected)
 
 
@@ -294,16 +296,17 @@ def test_normal_numbers_are_normal(draw):
     assert abs((z.abs() > 3).double().mean() - 0.0027) < 5 * math.sqrt(0.0027 / z.numel())
 
 
-def test_fields_of_two_keys_and_of_two_halves_are_independent():
+def test_fields_of_two_keys_and_of_two_parts_are_independent():
     a, b = R.normal_field(R.split(R.key(0)), (512, 512)).flatten(1)
-    pairs = ((a, b), (a[:-1], a[1:]), a.chunk(2))
-    for x, y in pairs:
+    quarters = a.chunk(4)  # of which two and two are the cosine and the sine of the same words
+    for x, y in ((a, b), (a[:-1], a[1:]), a.chunk(2), quarters[:2], quarters[2:]):
         assert abs((x * y).mean()) < 5 / math.sqrt(len(x))
+        assert abs((x * x * y * y).mean() - 1) < 5 * math.sqrt(8 / len(x))
 
 
 def test_the_most_extreme_words_are_finite(monkeypatch):
     words = torch.tensor([0, 0, 2**32 - 1, 2**32 - 1]), torch.tensor([0, 2**32 - 1, 0, 2**32 - 1])
-    monkeypatch.setattr(R, "_threefry", lambda *_: words)
+    monkeypatch.setattr(R, "threefry", lambda *_: words)
     field = R.normal_field(R.key(0), (8,))
     assert field.isfinite().all()
     assert 5 < field.abs().max() < 6

@@ -1,0 +1,186 @@
+"""Threefry-2x32, 20 rounds: two words for a counter and a key, from tensors, from numpy or from Python's long integers.
+
+The same bits in every way. Source: Salmon et al., Parallel random numbers: as easy as 1, 2, 3 (SC 2011).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Words = NDArray[np.uint32]
+
+MASK = 0xFFFFFFFF
+PARITY = 0x1BD11BDA
+ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+# 0-d arrays: numpy converts a Python int, or even a np.uint32, anew at each call, which doubles the cost of a shift.
+SHIFTS = [[(np.array(r, np.uint32), np.array(32 - r, np.uint32)) for r in row] for row in ROTATIONS]
+FEW = 96  # blocks that a long integer computes faster than numpy
+BLOCK = 1 << 15  # words per numpy pass: its buffers stay in the L2 cache
+
+
+def threefry(key: Tensor, hi: int | Tensor, lo: int | Tensor) -> tuple[Tensor, Tensor]:
+    """Two words per counter, the same bits either way: in int64 tensors, or from numpy in int32 ones."""
+    if is_plain(key, hi, lo):
+        x0, x1 = by_numpy(uint32(key), uint32(hi), uint32(lo))
+        return torch.from_numpy(x0.view(np.int32)), torch.from_numpy(x1.view(np.int32))
+    return by_tensors(key & MASK, hi & MASK, lo & MASK)
+
+
+def by_tensors(key: Tensor, hi: int | Tensor, lo: int | Tensor) -> tuple[Tensor, Tensor]:
+    k0, k1 = key.unbind(-1)
+    ks = (k1, k0 ^ k1 ^ PARITY, k0)
+    # int64 leaves room for the few dozen additions to x0, so only x1, which is shifted, is masked in each round.
+    x0, x1 = torch.broadcast_tensors(k0 + hi, (k1 + lo) & MASK)
+    for i in range(5):
+        for j, r in enumerate(ROTATIONS[i % 2]):
+            x0 = x0 + x1
+            x1 = ((x1 << r | x1 >> (32 - r)) ^ x0) & MASK
+            if j % 2:  # Inductor inlines a chain, at a cost that triples with each round: a stack ends the chain
+                x0, x1 = torch.stack([x0, x1]).unbind()
+        x0, x1 = x0 + ks[i % 3], (x1 + ks[(i + 1) % 3] + (i + 1)) & MASK
+    return x0 & MASK, x1
+
+
+def by_numpy(key: Words, hi: Words, lo: Words) -> tuple[Words, Words]:
+    k0, k1 = key[..., 0], key[..., 1]
+    shape = np.broadcast(k0, hi, lo).shape
+    if math.prod(shape) <= FEW:
+        return lanes((k0, k1, hi, lo), shape)
+    x0 = np.add(k0, hi, out=np.empty(shape, np.uint32))
+    x1 = np.add(k1, lo, out=np.empty(shape, np.uint32))
+    if x0.size <= BLOCK:
+        rounds(x0, x1, k0, k1)
+        return x0, x1
+    n = shape[-1]
+    rows, columns = max(1, BLOCK // n), min(n, BLOCK)
+    flat = [x0.reshape(-1, n), x1.reshape(-1, n), *(by_rows(k, shape) for k in (k0, k1))]
+    for i in range(0, len(flat[0]), rows):
+        for j in range(0, n, columns):
+            rounds(*(x[i : i + rows, j : j + columns] if x.shape[1] > 1 else x[i : i + rows] for x in flat))
+    return x0, x1
+
+
+def by_rows(k: Words, shape: tuple[int, ...]) -> Words:
+    """Words that broadcast to the shape as a table, of one column where all of a row are the same."""
+    k = np.atleast_1d(k)
+    return np.broadcast_to(k, (*shape[:-1], k.shape[-1])).reshape(-1, k.shape[-1])
+
+
+def lanes(words: Sequence[Words], shape: tuple[int, ...]) -> tuple[Words, Words]:
+    """A few blocks side by side in one long integer, 64 bits each: an operation on it costs a tenth of a numpy call."""
+    table = np.empty((4, *shape), np.uint64)
+    for i, word in enumerate(words):
+        table[i] = word
+    size = table.nbytes // 4
+    a, b, x0, x1 = (int.from_bytes(row.tobytes(), "little") for row in table)
+    first, second = (spread(x, size) for x in mix(a, b, x0, x1, ones(size)))
+    return first.reshape(shape), second.reshape(shape)
+
+
+def mix(a: int, b: int, x0: int, x1: int, one: int) -> tuple[int, int]:
+    """The 20 rounds on long integers, with a one in every lane."""
+    mask = one * MASK
+    ks = (b, a ^ b ^ one * PARITY, a)
+    # x0 may outgrow its 32 bits: it has 64, and only x1, which is shifted, must be masked in each round.
+    x0, x1 = x0 + a, (x1 + b) & mask
+    for i in range(5):
+        for r in ROTATIONS[i % 2]:
+            x0 += x1
+            x1 = ((x1 << r | x1 >> (32 - r)) ^ x0) & mask
+        x0, x1 = x0 + ks[i % 3], (x1 + ks[(i + 1) % 3] + one * (i + 1)) & mask
+    return x0 & mask, x1
+
+
+def spread(lanes: int, size: int) -> Words:
+    """The lanes of a long integer of so many bytes, as an array."""
+    return np.frombuffer(lanes.to_bytes(size, "little"), np.uint64).astype(np.uint32)
+
+
+@lru_cache(maxsize=256)
+def packed(numbers: tuple[int, ...]) -> int:
+    """Numbers in the lanes of a long integer."""
+    return int.from_bytes(np.array(numbers, np.uint64).tobytes(), "little")
+
+
+def of_one(key: list[int], hi: tuple[int, ...], lo: tuple[int, ...]) -> tuple[Words, Words]:
+    """The words at these counters for the only sample of a batch, whose key is the split of `key`."""
+    k0, k1 = mix(key[0] & MASK, key[1] & MASK, 0, 0, 1)
+    one = ones(8 * len(hi))
+    x0, x1 = mix(k0 * one, k1 * one, packed(hi), packed(lo), one)
+    return spread(x0, 8 * len(hi)), spread(x1, 8 * len(hi))
+
+
+@lru_cache(maxsize=256)
+def words_of(numbers: tuple[int, ...]) -> Words:
+    return np.array(numbers, np.uint32)
+
+
+@lru_cache(maxsize=256)
+def ones(size: int) -> int:
+    """A one in every lane of a long integer of so many bytes."""
+    return int.from_bytes(np.ones(size // 8, np.uint64).tobytes(), "little")
+
+
+def rounds(x0: Words, x1: Words, k0: Words, k1: Words) -> None:
+    ks = (k1, np.bitwise_xor(np.bitwise_xor(k0, k1), np.uint32(PARITY)), k0)
+    high = np.empty_like(x1)
+    for i in range(5):
+        for left, right in SHIFTS[i % 2]:
+            np.add(x0, x1, out=x0)
+            np.left_shift(x1, left, out=high)
+            np.right_shift(x1, right, out=x1)
+            np.bitwise_or(x1, high, out=x1)
+            np.bitwise_xor(x1, x0, out=x1)
+        np.add(x0, ks[i % 3], out=x0)
+        np.add(x1, np.add(ks[(i + 1) % 3], np.uint32(i + 1)), out=x1)
+
+
+def uint32(value: int | Tensor) -> Words:
+    return value.numpy().astype(np.uint32) if isinstance(value, Tensor) else np.array(value & MASK, np.uint32)
+
+
+def modes() -> tuple[Callable[[], Any], ...]:
+    """What tells that operators are being recorded or transformed; empty where torch hides any of it."""
+    core: Any = torch._C
+    functorch: Any = getattr(core, "_functorch", None)
+    names = ("_get_tracing_state", "_len_torch_dispatch_stack", "_is_torch_function_mode_enabled", "_dispatch_keys")
+    if not all(hasattr(core, name) for name in names) or not hasattr(functorch, "peek_interpreter_stack"):
+        return ()
+    return (*(getattr(core, name) for name in names[:3]), functorch.peek_interpreter_stack)
+
+
+def plain_keysets() -> frozenset[int]:
+    """Dispatch keys of an ordinary CPU tensor; empty, so that the numpy way is never taken, where torch hides them."""
+    if not MODES:
+        return frozenset()
+    with torch.inference_mode():
+        inference = torch.empty(0, device="cpu")
+    return frozenset(torch._C._dispatch_keys(t).raw_repr() for t in (torch.empty(0, device="cpu"), inference))
+
+
+MODES = modes()
+PLAIN = plain_keysets()
+
+
+def is_plain(*values: int | Tensor) -> bool:
+    """Tell whether numpy may compute on the values: ordinary CPU tensors, outside any trace.
+
+    False under a compiler or a mode that records operators (make_fx, fake tensors), and for a tensor that stands for
+    others (vmap, grad, functionalize, a subclass, another device).
+
+    >>> x = torch.zeros(2)
+    >>> is_plain(x), torch.func.vmap(lambda x: torch.tensor(is_plain(x)))(x)
+    (True, tensor([False, False]))
+    """
+    if torch.compiler.is_compiling() or not PLAIN:
+        return False
+    traced, moded, functioned, transformed = MODES
+    if traced() or moded() or functioned() or transformed():  # even a plain tensor hides its data in a transform
+        return False
+    return all(torch._C._dispatch_keys(v).raw_repr() in PLAIN for v in values if isinstance(v, Tensor))
