@@ -100,7 +100,9 @@ def keep_freed_memory() -> None:
 
 def is_one_kernel(action: Action) -> bool:
     """True if it is one call of a library's kernel, a resample or a convolution."""
-    return isinstance(action, Geometric) or (isinstance(action, Pixels) and action.light and action.kind == "filter")
+    if isinstance(action, Geometric):
+        return action.map.copy is None
+    return isinstance(action, Pixels) and action.light and action.kind == "filter"
 
 
 def slice_length(sample: Sample, leaves: list[Tensor], actions: list[Action]) -> int | None:

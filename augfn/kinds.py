@@ -49,11 +49,15 @@ class Geometric:
 
 @dataclass(frozen=True)
 class Color:
-    """A linear colour map y = A x + t over the channels: `matrix [*b, C, C]`, or `[*b, C]` for a diagonal A; `offset
-    [*b, C]`. `clip` and `channels` as in Pixels; `gate` is there where a clip has to know it."""
+    """A linear colour map y = A x + shift over the channels: `matrix [*b, C, C]`, or `scale [*b, C]` for a diagonal A;
+    `shift [*b, C]`. None: the identity, and 0. C = 1 stands for any number of channels.
 
-    matrix: Tensor
-    offset: Tensor
+    `clip` and `channels` as in Pixels; `gate` is there where a clip has to know it.
+    """
+
+    matrix: Tensor | None = None
+    scale: Tensor | None = None
+    shift: Tensor | None = None
     clip: str = "none"
     channels: tuple[int, ...] | None = None
     gate: Tensor | None = None
@@ -62,32 +66,54 @@ class Color:
         return size
 
     @property
-    def diagonal(self) -> bool:
-        return self.matrix.ndim == self.offset.ndim
+    def width(self) -> int:
+        """The number of channels it is made for, 1 for any."""
+        return max(t.shape[-1] for t in (self.matrix, self.scale, self.shift) if t is not None)
 
     def full(self, channels: int) -> Tensor:
-        if not self.diagonal:
+        """A as a matrix."""
+        if self.matrix is not None:
             return self.matrix
-        return torch.diag_embed(self.matrix.expand(*self.matrix.shape[:-1], channels))
+        scale = torch.ones_like(self.shift) if self.scale is None else self.scale  # type: ignore[arg-type]
+        return torch.diag_embed(scale.expand(*scale.shape[:-1], channels))
 
     def gated(self, gate: Tensor, size: Size) -> Color:
-        (matrix, gate), offset = alike(self.matrix, gate[..., None]), alike(self.offset, gate)[0]
-        neutral = torch.ones_like(matrix[..., :1]) if self.diagonal else identity_like(matrix)
-        matrix = torch.lerp(neutral, matrix, gate if self.diagonal else gate[..., None])
-        both = gate[..., 0] if self.gate is None else gate[..., 0] * self.gate
-        return Color(matrix, offset * gate, self.clip, self.channels, both)
+        matrix, scale, each = self.matrix, self.scale, gate[..., None]
+        if matrix is not None:
+            matrix = towards(identity_like(matrix), matrix, each[..., None])
+        if scale is not None:
+            scale = towards(torch.ones_like(scale[..., :1]), scale, each)
+        both = gate if self.gate is None else gate * self.gate
+        return replace(self, matrix=matrix, scale=scale, shift=times(self.shift, each), gate=both)
 
     def part(self, rows: slice) -> Color:
-        matrix, offset = part(self.matrix, 1 if self.diagonal else 2, rows), part(self.offset, 1, rows)
-        return replace(self, matrix=matrix, offset=offset, gate=part(self.gate, 0, rows))
+        known = {"matrix": part(self.matrix, 2, rows), "scale": part(self.scale, 1, rows)}
+        return replace(self, **known, shift=part(self.shift, 1, rows), gate=part(self.gate, 0, rows))
 
     def then(self, other: Color) -> Color:
-        if self.diagonal and other.diagonal:
-            return Color(self.matrix * other.matrix, self.offset * other.matrix + other.offset, "none", self.channels)
-        channels = max(self.matrix.shape[-1], other.matrix.shape[-1])
-        a, b = self.full(channels), other.full(channels)
-        offset = self.offset.expand(*self.offset.shape[:-1], channels)
-        return Color(b @ a, (b @ offset[..., None])[..., 0] + other.offset, "none", self.channels)
+        if self.matrix is None and other.matrix is None:
+            scale = other.scale if self.scale is None else times(self.scale, other.scale)
+            return Color(None, scale, plus(times(self.shift, other.scale), other.shift), channels=self.channels)
+        channels = max(self.width, other.width)
+        matrix, moved = other.full(channels), self.shift
+        if moved is not None:
+            moved = (matrix @ moved.expand(*moved.shape[:-1], channels)[..., None])[..., 0]
+        return Color(matrix @ self.full(channels), None, plus(moved, other.shift), channels=self.channels)
+
+
+def times(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+    """`a b`, where a None is 0 and b None 1."""
+    return a if a is None or b is None else torch.mul(*alike(a, b))
+
+
+def plus(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+    return b if a is None else a if b is None else a + b
+
+
+def towards(neutral: Tensor, value: Tensor, gate: Tensor) -> Tensor:
+    """From neutral (gate 0) to value (gate 1)."""
+    value, gate = alike(value, gate)
+    return torch.lerp(neutral.to(value), value, gate)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from augfn.distributions import Bernoulli, Constant, Distribution, Uniform
 from augfn.draw import Params, draw, leaves_of, merge, salts_of
 from augfn.eager import below_autograd, is_untracked
 from augfn.errors import explain, unknown
-from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, Seeing, Size, fuse
+from augfn.kinds import Action, Geometric, Mixing, Occlusion, Pixels, Seeing, Size, fuse
 from augfn.math.resample import UNSET, Sampling
 from augfn.targets import Boxes, Sample, read
 from augfn.typing import GATE, Leaf, Seed
@@ -206,8 +206,7 @@ def act_pixels(op: Op, body: Callable[..., Any], leaves: dict[str, Any], samplin
     if "x" in op.spec.wants:
         needs = op.name if op.spec.rgb else ""
         return Pixels(op.spec.kind, body, leaves, op.clip, op.channels, needs, op.spec.planes, op.spec.light)
-    matrix, offset = body(**leaves)
-    return Color(matrix, offset, op.clip, op.channels)
+    return replace(body(**leaves), clip=op.clip, channels=op.channels)
 
 
 def act_occlusion(op: Op, body: Callable[..., Any], leaves: dict[str, Any], sampling: Sampling) -> Action:
@@ -298,7 +297,8 @@ def build(spec: Spec, keywords: dict[str, Any]) -> Op:
         if value is not None:
             params[name] = value
     acting = [name for name, leaf in spec.leaves.items() if not leaf.flat]
-    if acting and not any(name in params for name in acting):
+    optional = next(iter(spec.defaults.values()), 0) is None  # what comes first makes the op
+    if optional and acting and not any(name in params for name in acting):
         fix = f"af.{spec.name}({acting[0]}=(low, high))"
         raise ValueError(explain(f"{spec.name}: nothing to do", "no ranges", f"one of {', '.join(acting)}", fix))
     p = keywords.get("p", 1.0)

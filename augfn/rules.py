@@ -24,7 +24,7 @@ from augfn.annotations import (
 )
 from augfn.errors import explain
 from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, Seeing, Size, expand
-from augfn.math.color import clip, require_rgb
+from augfn.math.color import clip, require_rgb, scale_shift
 from augfn.math.maps import Map, pixel_matrix
 from augfn.math.resample import Sampling, fill_like, resample, to_wide
 from augfn.math.shapes import cast, planes, shaped
@@ -101,32 +101,28 @@ def put_back(out: Tensor, x: Tensor, channels: tuple[int, ...] | None, axis: int
 
 
 def mapped(action: Color, x: Tensor, kind: str, s: Sample) -> Tensor:
-    m, o, c_axis = action.matrix, action.offset, -len(s.size) - 1
-    channels = x.shape[c_axis]
-    if channels != o.shape[-1] and o.shape[-1] != 1:
-        given, want = f"{channels} channels", f"{o.shape[-1]} channels"
+    c_axis = -len(s.size) - 1
+    if action.width not in (1, x.shape[c_axis]):
+        given, want = f"{x.shape[c_axis]} channels", f"{action.width} channels"
         fix = "give one value per channel, or channels=(0, 1, 2) to pick three of more"
         raise ValueError(explain("colour map and image disagree", given, want, fix))
     moved = x.movedim(c_axis, len(s.batch)) if kind == "video" else x
-    flat = moved.flatten(len(s.batch) + 1)
-    if action.diagonal:
-        out, shift = flat * m.unsqueeze(-1).to(x), o.unsqueeze(-1).to(x)
-        out = out.add_(shift) if random.is_plain(out, shift) else out + shift  # addcmul is slow where it broadcasts
-    else:
-        out = affine_channels(flat, m.to(x), o.to(x))
-    out = shaped(out, moved.shape)
+    out = shaped(affine_channels(action, moved.flatten(len(s.batch) + 1)), moved.shape)
     return out.movedim(len(s.batch), c_axis) if kind == "video" else out
 
 
-def affine_channels(x: Tensor, m: Tensor, o: Tensor) -> Tensor:
-    """`m x + o` for `x [*b, C, n]`, as one batched product."""
-    b = x.shape[:-2]
-    m, o = m.expand(b + m.shape[-2:]), o.expand(b + o.shape[-1:])
-    if not b:
-        return torch.addmm(o[:, None], m, x)
-    return torch.baddbmm(o.flatten(0, -2)[..., None], m.flatten(0, -3), x.flatten(0, -3)).reshape(
-        b + (m.shape[-2], x.shape[-1])
-    )
+def affine_channels(action: Color, x: Tensor) -> Tensor:
+    """`A x + shift` for `x [*b, C, n]`."""
+    matrix, scale, shift = (t if t is None else t.to(x) for t in (action.matrix, action.scale, action.shift))
+    if matrix is None and scale is not None:
+        return x * scale[..., None] if shift is None else scale_shift(x, scale, shift)
+    if shift is None:
+        return matrix @ x  # type: ignore[operator]
+    shift = shift[..., None]
+    if matrix is None:
+        return x + shift
+    out = matrix @ x
+    return out.add_(shift) if random.is_plain(out, shift) else out + shift
 
 
 def repaint(action: Pixels, t: Target, s: Sample, name: str = "image") -> Tensor:

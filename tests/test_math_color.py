@@ -354,12 +354,6 @@ def test_twist_broadcasts_differentiates_and_maps():
         torch.testing.assert_close(a, b)
 
 
-def test_grayscale_matrix_is_the_luma():
-    x = torch.rand(2, 3, 4, 4, dtype=F64)
-    y = torch.einsum("ij,bjhw->bihw", color.grayscale_matrix("cpu", F64), x)
-    torch.testing.assert_close(y, color.luma(x).expand_as(x))
-
-
 def test_gamma_in_closed_form_and_at_black():
     x = torch.tensor([0.0, 0.25, 1.0]).view(1, 3, 1, 1).requires_grad_()
     y = color.gamma(x, leaf(0.5), leaf(0.8))

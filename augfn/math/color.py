@@ -16,11 +16,12 @@ from torch import Tensor
 
 from augfn.errors import explain
 from augfn.math.channels import ordered
-from augfn.math.constants import constant
+from augfn.math.constants import cached, constant
 from augfn.math.shapes import common_shape, one_batch, shaped
 from augfn.math.steps import stepped
 from augfn.random import is_plain
 
+LARGE = 1 << 20  # numbers that fill the cache, so that each pass over them counts
 LUMA = (0.2989, 0.587, 0.114)
 """Weights of red, green and blue in the luma, as torchvision and PIL have them. They add up to 0.9999."""
 
@@ -47,8 +48,11 @@ def luma(x: Tensor) -> Tensor:
 def clip(x: Tensor, mode: str = "clamp") -> Tensor:
     """Bring values into [0, 1].
 
-    | mode | value | gradient | |---|---|---| | `"clamp"` | clamped | 0 where clamped | | `"ste"` | clamped | 1
-    everywhere (straight-through) | | `"none"` | unchanged | 1 |
+    | mode | value | gradient |
+    |---|---|---|
+    | `"clamp"` | clamped | 0 where clamped |
+    | `"ste"` | clamped | 1 everywhere (straight-through) |
+    | `"none"` | unchanged | 1 |
 
     Raises: `ValueError` for another mode.
 
@@ -56,6 +60,27 @@ def clip(x: Tensor, mode: str = "clamp") -> Tensor:
     tensor([0.0000, 0.2500, 1.0000])
     """
     return _clip(x, mode, in_place=False)
+
+
+def scale_shift(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """`scale x + shift`, channel by channel: `x [*b, C, n]`, and `[*b, C]` or what broadcasts to it.
+
+    What is large and not tracked takes one pass, by torch's batch normalisation for means of 0 and variances of 1.
+    """
+    tracked = x.requires_grad or scale.requires_grad or shift.requires_grad
+    if x.numel() < LARGE or tracked or not is_plain(x, scale, shift):
+        return x * scale[..., None] + shift[..., None]
+    shared = scale.ndim == shift.ndim == 1
+    batch = x.shape[-2:-1] if shared else x.shape[:-1]
+    flat = x.reshape(-1, batch.numel(), x.shape[-1])
+    weight, bias = (t.expand(batch).reshape(-1).contiguous() for t in (scale, shift))
+    mean, variance = cached(standard_moments, len(weight), x.dtype, x.device).unbind()
+    return torch.native_batch_norm(flat, weight, bias, mean, variance, False, 0.0, 0.0)[0].reshape(x.shape)
+
+
+def standard_moments(n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Means of 0 and variances of 1, `[2, n]`."""
+    return torch.stack([torch.zeros(n, dtype=dtype, device=device), torch.ones(n, dtype=dtype, device=device)])
 
 
 def brightness(x: Tensor, factor: Tensor) -> Tensor:
@@ -229,13 +254,6 @@ def twist_matrix(
     return matrix, offset.unsqueeze(-1).expand(matrix.shape[:-1])
 
 
-def grayscale_matrix(
-    device: torch.device | str | None = None, dtype: torch.dtype | None = None, weights: tuple[float, ...] = LUMA
-) -> Tensor:
-    """The matrix `[C, C]` that puts the weighted sum (the luma of three) into all channels."""
-    return torch.tensor([weights] * len(weights), device=device, dtype=dtype)
-
-
 def solarize(x: Tensor, threshold: Tensor, addition: Tensor | None = None, grad: str = "none") -> Tensor:
     """Invert what is bright: `y = 1 - x` where `x >= threshold`, else `x`; first `addition` is added to x and the sum
     clamped to [0, 1].
@@ -251,14 +269,15 @@ def solarize(x: Tensor, threshold: Tensor, addition: Tensor | None = None, grad:
     return stepped(value, x, lambda: torch.lerp(x, 1 - x, torch.sigmoid((x - threshold) / 0.05)), grad)
 
 
-def gamma(x: Tensor, gamma: Tensor, gain: Tensor | float = 1.0) -> Tensor:
+def gamma(x: Tensor, gamma: Tensor, gain: Tensor | None = None) -> Tensor:
     """The power law `y = gain * x ** gamma`, unclipped; neutral at 1. Source: torchvision `adjust_gamma`.
 
     Below 0, y is what it is at 0, and the gradient is 0. For `gamma < 1` the curve is vertical at 0: it is cut there at
     the smallest normal number, so that the gradient is finite.
     """
     floor = (gamma < 1).to(x.dtype) * torch.finfo(x.dtype).tiny
-    return x.clamp(min=floor) ** gamma * gain
+    y = x.clamp(min=floor) ** gamma
+    return y if gain is None else y * gain
 
 
 # The rows I, J / 3, K / sqrt(3) and W: the neutral weights (1, 0, 0, 0) give the identity to the last bit.
@@ -289,7 +308,9 @@ def _clip(x: Tensor, mode: str, in_place: bool) -> Tensor:
 
 
 def _at_least(x: Tensor, bound: Tensor) -> Tensor:
-    """1.0 where `x >= bound`, else 0.0, without a gradient. A comparison with a cast takes three times as long."""
+    """1.0 where `x >= bound`, else 0.0, without a gradient. (A comparison with a cast takes three times as long.)"""
+    if is_plain(x, bound):
+        return torch.ge(x.detach(), bound.detach(), out=x.new_empty(common_shape(x.shape, bound.shape)))
     return (x.detach() - bound.detach()).sign_().add_(1).clamp_max_(1)
 
 

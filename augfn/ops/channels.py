@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import torch
 from torch import Tensor
 
 from augfn.distributions import Uniform
 from augfn.errors import explain
+from augfn.kinds import Color
 from augfn.math import planckian
 from augfn.math.channels import ordered, permute_channels
 from augfn.op import photometric
@@ -38,7 +38,7 @@ def keys_of(x: Tensor, keys: Tensor, op: str) -> Tensor:
 
 
 @photometric(clip="clamp", rgb=True)
-def rgb_shift(*, shift: Shift3 = Uniform((-0.1,) * 3, (0.1,) * 3)) -> Any:
+def rgb_shift(*, shift: Shift3 = Uniform((-0.1,) * 3, (0.1,) * 3)) -> Color:
     """Add a number to each of red, green and blue: y_c = x_c + shift_c, full scale = 1.
 
     With clip="none" it is linear and fuses with its linear neighbours. Source: kornia `RandomRGBShift`.
@@ -47,7 +47,7 @@ def rgb_shift(*, shift: Shift3 = Uniform((-0.1,) * 3, (0.1,) * 3)) -> Any:
     >>> af.rgb_shift(shift=torch.tensor([0.25, 0.0, -0.25]))(grey)[0].flatten()
     tensor([0.7500, 0.5000, 0.2500])
     """
-    return torch.ones_like(shift), shift
+    return Color(shift=shift)
 
 
 @photometric(light=True)
@@ -84,7 +84,7 @@ def channel_dropout(
 
 
 @photometric(clip="clamp", rgb=True)
-def planckian_jitter(*, temperature: Temperature = Uniform(4.0, 15.0), mode: str = "blackbody") -> Any:
+def planckian_jitter(*, temperature: Temperature = Uniform(4.0, 15.0), mode: str = "blackbody") -> Color:
     """Other light: the gains for red and blue of a light of this `temperature`, in thousand kelvin; 6.5 is nearly
     neutral.
 
@@ -96,5 +96,4 @@ def planckian_jitter(*, temperature: Temperature = Uniform(4.0, 15.0), mode: str
     >>> af.planckian_jitter(temperature=4.0)(grey)[0].flatten().round(decimals=3)
     tensor([0.6770, 0.5000, 0.2870])
     """
-    gains = planckian.gains(temperature, mode)
-    return gains, torch.zeros_like(gains)
+    return Color(scale=planckian.gains(temperature, mode))

@@ -24,8 +24,8 @@ HueShift = Annotated[Any, Leaf("turns, at intensity 1", neutral=0.0, low=0.0)]
 SOFT = 0.1  # width of the smooth surrogate of a step at the probability q, in q (1 - q)
 
 
-@noise(clip="clamp")
-def gaussian_noise(x: Tensor, field: Tensor, *, std: Std = Uniform(0.0, 0.1), mean: Level = 0.0) -> Tensor:
+@noise(clip="clamp", example={"mean": (-0.1, 0.1)})
+def gaussian_noise(x: Tensor, field: Tensor, *, std: Std = Uniform(0.0, 0.1), mean: Level | None = None) -> Tensor:
     """Add normal noise: y = x + mean + std n, n drawn per pixel and channel from the leaf `seed`, full scale = 1.
 
     Source: torchvision `GaussianNoise`.
@@ -34,7 +34,8 @@ def gaussian_noise(x: Tensor, field: Tensor, *, std: Std = Uniform(0.0, 0.1), me
     >>> y.std().round(decimals=2)
     tensor(0.1000)
     """
-    return x + mean + std * field.to(x.dtype)
+    y = torch.addcmul(x, std, field.to(x.dtype))
+    return y if mean is None else y + mean
 
 
 @noise(clip="clamp")

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from augfn.distributions import Uniform
 from augfn.errors import explain
+from augfn.kinds import Color
 from augfn.math import color
 from augfn.math.constants import cached
 from augfn.op import photometric
@@ -44,7 +45,7 @@ def brightness(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2)) -> Tensor:
 
 
 @photometric(clip="clamp")
-def brightness_shift(*, shift: Level = Uniform(-0.2, 0.2)) -> Any:
+def brightness_shift(*, shift: Level = Uniform(-0.2, 0.2)) -> Color:
     """Add: y = x + shift, full scale = 1.
 
     With clip="none" it is linear and fuses with its linear neighbours. Source: kornia `adjust_brightness`.
@@ -52,7 +53,7 @@ def brightness_shift(*, shift: Level = Uniform(-0.2, 0.2)) -> Any:
     >>> af.brightness_shift(shift=0.25)(torch.tensor([[[0.25, 0.5]]]))[0]
     tensor([[[0.5000, 0.7500]]])
     """
-    return torch.ones_like(shift)[..., None], shift[..., None]
+    return Color(shift=shift[..., None])
 
 
 @photometric(clip="clamp")
@@ -168,7 +169,7 @@ def color_twist(
     saturation: Factor = Uniform(0.8, 1.2),
     hue: Turns = Uniform(-0.05, 0.05),
     pivot: float = 0.5,
-) -> Any:
+) -> Color:
     """The four of colour jitter as one 3 x 4 colour matrix: brightness, contrast about `pivot`, saturation, hue about
     the grey axis.
 
@@ -179,11 +180,12 @@ def color_twist(
     >>> twist(torch.tensor([0.1, 0.2, 0.3]).reshape(3, 1, 1))[0].flatten()
     tensor([0.2000, 0.4000, 0.6000])
     """
-    return color.twist_matrix(brightness, contrast, saturation, hue, pivot)
+    matrix, shift = color.twist_matrix(brightness, contrast, saturation, hue, pivot)
+    return Color(matrix, shift=shift)
 
 
 @photometric
-def grayscale(*, weights: Any = None) -> Any:
+def grayscale(*, weights: Any = None) -> Color:
     """Every channel becomes the luma .2989 R + .587 G + .114 B, or the sum with these `weights`, one per channel.
 
     An image of C channels wants C weights: (0.2,) * 5 is the mean of five. Source: torchvision `rgb_to_grayscale`,
@@ -194,17 +196,23 @@ def grayscale(*, weights: Any = None) -> Any:
     tensor([0.2989, 0.2989, 0.2989])
     """
     given = color.LUMA if weights is None else per_channel(weights, "grayscale", "weights=(0.299, 0.587, 0.114)")
-    return color.grayscale_matrix(weights=given), torch.zeros(len(given))
+    return Color(cached(grey_matrix, given))
+
+
+def grey_matrix(weights: tuple[float, ...]) -> Tensor:
+    """The matrix `[C, C]` that puts the weighted sum into all channels."""
+    return torch.tensor([weights] * len(weights))
 
 
 @photometric
-def invert(*, max_val: Any = 1.0) -> Any:
+def invert(*, max_val: Any = 1.0) -> Color:
     """y = max_val - x, one number or one per channel. Source: torchvision `invert`, kornia `RandomInvert`.
 
     >>> af.invert()(torch.tensor([[[0.2, 0.7]]]))[0]
     tensor([[[0.8000, 0.3000]]])
     """
-    return cached(mirrored, per_channel(max_val, "invert", "max_val=1.0")).unbind()
+    scale, shift = cached(mirrored, per_channel(max_val, "invert", "max_val=1.0")).unbind()
+    return Color(scale=scale, shift=shift)
 
 
 def mirrored(top: tuple[float, ...]) -> Tensor:
@@ -212,11 +220,12 @@ def mirrored(top: tuple[float, ...]) -> Tensor:
     return torch.stack([-torch.ones(len(top)), torch.tensor(top)])
 
 
-@photometric
+@photometric(example={"addition": (-0.1, 0.1)})
 def solarize(
-    x: Tensor, *, threshold: Threshold = Uniform(0.5, 1.0), addition: Level = 0.0, grad: str = "none"
+    x: Tensor, *, threshold: Threshold = Uniform(0.5, 1.0), addition: Level | None = None, grad: str = "none"
 ) -> Tensor:
-    """Invert what is at or above the threshold: y = x < threshold ? x : 1 - x, with x + addition, clamped, for x.
+    """Invert what is at or above the threshold: y = x < threshold ? x : 1 - x, with x + addition, clamped, for x, where
+    an addition is given.
 
     Gradient to the threshold: zero (the image jumps where it crosses), with grad="soft" that of a sigmoid; to the
     image: 1 or -1, with grad="ste" 1. Source: torchvision `solarize`; the addition is that of kornia `RandomSolarize`.
@@ -227,9 +236,9 @@ def solarize(
     return color.solarize(x, threshold, addition, grad)
 
 
-@photometric(clip="clamp")
-def gamma(x: Tensor, *, gamma: Gamma = Uniform(0.8, 1.25), gain: Factor = 1.0) -> Tensor:
-    """y = gain x^gamma, 0 below 0. Source: torchvision `adjust_gamma`.
+@photometric(clip="clamp", example={"gain": (0.9, 1.1)})
+def gamma(x: Tensor, *, gamma: Gamma = Uniform(0.8, 1.25), gain: Factor | None = None) -> Tensor:
+    """y = gain x^gamma, 0 below 0; a gain of 1 where none is given. Source: torchvision `adjust_gamma`.
 
     >>> af.gamma(gamma=2.0)(torch.tensor([[[0.5, 1.0]]]))[0]
     tensor([[[0.2500, 1.0000]]])
@@ -245,6 +254,11 @@ def per_channel(values: Any, what: str, fix: str = "mean=(0.485, 0.456, 0.406)")
     return tuple(map(float, numbers))
 
 
+def standard(mean: tuple[float, ...], std: tuple[float, ...], back: bool) -> Color:
+    scale, shift = cached(standardize, mean, std, back).unbind()
+    return Color(scale=scale, shift=shift)
+
+
 def standardize(mean: tuple[float, ...], std: tuple[float, ...], back: bool) -> Tensor:
     """Scale and offset `[2, C]` of (x - mean) / std, or of its inverse."""
     m, s = torch.broadcast_tensors(torch.tensor(mean, dtype=torch.float64), torch.tensor(std, dtype=torch.float64))
@@ -252,20 +266,20 @@ def standardize(mean: tuple[float, ...], std: tuple[float, ...], back: bool) -> 
 
 
 @photometric(example={"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)})
-def normalize(*, mean: Any, std: Any) -> Any:
+def normalize(*, mean: Any, std: Any) -> Color:
     """y = (x - mean) / std per channel. Source: torchvision `normalize`.
 
     >>> af.normalize(mean=0.5, std=0.25)(torch.tensor([[[0.5, 1.0]]]))[0]
     tensor([[[0., 2.]]])
     """
-    return cached(standardize, per_channel(mean, "normalize"), per_channel(std, "normalize"), False).unbind()
+    return standard(per_channel(mean, "normalize"), per_channel(std, "normalize"), False)
 
 
 @photometric(example={"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)})
-def denormalize(*, mean: Any, std: Any) -> Any:
+def denormalize(*, mean: Any, std: Any) -> Color:
     """y = std x + mean per channel: the inverse of `normalize`. Source: kornia `Denormalize`.
 
     >>> af.denormalize(mean=0.5, std=0.25)(torch.tensor([[[0.0, 2.0]]]))[0]
     tensor([[[0.5000, 1.0000]]])
     """
-    return cached(standardize, per_channel(mean, "denormalize"), per_channel(std, "denormalize"), True).unbind()
+    return standard(per_channel(mean, "denormalize"), per_channel(std, "denormalize"), True)

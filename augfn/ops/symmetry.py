@@ -77,7 +77,7 @@ def chosen(x: Tensor, how: Sampling, choice: Tensor, *, of: tuple[int, ...]) -> 
     first, *others = (expand(w, x.ndim).to(x.dtype) for w in choice.unbind(-1))
     out = first * x
     for k, weight in zip(of[1:], others, strict=True):
-        out = torch.addcmul(out, weight, moved(x, k))
+        out.addcmul_(weight, moved(x, k))
     return out
 
 

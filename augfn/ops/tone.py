@@ -30,7 +30,7 @@ Highlights = Annotated[Any, Leaf("height of the curve's second control point", n
 Quality = Annotated[Any, Leaf("JPEG quality", low=1.0, high=100.0)]
 
 
-@photometric
+@photometric(light=True)
 def posterize(x: Tensor, *, bits: Bits = Uniform(3.0, 8.0), grad: str = "none") -> Tensor:
     """Keep the highest `bits` of the 8 of every level: y = floor(255 x / s) s / 255, s = 2^(8 - bits); x at 8 bits.
 
