@@ -82,7 +82,8 @@ def is_one_pass(action: Action) -> bool:
     """True if it reads and writes the image once: to gather slices of it would be a pass more."""
     if isinstance(action, Geometric):
         m = action.map
-        return m.resize or (m.copy is not None and m.gate is None and (m.place is None or m.window))
+        copies = m.copy is not None and m.gate is None and (m.place is None or m.window)
+        return copies or m.resize or (m.window and not action.sampling.antialias)
     return isinstance(action, Color | Occlusion) or (
         isinstance(action, Pixels) and action.light and action.kind != "filter"
     )

@@ -19,7 +19,7 @@ from augfn.math.maps import (
     homography,
     pixel_matrix,
 )
-from augfn.math.resample import Sampling, fill_like, resample
+from augfn.math.resample import Line, Sampling, apply_weights, fill_like, resample
 from augfn.testing.case import smooth_image
 
 F64 = torch.float64
@@ -323,3 +323,17 @@ def test_settings_of_an_op_come_before_those_of_the_pipeline():
     assert inner.within(outer) == Sampling("nearest", "border", antialias=True)
     assert Sampling(fill=0.5).within(outer) == Sampling("bicubic", None, 0.5, antialias=True)
     assert Sampling(padding_mode="reflect").within(Sampling(fill=0.5)) == Sampling(padding_mode="reflect")
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
+@pytest.mark.parametrize(("n", "size"), [(20, 20), (20, 7), (7, 20), (23, 9), (1, 3)])
+@pytest.mark.parametrize("axis", [-3, -2, -1])
+def test_the_few_pixels_that_count_are_those_of_the_dense_weights(n, size, mode, axis):
+    share = torch.linspace(0.05, 1, 6, dtype=F64)
+    scale = n / size * share
+    shift = (n - n * share) / 2 * torch.tensor([1.0, -1.0, 0.3, 0.0, -0.7, 0.0], dtype=F64)
+    line = Line(scale, shift, n, size, mode)
+    shape = [6, 2, 4, 5, 3]
+    shape[axis] = n
+    x = torch.rand(shape, dtype=F64)
+    torch.testing.assert_close(line.read_few(x, axis), apply_weights(x, line.weights(), axis))

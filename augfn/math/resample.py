@@ -3,6 +3,7 @@ shrinks."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -12,7 +13,7 @@ from torch.nn import functional as F
 from augfn.errors import explain
 from augfn.math import kernel
 from augfn.math.constants import constant
-from augfn.math.maps import Linear, Map, centred
+from augfn.math.maps import Linear, Map, centred, untracked
 from augfn.math.shapes import cast, common_shape, one_batch, planes, shaped
 
 MODES = ("bilinear", "nearest", "bicubic")
@@ -177,18 +178,69 @@ class Scaled:
     scale: tuple[float, ...]
 
     def __call__(self, points: Tensor) -> Tensor:
+        if len(set(self.scale)) == 1:  # a number is twice as fast
+            return points * self.scale[0]
         return points * constant(self.scale, points)
 
 
 def window_sample(x: Tensor, m: Map, target: tuple[int, ...], mode: str) -> Tensor:
     """Antialiased reading of an upright window, axis by axis, by normalised weights (triangle or cubic) as wide as a
     pixel's footprint."""
-    matrix, d = m.stages[0].matrix, len(target)  # type: ignore[union-attr]
+    matrix, d = m.stages[0].matrix.to(x), len(target)  # type: ignore[union-attr]
     for axis in range(d):
         i = d - 1 - axis
-        w = axis_weights(matrix[..., i, i].to(x), matrix[..., i, d].to(x), x.shape[axis - d], target[axis], mode)
-        x = apply_weights(x, w, axis - d)
+        line = Line(matrix[..., i, i], matrix[..., i, d], x.shape[axis - d], target[axis], mode)
+        few = untracked(x, matrix) and line.scale.shape in ((), x.shape[: -d - 1])
+        x = line.read_few(x, axis - d) if few else apply_weights(x, line.weights(), axis - d)
     return x
+
+
+@dataclass(frozen=True)
+class Line:
+    """How `size` output pixels read the n input pixels of an axis: around centres at scale u + shift, both `[*b]`."""
+
+    scale: Tensor
+    shift: Tensor
+    n: int
+    size: int
+    mode: str
+
+    @property
+    def centre(self) -> Tensor:
+        return self.scale[..., None] * centred(self.size, self.scale.dtype, self.scale.device) + self.shift[..., None]
+
+    def falling(self, distance: Tensor) -> Tensor:
+        """The weight, not yet normalised, of a pixel at this distance `[*b, size, k]`."""
+        t = (distance / self.scale.abs().clamp(min=1)[..., None, None]).abs()
+        if self.mode == "bilinear":
+            return torch.relu(1 - t)
+        # Keys' cubic, a = -0.5, as torch and PIL use where they antialias
+        near, far = (1.5 * t - 2.5) * t * t + 1, ((-0.5 * t + 2.5) * t - 4) * t + 2
+        return torch.where(t < 1, near, torch.where(t < 2, far, torch.zeros_like(t)))
+
+    def weights(self) -> Tensor:
+        """Of every input pixel in each output pixel, `[*b, size, n]`."""
+        w = self.falling(centred(self.n, self.scale.dtype, self.scale.device) - self.centre[..., None])
+        return w / w.sum(-1, keepdim=True)
+
+    def read_few(self, x: Tensor, axis: int) -> Tensor:
+        """The same from the few pixels that count, as many as the whole frame's scale needs, as weighted sums of rows."""
+        if axis == -1:
+            return self.read_few(x.transpose(-1, -2).contiguous(), -2).transpose(-1, -2)
+        radius = 1 if self.mode == "bilinear" else 2
+        taps = math.ceil(2 * radius * max(1.0, self.n / self.size))
+        centre = self.centre[..., None] + (self.n - 1) / 2
+        first = torch.floor(centre - radius * self.scale.abs().clamp(min=1)[..., None, None]) + 1
+        index = first + torch.arange(taps, device=x.device)
+        w = self.falling(index - centre) * ((index >= 0) & (index < self.n))
+        lead, inner = self.scale.shape.numel(), x.shape[axis + 1 :].numel()
+        rows = x.reshape(lead, -1, self.n, inner)
+        start = torch.arange(lead * rows.shape[1], device=x.device).reshape(lead, -1, 1, 1) * self.n
+        index = start + index.long().clamp(0, self.n - 1).reshape(lead, 1, self.size, taps)
+        w = (w / w.sum(-1, keepdim=True)).reshape(lead, 1, self.size, taps).expand(index.shape)
+        flat = [t.reshape(-1, taps) for t in (index, w)]
+        out = F.embedding_bag(flat[0], rows.reshape(-1, inner), mode="sum", per_sample_weights=flat[1])
+        return out.reshape(*x.shape[:axis], self.size, *x.shape[axis + 1 :])
 
 
 def apply_weights(x: Tensor, w: Tensor, axis: int) -> Tensor:
@@ -196,16 +248,3 @@ def apply_weights(x: Tensor, w: Tensor, axis: int) -> Tensor:
     moved = x.movedim(axis, -1)
     w = w.reshape(w.shape[:-2] + (1,) * (moved.ndim - w.ndim) + w.shape[-2:])
     return (moved @ w.transpose(-1, -2)).movedim(-1, axis)
-
-
-def axis_weights(scale: Tensor, shift: Tensor, n: int, size: int, mode: str) -> Tensor:
-    """Weights `[*b, size, n]` of the n input pixels in each output pixel, for centres at scale u + shift."""
-    centre = scale[..., None] * centred(size, scale.dtype, scale.device) + shift[..., None]
-    width = scale.abs().clamp(min=1)[..., None, None]
-    t = ((centred(n, scale.dtype, scale.device) - centre[..., None]) / width).abs()
-    if mode == "bilinear":
-        w = torch.relu(1 - t)
-    else:  # Keys' cubic, a = -0.5, as torch and PIL use where they antialias
-        near, far = (1.5 * t - 2.5) * t * t + 1, ((-0.5 * t + 2.5) * t - 4) * t + 2
-        w = torch.where(t < 1, near, torch.where(t < 2, far, torch.zeros_like(t)))
-    return w / w.sum(-1, keepdim=True)

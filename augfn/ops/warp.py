@@ -12,7 +12,7 @@ from augfn.distributions import Uniform
 from augfn.errors import explain
 from augfn.kinds import Size
 from augfn.math.constants import constant
-from augfn.math.maps import Analytic, Displacement, Map
+from augfn.math.maps import Analytic, Displacement, Map, Plane
 from augfn.op import geometric
 from augfn.typing import Leaf
 
@@ -131,10 +131,12 @@ def optical_distortion(frame: Size, *, k: Radial = Uniform(-0.2, 0.2)) -> Map:
     return Map((Analytic(radial_offset, k.unsqueeze(-1), frame),))
 
 
-def radial_offset(points: Tensor, size: Size, values: Tensor) -> Tensor:
-    square = points.square().sum(-1, keepdim=True) * (4 / sum(n * n for n in size))
+def radial_offset(u: Plane, size: Size, values: Tensor) -> Plane:
+    x, y = u
+    square = (x * x + y * y) * (4 / sum(n * n for n in size))
     beyond = 3 - 2 * square.clamp(min=1.0).rsqrt()  # the tangent at the corners: nothing folds there
-    return points * torch.where(square < 1, square, beyond) * values.unsqueeze(-2)
+    factor = torch.where(square < 1, square, beyond) * values
+    return x * factor, y * factor
 
 
 @geometric(example={"center_x": (-0.1, 0.1), "center_y": (-0.1, 0.1)})
@@ -157,11 +159,12 @@ def fisheye(
     return Map((Analytic(fisheye_offset, torch.stack([center_x, center_y, gamma], -1), frame),))
 
 
-def fisheye_offset(points: Tensor, size: Size, values: Tensor) -> Tensor:
-    centre, gamma = values.unsqueeze(-2).split_with_sizes((2, 1), -1)
-    x, y = (points * (2 / frame_less_one(size, points)) - centre).unbind(-1)
+def fisheye_offset(u: Plane, size: Size, values: Tensor) -> Plane:
+    centre_x, centre_y, gamma = values.split_with_sizes((1, 1, 1), -1)
+    x, y = (v * (2 / max(n - 1, 1)) - c for v, n, c in zip(u, reversed(size), (centre_x, centre_y), strict=True))
     square = torch.addcmul(y * y + 1e-12, x, x)  # the power has no slope at 0
-    return points * (square ** (gamma.squeeze(-1) / 2)).unsqueeze(-1)
+    power = (square.log() * (gamma / 2)).exp()
+    return u[0] * power, u[1] * power
 
 
 @geometric
@@ -188,18 +191,21 @@ def spline_weights(shift: Tensor) -> Tensor:
     points = constant(CENTRES, shift) + shift
     plane = torch.cat([torch.ones_like(points[..., :1]), points], -1)
     below = torch.cat([plane.transpose(-1, -2), torch.zeros_like(plane[..., :3, :])], -1)
-    system = torch.cat([torch.cat([spline_kernels(points), plane], -1), below], -2)
+    kernels = spline_kernels(*points.unbind(-1)).transpose(-1, -2)
+    system = torch.cat([torch.cat([kernels, plane], -1), below], -2)
     return torch.linalg.solve_ex(system, torch.cat([-shift, torch.zeros_like(shift[..., :3, :])], -2)).result
 
 
-def spline_kernels(points: Tensor) -> Tensor:
-    """r^2 log r from each point `[*b, n, 2]` to the five centres, `[*b, n, 5]`."""
-    square = (points.unsqueeze(-2) - constant(CENTRES, points)).square().sum(-1)
+def spline_kernels(x: Tensor, y: Tensor) -> Tensor:
+    """r^2 log r from the five centres to each point `[*b, n]`, `[*b, 5, n]`."""
+    centre_x, centre_y = constant(CENTRES, x).unsqueeze(-1).unbind(-2)
+    square = (x.unsqueeze(-2) - centre_x).square() + (y.unsqueeze(-2) - centre_y).square()
     return 0.5 * square * torch.log(square + 1e-20)
 
 
-def spline_offset(points: Tensor, size: Size, values: Tensor) -> Tensor:
-    half = constant(tuple(n / 2 for n in reversed(size)), points)
-    near = points / half
-    terms = torch.cat([spline_kernels(near), torch.ones_like(near[..., :1]), near], -1)
-    return terms @ values.unflatten(-1, (8, 2)) * half
+def spline_offset(u: Plane, size: Size, values: Tensor) -> Plane:
+    half_y, half_x = (n / 2 for n in size)
+    x, y = u[0] / half_x, u[1] / half_y
+    terms = torch.cat([spline_kernels(x, y), torch.stack([torch.ones_like(x), x, y], -2)], -2)
+    shift_x, shift_y = (values.unflatten(-1, (8, 2)).transpose(-1, -2) @ terms).unbind(-2)
+    return shift_x * half_x, shift_y * half_y
