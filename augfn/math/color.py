@@ -18,7 +18,7 @@ from augfn.errors import explain
 from augfn.math.channels import ordered
 from augfn.math.constants import cached, constant
 from augfn.math.shapes import common_shape, one_batch, shaped
-from augfn.math.steps import stepped
+from augfn.math.steps import compared, stepped
 from augfn.random import is_plain
 
 LARGE = 1 << 20  # numbers that fill the cache, so that each pass over them counts
@@ -263,7 +263,7 @@ def solarize(x: Tensor, threshold: Tensor, addition: Tensor | None = None, grad:
     """
     x = x if addition is None else _clip(x + addition, "clamp", is_plain())
     # Weights of exactly 0 and 1 make lerp exact; it is three times as fast as torch.where on a CPU.
-    value = torch.lerp(x, 1 - x, _at_least(x, threshold))
+    value = torch.lerp(x, 1 - x, compared(torch.ge, x, threshold))
     if grad == "none":
         return value
     return stepped(value, x, lambda: torch.lerp(x, 1 - x, torch.sigmoid((x - threshold) / 0.05)), grad)
@@ -305,13 +305,6 @@ def _clip(x: Tensor, mode: str, in_place: bool) -> Tensor:
         # x - x.detach() is an exact zero that carries the gradient: no rounding can leave [0, 1].
         return x.detach().clamp(0, 1) + (x - x.detach())
     raise ValueError(f"clip must be 'clamp', 'ste' or 'none', not {mode!r}")
-
-
-def _at_least(x: Tensor, bound: Tensor) -> Tensor:
-    """1.0 where `x >= bound`, else 0.0, without a gradient. (A comparison with a cast takes three times as long.)"""
-    if is_plain(x, bound):
-        return torch.ge(x.detach(), bound.detach(), out=x.new_empty(common_shape(x.shape, bound.shape)))
-    return (x.detach() - bound.detach()).sign_().add_(1).clamp_max_(1)
 
 
 def _turn(x: Tensor, turns: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import zip_longest
 
 import torch
 from torch import Tensor
@@ -17,7 +18,18 @@ def common_shape(*shapes: Shape) -> Shape:
     ((2, 1), (2, 3))
     """
     first = tuple(shapes[0])
-    return first if all(s == first for s in shapes) else tuple(torch.broadcast_shapes(*shapes))
+    if all(s == first for s in shapes):
+        return first
+    return tuple([one_size(sizes, shapes) for sizes in zip_longest(*map(reversed, shapes), fillvalue=1)])[::-1]
+
+
+def one_size(sizes: Shape, shapes: tuple[Shape, ...]) -> int:
+    found = 1
+    for n in sizes:
+        if n != 1 and found not in (1, n):
+            torch.broadcast_shapes(*shapes)  # which raises
+        found = n if n != 1 else found
+    return found
 
 
 def planes(x: Tensor, batch: int, d: int) -> Tensor:

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor
 
 from augfn.errors import explain
+from augfn.math.shapes import common_shape
 from augfn.math.variates import straight_through
+from augfn.random import is_plain
 
 GRADS = ("none", "ste", "soft")
+
+
+def compared(comparison: Any, x: Tensor, bound: Tensor) -> Tensor:
+    """`torch.ge` and the like as 0.0 and 1.0, without a gradient. (On a CPU a comparison and a cast take five times as
+    long.)
+
+    >>> import torch
+    >>> compared(torch.ge, torch.tensor([0.2, 0.7]), torch.tensor(0.5))
+    tensor([0., 1.])
+    """
+    x, bound = x.detach(), bound.detach()
+    if is_plain(x, bound):
+        return comparison(x, bound, out=x.new_empty(common_shape(x.shape, bound.shape)))
+    return comparison(x, bound).to(x.dtype)
 
 
 def stepped(value: Tensor, x: Tensor, soft: Callable[[], Tensor], grad: str) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from augfn.distributions import LogUniform, Uniform
 from augfn.math import color
-from augfn.math.steps import stepped
+from augfn.math.steps import compared, stepped
 from augfn.op import noise
 from augfn.typing import Leaf, Level
 
@@ -95,7 +95,7 @@ def salt_and_pepper(
 def below(field: Tensor, share: Tensor, grad: str) -> Tensor:
     """1 in a share of the pixels, else 0: where the field's distribution function is below it."""
     edge = share.detach().clamp(0, 1)
-    value = (field < torch.special.ndtri(edge)).to(field.dtype)
+    value = compared(torch.lt, field, torch.special.ndtri(edge))
     width = SOFT * edge * (1 - edge) + torch.finfo(field.dtype).eps
     return stepped(value, share, lambda: torch.sigmoid((share - torch.special.ndtr(field)) / width), grad)
 

@@ -15,7 +15,7 @@ from augfn.distributions import Uniform
 from augfn.errors import explain
 from augfn.math import weather
 from augfn.math.constants import constant
-from augfn.math.steps import stepped
+from augfn.math.steps import compared, stepped
 from augfn.math.variates import seed_key
 from augfn.op import photometric
 from augfn.ops.geometric import frame_like
@@ -84,8 +84,9 @@ def snow(x: Tensor, *, coefficient: Coefficient = 0.5, brightness: Boost = 2.0, 
     >>> af.snow(brightness=3.0)(torch.tensor([0.1, 0.2, 0.6]).expand(3, 1, 3))[0][0]
     tensor([[0.3000, 0.6000, 0.6000]])
     """
-    below = coefficient - weather.lightness(x)
-    covered = stepped((below > 0).to(x.dtype), below, lambda: torch.sigmoid(below * 20), grad)
+    light = weather.lightness(x)
+    covered = compared(torch.lt, light, coefficient)
+    covered = stepped(covered, coefficient - light, lambda: torch.sigmoid((coefficient - light) * 20), grad)
     return weather.snow(x, brightness, covered)
 
 
