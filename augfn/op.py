@@ -206,7 +206,8 @@ def act_pixels(op: Op, body: Callable[..., Any], leaves: dict[str, Any], samplin
     if "x" in op.spec.wants:
         needs = op.name if op.spec.rgb else ""
         return Pixels(op.spec.kind, body, leaves, op.clip, op.channels, needs, op.spec.planes, op.spec.light)
-    return replace(body(**leaves), clip=op.clip, channels=op.channels)
+    color = body(**leaves)
+    return color if op.clip == "none" and op.channels is None else replace(color, clip=op.clip, channels=op.channels)
 
 
 def act_occlusion(op: Op, body: Callable[..., Any], leaves: dict[str, Any], sampling: Sampling) -> Action:

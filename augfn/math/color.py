@@ -63,13 +63,12 @@ def clip(x: Tensor, mode: str = "clamp") -> Tensor:
 
 
 def scale_shift(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """`scale x + shift`, channel by channel: `x [*b, C, n]`, and `[*b, C]` or what broadcasts to it.
-
-    What is large and not tracked takes one pass, by torch's batch normalisation for means of 0 and variances of 1.
-    """
-    tracked = x.requires_grad or scale.requires_grad or shift.requires_grad
-    if x.numel() < LARGE or tracked or not is_plain(x, scale, shift):
+    """`scale x + shift`, channel by channel: `x [*b, C, n]`, and `[*b, C]` or what broadcasts to it; what is large takes
+    one pass, by torch's batch normalisation for means of 0 and variances of 1."""
+    if not is_plain(x, scale, shift):
         return x * scale[..., None] + shift[..., None]
+    if x.numel() < LARGE or x.requires_grad or scale.requires_grad or shift.requires_grad:
+        return (x * scale[..., None]).add_(shift[..., None])
     shared = scale.ndim == shift.ndim == 1
     batch = x.shape[-2:-1] if shared else x.shape[:-1]
     flat = x.reshape(-1, batch.numel(), x.shape[-1])
