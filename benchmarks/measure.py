@@ -8,6 +8,7 @@ import math
 import os
 import platform
 import statistics
+import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -21,6 +22,7 @@ import torch
 from tqdm import tqdm
 
 Call = Callable[[int], Any]
+KEEP = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**32)}
 PACKAGES = ("torch", "torchvision", "kornia", "albumentations", "opencv-python-headless", "numpy")
 
 
@@ -113,6 +115,12 @@ def unrest(records: Iterable[dict[str, Any]]) -> str:
     if not spreads:
         return "no figures"
     return f"(slowest - fastest) / median of a row: {statistics.median(spreads):.0%} typical, {max(spreads):.0%} worst"
+
+
+def keep_memory(module: str, arguments: list[str]) -> None:
+    """Run the program anew in a process in which glibc's malloc keeps what is freed; its settings are read at start."""
+    if any(os.environ.get(name) != value for name, value in KEEP.items()):
+        os.execve(sys.executable, [sys.executable, "-m", module, *arguments], os.environ | KEEP)
 
 
 def geometric_mean(values: Iterable[float]) -> float:

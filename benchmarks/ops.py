@@ -1,6 +1,6 @@
 """Speed of every op that a peer also has: augfn, kornia, torchvision v2 and albumentations in one interleaved run.
 
-    python -m benchmarks.ops [--batch 64] [--size 224] [--rounds 5] [--only NAME ...] [--quick] [--out benchmarks/results]
+    python -m benchmarks.ops [--batch 64] [--size 224] [--rounds 5] [--memory kept] [--only NAME ...] [--quick]
 
 Drawing the parameters is part of every timing. Prints and writes one table for the batch and one for a single image,
 and one PASS or FAIL line per target.
@@ -25,7 +25,18 @@ from tqdm import tqdm
 import augfn as af
 from augfn.op import SPECS
 from benchmarks import ops_peers, ops_peers_geometry, peers
-from benchmarks.measure import Call, Contestant, environment, geometric_mean, header, race, table, unrest, write
+from benchmarks.measure import (
+    Call,
+    Contestant,
+    environment,
+    geometric_mean,
+    header,
+    keep_memory,
+    race,
+    table,
+    unrest,
+    write,
+)
 from benchmarks.ops_peers import Row
 from benchmarks.pipeline import Verdict, failures
 from benchmarks.registry import default
@@ -43,9 +54,10 @@ NOTES = """\
 * **Best batched / ours**: the faster of kornia and torchvision, the peers that take a batch of float tensors.
 * **Albumentations** is a loop over `uint8 [H, W, C]` arrays in one process, stacked to a batch: for information.
   It has no gradient.
-* **Memory**: a batch of 64 is 38 MB, above what glibc's malloc keeps when it is freed. Where a row is one or two passes
-  over it, most of the time is page faults of fresh memory, which fall on one contestant or another: such ratios
-  swing by a factor of two and more between runs."""
+* **Memory**: a batch of 64 is 38 MB, above the 32 MB up to which glibc's malloc keeps what is freed. By its default
+  (`--memory default`, [ops-default.md](ops-default.md)) page faults of fresh memory are most of the time of a light op,
+  and fall on one contestant or another. With `--memory kept` ([ops.md](ops.md)) it is told to keep all, for all
+  contestants, as jemalloc and tcmalloc do, which PyTorch's tuning guide advises: a ratio then compares work."""
 
 
 def all_rows(size: int) -> list[Row]:
@@ -198,6 +210,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=224, help="height and width of the images")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of the race; the median is reported")
     parser.add_argument("--only", nargs="*", metavar="NAME", help="ops to measure; all that a peer has by default")
+    parser.add_argument(
+        "--memory", choices=("kept", "default"), default="kept", help="what malloc does with freed memory"
+    )
     parser.add_argument("--quick", action="store_true", help="small batches, few rounds")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"), help="folder of the results")
     parser.add_argument("--threads", type=int, default=2, help="torch threads")
@@ -206,6 +221,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def main(arguments: list[str]) -> None:
     options = parse(arguments)
+    if options.memory == "kept":
+        keep_memory("benchmarks.ops", arguments)
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     warnings.filterwarnings("ignore", category=DeprecationWarning)
@@ -220,7 +237,8 @@ def main(arguments: list[str]) -> None:
     records = [r for n in dict.fromkeys((batch, 1)) for r in measure(chosen, n, size, rounds, block)]
     judged = verdicts(records)
     page = report(env, records, judged, left_out(rows))
-    stem = "ops-quick" if options.quick else "ops" if options.only is None else "ops-part"
+    stem = "ops" if options.memory == "kept" else "ops-default"
+    stem += "-quick" if options.quick else "" if options.only is None else "-part"
     paths = write(
         options.out, stem, {"environment": env, "verdicts": [v._asdict() for v in judged], "ops": records}, page
     )

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from torch.func import grad
@@ -63,8 +65,8 @@ def test_plasma_in_tiny_frames_and_many_dims(name):
 
 
 def test_plasma_brightness_is_of_mean_zero():
-    y, _ = af.plasma_brightness(intensity=0.4, clip="none")(torch.zeros(64, 1, 32, 32), None, KEY)
-    assert abs(y.mean()) < 0.02
+    y, _ = af.plasma_brightness(intensity=0.4, clip="none")(torch.zeros(1000, 1, 32, 32), None, KEY)
+    assert abs(y.mean()) < 4 * 0.13 / math.sqrt(1000)  # 0.13: the spread of the means of images
     assert y.abs().max() <= 0.4
 
 

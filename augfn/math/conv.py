@@ -69,7 +69,7 @@ def separable(x: Tensor, kernels: Sequence[Tensor], padding_mode: str = "reflect
     _check(x, sizes, padding_mode)
     if not x.numel():
         return x
-    if d == 2 and math.prod(sizes) <= SMALL and x.shape[:-2].numel() > FEW_PLANES and is_plain(x):
+    if d == 2 and math.prod(sizes) <= SMALL and is_plain(x) and x.shape[:-2].numel() > FEW_PLANES:
         rows, columns = kernels
         return dense(x, (rows[..., None] * columns[..., None, :]).expand(*x.shape[:-3], *sizes), padding_mode)
     y = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x

@@ -323,7 +323,9 @@ def affine_grid(rows: Tensor, axes: list[Tensor]) -> Tensor:
     """The rows `[*b, r, d+1]` of an affine map on the grid of the axes (slowest first), `[*b, *grid, r]`, as a broadcast
     sum: one pass over the output."""
     r, d = rows.shape[-2], len(axes)
-    if r == d == 2 and untracked(rows):  # a point as one complex number: five times as fast, the same bits
+    if (
+        r == d == 2 and untracked(rows) and rows.numel()
+    ):  # a point as one complex number: five times as fast, the same bits
         x, y, shift = torch.view_as_complex(rows.transpose(-1, -2).contiguous()).unsqueeze(-1).unbind(-2)
         return torch.view_as_real((y * axes[0] + shift).unsqueeze(-1) + (x * axes[1]).unsqueeze(-2))
     columns = rows.transpose(-1, -2).reshape(*rows.shape[:-2], d + 1, *[1] * d, r).unbind(-d - 2)

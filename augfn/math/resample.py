@@ -190,7 +190,7 @@ def window_sample(x: Tensor, m: Map, target: tuple[int, ...], mode: str) -> Tens
     for axis in range(d):
         i = d - 1 - axis
         line = Line(matrix[..., i, i], matrix[..., i, d], x.shape[axis - d], target[axis], mode)
-        few = untracked(x, matrix) and line.scale.shape in ((), x.shape[: -d - 1])
+        few = untracked(x, matrix) and x.numel() and line.scale.shape in ((), x.shape[: -d - 1])
         x = line.read_few(x, axis - d) if few else apply_weights(x, line.weights(), axis - d)
     return x
 

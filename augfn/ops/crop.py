@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from augfn.distributions import LogUniform, Uniform
 from augfn.errors import explain
 from augfn.kinds import Size
+from augfn.math.constants import constant
 from augfn.math.maps import Map
 from augfn.math.resample import Sampling, fill_like
 from augfn.op import geometric
@@ -57,7 +58,7 @@ def window_map(scale: Tensor, offset: Tensor, size: Size, **known: Any) -> Map:
 
 @geometric(example={"size": (7, 8)})
 def center_crop(frame: Size, *, size: Any) -> Map:
-    """Cut `size=(h, w)` out of the middle, the window's corner at round((H - h) / 2); pixels are copied exactly.
+    """Cut `size=(h, w)` out of the middle, the window's corner at round((H - h) / 2); what comes out is a view.
 
     A size larger than the frame raises (torchvision pads instead). Source: torchvision `center_crop`.
 
@@ -67,7 +68,7 @@ def center_crop(frame: Size, *, size: Any) -> Map:
     h, w = fitting(size, frame, "center_crop")
     top, left = round((frame[0] - h) / 2), round((frame[1] - w) / 2)
     shift = torch.tensor([left + (w - frame[1]) / 2, top + (h - frame[0]) / 2])
-    return window_map(torch.ones(2), shift, (h, w), copy=lambda x, *_: x[..., top : top + h, left : left + w].clone())
+    return window_map(torch.ones(2), shift, (h, w), copy=lambda x, *_: x[..., top : top + h, left : left + w])
 
 
 @geometric(example={"size": (7, 8)})
@@ -81,7 +82,7 @@ def random_crop(frame: Size, *, size: Any, position: WholePosition2 = Uniform(0.
     [[[10.0, 11.0], [14.0, 15.0]]]
     """
     h, w = fitting(size, frame, "random_crop")
-    room = torch.tensor([frame[1] - w, frame[0] - h], dtype=position.dtype, device=position.device)
+    room = constant((float(frame[1] - w), float(frame[0] - h)), position)
     corner = whole(position, room)
     shift = corner - room / 2
     return window_map(torch.ones_like(shift), shift, (h, w), copy=partial(cut, size=(h, w)), place=corner)

@@ -14,6 +14,7 @@ from augfn.math.constants import constant
 from augfn.math.maps import Map
 from augfn.math.resample import Sampling
 from augfn.op import geometric
+from augfn.random import is_plain
 from augfn.typing import Leaf
 
 Turns4 = Annotated[Any, Leaf("one-hot: quarter turns 0, 1, 2, 3", (4,), low=0.0, high=1.0)]
@@ -75,9 +76,9 @@ def chosen(x: Tensor, how: Sampling, choice: Tensor, *, of: tuple[int, ...]) -> 
             out = torch.where(expand(best == i, x.ndim), moved(x, k), out)
         return out
     first, *others = (expand(w, x.ndim).to(x.dtype) for w in choice.unbind(-1))
-    out = first * x
+    out, own = first * x, is_plain(x, first)
     for k, weight in zip(of[1:], others, strict=True):
-        out.addcmul_(weight, moved(x, k))
+        out = out.addcmul_(weight, moved(x, k)) if own else torch.addcmul(out, weight, moved(x, k))
     return out
 
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 import augfn as af
 from augfn.math import weather
+from augfn.math.variates import seed_key
 from benchmarks.agreement import Case, K
 
 SEED = torch.tensor([0.25, 0.75])
@@ -20,7 +21,7 @@ def rain(x: Tensor, number: float, height: float, width: float) -> Tensor:
 
 def kornia_rain(x: Tensor, number: int, height: int, width: int) -> Tensor:
     """Drops that start where ours do, all other numbers given."""
-    places = weather.drops(weather.key_of(SEED[:, None, None]), 200).expand(len(x), 200, 2)
+    places = weather.drops(seed_key(SEED), 200).expand(len(x), 200, 2)
     given = {"number_of_drops": number, "drop_height": height, "drop_width": width}
     params = {f"{n}_factor": torch.full((len(x),), v) for n, v in given.items()}
     params |= {"coordinates_factor": places, "batch_prob": torch.ones(len(x), dtype=torch.bool)}
