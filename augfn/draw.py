@@ -91,16 +91,16 @@ def draw(
     device: Any,
 ) -> Params:
     """Every leaf as a tensor `[*batch, *leaf.shape]` on `device`; the leaves, their meanings and salts are by path."""
-    leaves = {path: known(leaf, meanings[path]) for path, leaf in leaves.items()}
+    leaves = {path: value_if_constant(leaf, meanings[path]) for path, leaf in leaves.items()}
     ranges = {path: leaf for path, leaf in leaves.items() if isinstance(leaf, Distribution)}
     if ranges:
         leaves = leaves | draw_all(ranges, meanings, salts, batch, key, device)
     return nested(tree, iter([fit(value, meanings[path], batch, device, path) for path, value in leaves.items()]))
 
 
-def known(leaf: Any, meaning: Leaf) -> Any:
-    """The value of a constant, which needs no drawing."""
-    return leaf.value if type(leaf) is Constant and leaf.value.shape == meaning.shape else leaf
+def value_if_constant(leaf: Any, meaning: Leaf) -> Any:
+    """The value of a constant, which needs no drawing; other leaves as they are."""
+    return leaf.value.clone() if type(leaf) is Constant and leaf.value.shape == meaning.shape else leaf
 
 
 def draw_all(

@@ -50,7 +50,7 @@ class Geometric:
 @dataclass(frozen=True)
 class Color:
     """A linear colour map y = A x + shift over the channels: `matrix [*b, C, C]`, or `scale [*b, C]` for a diagonal A;
-    `shift [*b, C]`. None: the identity, and 0. C = 1 stands for any number of channels.
+    `shift [*b, C]`. None: the identity, and 0. A scale or a shift of one entry is for all channels.
 
     `clip` and `channels` as in Pixels; `gate` is there where a clip has to know it.
     """
@@ -86,9 +86,13 @@ class Color:
         both = gate if self.gate is None else gate * self.gate
         return replace(self, matrix=matrix, scale=scale, shift=times(self.shift, each), gate=both)
 
+    def to(self, device: torch.device) -> Color:
+        names = ("matrix", "scale", "shift", "gate")
+        return replace(self, **{n: t.to(device) for n in names if (t := getattr(self, n)) is not None})
+
     def part(self, rows: slice) -> Color:
-        known = {"matrix": part(self.matrix, 2, rows), "scale": part(self.scale, 1, rows)}
-        return replace(self, **known, shift=part(self.shift, 1, rows), gate=part(self.gate, 0, rows))
+        matrix, scale, shift = part(self.matrix, 2, rows), part(self.scale, 1, rows), part(self.shift, 1, rows)
+        return replace(self, matrix=matrix, scale=scale, shift=shift, gate=part(self.gate, 0, rows))
 
     def then(self, other: Color) -> Color:
         if self.matrix is None and other.matrix is None:
@@ -125,7 +129,7 @@ class Pixels:
     * `channels`: those that the body sees; the others stay as they are. None: all.
     * `rgb`: it needs three of them; the op's name, for the error.
     * `planes`: the channels of the field of noise, None: as many as it sees.
-    * `light`: it reads and writes the image once.
+    * `light`: it reads and writes the image once; of a filter: it is one call of a library's kernel.
     """
 
     kind: str

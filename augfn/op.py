@@ -22,7 +22,7 @@ from augfn.distributions import Bernoulli, Constant, Distribution, Uniform
 from augfn.draw import Params, draw, leaves_of, merge, salts_of
 from augfn.eager import below_autograd, is_untracked
 from augfn.errors import explain, unknown
-from augfn.kinds import Action, Geometric, Mixing, Occlusion, Pixels, Seeing, Size, fuse
+from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, Seeing, Size, fuse
 from augfn.math.resample import UNSET, Sampling
 from augfn.targets import Boxes, Sample, read
 from augfn.typing import GATE, Leaf, Seed
@@ -96,7 +96,7 @@ class Augmentation:
         """What is done to the sample, with neighbours of one kind as one."""
         planned = self.plan(params, sample.size, self.sampling)
         if sample.device.type != "cpu":
-            planned = [a.to(sample.device) if isinstance(a, Geometric) else a for a in planned]
+            planned = [a.to(sample.device) if isinstance(a, Geometric | Color) else a for a in planned]
         return fuse(planned) if self.fused else planned
 
     def plan(self, params: Params, size: Size, sampling: Sampling) -> list[Action]:
@@ -126,7 +126,7 @@ class Spec:
     clip: str = "none"
     rgb: bool = False
     planes: int | None = None  # channels of the field of noise; None: those of the image
-    light: bool = False  # it reads and writes the image once
+    light: bool = False  # it reads and writes the image once, or is one call of a library's kernel
 
     @property
     def common(self) -> tuple[str, ...]:
@@ -298,8 +298,9 @@ def build(spec: Spec, keywords: dict[str, Any]) -> Op:
         if value is not None:
             params[name] = value
     acting = [name for name, leaf in spec.leaves.items() if not leaf.flat]
-    optional = next(iter(spec.defaults.values()), 0) is None  # what comes first makes the op
-    if optional and acting and not any(name in params for name in acting):
+    first = next((name for name, default in spec.defaults.items() if default is not None), None)
+    main = [first] if first == next(iter(spec.leaves), None) else []  # a first leaf with a default makes the op
+    if acting and not any(name in params for name in (*acting, *main)):
         fix = f"af.{spec.name}({acting[0]}=(low, high))"
         raise ValueError(explain(f"{spec.name}: nothing to do", "no ranges", f"one of {', '.join(acting)}", fix))
     p = keywords.get("p", 1.0)

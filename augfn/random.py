@@ -126,7 +126,8 @@ def normal_field(key: Tensor, shape: Sequence[int]) -> Tensor:
     """Draw a dense standard normal field, for noise: `r cos a` and `r sin a` of each word, always finite.
 
     Here `r = sqrt(-2 log u)` (Box and Muller, 1958), u from 20 bits of the word, which reaches as far into the tails as
-    jax does (5.4), and a from the other 12. Shapes: `[*k, 2] -> [*k, *shape]`, float32. Not the numbers of `normal`.
+    jax does (5.4), and a from the other 12, which leaves few numbers below 1e-4. Shapes: `[*k, 2] -> [*k, *shape]`,
+    float32. Not the numbers of `normal`.
 
     >>> normal_field(key(0), (3, 64, 64)).shape
     torch.Size([3, 64, 64])

@@ -184,3 +184,8 @@ def is_plain(*values: int | Tensor) -> bool:
     if traced() or moded() or functioned() or transformed():  # even a plain tensor hides its data in a transform
         return False
     return all(torch._C._dispatch_keys(v).raw_repr() in PLAIN for v in values if isinstance(v, Tensor))
+
+
+def untracked(*values: Tensor) -> bool:
+    """Tell whether the values are plain and none of them asks for a gradient."""
+    return is_plain(*values) and not any(v.requires_grad for v in values)

@@ -1,6 +1,6 @@
 """Speed of every op that a peer also has: augfn, kornia, torchvision v2 and albumentations in one interleaved run.
 
-    python -m benchmarks.ops [--batch 64] [--size 224] [--rounds 5] [--memory kept] [--only NAME ...] [--quick]
+    python -m benchmarks.ops [--batch 64] [--size 224] [--rounds 5] [--memory kept] [--only NAME ...] [--quick] [--out FOLDER]
 
 Drawing the parameters is part of every timing. Prints and writes one table for the batch and one for a single image,
 and one PASS or FAIL line per target.

@@ -196,3 +196,19 @@ def test_blur_of_a_sine_scales_it_by_the_transfer_function():
     y = separable(x, [torch.ones(1, dtype=F64), gaussian_kernel1d(sigma, 15)])
     inside = slice(8, 56)
     torch.testing.assert_close(y[..., inside], x[..., inside] * math.exp(-((w * 1.2) ** 2) / 2), atol=1e-6, rtol=0)
+
+
+def test_half_precision_kernels_keep_their_taps():
+    kernel = gaussian_kernel1d(torch.tensor([1.0]), 7, torch.float16)
+    torch.testing.assert_close(kernel.float(), gaussian_kernel1d(torch.tensor([1.0]), 7), atol=1e-3, rtol=0)
+    x = torch.rand(20, 3, 16, 16)
+    wide = separable(x.bfloat16().float(), [kernel.float()] * 2)
+    assert torch.equal(separable(x.bfloat16(), [kernel.float()] * 2), wide.bfloat16())
+
+
+@pytest.mark.parametrize("planes", [(1, 3), (4, 3), (20, 3)])
+@pytest.mark.parametrize("size", [3, 5, 9, 15])
+def test_all_ways_of_a_filter_agree(planes, size):
+    x, kernel = torch.rand(*planes, 20, 24), gaussian_kernel1d(torch.linspace(0.1, 3.0, planes[0]), size)
+    tracked = separable(x.clone().requires_grad_(), [kernel, kernel]).detach()
+    torch.testing.assert_close(separable(x, [kernel, kernel]), tracked)

@@ -188,3 +188,37 @@ def test_steps_have_a_choice_of_gradient():
         torch.testing.assert_close(found, torch.tensor(wanted))
     with pytest.raises(ValueError, match="one of none, ste, soft"):
         stepped(x, x, lambda: x, "hard")
+
+
+def test_a_leaf_that_makes_the_op_cannot_be_none():
+    for build in (lambda: af.rotate(degrees=None), lambda: af.brightness(factor=None), lambda: af.color_jitter()):
+        with pytest.raises(ValueError, match="nothing to do"):
+            build()
+
+
+def test_returned_params_are_not_the_ranges():
+    f = af.rotate(degrees=30.0)
+    f(torch.rand(3, 8, 8))[1]["degrees"].zero_()
+    assert f(torch.rand(3, 8, 8))[1]["degrees"] == 30
+
+
+def test_colour_maps_compile_for_any_number_of_channels():
+    x, params = torch.rand(2, 3, 8, 8), af.color_twist()(torch.rand(2, 3, 8, 8), None, af.key(0))[1]
+    compiled = torch.compile(af.color_twist(), backend="eager", fullgraph=True, dynamic=True)
+    torch.testing.assert_close(compiled(x, params)[0], af.color_twist()(x, params)[0])
+
+
+def test_fused_colour_maps_of_every_form_agree_with_one_after_the_other():
+    steps = [
+        af.invert(),
+        af.color_twist(),
+        af.brightness_shift(clip="none"),
+        af.grayscale(p=0.5),
+        af.normalize(mean=0.5, std=0.2),
+    ]
+    x = torch.rand(4, 3, 8, 8)
+    for a in steps:
+        for b in steps:
+            y, params = af.pipeline(a, b)(x, None, af.key(0))
+            apart = b(a(x, next(iter(params.values())))[0], list(params.values())[-1])[0]
+            torch.testing.assert_close(y, apart)

@@ -269,7 +269,8 @@ def solarize(x: Tensor, threshold: Tensor, addition: Tensor | None = None, grad:
 
 
 def gamma(x: Tensor, gamma: Tensor, gain: Tensor | None = None) -> Tensor:
-    """The power law `y = gain * x ** gamma`, unclipped; neutral at 1. Source: torchvision `adjust_gamma`.
+    """The power law `y = gain * x ** gamma`, unclipped; neutral at 1, gain 1 where none is given. Source: torchvision
+    `adjust_gamma`.
 
     Below 0, y is what it is at 0, and the gradient is 0. For `gamma < 1` the curve is vertical at 0: it is cut there at
     the smallest normal number, so that the gradient is finite.

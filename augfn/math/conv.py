@@ -12,9 +12,10 @@ from torch.nn import functional as F
 
 from augfn.math.shapes import one_batch, shaped
 from augfn.random import is_plain
+from augfn.threefry import untracked
 
-FEW_PLANES = 16  # oneDNN's depthwise convolution computes planes by the sixteen: of fewer, shifted copies are faster
-SMALL = 49  # taps that it computes at once as fast as a column and then a row
+COPIES = 150  # planes times taps, up to which shifted copies are faster than oneDNN's depthwise convolution
+PLANES, SMALL = 16, 49  # more planes than these, and a kernel up to so many taps: it is faster at once than by axes
 
 PADDING = {"reflect": "reflect", "border": "replicate", "zeros": "constant"}
 
@@ -34,7 +35,8 @@ def gaussian_kernel1d(sigma: Tensor, size: int, dtype: torch.dtype | None = None
     # gradient finite.
     kernel = (t / sigma.to(t.dtype).clamp_min(0.02).unsqueeze(-1)).square().mul(-0.5).softmax(-1)
     # Taps far below rounding are made 0: products with them are denormal, on which a CPU is ten times slower.
-    return F.threshold(kernel, torch.finfo(t.dtype).tiny ** 0.25, 0.0)
+    info = torch.finfo(t.dtype)
+    return F.threshold(kernel, min(info.tiny**0.25, info.eps**2), 0.0)
 
 
 def box_kernel1d(width: Tensor, size: int, dtype: torch.dtype | None = None) -> Tensor:
@@ -69,13 +71,14 @@ def separable(x: Tensor, kernels: Sequence[Tensor], padding_mode: str = "reflect
     _check(x, sizes, padding_mode)
     if not x.numel():
         return x
-    if d == 2 and math.prod(sizes) <= SMALL and is_plain(x) and x.shape[:-2].numel() > FEW_PLANES:
+    if x.dtype in (torch.float16, torch.bfloat16):
+        return separable(x.float(), kernels, padding_mode).to(x.dtype)
+    if d == 2 and math.prod(sizes) <= SMALL and is_plain(x) and x.shape[:-2].numel() > PLANES:
         rows, columns = kernels
         return dense(x, (rows[..., None] * columns[..., None, :]).expand(*x.shape[:-3], *sizes), padding_mode)
-    y = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
     for axis, kernel in zip(range(-d, 0), kernels, strict=True):
-        y = _along(y, kernel.to(y.dtype), axis, d, padding_mode)
-    return y.to(x.dtype)
+        x = _along(x, kernel.to(x.dtype), axis, d, padding_mode)
+    return x
 
 
 def dense(x: Tensor, kernel: Tensor, padding_mode: str = "reflect") -> Tensor:
@@ -94,7 +97,7 @@ def dense(x: Tensor, kernel: Tensor, padding_mode: str = "reflect") -> Tensor:
     flat = x.reshape(math.prod(batch), -1, *x.shape[-2:])
     weight = one_batch(kernel.to(x.dtype), batch, 2).reshape(-1, 1, rows, columns).expand(-1, flat.shape[1], -1, -1)
     wide = padded(flat, rows, columns, padding_mode)
-    if _by_taps(flat, rows * columns, 9):
+    if _by_taps(flat, weight, rows * columns, 9):
         return shaped(_shifted_2d(wide, weight, x.shape[-2], x.shape[-1]), x.shape)
     weight = weight.reshape(-1, 1, rows, columns)
     return F.conv2d(wide.reshape(1, -1, *wide.shape[-2:]), weight, groups=weight.shape[0]).reshape(x.shape)
@@ -120,10 +123,10 @@ def _sum_of(shifts: Sequence[Tensor], taps: Sequence[Tensor]) -> Tensor:
     return y
 
 
-def _by_taps(x: Tensor, taps: int, few: int) -> bool:
-    """True where shifted copies of `x [..., H, W]` are added tap by tap: of few planes, or, where a compiler fuses them,
-    with few taps."""
-    return x.shape[:-2].numel() <= FEW_PLANES if is_plain(x) else taps <= few
+def _by_taps(x: Tensor, weight: Tensor, taps: int, few: int) -> bool:
+    """True where shifted copies of `x [..., H, W]` are added tap by tap: of few planes, or, where a compiler fuses them
+    or a gradient would keep them all, with few taps."""
+    return x.shape[:-2].numel() * taps <= COPIES if untracked(x, weight) else taps <= few
 
 
 def _taps(like: Tensor, size: int, dtype: torch.dtype | None) -> Tensor:
@@ -161,7 +164,7 @@ def _along(x: Tensor, kernel: Tensor, axis: int, d: int, padding_mode: str) -> T
     planes = x.reshape(weight.shape[0], -1, size) if last else x.reshape(weight.shape[0], size, -1)
     pad = (k // 2, k // 2, 0, 0) if last else (0, 0, k // 2, k // 2)
     planes = F.pad(planes.unsqueeze(0), pad, mode=PADDING[padding_mode])
-    y = (_shifted if _by_taps(planes, k, 3) else _grouped)(planes, weight, last)
+    y = (_shifted if _by_taps(planes, weight, k, 3) else _grouped)(planes, weight, last)
     return y.reshape(x.shape)
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from augfn.math import kernel
 from augfn.math.constants import cached, constant, identity_like
-from augfn.random import is_plain
+from augfn.threefry import untracked
 
 INVERSE_STEPS = 24  # of the fixed-point inverse of a displacement; each divides the error by 1 / its Lipschitz constant
 NEWTON_STEPS = 10  # of the inverse of a displacement by a formula
@@ -99,9 +99,8 @@ class Displacement:
         return replace(self, field=part(self.field, len(self.size) + 1, rows))
 
 
-Plane = tuple[
-    Tensor, Tensor
-]  # x and y `[*b, n]`, apart: what broadcasts along a last axis of two is several times slower
+# x and y `[*b, n]`, apart: what broadcasts along a last axis of two is several times slower
+Plane = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -314,18 +313,12 @@ def pairs(x: Tensor, y: Tensor) -> Tensor:
     return torch.stack([x, y], -1)
 
 
-def untracked(*values: Tensor) -> bool:
-    """True in plain eager code where none of the values asks for a gradient."""
-    return is_plain(*values) and not any(v.requires_grad for v in values)
-
-
 def affine_grid(rows: Tensor, axes: list[Tensor]) -> Tensor:
     """The rows `[*b, r, d+1]` of an affine map on the grid of the axes (slowest first), `[*b, *grid, r]`, as a broadcast
     sum: one pass over the output."""
     r, d = rows.shape[-2], len(axes)
-    if (
-        r == d == 2 and untracked(rows) and rows.numel()
-    ):  # a point as one complex number: five times as fast, the same bits
+    # A point as one complex number: five times as fast, and the same bits.
+    if r == d == 2 and untracked(rows) and rows.numel() and rows.dtype in (torch.float32, torch.float64):
         x, y, shift = torch.view_as_complex(rows.transpose(-1, -2).contiguous()).unsqueeze(-1).unbind(-2)
         return torch.view_as_real((y * axes[0] + shift).unsqueeze(-1) + (x * axes[1]).unsqueeze(-2))
     columns = rows.transpose(-1, -2).reshape(*rows.shape[:-2], d + 1, *[1] * d, r).unbind(-d - 2)

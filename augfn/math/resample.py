@@ -13,8 +13,9 @@ from torch.nn import functional as F
 from augfn.errors import explain
 from augfn.math import kernel
 from augfn.math.constants import constant
-from augfn.math.maps import Linear, Map, centred, untracked
+from augfn.math.maps import Linear, Map, centred
 from augfn.math.shapes import cast, common_shape, one_batch, planes, shaped
+from augfn.threefry import untracked
 
 MODES = ("bilinear", "nearest", "bicubic")
 PADDINGS = {

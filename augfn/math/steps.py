@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from torch import Tensor
 
@@ -15,7 +14,7 @@ from augfn.random import is_plain
 GRADS = ("none", "ste", "soft")
 
 
-def compared(comparison: Any, x: Tensor, bound: Tensor) -> Tensor:
+def compared(comparison: Callable[..., Tensor], x: Tensor, bound: Tensor) -> Tensor:
     """`torch.ge` and the like as 0.0 and 1.0, without a gradient. (On a CPU a comparison and a cast take five times as
     long.)
 

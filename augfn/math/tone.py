@@ -13,10 +13,10 @@ from torch import Tensor
 
 from augfn.math.constants import constant
 from augfn.math.steps import stepped
-from augfn.random import is_plain
+from augfn.threefry import untracked
 
 LEVELS = 256
-EXACT = 2.0**100
+EXACT = 2.0**80  # exact from 1e-17 to 1e14
 
 
 def posterize(x: Tensor, bits: Tensor, grad: str = "none") -> Tensor:
@@ -28,11 +28,12 @@ def posterize(x: Tensor, bits: Tensor, grad: str = "none") -> Tensor:
     tensor([  0.,   0., 128.])
     """
     step = torch.exp2(8 - bits.detach().round())
-    if grad == "none" and is_plain(x, bits) and not x.requires_grad:  # 8 bits: a scale so large that floats are whole
-        scale = (255 / step).masked_fill_(step == 1, EXACT)
+    scale = 255 / step
+    if grad == "none" and untracked(x, bits):  # 8 bits: a scale so large that floats are whole
+        scale = scale.masked_fill_(step == 1, EXACT)
         return (x * scale).floor_().div_(scale)
-    scaled = x * (255 / step)
-    out = stepped(scaled.floor(), scaled, lambda: stairs(scaled), grad) * (step / 255)
+    scaled = x * scale
+    out = stepped(scaled.floor(), scaled, lambda: stairs(scaled), grad) / scale
     return torch.lerp(out, x, (step == 1).to(x.dtype))  # exact for weights of 0 and 1, and faster than torch.where
 
 

@@ -58,7 +58,7 @@ def window_map(scale: Tensor, offset: Tensor, size: Size, **known: Any) -> Map:
 
 @geometric(example={"size": (7, 8)})
 def center_crop(frame: Size, *, size: Any) -> Map:
-    """Cut `size=(h, w)` out of the middle, the window's corner at round((H - h) / 2); what comes out is a view.
+    """Cut `size=(h, w)` out of the middle, the window's corner at round((H - h) / 2); pixels are copied exactly.
 
     A size larger than the frame raises (torchvision pads instead). Source: torchvision `center_crop`.
 
@@ -68,7 +68,7 @@ def center_crop(frame: Size, *, size: Any) -> Map:
     h, w = fitting(size, frame, "center_crop")
     top, left = round((frame[0] - h) / 2), round((frame[1] - w) / 2)
     shift = torch.tensor([left + (w - frame[1]) / 2, top + (h - frame[0]) / 2])
-    return window_map(torch.ones(2), shift, (h, w), copy=lambda x, *_: x[..., top : top + h, left : left + w])
+    return window_map(torch.ones(2), shift, (h, w), copy=lambda x, *_: x[..., top : top + h, left : left + w].clone())
 
 
 @geometric(example={"size": (7, 8)})
