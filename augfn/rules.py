@@ -108,22 +108,22 @@ def mapped(action: Color, x: Tensor, kind: str, s: Sample) -> Tensor:
         fix = "give one value per channel, or channels=(0, 1, 2) to pick three of more"
         raise ValueError(explain("colour map and image disagree", given, want, fix))
     moved = x.movedim(c_axis, len(s.batch)) if kind == "video" else x
-    out = shaped(affine_channels(action, moved.flatten(len(s.batch) + 1)), moved.shape)
+    out = affine_channels(action, moved, moved.ndim - len(s.batch) - 1)
     return out.movedim(len(s.batch), c_axis) if kind == "video" else out
 
 
-def affine_channels(action: Color, x: Tensor) -> Tensor:
-    """`A x + shift` for `x [*b, C, n]`."""
+def affine_channels(action: Color, x: Tensor, rest: int) -> Tensor:
+    """`A x + shift` for `x [*b, C, ...]` with `rest` dims after its channels."""
     matrix, scale, shift = (t if t is None else t.to(x) for t in (action.matrix, action.scale, action.shift))
-    if matrix is None and scale is not None:
-        return x * scale[..., None] if shift is None else scale_shift(x, scale, shift)
-    if shift is None:
-        return matrix @ x  # type: ignore[operator]
-    shift = shift[..., None]
-    if matrix is None:
-        return x + shift
-    out = matrix @ x
-    return out.add_(shift) if random.is_plain(out, shift) else out + shift
+    along = (..., *(None,) * rest)
+    if matrix is not None:
+        out = shaped(matrix @ x.flatten(-rest), x.shape)
+        if shift is None:
+            return out
+        return out.add_(shift[along]) if random.is_plain(out, shift) else out + shift[along]
+    if scale is None:
+        return x + shift[along]  # type: ignore[index]
+    return x * scale[along] if shift is None else scale_shift(x, scale, shift, rest)
 
 
 def repaint(action: Pixels, t: Target, s: Sample, name: str = "image") -> Tensor:

@@ -62,18 +62,18 @@ def clip(x: Tensor, mode: str = "clamp") -> Tensor:
     return _clip(x, mode, in_place=False)
 
 
-def scale_shift(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """`scale x + shift`, channel by channel: `x [*b, C, n]`, and `[*b, C]` or what broadcasts to it; what is large takes
-    one pass, by torch's batch normalisation for means of 0 and variances of 1."""
+def scale_shift(x: Tensor, scale: Tensor, shift: Tensor, rest: int) -> Tensor:
+    """`scale x + shift`, channel by channel: `x [*b, C, ...]` with `rest` dims after its channels, and `[*b, C]` or what
+    broadcasts to it. What is large takes one pass, by torch's batch normalisation for means of 0 and variances of 1."""
+    along = (..., *(None,) * rest)
     if not is_plain(x, scale, shift):
-        return x * scale[..., None] + shift[..., None]
+        return x * scale[along] + shift[along]
     if x.numel() < LARGE or x.requires_grad or scale.requires_grad or shift.requires_grad:
-        return (x * scale[..., None]).add_(shift[..., None])
-    shared = scale.ndim == shift.ndim == 1
-    batch = x.shape[-2:-1] if shared else x.shape[:-1]
-    flat = x.reshape(-1, batch.numel(), x.shape[-1])
+        return (x * scale[along]).add_(shift[along])
+    batch = x.shape[-rest - 1 : -rest] if scale.ndim == shift.ndim == 1 else x.shape[:-rest]
     weight, bias = (t.expand(batch).reshape(-1).contiguous() for t in (scale, shift))
     mean, variance = cached(standard_moments, len(weight), x.dtype, x.device).unbind()
+    flat = x.reshape(-1, len(weight), x.shape[-rest:].numel())
     return torch.native_batch_norm(flat, weight, bias, mean, variance, False, 0.0, 0.0)[0].reshape(x.shape)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import torch
 from torch import Tensor
 
 from augfn.distributions import Uniform
@@ -34,7 +35,7 @@ def keys_of(x: Tensor, keys: Tensor, op: str) -> Tensor:
     if x.shape[-3] > MOST:
         expected, fix = f"{MOST} channels at most", f"channels=tuple(range({MOST})) picks some of more"
         raise ValueError(explain(f"{op}: too many channels", x, expected, fix))
-    return keys[..., : x.shape[-3], :, :]
+    return keys.narrow(-3, 0, x.shape[-3])
 
 
 @photometric(clip="clamp", rgb=True)
@@ -79,7 +80,7 @@ def channel_dropout(
     if not 1 <= num <= x.shape[-3]:
         expected = f"1 to {x.shape[-3]}, as many as the image has channels"
         raise ValueError(explain("channel_dropout: num", num, expected, "num=1"))
-    kept = (ordered(ordered(keys)) >= num).to(x.dtype)
+    kept = torch.ones_like(keys).scatter_(-3, ordered(keys).narrow(-3, 0, num), 0.0)
     return x * kept + (1 - kept) * fill if fill else x * kept
 
 

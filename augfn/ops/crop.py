@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from augfn.distributions import LogUniform, Uniform
 from augfn.errors import explain
 from augfn.kinds import Size
-from augfn.math.constants import constant
+from augfn.math.constants import cached, constant
 from augfn.math.maps import Map
 from augfn.math.resample import Sampling, fill_like
 from augfn.op import geometric
@@ -56,6 +56,15 @@ def window_map(scale: Tensor, offset: Tensor, size: Size, **known: Any) -> Map:
     return Map.linear(torch.diag_embed(scale), offset, size=size, window=True, **known)
 
 
+def fixed_window(scale: tuple[float, float], shift: tuple[float, float]) -> Tensor:
+    """The matrix of u to scale u + shift, x first."""
+    return cached(make_window, scale, shift)
+
+
+def make_window(scale: tuple[float, float], shift: tuple[float, float]) -> Tensor:
+    return torch.tensor([[scale[0], 0.0, shift[0]], [0.0, scale[1], shift[1]], [0.0, 0.0, 1.0]])
+
+
 @geometric(example={"size": (7, 8)})
 def center_crop(frame: Size, *, size: Any) -> Map:
     """Cut `size=(h, w)` out of the middle, the window's corner at round((H - h) / 2); pixels are copied exactly.
@@ -67,8 +76,9 @@ def center_crop(frame: Size, *, size: Any) -> Map:
     """
     h, w = fitting(size, frame, "center_crop")
     top, left = round((frame[0] - h) / 2), round((frame[1] - w) / 2)
-    shift = torch.tensor([left + (w - frame[1]) / 2, top + (h - frame[0]) / 2])
-    return window_map(torch.ones(2), shift, (h, w), copy=lambda x, *_: x[..., top : top + h, left : left + w].clone())
+    matrix = fixed_window((1.0, 1.0), (left + (w - frame[1]) / 2, top + (h - frame[0]) / 2))
+    known = {"size": (h, w), "window": True}
+    return Map.of(matrix, copy=lambda x, *_: x[..., top : top + h, left : left + w].clone(), **known)
 
 
 @geometric(example={"size": (7, 8)})
@@ -177,8 +187,8 @@ def by_side(frame: Size, size: Any, side: str) -> Any:
 
 
 def resized(frame: Size, target: Size) -> Map:
-    scale = torch.tensor([frame[1] / target[1], frame[0] / target[0]])
-    return window_map(scale, torch.zeros(2), target, resize=True)
+    matrix = fixed_window((frame[1] / target[1], frame[0] / target[0]), (0.0, 0.0))
+    return Map.of(matrix, size=target, window=True, resize=True)
 
 
 @geometric(example={"padding": (1, 2, 3, 0)})
@@ -208,9 +218,9 @@ def pad(frame: Size, *, padding: Any) -> Map:
 def padded(frame: Size, sides: tuple[int, ...]) -> Map:
     """The frame with (left, top, right, bottom) pixels more."""
     left, top, right, bottom = sides
-    shift = torch.tensor([(right - left) / 2, (bottom - top) / 2])
+    matrix = fixed_window((1.0, 1.0), ((right - left) / 2, (bottom - top) / 2))
     size = (frame[0] + top + bottom, frame[1] + left + right)
-    return Map.linear(torch.eye(2), shift, size=size, barrier=True, copy=partial(pad_pixels, sides=sides))
+    return Map.of(matrix, size=size, barrier=True, copy=partial(pad_pixels, sides=sides))
 
 
 def pad_pixels(x: Tensor, how: Sampling, place: None, *, sides: tuple[int, ...]) -> Tensor:
