@@ -80,7 +80,7 @@ def channel_dropout(
     if not 1 <= num <= x.shape[-3]:
         expected = f"1 to {x.shape[-3]}, as many as the image has channels"
         raise ValueError(explain("channel_dropout: num", num, expected, "num=1"))
-    kept = torch.ones_like(keys).scatter_(-3, ordered(keys).narrow(-3, 0, num), 0.0)
+    kept = torch.ones_like(keys).scatter(-3, ordered(keys).narrow(-3, 0, num), 0.0)
     return x * kept + (1 - kept) * fill if fill else x * kept
 
 
