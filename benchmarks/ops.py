@@ -55,8 +55,8 @@ NOTES = """\
 * **Albumentations** is a loop over `uint8 [H, W, C]` arrays in one process, stacked to a batch: for information.
   It has no gradient.
 * **Memory**: a batch of 64 is 38 MB, above the 32 MB up to which glibc's malloc keeps what is freed. By its default
-  (`--memory default`, [ops-default.md](ops-default.md)) page faults of fresh memory are most of the time of a light op,
-  and fall on one contestant or another. With `--memory kept` ([ops.md](ops.md)) it is told to keep all, for all
+  (`--memory default`) page faults of fresh memory are most of the time of a light op,
+  and fall on one contestant or another. With `--memory kept` it is told to keep all, for all
   contestants, as jemalloc and tcmalloc do, which PyTorch's tuning guide advises: a ratio then compares work."""
 
 

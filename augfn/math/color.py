@@ -242,10 +242,8 @@ def twist_matrix(
     >>> twist_matrix(one, one, one, zero)[0].tolist()
     [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
-    angle = hue * (2 * math.pi)
-    gain = brightness * contrast
-    pure = gain * saturation
-    cos, sin = angle.cos(), angle.sin()
+    angle, gain = hue * (2 * math.pi), brightness * contrast
+    pure, cos, sin = gain * saturation, angle.cos(), angle.sin()
     weights = torch.stack(torch.broadcast_tensors(pure * cos, pure * (1 - cos), pure * sin, gain - pure), -1)
     basis = constant(_TWIST_BASIS, weights)
     grey = saturation + (1 - saturation) * sum(LUMA)
