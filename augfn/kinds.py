@@ -111,6 +111,7 @@ def times(a: Tensor | None, b: Tensor | None) -> Tensor | None:
 
 
 def plus(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+    """`a + b`, where None is 0."""
     return b if a is None else a if b is None else a + b
 
 

@@ -298,8 +298,9 @@ def build(spec: Spec, keywords: dict[str, Any]) -> Op:
         if value is not None:
             params[name] = value
     acting = [name for name, leaf in spec.leaves.items() if not leaf.flat]
-    first = next((name for name, default in spec.defaults.items() if default is not None), None)
-    main = [first] if first == next(iter(spec.leaves), None) else []  # a first leaf with a default makes the op
+    main = [
+        name for name in [*spec.leaves][:1] if spec.defaults[name] is not None
+    ]  # it makes the op, even if it is flat
     if acting and not any(name in params for name in (*acting, *main)):
         fix = f"af.{spec.name}({acting[0]}=(low, high))"
         raise ValueError(explain(f"{spec.name}: nothing to do", "no ranges", f"one of {', '.join(acting)}", fix))

@@ -102,8 +102,8 @@ def put_back(out: Tensor, x: Tensor, channels: tuple[int, ...] | None, axis: int
 
 def mapped(action: Color, x: Tensor, kind: str, s: Sample) -> Tensor:
     c_axis = -len(s.size) - 1
-    same = action.width == 1 or action.width == x.shape[c_axis]  # not "in", which Dynamo mistakes on a symbolic size
-    if not same:
+    for_any = action.matrix is None and action.width == 1
+    if not for_any and action.width != x.shape[c_axis]:
         given, want = f"{x.shape[c_axis]} channels", f"{action.width} channels"
         fix = "give one value per channel, or channels=(0, 1, 2) to pick three of more"
         raise ValueError(explain("colour map and image disagree", given, want, fix))

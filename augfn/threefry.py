@@ -33,6 +33,7 @@ def threefry(key: Tensor, hi: int | Tensor, lo: int | Tensor) -> tuple[Tensor, T
 
 
 def by_tensors(key: Tensor, hi: int | Tensor, lo: int | Tensor) -> tuple[Tensor, Tensor]:
+    """In int64 tensors, which may be traced, mapped, or on another device."""
     k0, k1 = key.unbind(-1)
     ks = (k1, k0 ^ k1 ^ PARITY, k0)
     # int64 leaves room for the few dozen additions to x0, so only x1, which is shifted, is masked in each round.
@@ -48,6 +49,7 @@ def by_tensors(key: Tensor, hi: int | Tensor, lo: int | Tensor) -> tuple[Tensor,
 
 
 def by_numpy(key: Words, hi: Words, lo: Words) -> tuple[Words, Words]:
+    """In numpy, part by part where there are many."""
     k0, k1 = key[..., 0], key[..., 1]
     shape = np.broadcast(k0, hi, lo).shape
     if math.prod(shape) <= FEW:
@@ -118,6 +120,7 @@ def of_one(key: list[int], hi: tuple[int, ...], lo: tuple[int, ...]) -> tuple[Wo
 
 @lru_cache(maxsize=256)
 def words_of(numbers: tuple[int, ...]) -> Words:
+    """Numbers as an array, remembered."""
     return np.array(numbers, np.uint32)
 
 
@@ -128,6 +131,7 @@ def ones(size: int) -> int:
 
 
 def rounds(x0: Words, x1: Words, k0: Words, k1: Words) -> None:
+    """The 20 rounds, in place on x0 and x1."""
     ks = (k1, np.bitwise_xor(np.bitwise_xor(k0, k1), np.uint32(PARITY)), k0)
     high = np.empty_like(x1)
     for i in range(5):
@@ -142,6 +146,7 @@ def rounds(x0: Words, x1: Words, k0: Words, k1: Words) -> None:
 
 
 def uint32(value: int | Tensor) -> Words:
+    """The low 32 bits, as an array."""
     return value.numpy().astype(np.uint32) if isinstance(value, Tensor) else np.array(value & MASK, np.uint32)
 
 

@@ -6,6 +6,7 @@ from torch.func import vmap
 
 import augfn as af
 import augfn_nn
+from augfn.math.color import luma
 from augfn.math.maps import Map
 from augfn.math.steps import stepped
 from augfn.op import SPECS, geometric, occlusion
@@ -222,3 +223,10 @@ def test_fused_colour_maps_of_every_form_agree_with_one_after_the_other():
             y, params = af.pipeline(a, b)(x, None, af.key(0))
             apart = b(a(x, next(iter(params.values())))[0], list(params.values())[-1])[0]
             torch.testing.assert_close(y, apart)
+
+
+def test_grayscale_is_the_luma_and_wants_a_weight_for_each_channel():
+    x = torch.rand(2, 3, 4, 4)
+    torch.testing.assert_close(af.grayscale()(x)[0], luma(x).expand_as(x))
+    with pytest.raises(ValueError, match="colour map and image disagree"):
+        af.grayscale(weights=(1.0,))(x)

@@ -24,6 +24,7 @@ def common_shape(*shapes: Shape) -> Shape:
 
 
 def one_size(sizes: Shape, shapes: tuple[Shape, ...]) -> int:
+    """The size that one dim of all the shapes broadcasts to."""
     found = 1
     for n in sizes:
         if n != 1 and found not in (1, n):

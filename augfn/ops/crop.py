@@ -77,8 +77,8 @@ def center_crop(frame: Size, *, size: Any) -> Map:
     h, w = fitting(size, frame, "center_crop")
     top, left = round((frame[0] - h) / 2), round((frame[1] - w) / 2)
     matrix = fixed_window((1.0, 1.0), (left + (w - frame[1]) / 2, top + (h - frame[0]) / 2))
-    known = {"size": (h, w), "window": True}
-    return Map.of(matrix, copy=lambda x, *_: x[..., top : top + h, left : left + w].clone(), **known)
+    copy = lambda x, *_: x[..., top : top + h, left : left + w].clone()  # noqa: E731
+    return Map.of(matrix, size=(h, w), window=True, copy=copy)
 
 
 @geometric(example={"size": (7, 8)})

@@ -255,6 +255,7 @@ def per_channel(values: Any, what: str, fix: str = "mean=(0.485, 0.456, 0.406)")
 
 
 def standard(mean: tuple[float, ...], std: tuple[float, ...], back: bool) -> Color:
+    """(x - mean) / std as a colour map, or its inverse."""
     scale, shift = cached(standardize, mean, std, back).unbind()
     return Color(scale=scale, shift=shift)
 

@@ -18,7 +18,7 @@ from augfn.testing.case import Case, agree, at, cast, claim, put, stack, window
 
 STEP = 1e-7  # of central differences in float64: few pixels meet a kink of the sampling within it
 ALLOWED = 1e-5  # relative
-ROUNDING = 16 * torch.finfo(torch.float64).eps  # of a loss, relative
+ROUNDING = 2 * torch.finfo(torch.float64).eps  # of a loss, relative
 
 
 def weighted(c: Case, y: Tensor) -> Tensor:
