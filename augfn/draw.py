@@ -7,7 +7,7 @@ draw depends on the sample's key and the leaf's name alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -112,30 +112,40 @@ def draw_all(
     device: Any,
 ) -> dict[str, Tensor]:
     """All distributions from one call of the generator, then each from its own part of the noise."""
-    groups = grouped(ranges, meanings, device)
-    order = [path for group in groups for path in group]
-    shapes = {path: noise_shape(ranges[path], meanings[path], path) for path in order}
-    counts = tuple([math.prod(shape) for shape in shapes.values()])
-    if not any(counts):
-        noise = torch.zeros((1,) * len(batch) + (0,), device=device)
-    elif key is None:
-        names = [path for path, n in zip(order, counts, strict=True) if n]
-        fix = "f(x, None, af.key(0)), or pass returned params to replay"
-        raise ValueError(explain("a key is needed to draw", names, "generator=key", fix))
+    groups = [list(ranges)] if len(ranges) == 1 else grouped(ranges, meanings, device)
+    shapes = {path: noise_shape(ranges[path], meanings[path], path) for group in groups for path in group}
+    noise = noise_of(shapes, salts, batch, key, device)
+    if len(groups) == 1:
+        parts: Sequence[Tensor] = (noise,)
     else:
-        make = counters if torch.compiler.is_compiling() else cached_counters  # Dynamo warns of caches
-        hi, lo = make(tuple([salts[path] for path in order]), counts)
-        noise = random.stream_uniform(checked_key(key, batch), batch, hi, lo)
-        noise = noise if noise.device == device else noise.to(device)
+        parts = noise.split_with_sizes([sum([math.prod(shapes[path]) for path in group]) for group in groups], -1)
     out: dict[str, Tensor] = {}
-    sizes = [sum(math.prod(shapes[path]) for path in group) for group in groups]
-    for group, u in zip(groups, noise.split_with_sizes(sizes, -1), strict=True):
+    for group, u in zip(groups, parts, strict=True):
+        path = group[0]
         if len(group) > 1:
             out.update(zip(group, stacked([ranges[path] for path in group]).draw(u).unbind(-1), strict=True))
+        elif len(shapes[path]) == 1:
+            out[path] = ranges[path].draw(u)
         else:
-            shape = noise.shape[:-1] + shapes[group[0]]
-            out[group[0]] = ranges[group[0]].draw(u if u.shape == shape else u.reshape(shape))
+            out[path] = ranges[path].draw(u.reshape(u.shape[:-1] + shapes[path]))
     return out
+
+
+def noise_of(
+    shapes: dict[str, tuple[int, ...]], salts: dict[str, int], batch: tuple[int, ...], key: Any, device: Any
+) -> Tensor:
+    """The uniform numbers `[*batch, n]` of these leaves, one after the other."""
+    counts = tuple(map(math.prod, shapes.values()))
+    if not any(counts):
+        return torch.zeros((1,) * len(batch) + (0,), device=device)
+    if key is None:
+        names = [path for path, n in zip(shapes, counts, strict=True) if n]
+        fix = "f(x, None, af.key(0)), or pass returned params to replay"
+        raise ValueError(explain("a key is needed to draw", names, "generator=key", fix))
+    make = counters if torch.compiler.is_compiling() else cached_counters  # Dynamo warns of caches
+    hi, lo = make(tuple([salts[path] for path in shapes]), counts)
+    noise = random.stream_uniform(checked_key(key, batch), batch, hi, lo)
+    return noise if noise.device == device else noise.to(device)
 
 
 def noise_shape(d: Distribution, leaf: Leaf, path: str) -> tuple[int, ...]:

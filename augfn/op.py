@@ -159,13 +159,13 @@ class Op(Augmentation):
         schema = dict(spec.leaves) | ({"gate": GATE} if "gate" in params else {})
         super().__init__(spec.name, params, schema, ndim=spec.ndim, sampling=sampling, mixes=spec.kind == "mix")
         self.spec, self.static, self.clip, self.channels = spec, static, clip, channels
+        self.needs = tuple(n for n in spec.wants if n in SEEN)
 
     def plan(self, params: Params, size: Size, sampling: Sampling) -> list[Action]:
         leaves: dict[str, Any] = {name: params.get(name) for name in self.spec.leaves}
         act, how = ACT[self.spec.kind], self.sampling.within(sampling)
-        needs = tuple(n for n in self.spec.wants if n in SEEN)
-        if needs:
-            action: Action = Seeing(self.name, partial(see, self, act, how), leaves, needs, self.frame_out())
+        if self.needs:
+            action: Action = Seeing(self.name, partial(see, self, act, how), leaves, self.needs, self.frame_out())
         else:
             action = act(self, self.body(size), leaves, how)
         gate = params.get("gate")
@@ -184,7 +184,7 @@ class Op(Augmentation):
 
 def see(op: Op, act: Callable[..., Action], how: Sampling, sample: Sample, leaves: dict[str, Any]) -> Action:
     """The action of an op whose body looks at the mask or the boxes."""
-    seen = {n: seen_target(op.name, n, sample) for n in op.spec.wants if n in SEEN}
+    seen = {n: seen_target(op.name, n, sample) for n in op.needs}
     return act(op, op.body(sample.size, **seen), leaves, how)
 
 

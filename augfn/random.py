@@ -11,9 +11,22 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from augfn.threefry import FEW, MASK, Words, by_numpy, is_plain, of_one, threefry, uint32, words_of
+from augfn.threefry import (
+    FEW,
+    MASK,
+    Words,
+    by_numpy,
+    derived,
+    is_plain,
+    of_one,
+    paired,
+    threefry,
+    uint32,
+    words_of,
+)
 
 _NINE, _STEP = np.array(9, np.uint32), np.array(2.0**-23, np.float32)
 
@@ -56,7 +69,8 @@ def split(key: Tensor, num: int = 2) -> Tensor:
     tensor([[1797259609, 2579123966],
             [ 928981903, 3453687069]])
     """
-    return _int64(torch.stack(_blocks(key, num), -1))
+    check_key(key)
+    return derived(key.unsqueeze(-2), 0, _counters(key, num))
 
 
 def fold_in(key: Tensor, data: int | Tensor) -> Tensor:
@@ -70,7 +84,7 @@ def fold_in(key: Tensor, data: int | Tensor) -> Tensor:
     """
     check_key(key)
     data = _integer("fold_in: data", data)
-    return _int64(torch.stack(threefry(key, data >> 32, data), -1))
+    return derived(key, data >> 32, data)
 
 
 def bits(key: Tensor, shape: Sequence[int] = ()) -> Tensor:
@@ -119,7 +133,7 @@ def uniform_field(key: Tensor, shape: Sequence[int]) -> Tensor:
     >>> uniform_field(key(0), (3, 64, 64)).shape
     torch.Size([3, 64, 64])
     """
-    return _dense([unit(word) for word in _blocks(key, -(-math.prod(shape) // 2))], shape)
+    return _dense(unit(torch.cat(_blocks(key, -(-math.prod(shape) // 2)), -1)), shape)
 
 
 def normal_field(key: Tensor, shape: Sequence[int]) -> Tensor:
@@ -132,12 +146,10 @@ def normal_field(key: Tensor, shape: Sequence[int]) -> Tensor:
     >>> normal_field(key(0), (3, 64, 64)).shape
     torch.Size([3, 64, 64])
     """
-    parts = []
-    for word in _blocks(key, -(-math.prod(shape) // 4)):
-        radius = (word >> 12 & 0xFFFFF).float().add_(0.5).mul_(2**-20).log_().mul_(-2).sqrt_()
-        angle = (word & 0xFFF).float().add_(0.5).mul_(2 * math.pi / 2**12)
-        parts += [radius * angle.cos(), radius * angle.sin()]
-    return _dense(parts, shape)
+    word = torch.stack(_blocks(key, -(-math.prod(shape) // 4)), -2)
+    radius = (word >> 12 & 0xFFFFF).float().add_(0.5).mul_(2**-20).log_().mul_(-2).sqrt_()
+    angle = (word & 0xFFF).float().add_(0.5).mul_(2 * math.pi / 2**12)
+    return _dense(torch.stack([angle.cos().mul_(radius), angle.sin_().mul_(radius)], -2).flatten(-3), shape)
 
 
 def stream_bits(key: Tensor, hi: int | Tensor, lo: int | Tensor) -> Tensor:
@@ -164,19 +176,18 @@ def stream_uniform(key: Tensor, batch: tuple[int, ...], hi: tuple[int, ...], lo:
         counters = [torch.tensor(word, dtype=torch.int64, device=key.device) for word in (hi, lo)]
         return unit(stream_bits(keys[..., None, :], *counters))
     if key.ndim == 1 and batch and math.prod(batch) == 1 and len(hi) <= FEW:
-        x0, x1 = (word.reshape(batch + (len(hi),)) for word in of_one(key.tolist(), hi, lo))
-        return _unit_numpy(x0, x1)
+        return _steps(of_one(key.tolist(), hi, lo).reshape(batch + (len(hi),)))
     words = uint32(key)
     if key.ndim == 1 and batch:
         halves = by_numpy(words, np.zeros((), np.uint32), np.arange(math.prod(batch), dtype=np.uint32))
-        words = np.stack(halves, -1).reshape(batch + (2,))
+        words = paired(halves).reshape(batch + (2,))
     x0, x1 = by_numpy(words[..., None, :], words_of(hi), words_of(lo))
-    return _unit_numpy(x0, x1)
+    return _steps(np.right_shift(np.bitwise_xor(x0, x1), _NINE))
 
 
-def _unit_numpy(x0: Words, x1: Words) -> Tensor:
-    steps = np.right_shift(np.bitwise_xor(x0, x1), _NINE)
-    return torch.from_numpy(steps.astype(np.float32) * _STEP)
+def _steps(number: NDArray[Any]) -> Tensor:
+    """So many steps of 2^-23, as float32."""
+    return torch.from_numpy(number.astype(np.float32) * _STEP)
 
 
 def unit(bits: Tensor) -> Tensor:
@@ -232,12 +243,16 @@ def _bits(key: Tensor, shape: Sequence[int]) -> Tensor:
 
 def _blocks(key: Tensor, count: int) -> tuple[Tensor, Tensor]:
     check_key(key)
-    return threefry(key.unsqueeze(-2), 0, torch.arange(count, device=key.device))
+    return threefry(key.unsqueeze(-2), 0, _counters(key, count))
+
+
+def _counters(key: Tensor, count: int) -> Tensor | Words:
+    return np.arange(count, dtype=np.uint32) if is_plain(key) else torch.arange(count, device=key.device)
 
 
 def _int64(words: Tensor) -> Tensor:
     return words.to(torch.int64) & MASK
 
 
-def _dense(halves: list[Tensor], shape: Sequence[int]) -> Tensor:
-    return torch.cat(halves, -1)[..., : math.prod(shape)].reshape((*halves[0].shape[:-1], *shape))
+def _dense(numbers: Tensor, shape: Sequence[int]) -> Tensor:
+    return numbers[..., : math.prod(shape)].reshape((*numbers.shape[:-1], *shape))

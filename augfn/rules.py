@@ -168,9 +168,11 @@ def noise_field(seed: Tensor, name: str, shape: Size) -> Tensor:
 
 def spread(leaf: Tensor, batch: int, ndim: int) -> Tensor:
     """A leaf `[*b, *event]` against an image of `ndim` dims: a vector lies along the channels."""
+    if leaf.ndim == batch:
+        return leaf.reshape(leaf.shape + (1,) * (ndim - batch))
     event = leaf.shape[batch:]
-    ones = ndim - batch - (2 + max(len(event), 1))
-    return leaf.reshape(leaf.shape[:batch] + (1,) * ones + (event or (1,)) + (1, 1))
+    ones = ndim - batch - len(event) - 2
+    return leaf.reshape(leaf.shape[:batch] + (1,) * ones + event + (1, 1))
 
 
 # occlusion

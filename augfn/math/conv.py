@@ -96,11 +96,15 @@ def dense(x: Tensor, kernel: Tensor, padding_mode: str = "reflect") -> Tensor:
     batch = x.shape[: kernel.ndim - 2]
     flat = x.reshape(math.prod(batch), -1, *x.shape[-2:])
     weight = one_batch(kernel.to(x.dtype), batch, 2).reshape(-1, 1, rows, columns).expand(-1, flat.shape[1], -1, -1)
-    wide = padded(flat, rows, columns, padding_mode)
+    _check(flat, (rows, columns), padding_mode)
     if _by_taps(flat, weight, rows * columns, 9):
+        wide = padded(flat, rows, columns, padding_mode)
         return shaped(_shifted_2d(wide, weight, x.shape[-2], x.shape[-1]), x.shape)
-    weight = weight.reshape(-1, 1, rows, columns)
-    return F.conv2d(wide.reshape(1, -1, *wide.shape[-2:]), weight, groups=weight.shape[0]).reshape(x.shape)
+    weight, zeros = weight.reshape(-1, 1, rows, columns), padding_mode == "zeros"
+    wide = flat if zeros else padded(flat, rows, columns, padding_mode)
+    reach = (rows // 2, columns // 2) if zeros else 0  # the convolution adds zeros by itself, without a copy
+    y = F.conv2d(wide.reshape(1, -1, *wide.shape[-2:]), weight, padding=reach, groups=weight.shape[0])
+    return y.reshape(x.shape)
 
 
 def padded(x: Tensor, rows: int, columns: int, padding_mode: str = "reflect") -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from augfn.math import kernel
+from augfn.threefry import untracked
 
 HALF_STEP = 2.0**-24  # uniform noise is a multiple of 2^-23: its midpoints avoid 0 and 1
 
@@ -28,6 +29,8 @@ def one_hot(index: Tensor, like: Tensor) -> Tensor:
 
 def straight_through(value: Tensor, surrogate: Tensor) -> Tensor:
     """`value` exactly, with the gradient of `surrogate`."""
+    if untracked(value, surrogate):
+        return value
     return value.detach() + (surrogate - surrogate.detach())
 
 

@@ -95,11 +95,10 @@ def starts(places: Tensor, height: Tensor, width: Tensor, frame: tuple[int, int]
     """The first pixel of every drop, so that the whole drop lies in the frame, as an index into the flat frame."""
     h, w = frame
     reach = width * (height - 1) / height
-    rows = (h - height.ceil() + 1).clamp(min=1)[..., None]
-    columns = (w - reach.abs().ceil()).clamp(min=1)[..., None]
-    row = torch.minimum((places[..., 0] * rows).floor(), rows - 1)
-    column = torch.minimum((places[..., 1] * columns).floor(), columns - 1) + (-reach).ceil().clamp(0, w - 1)[..., None]
-    return (row * w + column).long()
+    room = torch.stack([h + 1 - height.ceil(), w - reach.abs().ceil()], -1).clamp(min=1)[..., None, :]
+    row, column = torch.minimum((places * room).floor(), room - 1).unbind(-1)
+    first = reach.neg().ceil().clamp(0, w - 1)[..., None]
+    return torch.add(column + first, row, alpha=w).long()
 
 
 def clouds(key: Tensor, size: tuple[int, int], cells: int, octaves: int, dtype: torch.dtype) -> Tensor:

@@ -95,9 +95,12 @@ def salt_and_pepper(
 def below(field: Tensor, share: Tensor, grad: str) -> Tensor:
     """1 in a share of the pixels, else 0: where the field's distribution function is below it."""
     edge = share.detach().clamp(0, 1)
-    value = compared(torch.lt, field, torch.special.ndtri(edge))
-    width = SOFT * edge * (1 - edge) + torch.finfo(field.dtype).eps
-    return stepped(value, share, lambda: torch.sigmoid((share - torch.special.ndtr(field)) / width), grad)
+
+    def soft() -> Tensor:
+        width = SOFT * edge * (1 - edge) + torch.finfo(field.dtype).eps
+        return torch.sigmoid((share - torch.special.ndtr(field)) / width)
+
+    return stepped(compared(torch.lt, field, torch.special.ndtri(edge)), share, soft, grad)
 
 
 @noise(clip="clamp", rgb=True, planes=2)

@@ -21,6 +21,8 @@ Turns4 = Annotated[Any, Leaf("one-hot: quarter turns 0, 1, 2, 3", (4,), low=0.0,
 Symmetry8 = Annotated[
     Any, Leaf("one-hot: quarter turns 0, 1, 2, 3, and the same before a mirror", (8,), low=0.0, high=1.0)
 ]
+# k quarters counter-clockwise, then (4 + k) a mirror: the axes to flip, after which odd ones are transposed
+FLIPS = ((), (-1,), (-2, -1), (-2,), (-1,), (-2, -1), (-2,), ())
 TURNS = ((1.0, 0.0, 0.0, 1.0), (0.0, -1.0, 1.0, 0.0), (-1.0, 0.0, 0.0, -1.0), (0.0, 1.0, -1.0, 0.0))
 MATRICES = (*TURNS, *((-a, b, -c, d) for a, b, c, d in TURNS))
 
@@ -75,13 +77,26 @@ def chosen(x: Tensor, how: Sampling, choice: Tensor, *, of: tuple[int, ...]) -> 
         for i, k in enumerate(of):
             out = torch.where(expand(best == i, x.ndim), moved(x, k), out)
         return out
-    first, *others = (expand(w, x.ndim).to(x.dtype) for w in choice.unbind(-1))
-    out, own = first * x, is_plain(x, first)
-    for k, weight in zip(of[1:], others, strict=True):
-        out = out.addcmul_(weight, moved(x, k)) if own else torch.addcmul(out, weight, moved(x, k))
+    weights = [expand(w, x.ndim).to(x.dtype) for w in choice.unbind(-1)]
+    straight = blend(x, [(weight, FLIPS[k]) for weight, k in zip(weights, of, strict=True) if k % 2 == 0])
+    turned = [(weight, FLIPS[k]) for weight, k in zip(weights, of, strict=True) if k % 2]
+    if not turned:
+        return straight
+    across = blend(x, turned).mT
+    return straight.add_(across) if is_plain(straight, across) else straight + across
+
+
+def blend(x: Tensor, parts: list[tuple[Tensor, tuple[int, ...]]]) -> Tensor:
+    """The sum of the image flipped along these axes, by these weights."""
+    *others, (weight, axes) = parts  # the last one is flipped, so that a copy of it is there to be scaled in place
+    own = is_plain(x, weight)
+    out = x.flip(axes).mul_(weight) if own else x.flip(axes) * weight
+    for weight, axes in others:
+        flipped = x.flip(axes) if axes else x
+        out = out.addcmul_(weight, flipped) if own else torch.addcmul(out, weight, flipped)
     return out
 
 
 def moved(x: Tensor, k: int) -> Tensor:
-    turned = torch.rot90(x, k % 4, (-2, -1))
-    return turned.flip(-1) if k >= 4 else turned
+    flipped = x.flip(FLIPS[k])
+    return flipped.mT if k % 2 else flipped

@@ -71,7 +71,7 @@ def rain(
     start = weather.drops(seed_key(places[..., 0, 0]), most).to(x)
     number, height, width = (v[..., 0, 0, 0] for v in (number_of_drops, drop_height, drop_width))
     wet = weather.wet(start, number, height, width, (x.shape[-2], x.shape[-1]), longest)[..., None, :, :]
-    return torch.addcmul(x, wet, value - x)
+    return torch.lerp(x, value, wet)
 
 
 @photometric(clip="clamp", example={"brightness": (1.5, 2.5)})
