@@ -22,5 +22,6 @@ def permute_channels(x: Tensor, source: Tensor) -> Tensor:
     batch = common_shape(x.shape[:-3], source.shape[:-3])
     flat, index = one_batch(x, batch, 3), one_batch(source, batch, 3).flatten(1)
     n, channels = index.shape
-    rows = index + torch.arange(0, n * channels, channels, device=index.device).unsqueeze(-1)
-    return shaped(flat.flatten(0, 1).index_select(0, rows.flatten()), batch + x.shape[-3:])
+    if n > 1:
+        index = index + torch.arange(0, n * channels, channels, device=index.device).unsqueeze(-1)
+    return shaped(flat.flatten(0, 1).index_select(0, index.flatten()), batch + x.shape[-3:])

@@ -73,14 +73,14 @@ def scale_shift(x: Tensor, scale: Tensor, shift: Tensor, rest: int) -> Tensor:
         return (x * scale[along]).add_(shift[along])
     batch = x.shape[-rest - 1 : -rest] if scale.ndim == shift.ndim == 1 else x.shape[:-rest]
     weight, bias = (t.expand(batch).reshape(-1).contiguous() for t in (scale, shift))
-    mean, variance = cached(standard_moments, len(weight), x.dtype, x.device).unbind()
+    mean, variance = cached(standard_moments, len(weight), x.dtype, x.device)
     flat = x.reshape(-1, len(weight), x.shape[-rest:].numel())
     return torch.native_batch_norm(flat, weight, bias, mean, variance, False, 0.0, 0.0)[0].reshape(x.shape)
 
 
-def standard_moments(n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Means of 0 and variances of 1, `[2, n]`."""
-    return torch.stack([torch.zeros(n, dtype=dtype, device=device), torch.ones(n, dtype=dtype, device=device)])
+def standard_moments(n: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, ...]:
+    """Means of 0 and variances of 1, `[n]`."""
+    return torch.zeros(n, dtype=dtype, device=device), torch.ones(n, dtype=dtype, device=device)
 
 
 def brightness(x: Tensor, factor: Tensor) -> Tensor:

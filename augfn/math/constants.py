@@ -6,7 +6,7 @@ Making one costs more than a small op, and on a GPU a copy from the host. Nobody
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,11 +14,12 @@ from torch import Tensor
 from augfn.random import is_plain
 
 LIMIT = 4096
-CACHE: dict[Any, Tensor] = {}
+CACHE: dict[Any, Any] = {}
+Made = TypeVar("Made", bound=Tensor | tuple[Tensor, ...])
 
 
-def cached(make: Callable[..., Tensor], *args: Any) -> Tensor:
-    """`make(*args)`, remembered; made anew inside a trace, whose tensors must not outlive it."""
+def cached(make: Callable[..., Made], *args: Any) -> Made:
+    """`make(*args)`, a tensor or several, remembered; made anew inside a trace, whose tensors must not outlive it."""
     if not is_plain():
         return make(*args)
     key = (make, args)
@@ -26,11 +27,17 @@ def cached(make: Callable[..., Tensor], *args: Any) -> Tensor:
     if found is None:
         with torch.inference_mode(False):
             found = make(*args)
-        if is_plain(found) or found.device.type != "cpu":
+        if lasting(found):
             if len(CACHE) >= LIMIT:
                 CACHE.clear()
             CACHE[key] = found
     return found
+
+
+def lasting(made: Any) -> bool:
+    """True of tensors that hold their numbers themselves, and so may outlive the call."""
+    tensors = made if isinstance(made, tuple) else (made,)
+    return is_plain(*tensors) or tensors[0].device.type != "cpu"
 
 
 def make_constant(values: Any, dtype: torch.dtype, device: torch.device) -> Tensor:

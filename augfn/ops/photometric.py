@@ -211,13 +211,13 @@ def invert(*, max_val: Any = 1.0) -> Color:
     >>> af.invert()(torch.tensor([[[0.2, 0.7]]]))[0]
     tensor([[[0.8000, 0.3000]]])
     """
-    scale, shift = cached(mirrored, per_channel(max_val, "invert", "max_val=1.0")).unbind()
+    scale, shift = cached(mirrored, per_channel(max_val, "invert", "max_val=1.0"))
     return Color(scale=scale, shift=shift)
 
 
-def mirrored(top: tuple[float, ...]) -> Tensor:
-    """Scale and offset `[2, C]` of top - x."""
-    return torch.stack([-torch.ones(len(top)), torch.tensor(top)])
+def mirrored(top: tuple[float, ...]) -> tuple[Tensor, ...]:
+    """Scale and offset `[C]` of top - x."""
+    return -torch.ones(len(top)), torch.tensor(top)
 
 
 @photometric(example={"addition": (-0.1, 0.1)})
@@ -256,14 +256,14 @@ def per_channel(values: Any, what: str, fix: str = "mean=(0.485, 0.456, 0.406)")
 
 def standard(mean: tuple[float, ...], std: tuple[float, ...], back: bool) -> Color:
     """(x - mean) / std as a colour map, or its inverse."""
-    scale, shift = cached(standardize, mean, std, back).unbind()
+    scale, shift = cached(standardize, mean, std, back)
     return Color(scale=scale, shift=shift)
 
 
-def standardize(mean: tuple[float, ...], std: tuple[float, ...], back: bool) -> Tensor:
-    """Scale and offset `[2, C]` of (x - mean) / std, or of its inverse."""
+def standardize(mean: tuple[float, ...], std: tuple[float, ...], back: bool) -> tuple[Tensor, ...]:
+    """Scale and offset `[C]` of (x - mean) / std, or of its inverse."""
     m, s = torch.broadcast_tensors(torch.tensor(mean, dtype=torch.float64), torch.tensor(std, dtype=torch.float64))
-    return (torch.stack([s, m]) if back else torch.stack([1 / s, -m / s])).float()
+    return (s.float(), m.float()) if back else ((1 / s).float(), (-m / s).float())
 
 
 @photometric(example={"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)})
