@@ -77,7 +77,9 @@ def by_numpy(key: Words, hi: Words, lo: Words) -> tuple[Words, Words]:
         return x0, x1
     n, block = shape[-1], BLOCK * torch.get_num_threads()
     rows, columns = max(1, block // n), min(n, block)
-    flat = [words.view(np.int32) for words in (x0.reshape(-1, n), x1.reshape(-1, n), by_rows(k0, shape), by_rows(k1, shape))]
+    flat = [
+        words.view(np.int32) for words in (x0.reshape(-1, n), x1.reshape(-1, n), by_rows(k0, shape), by_rows(k1, shape))
+    ]
     tables = [torch.from_numpy(words) for words in flat]
     for i in range(0, len(flat[0]), rows):
         for j in range(0, n, columns):
@@ -111,12 +113,12 @@ def mix(a: int, b: int, x0: int, x1: int, one: int) -> tuple[int, int]:
     mask = one * MASK
     c = a ^ b ^ one * PARITY
     # x0 may outgrow its 32 bits: it has 64, and only x1, which is shifted, must be masked in each round.
-    x0, x1 = x0 + a, x1 + b & mask
+    x0, x1 = x0 + a, (x1 + b) & mask
     for i, (k0, k1) in enumerate(((b, c), (c, a), (a, b), (b, c), (c, a))):
         for left, right in TURNS[i % 2]:
             x0 += x1
             x1 = ((x1 << left | x1 >> right) ^ x0) & mask
-        x0, x1 = x0 + k0, x1 + k1 + one * (i + 1) & mask
+        x0, x1 = x0 + k0, (x1 + k1 + one * (i + 1)) & mask
     return x0 & mask, x1
 
 

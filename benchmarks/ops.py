@@ -51,6 +51,8 @@ NOTES = """\
   above 1 mean that augfn is faster. Losses are printed like wins.
 * **Draws**: augfn and kornia draw parameters for each sample; torchvision draws once for the whole batch, which is
   less work and less variety.
+* **Pixels of its own**: a result that is a view of the input (torchvision's crops) or repeats its numbers (its
+  grayscale) is copied within the timing, as albumentations' results are stacked: the work would only fall due later.
 * **Best batched / ours**: the faster of kornia and torchvision, the peers that take a batch of float tensors.
 * **Albumentations** is a loop over `uint8 [H, W, C]` arrays in one process, stacked to a batch: for information.
   It has no gradient.
@@ -82,13 +84,20 @@ def contestants(row: Row, images: np.ndarray) -> list[Contestant]:
 
 def ours(row: Row, x: Tensor) -> Call:
     f = row.ours(af) if row.ours else default(row.op)
-    return lambda step: f(x, None, af.key(step))[0]
+    return lambda step: own(f(x, None, af.key(step))[0], x)
 
 
 def module(build: ops_peers.Build, library: Callable[[], Any], x: Tensor) -> Call:
     """A peer's module on the batch."""
     augment = build(library())
-    return lambda step: augment(x)
+    return lambda step: own(augment(x), x)
+
+
+def own(y: Tensor, x: Tensor) -> Tensor:
+    """The result with pixels of its own: what is a view of the input, or repeats its numbers, is copied."""
+    storage = y.untyped_storage()
+    view = storage.data_ptr() == x.untyped_storage().data_ptr() or storage.nbytes() < y.nbytes
+    return y.clone(memory_format=torch.contiguous_format) if view else y
 
 
 def loop(row: Row, images: np.ndarray) -> Call:

@@ -95,7 +95,7 @@ def color_rows() -> list[Row]:
             lambda K: K.RandomGrayscale(p=1.0),
             lambda v2: v2.Grayscale(3),
             lambda A: A.ToGray(p=1.0),
-            "torchvision's three channels are one in memory, a view",
+            "torchvision's three channels are one in memory, a view, which is then copied",
         ),
         Row(
             "invert",

@@ -111,7 +111,7 @@ def frame_rows(size: int) -> list[Row]:
             lambda K: K.CenterCrop(cut),
             lambda v2: v2.CenterCrop(cut),
             lambda A: A.CenterCrop(cut, cut, p=1.0),
-            "torchvision returns a view of the input, here and in kornia it is a copy",
+            "torchvision returns a view of the input, in 0.01 ms, which is then copied",
         ),
         Row(
             "random_crop",
@@ -119,7 +119,7 @@ def frame_rows(size: int) -> list[Row]:
             lambda K: K.RandomCrop(both),
             lambda v2: v2.RandomCrop(cut),
             lambda A: A.RandomCrop(cut, cut, p=1.0),
-            "torchvision returns a view, the same window for all",
+            "torchvision returns a view, in 0.01 ms, which is then copied: the same window for all",
         ),
         Row(
             "resized_crop",

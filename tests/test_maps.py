@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from augfn.math import kernel
 from augfn.math.maps import (
     Displacement,
     Linear,
@@ -262,6 +263,18 @@ def test_nearest_keeps_integers(dtype):
     x = torch.tensor([[[0, top], [top, 0]]]).to(dtype)
     flipped = resample(x, 0, Map.of(torch.diag(torch.tensor([-1.0, 1.0, 1.0]))), Sampling("nearest"))
     assert torch.equal(flipped, x.flip(-1))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 4])
+@pytest.mark.parametrize(("d", "mode"), [(2, "bilinear"), (2, "nearest"), (2, "bicubic"), (3, "bilinear")])
+def test_one_image_read_in_parts(monkeypatch, threads, d, mode):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    monkeypatch.setattr("augfn.math.kernel.MANY", 1)
+    x, grid = torch.rand(1, 3, 7, *[9] * (d - 1)), torch.rand(1, 6, *[5] * (d - 1), d) * 2.4 - 1.2
+    for padding in ("zeros", "border", "reflection"):
+        expected = F.grid_sample(x, grid, mode, padding, False)
+        assert torch.equal(kernel.grid_sample(x, grid, mode, padding, False), expected)
+    assert kernel.grid_sample(x, grid[:, :0], mode, "zeros", False).shape == (1, 3, 0, *[5] * (d - 1))
 
 
 def test_no_bicubic_for_volumes():

@@ -116,9 +116,14 @@ def test_both_ways_agree_on_any_counter(key, hi, lo):
 
 
 @pytest.mark.parametrize("lead", [(), (1,), (3,), (2, 3)])
-def test_both_ways_agree_on_fields_of_many_blocks(lead):
-    keys, shape = R.split(R.key(0), math.prod(lead)).reshape(*lead, 2), (3, T.BLOCK + 1)
-    same(by_numpy(R.normal_field, keys, shape), by_tensors(R.normal_field, keys, shape))
+@pytest.mark.parametrize("count", [2004, 2400, 40000])
+def test_both_ways_agree_where_many_blocks_are_done_in_parts(monkeypatch, lead, count):
+    monkeypatch.setattr(T, "BLOCK", 500)
+    keys = R.split(R.key(0), math.prod(lead)).reshape(*lead, 2)
+    same(by_numpy(R.normal_field, keys, (count,)), by_tensors(R.normal_field, keys, (count,)))
+    streams = torch.tensor([[1], [2]])
+    counters = torch.arange(count)
+    same(by_numpy(R.stream_bits, R.key(1), streams, counters), by_tensors(R.stream_bits, R.key(1), streams, counters))
 
 
 def test_unit_is_exact_and_below_one():

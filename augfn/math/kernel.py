@@ -2,7 +2,7 @@
 
 Inductor takes `grid_sample` apart into scalar gathers, which on the CPU is several times slower than torch's own
 vectorised kernel. So a traced CPU call goes through an opaque operator that runs that kernel; eager and CUDA calls go
-straight to it.
+straight to it. That kernel runs a thread per image, so a single one is cut into parts.
 """
 
 from __future__ import annotations
@@ -13,15 +13,29 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from augfn.threefry import untracked
+
 MODES = {"bilinear": 0, "nearest": 1, "bicubic": 2}
 PADDINGS = {"zeros": 0, "border": 1, "reflection": 2}
+MANY = 1 << 14  # coordinates that are worth a second thread
 
 
 def grid_sample(x: Tensor, grid: Tensor, mode: str, padding: str, corners: bool) -> Tensor:
     """`F.grid_sample` of `x [n, c, *in]` at `grid [n, *out, d]`."""
     if torch.compiler.is_compiling() and x.device.type == "cpu":
         return sample_whole(x, grid, mode, padding, corners)
-    return F.grid_sample(x, grid, mode, padding, corners)
+    parts = parts_of(grid) if x.shape[0] == 1 and untracked(x, grid) else 1
+    if parts == 1:
+        return F.grid_sample(x, grid, mode, padding, corners)
+    out = F.grid_sample(x.expand(parts, *x.shape[1:]), grid.reshape(parts, -1, *grid.shape[2:]), mode, padding, corners)
+    return out.transpose(0, 1).reshape(1, x.shape[1], *grid.shape[1:-1])
+
+
+def parts_of(grid: Tensor) -> int:
+    """Into how many parts of equal height one large image is cut: torch's kernel runs a thread per image."""
+    rows = grid.shape[1]
+    threads = torch.get_num_threads() if grid.numel() >= MANY else 1
+    return max(n for n in range(1, min(threads, rows) + 1) if rows % n == 0) if rows else 1
 
 
 @torch.library.custom_op("augfn::grid_sample", mutates_args=())
