@@ -162,7 +162,8 @@ def grouped(ranges: dict[str, Distribution], meanings: dict[str, Leaf], device: 
     """Numbers of one distribution, which most leaves are, are drawn together; every other leaf alone."""
     alike: dict[Any, list[str]] = {}
     for path, d in ranges.items():
-        together = d.pointwise and not d.shape and not meanings[path].shape and is_single(d, device)
+        number = len(d.shape) == len(meanings[path].shape) == 0
+        together = number and d.pointwise and is_single(d, device)
         alike.setdefault(type(d) if together else path, []).append(path)
     return list(alike.values())
 

@@ -7,6 +7,7 @@ Parallel random numbers: as easy as 1, 2, 3 (SC 2011).
 
 import math
 from collections.abc import Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -247,7 +248,9 @@ def _blocks(key: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 
 def _counters(key: Tensor, count: int) -> Tensor | Words:
-    return np.arange(count, dtype=np.uint32) if is_plain(key) else torch.arange(count, device=key.device)
+    if count < 0:
+        raise ValueError(f"random: asked for {count} numbers or keys, expected 0 or more. Write af.split(key, 8).")
+    return np.arange(index(count), dtype=np.uint32) if is_plain(key) else torch.arange(count, device=key.device)
 
 
 def _int64(words: Tensor) -> Tensor:

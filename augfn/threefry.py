@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.autograd import forward_ad
 
 Words = NDArray[np.uint32]
 
@@ -77,13 +78,14 @@ def by_numpy(key: Words, hi: Words, lo: Words) -> tuple[Words, Words]:
         return x0, x1
     n, block = shape[-1], BLOCK * torch.get_num_threads()
     rows, columns = max(1, block // n), min(n, block)
-    flat = [
-        words.view(np.int32) for words in (x0.reshape(-1, n), x1.reshape(-1, n), by_rows(k0, shape), by_rows(k1, shape))
-    ]
-    tables = [torch.from_numpy(words) for words in flat]
-    for i in range(0, len(flat[0]), rows):
+    tables = [x0.reshape(-1, n), x1.reshape(-1, n), by_rows(k0, shape), by_rows(k1, shape)]
+    for i in range(0, len(tables[0]), rows):
         for j in range(0, n, columns):
-            threaded(*(x[i : i + rows, j : j + columns] if x.shape[1] > 1 else x[i : i + rows] for x in tables))
+            part = [x[i : i + rows, j : j + columns] if x.shape[1] > 1 else x[i : i + rows] for x in tables]
+            if block > BLOCK:
+                threaded(*[torch.from_numpy(x.view(np.int32)) for x in part])
+            else:
+                rounds(*part)
     return x0, x1
 
 
@@ -186,7 +188,8 @@ def threaded(x0: Tensor, x1: Tensor, k0: Tensor, k1: Tensor) -> None:
 @lru_cache(maxsize=64)
 def number(value: int) -> Tensor:
     """An int32 without dims: of a Python number torch makes one anew at each call."""
-    return torch.tensor(value, dtype=torch.int32, device="cpu")
+    with torch.inference_mode(False):
+        return torch.tensor(value, dtype=torch.int32, device="cpu")
 
 
 def uint32(value: int | Tensor | Words) -> Words:
@@ -222,8 +225,8 @@ PLAIN = plain_keysets()
 def is_plain(*values: int | Tensor) -> bool:
     """Tell whether numpy may compute on the values: ordinary CPU tensors, outside any trace.
 
-    False under a compiler or a mode that records operators (make_fx, fake tensors), and for a tensor that stands for
-    others (vmap, grad, functionalize, a subclass, another device).
+    False under a compiler or a mode that records operators (make_fx, fake tensors), within forward differentiation,
+    and for a tensor that stands for others (vmap, grad, functionalize, a subclass, another device).
 
     >>> x = torch.zeros(2)
     >>> is_plain(x), torch.func.vmap(lambda x: torch.tensor(is_plain(x)))(x)
@@ -233,6 +236,8 @@ def is_plain(*values: int | Tensor) -> bool:
         return False
     traced, moded, functioned, transformed = MODES
     if traced() or moded() or functioned() or transformed():  # even a plain tensor hides its data in a transform
+        return False
+    if forward_ad._current_level >= 0:  # a dual tensor looks plain
         return False
     return all([torch._C._dispatch_keys(v).raw_repr() in PLAIN for v in values if isinstance(v, Tensor)])  # noqa: C419 - faster
 

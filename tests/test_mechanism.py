@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.autograd import forward_ad
 from torch.func import vmap
 
 import augfn as af
@@ -207,6 +208,31 @@ def test_colour_maps_compile_for_any_number_of_channels():
     x, params = torch.rand(2, 3, 8, 8), af.color_twist()(torch.rand(2, 3, 8, 8), None, af.key(0))[1]
     compiled = torch.compile(af.color_twist(), backend="eager", fullgraph=True, dynamic=True)
     torch.testing.assert_close(compiled(x, params)[0], af.color_twist()(x, params)[0])
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        af.invert(),
+        af.normalize(mean=0.5, std=0.2),
+        af.erase(),
+        af.gaussian_noise(),
+        af.resized_crop(size=8),
+        af.pipeline(af.affine(degrees=(-9, 9), p=0.5), af.color_jitter(brightness=(0.8, 1.2), hue=(-0.1, 0.1))),
+    ],
+    ids=lambda f: f.name,
+)
+def test_compiled_for_any_size_from_the_first_call_on(f):
+    compiled = torch.compile(f, backend="eager", fullgraph=True, dynamic=True)
+    for x in (torch.rand(2, 3, 16, 16), torch.rand(3, 3, 20, 12)):
+        torch.testing.assert_close(compiled(x, None, af.key(0))[0], f(x, None, af.key(0))[0], rtol=1e-4, atol=1e-4)
+
+
+def test_forward_differentiation_of_dual_tensors():
+    f, x, dx = af.brightness(factor=0.5), torch.rand(3, 4, 4), torch.rand(3, 4, 4)
+    with forward_ad.dual_level():
+        y = f(forward_ad.make_dual(x, dx))[0]
+        assert torch.equal(forward_ad.unpack_dual(y).tangent, dx / 2)
 
 
 def test_fused_colour_maps_of_every_form_agree_with_one_after_the_other():

@@ -126,6 +126,13 @@ def test_both_ways_agree_where_many_blocks_are_done_in_parts(monkeypatch, lead, 
     same(by_numpy(R.stream_bits, R.key(1), streams, counters), by_tensors(R.stream_bits, R.key(1), streams, counters))
 
 
+@both_ways
+def test_fewer_than_no_numbers(way):
+    for draw in (lambda k: R.split(k, -1), lambda k: R.bits(k, (-1,)), lambda k: R.normal_field(k, (-8,))):
+        with pytest.raises(ValueError, match=r"asked for -\d .* Write af.split"):
+            way(draw, R.key(0))
+
+
 def test_unit_is_exact_and_below_one():
     words = torch.tensor([0, 511, 512, 2**31, 2**32 - 1])
     assert R.unit(words).tolist() == [0, 0, 2**-23, 0.5, 1 - 2**-23]

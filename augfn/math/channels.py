@@ -23,5 +23,5 @@ def permute_channels(x: Tensor, source: Tensor) -> Tensor:
     flat, index = one_batch(x, batch, 3), one_batch(source, batch, 3).flatten(1)
     n, channels = index.shape
     if n > 1:
-        index = index + torch.arange(0, n * channels, channels, device=index.device).unsqueeze(-1)
+        index = index + torch.arange(n, device=index.device).unsqueeze(-1) * channels
     return shaped(flat.flatten(0, 1).index_select(0, index.flatten()), batch + x.shape[-3:])

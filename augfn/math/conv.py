@@ -96,14 +96,16 @@ def dense(x: Tensor, kernel: Tensor, padding_mode: str = "reflect") -> Tensor:
     batch = x.shape[: kernel.ndim - 2]
     flat = x.reshape(math.prod(batch), -1, *x.shape[-2:])
     weight = one_batch(kernel.to(x.dtype), batch, 2).reshape(-1, 1, rows, columns).expand(-1, flat.shape[1], -1, -1)
-    _check(flat, (rows, columns), padding_mode)
-    if _by_taps(flat, weight, rows * columns, 9):
-        wide = padded(flat, rows, columns, padding_mode)
-        return shaped(_shifted_2d(wide, weight, x.shape[-2], x.shape[-1]), x.shape)
-    weight, zeros = weight.reshape(-1, 1, rows, columns), padding_mode == "zeros"
-    wide = flat if zeros else padded(flat, rows, columns, padding_mode)
-    reach = (rows // 2, columns // 2) if zeros else 0  # the convolution adds zeros by itself, without a copy
-    y = F.conv2d(wide.reshape(1, -1, *wide.shape[-2:]), weight, padding=reach, groups=weight.shape[0])
+    by_taps = _by_taps(flat, weight, rows * columns, 9)
+    reach = (rows // 2, columns // 2) if padding_mode == "zeros" and not by_taps else 0
+    if reach:  # the convolution adds zeros by itself, without a copy
+        _check(flat, (rows, columns), padding_mode)
+    else:
+        flat = padded(flat, rows, columns, padding_mode)
+    if by_taps:
+        return shaped(_shifted_2d(flat, weight, x.shape[-2], x.shape[-1]), x.shape)
+    weight = weight.reshape(-1, 1, rows, columns)
+    y = F.conv2d(flat.reshape(1, -1, *flat.shape[-2:]), weight, padding=reach, groups=weight.shape[0])
     return y.reshape(x.shape)
 
 

@@ -24,7 +24,8 @@ def grid_sample(x: Tensor, grid: Tensor, mode: str, padding: str, corners: bool)
     """`F.grid_sample` of `x [n, c, *in]` at `grid [n, *out, d]`."""
     if torch.compiler.is_compiling() and x.device.type == "cpu":
         return sample_whole(x, grid, mode, padding, corners)
-    parts = parts_of(grid) if x.shape[0] == 1 and untracked(x, grid) else 1
+    single = x.shape[0] == grid.shape[0] == 1 and mode != "nearest"  # which is too fast for it to pay
+    parts = parts_of(grid) if single and untracked(x, grid) else 1
     if parts == 1:
         return F.grid_sample(x, grid, mode, padding, corners)
     out = F.grid_sample(x.expand(parts, *x.shape[1:]), grid.reshape(parts, -1, *grid.shape[2:]), mode, padding, corners)

@@ -28,7 +28,7 @@ def one_hot(index: Tensor, like: Tensor) -> Tensor:
 
 
 def straight_through(value: Tensor, surrogate: Tensor) -> Tensor:
-    """`value` exactly, with the gradient of `surrogate`."""
+    """`value` exactly, with the gradient of `surrogate`, which has its shape."""
     if untracked(value, surrogate):
         return value
     return value.detach() + (surrogate - surrogate.detach())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -247,7 +248,8 @@ def gamma(x: Tensor, *, gamma: Gamma = Uniform(0.8, 1.25), gain: Factor | None =
 
 
 def per_channel(values: Any, what: str, fix: str = "mean=(0.485, 0.456, 0.406)") -> tuple[float, ...]:
-    given = values.tolist() if hasattr(values, "tolist") else values  # numbers stay Python's, which compile reads
+    held = isinstance(values, Tensor | np.ndarray | np.generic)
+    given = values.tolist() if held else values  # numbers stay Python's, which compile reads
     numbers = tuple(given) if isinstance(given, list | tuple) else (given,)
     if any(isinstance(v, list | tuple) for v in numbers):
         raise ValueError(explain(f"{what}: one number per channel", values, "a number or a sequence [C]", fix))
