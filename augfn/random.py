@@ -147,10 +147,12 @@ def normal_field(key: Tensor, shape: Sequence[int]) -> Tensor:
     >>> normal_field(key(0), (3, 64, 64)).shape
     torch.Size([3, 64, 64])
     """
-    word = torch.stack(_blocks(key, -(-math.prod(shape) // 4)), -2)
-    radius = (word >> 12 & 0xFFFFF).float().add_(0.5).mul_(2**-20).log_().mul_(-2).sqrt_()
-    angle = (word & 0xFFF).float().add_(0.5).mul_(2 * math.pi / 2**12)
-    return _dense(torch.stack([angle.cos().mul_(radius), angle.sin_().mul_(radius)], -2).flatten(-3), shape)
+    parts = []
+    for word in _blocks(key, -(-math.prod(shape) // 4)):
+        radius = (word >> 12 & 0xFFFFF).float().add_(0.5).mul_(2**-20).log_().mul_(-2).sqrt_()
+        angle = (word & 0xFFF).float().add_(0.5).mul_(2 * math.pi / 2**12)
+        parts += [angle.cos().mul_(radius), angle.sin_().mul_(radius)]
+    return _dense(torch.cat(parts, -1), shape)
 
 
 def stream_bits(key: Tensor, hi: int | Tensor, lo: int | Tensor) -> Tensor:
