@@ -298,9 +298,8 @@ def build(spec: Spec, keywords: dict[str, Any]) -> Op:
         if value is not None:
             params[name] = value
     acting = [name for name, leaf in spec.leaves.items() if not leaf.flat]
-    main = [
-        name for name in [*spec.leaves][:1] if spec.defaults[name] is not None
-    ]  # it makes the op, even if it is flat
+    # what comes first makes the op, even if it is flat
+    main = [name for name in [*spec.leaves][:1] if spec.defaults[name] is not None]
     if acting and not any(name in params for name in (*acting, *main)):
         fix = f"af.{spec.name}({acting[0]}=(low, high))"
         raise ValueError(explain(f"{spec.name}: nothing to do", "no ranges", f"one of {', '.join(acting)}", fix))

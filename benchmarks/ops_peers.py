@@ -236,6 +236,7 @@ def filter_rows() -> list[Row]:
             lambda a: a.motion_blur(kernel_size=5, angle=(-90.0, 90.0), direction=(-1.0, 1.0), padding_mode="zeros"),
             lambda K: K.RandomMotionBlur(5, 90.0, 1.0, p=1.0),
             albumentations=lambda A: A.MotionBlur((5, 5), p=1.0),
+            note="with zeros outside, as kornia's; here the default is to reflect, which takes a copy more",
         ),
         Row(
             "gaussian_noise",

@@ -116,9 +116,11 @@ def test_both_ways_agree_on_any_counter(key, hi, lo):
 
 
 @pytest.mark.parametrize("lead", [(), (1,), (3,), (2, 3)])
+@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("count", [2004, 2400, 40000])
-def test_both_ways_agree_where_many_blocks_are_done_in_parts(monkeypatch, lead, count):
+def test_both_ways_agree_where_many_blocks_are_done_in_parts(monkeypatch, lead, count, threads):
     monkeypatch.setattr(T, "BLOCK", 500)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     keys = R.split(R.key(0), math.prod(lead)).reshape(*lead, 2)
     same(by_numpy(R.normal_field, keys, (count,)), by_tensors(R.normal_field, keys, (count,)))
     streams = torch.tensor([[1], [2]])

@@ -77,12 +77,13 @@ def chosen(x: Tensor, how: Sampling, choice: Tensor, *, of: tuple[int, ...]) -> 
         for i, k in enumerate(of):
             out = torch.where(expand(best == i, x.ndim), moved(x, k), out)
         return out
-    weights = [expand(w, x.ndim).to(x.dtype) for w in choice.unbind(-1)]
-    straight = blend(x, [(weight, FLIPS[k]) for weight, k in zip(weights, of, strict=True) if k % 2 == 0])
-    turned = [(weight, FLIPS[k]) for weight, k in zip(weights, of, strict=True) if k % 2]
-    if not turned:
+    even, odd = [], []
+    for k, weight in zip(of, choice.unbind(-1), strict=True):
+        (odd if k % 2 else even).append((expand(weight, x.ndim).to(x.dtype), FLIPS[k]))
+    straight = blend(x, even)
+    if not odd:
         return straight
-    across = blend(x, turned).mT
+    across = blend(x, odd).mT
     return straight.add_(across) if is_plain(straight, across) else straight + across
 
 
