@@ -194,7 +194,7 @@ class Verdict(NamedTuple):
 
 
 def verdicts(pipeline: list[dict[str, Any]], calls: list[dict[str, Any]], chain: list[dict[str, Any]]) -> list[Verdict]:
-    """The targets of issue 2, acceptance 6 and 7."""
+    """The targets that the last lines of the page state."""
     forward = ratios(pipeline, FORWARD)
     found = [speed(forward, name, least) for name, least in ((AUGFN, 2), (AUGFN + COMPILED, 3), (TWIST, 4))]
     found += [per_call(calls, title) for title in (IMAGE, EVERY)]

@@ -35,3 +35,13 @@ def _fresh_state():
     yield
     if dynamo := sys.modules.get("torch._dynamo"):
         dynamo.reset()
+
+
+@pytest.fixture
+def images():
+    return torch.rand(4, 3, 12, 16)
+
+
+@pytest.fixture
+def masks():
+    return torch.randint(0, 5, (4, 1, 12, 16))

@@ -64,9 +64,14 @@ def rot90(frame: Size, *, k: int = 1) -> Map:
     """
     if isinstance(k, bool) or not isinstance(k, int):
         raise TypeError(explain("rot90: k", k, "an integer number of quarter turns", "k=1"))
-    c, s = [(1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0)][k % 4]
-    matrix = torch.tensor([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
-    return Map.of(matrix, size=frame[::-1] if k % 2 else frame, copy=lambda x, *_: torch.rot90(x, k, (-2, -1)))
+    size = frame[::-1] if k % 2 else frame
+    return Map.of(cached(make_turn, k % 4), size=size, copy=lambda x, *_: torch.rot90(x, k, (-2, -1)))
+
+
+def make_turn(k: int) -> Tensor:
+    """The matrix of k quarters."""
+    c, s = [(1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0)][k]
+    return torch.tensor([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
 
 
 @geometric

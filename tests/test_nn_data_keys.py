@@ -1,0 +1,119 @@
+"""Data keys: names, order and kinds of what AugmentationSequential is given, in positions or in a dict."""
+
+import enum
+
+import pytest
+import torch
+from torch.utils._pytree import tree_leaves
+
+import augfn as af
+from augfn_nn import (
+    AugmentationSequential,
+    CenterCrop,
+    RandomGaussianNoise,
+    RandomHorizontalFlip,
+    RandomHorizontalFlip3D,
+    RandomMixUp,
+    RandomRotation,
+)
+
+
+def flips(**keywords):
+    return AugmentationSequential(RandomHorizontalFlip(p=1.0), **keywords)
+
+
+def same(a, b):
+    for x, y in zip(tree_leaves(a), tree_leaves(b), strict=True):
+        assert x.equal(y)
+
+
+class DataKey(enum.Enum):
+    INPUT = 0
+    MASK = 1
+    BBOX_XYXY = 3
+
+
+@pytest.mark.parametrize("keys", [["input", "mask"], ["IMAGE", "Mask"], [DataKey.INPUT, DataKey.MASK]])
+def test_keys_in_any_case_and_as_enums(images, masks, keys):
+    same(flips(data_keys=keys)(images, masks), [images.flip(-1), masks.flip(-1)])
+
+
+def test_every_kind_of_target(images):
+    keys = ["input", "mask", "bbox", "bbox_xywh", "keypoints", "class", "depth", "intrinsics", "mask", "bbox_yolo"]
+    boxes = torch.tensor([[[1.0, 2.0, 5.0, 6.0]]]).expand(4, 1, 4)
+    sizes = torch.tensor([[[1.0, 2.0, 4.0, 4.0]]]).expand(4, 1, 4)
+    yolo = torch.tensor([[[0.25, 0.5, 0.25, 0.5]]]).expand(4, 1, 4)
+    points, label = torch.tensor([[[3.0, 4.0]]]).expand(4, 1, 2), torch.arange(4)
+    depth, camera, mask = (
+        torch.rand(4, 1, 12, 16),
+        torch.eye(3).expand(4, 3, 3),
+        torch.ones(4, 12, 16, dtype=torch.bool),
+    )
+    given = [images, mask, boxes, sizes, points, label, depth, camera, mask.long(), yolo]
+    out = dict(zip(range(10), flips(data_keys=keys)(*given), strict=True))
+    assert [v.shape for v in out.values()] == [v.shape for v in given]
+    assert [v.dtype for v in out.values()] == [v.dtype for v in given]
+    assert out[2][0].tolist() == [[11.0, 2.0, 15.0, 6.0]]
+    assert out[3][0].tolist() == [[11.0, 2.0, 4.0, 4.0]]
+    assert out[4][0].tolist() == [[12.0, 4.0]]
+    assert out[5].equal(label)
+    assert out[7][0].tolist() == [[-1.0, 0.0, 15.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    torch.testing.assert_close(out[9][0], torch.tensor([[0.75, 0.5, 0.25, 0.5]]))
+
+
+def test_boxes_and_keypoints_objects_keep_their_flags(images):
+    boxes = af.Boxes(torch.tensor([[[0.0, 0.0, 2.0, 2.0]]]).expand(4, 1, 4))
+    points = af.Keypoints(torch.zeros(4, 1, 2))
+    aug = AugmentationSequential(CenterCrop(8), data_keys=["input", "bbox_xyxy", "keypoints"])
+    _, b, k = aug(images, boxes, points)
+    assert not b.valid.any()
+    assert not k.visible.any()
+
+
+def test_video_and_volume():
+    clip = torch.rand(2, 5, 3, 8, 8)
+    out = AugmentationSequential(RandomRotation(30, p=1.0), data_keys=["video"])
+    same_frames = clip[:, :1].expand(2, 5, 3, 8, 8)
+    turned = out(same_frames)
+    assert turned.equal(turned[:, :1].expand_as(turned))
+    volume, mask = torch.rand(2, 1, 4, 8, 8), torch.rand(2, 4, 8, 8)
+    aug = AugmentationSequential(RandomHorizontalFlip3D(p=1.0), data_keys=["input", "mask"])
+    same(aug(volume, mask), [volume.flip(-1), mask.flip(-1)])
+    assert aug.transform_matrix.shape == (2, 4, 4)
+
+
+def test_mixing_blends_labels(images):
+    aug = AugmentationSequential(RandomMixUp(num_classes=4), data_keys=["input", "label"])
+    _, soft = aug(images, torch.arange(4))
+    torch.testing.assert_close(soft.sum(-1), torch.ones(4))
+    torch.testing.assert_close(soft.diagonal(), aug._params["mixup"]["weight"])
+
+
+def test_a_dict_is_understood_by_its_names(images, masks):
+    sample = {"mask_lanes": masks, "image": images, "image_right": images, "bbox_xywh-left": torch.ones(4, 2, 4)}
+    out = flips()(sample)
+    assert list(out) == list(sample)
+    same([out["mask_lanes"], out["image_right"]], [masks.flip(-1), images.flip(-1)])
+    assert out["bbox_xywh-left"][0, 0].tolist() == [14.0, 1.0, 1.0, 1.0]
+    assert list(sample) == ["mask_lanes", "image", "image_right", "bbox_xywh-left"]
+    assert flips()({"input": images, "class": torch.arange(4)})["class"].tolist() == [0, 1, 2, 3]
+
+
+def test_dict_and_positions_draw_the_same(images, masks):
+    aug = AugmentationSequential(RandomRotation(30), RandomGaussianNoise(p=1.0), data_keys=["input", "mask"])
+    a, b = aug(images, masks, generator=af.key(0)), aug({"image": images, "mask": masks}, generator=af.key(0))
+    same(a, list(b.values()))
+
+
+def test_a_tensor_keeps_the_rank_of_its_mask(images):
+    mask = torch.rand(4, 12, 16)
+    assert flips(data_keys=["input", "mask"])(images, mask)[1].shape == mask.shape
+
+
+def test_extra_args(images, masks):
+    extra = {"input": {"resample": "nearest"}, DataKey.MASK: {"resample": "NEAREST", "align_corners": None, "fill": 9}}
+    aug = AugmentationSequential(RandomRotation((30, 30), p=1.0), data_keys=["input", "mask"], extra_args=extra)
+    y, m = aug(images, masks)
+    want, _ = af.rotate(degrees=30.0, interpolation="nearest", fill_mask=9)({"image": images, "mask": masks})
+    same([y, m], list(want.values()))
+    assert (m == 9).any()
