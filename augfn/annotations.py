@@ -12,9 +12,10 @@ from torch import Tensor
 
 from augfn.kinds import Geometric, Mixing, Occlusion, Size, expand
 from augfn.math.constants import constant
-from augfn.math.maps import Linear, Map, centre_of
+from augfn.math.maps import Map, centre_of
 from augfn.math.polygons import area_inside, polygon_area
 from augfn.math.resample import to_wide
+from augfn.math.stages import Linear
 from augfn.targets import Boxes, Keypoints, Sample, Target
 
 
@@ -32,12 +33,14 @@ def push(m: Map, points: Tensor, source: Size, target: Size) -> Tensor:
 
 def warp_keypoints(action: Geometric, t: Target, s: Sample) -> Any:
     k = t.value if isinstance(t.value, Keypoints) else Keypoints(t.value)
-    target = action.size(s.size)
-    moved = push(action.map, k.xy, s.size, target)
+    target, wide = action.size(s.size), to_wide(k.xy)
+    moved = push(action.map, wide, s.size, target)
     limit = constant(tuple(n - 0.5 for n in reversed(target)), moved)
-    inside = ((moved >= -0.5) & (moved < limit)).all(-1)
-    xy = unless_off(action.map.gate, k.xy, moved)
-    visible = unless_off(action.map.gate, k.visible.bool(), k.visible.bool() & inside)
+    seen = ((moved >= -0.5) & (moved < limit)).all(-1)
+    if not action.map.rigid:
+        seen = seen & found(action.map, wide, moved, s.size, target)
+    xy = unless_off(action.map.gate, k.xy, moved.to(k.xy.dtype))
+    visible = unless_off(action.map.gate, k.visible.bool(), k.visible.bool() & seen)
     if not isinstance(t.value, Keypoints):
         return xy
     return (
@@ -45,6 +48,12 @@ def warp_keypoints(action: Geometric, t: Target, s: Sample) -> Any:
         if k.swap
         else replace(k, xy=xy, visible=visible)
     )
+
+
+def found(m: Map, points: Tensor, moved: Tensor, source: Size, target: Size) -> Tensor:
+    """True where the inverse of the map was found, to half a pixel; it has none where the image is folded."""
+    back = m(moved - constant(centre_of(target), moved)) + constant(centre_of(source), moved)
+    return (back - points).square().sum(-1) <= 0.25
 
 
 def mirrors(m: Map) -> Tensor:

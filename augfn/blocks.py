@@ -83,7 +83,7 @@ def is_one_pass(action: Action) -> bool:
     if isinstance(action, Geometric):
         m = action.map
         copies = m.copy is not None and m.gate is None and (m.place is None or m.window)
-        return copies or m.resize or (m.window and not action.sampling.antialias)
+        return copies or m.resize or (m.window and m.copy is None and not action.sampling.antialias)
     return isinstance(action, Color | Occlusion) or (
         isinstance(action, Pixels) and action.light and action.kind != "filter"
     )

@@ -11,8 +11,9 @@ from torch import Tensor
 from augfn.distributions import Bernoulli, Choice, Constant, Distribution, Uniform
 from augfn.errors import explain
 from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, Seeing, Size
-from augfn.math.maps import Linear, Map, pixel_matrix
+from augfn.math.maps import Map, pixel_matrix
 from augfn.math.resample import UNSET, Sampling
+from augfn.math.stages import Linear
 from augfn.op import Augmentation
 from augfn.ops.photometric import invert as negative
 from augfn.rules import apply
@@ -278,7 +279,7 @@ def invert(f: Augmentation | None = None, size: Size | None = None, **keywords: 
 
     One resample takes images, masks, boxes and keypoints back; `valid [*b, *size]` is 1 where the pixel was seen in y.
     `size` is the frame before the augmentation, where f changed it. Colour is not undone; displacements are inverted
-    by fixed-point iteration.
+    by Newton's method.
 
     >>> import augfn as af
     >>> f = af.rotate(degrees=90)

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from augfn.errors import explain
 from augfn.math.constants import identity_like
-from augfn.math.maps import Map, alike, part
+from augfn.math.maps import Map
 from augfn.math.resample import Sampling
+from augfn.math.stages import alike, part
 
 Size = tuple[int, ...]
 
@@ -284,7 +285,10 @@ def runs(actions: list[Action]) -> list[list[Any]]:
 
 def joins(a: Action, b: Action) -> bool:
     if isinstance(a, Geometric) and isinstance(b, Geometric):
-        return not b.map.barrier and (a.map.wild or b.map.wild or a.sampling is b.sampling or a.sampling == b.sampling)
+        free = a.map.wild or b.map.wild
+        if free and a.map.window != b.map.window and (a.sampling.antialias or b.sampling.antialias):
+            return False  # together they would be no window, which is read better, and to copy costs little
+        return not b.map.barrier and (free or a.sampling is b.sampling or a.sampling == b.sampling)
     if isinstance(a, Color) and isinstance(b, Color):
         return a.clip == b.clip == "none" and a.channels == b.channels
     if isinstance(a, Occlusion) and isinstance(b, Occlusion):

@@ -10,17 +10,9 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from augfn.math import kernel
-from augfn.math.maps import (
-    Displacement,
-    Linear,
-    Map,
-    axis_angle_matrix,
-    centre_of,
-    centred,
-    homography,
-    pixel_matrix,
-)
+from augfn.math.maps import Map, axis_angle_matrix, centre_of, centred, homography, pixel_matrix
 from augfn.math.resample import Line, Sampling, apply_weights, fill_like, resample
+from augfn.math.stages import Displacement, Linear
 from augfn.testing.case import smooth_image
 
 F64 = torch.float64

@@ -7,7 +7,8 @@ from torch.func import grad
 import augfn as af
 import augfn_nn as A
 from augfn.compose import geometry_of
-from augfn.math.maps import Analytic, Map, centred
+from augfn.math.maps import Map, centred
+from augfn.math.stages import Analytic
 from augfn.testing.case import smooth_image
 
 F64 = torch.float64
@@ -15,7 +16,7 @@ FRAME = (48, 64)
 WARPS = {
     "elastic": {},
     "piecewise_affine": {"scale": 0.05},
-    "grid_distortion": {"cells": (0.6, 1.4)},
+    "grid_distortion": {"cells": (0.05, 1.0)},
     "optical_distortion": {"k": (-0.3, 0.6)},
     "fisheye": {},
     "thin_plate_spline": {},
@@ -44,8 +45,34 @@ def test_inverse(name):
     m = drawn_map(getattr(af, name)(**WARPS[name]))
     p = middle_grid()
     there = m.inverse(FRAME)(p)
-    assert (m(there) - p).abs().max() < 1e-3
-    assert (m.inverse(FRAME)(m(p)) - p).abs().max() < 1e-3
+    assert (m(there) - p).abs().max() < 1e-5
+    assert (m.inverse(FRAME)(m(p)) - p).abs().max() < 1e-5
+
+
+FOLDS = {
+    "elastic": {"alpha": 0.05},
+    "piecewise_affine": {"scale": 0.15},
+    "fisheye": {"center_x": 1.0, "center_y": 1.0, "gamma": 1.0},
+}
+
+
+@pytest.mark.parametrize("name", FOLDS)
+def test_a_keypoint_of_a_folded_image_is_found_or_not_visible(name):
+    f, frame = getattr(af, name)(**FOLDS[name]), (256, 256)
+    p = torch.rand(32, 200, 2, dtype=F64) * 255
+    y, params = f({"image": torch.zeros(32, 1, *frame), "keypoints": af.Keypoints(p)}, None, af.key(0))
+    m = geometry_of(f, params, frame)[0]
+    miss = (m(y["keypoints"].xy - 127.5) + 127.5 - p).norm(dim=-1)
+    assert miss[y["keypoints"].visible].max() < 0.51
+    assert 0.5 < y["keypoints"].visible.double().mean() < 1
+
+
+@pytest.mark.parametrize("name", WARPS)
+@pytest.mark.parametrize("batch", [(), (2,), (0,), (2, 3)])
+def test_no_boxes_and_no_keypoints(name, batch):
+    image, boxes, points = torch.rand(*batch, 3, 16, 16), torch.zeros(*batch, 0, 4), torch.zeros(*batch, 0, 2)
+    y = getattr(af, name)()({"image": image, "boxes": boxes, "keypoints": points}, None, af.key(0))[0]
+    assert (y["image"].shape, y["boxes"].shape, y["keypoints"].shape) == (image.shape, boxes.shape, points.shape)
 
 
 @pytest.mark.parametrize("name", WARPS)
@@ -136,6 +163,28 @@ def test_intrinsics_cannot_follow_a_lens():
 
 
 # symmetries
+
+COPIES = {
+    "hflip": {},
+    "vflip": {"p": 0.5},
+    "rot90": {"k": 1},
+    "quarter_turn": {},
+    "d4": {},
+    "center_crop": {"size": 48},
+}
+SHRINKS = {"resize": {"size": (5, 6)}, "resized_crop": {"size": 6}, "smallest_max_size": {"max_size": 7}}
+
+
+@pytest.mark.parametrize("copy", COPIES)
+@pytest.mark.parametrize("shrink", SHRINKS)
+@pytest.mark.parametrize("first", ["copy", "shrink"])
+def test_what_copies_takes_nothing_from_antialiasing(copy, shrink, first):
+    x = torch.rand(4, 3, 48, 48)
+    steps = [getattr(af, copy)(**COPIES[copy]), getattr(af, shrink)(**SHRINKS[shrink])]
+    if first == "shrink":
+        steps = [steps[1], af.center_crop(size=4) if copy == "center_crop" else steps[0]]
+    y, params = af.pipeline(*steps)(x, None, af.key(0))
+    torch.testing.assert_close(y, af.pipeline(*steps, fuse=False)(x, params)[0], atol=1e-5, rtol=0)
 
 
 def turned(x, k):

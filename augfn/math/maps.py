@@ -15,152 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from augfn.math import kernel
 from augfn.math.constants import cached, constant, identity_like
+from augfn.math.stages import Linear, Stage, pairs, part
 from augfn.threefry import untracked
-
-INVERSE_STEPS = 24  # of the fixed-point inverse of a displacement; each divides the error by 1 / its Lipschitz constant
-NEWTON_STEPS = 10  # of the inverse of a displacement by a formula
-DIFFERENCE = 0.25  # pixels: the step of its slopes
-
-
-@dataclass(frozen=True)
-class Linear:
-    """u -> A u + t as a homogeneous matrix `[*b, d+1, d+1]`; `projective` divides by the last coordinate."""
-
-    matrix: Tensor
-    projective: bool = False
-
-    def __call__(self, points: Tensor) -> Tensor:
-        """Points `[*b, n, d]`."""
-        m, d = self.matrix.to(torch.promote_types(self.matrix.dtype, points.dtype)), points.shape[-1]
-        moved = points.to(m.dtype) @ m[..., :, :d].transpose(-1, -2) + m[..., None, :, d]
-        return moved[..., :d] / moved[..., d:] if self.projective else moved[..., :d]
-
-    def inverse(self) -> Linear:
-        return Linear(torch.linalg.inv_ex(self.matrix).inverse, self.projective)
-
-    def gated(self, gate: Tensor) -> Linear:
-        matrix, gate = alike(self.matrix, gate)
-        return Linear(torch.lerp(identity_like(matrix), matrix, gate[..., None, None]), self.projective)
-
-    def to(self, device: torch.device) -> Linear:
-        return Linear(self.matrix.to(device), self.projective)
-
-    def part(self, rows: slice) -> Linear:
-        return Linear(part(self.matrix, 2, rows), self.projective)
-
-    def after(self, first: Linear) -> Linear:
-        """u -> first(self(u))."""
-        left, right = alike(first.matrix, self.matrix)
-        return Linear(left @ right, self.projective or first.projective)
-
-
-@dataclass(frozen=True)
-class Displacement:
-    """u -> u + field(u): a field in pixels on a coarse grid `[*b, d, *grid]` that spans a frame, interpolated cubic or
-    (in 3-D, and where `linear`) linear."""
-
-    field: Tensor
-    size: tuple[int, ...]
-    inverted: bool = False
-    linear: bool = False
-
-    def offsets(self, points: Tensor) -> Tensor:
-        d = points.shape[-1]
-        batch = torch.broadcast_shapes(points.shape[:-2], self.field.shape[: -d - 1])
-        scale = [2 / max(n - 1, 1) for n in reversed(self.size)]
-        grid = torch.stack([points[..., i] * s for i, s in enumerate(scale)], -1)
-        grid = grid.expand(*batch, *grid.shape[-2:]).reshape(-1, points.shape[-2], *[1] * (d - 1), d)
-        field = self.field.expand(*batch, *self.field.shape[-d - 1 :]).reshape(-1, *self.field.shape[-d - 1 :])
-        mode = "bicubic" if d == 2 and not self.linear else "bilinear"
-        sampled = kernel.grid_sample(field.to(grid.dtype), grid, mode, "border", True)
-        return sampled.reshape(*batch, d, points.shape[-2]).transpose(-1, -2)
-
-    def __call__(self, points: Tensor) -> Tensor:
-        points = points.to(torch.promote_types(points.dtype, self.field.dtype))
-        if not self.inverted:
-            return points + self.offsets(points)
-        found = points
-        for _ in range(INVERSE_STEPS):
-            found = points - self.offsets(found)
-        return found
-
-    def inverse(self) -> Displacement:
-        return replace(self, inverted=not self.inverted)
-
-    def gated(self, gate: Tensor) -> Displacement:
-        return replace(self, field=self.field * gate.reshape(gate.shape + (1,) * (len(self.size) + 1)).to(self.field))
-
-    def to(self, device: torch.device) -> Displacement:
-        return replace(self, field=self.field.to(device))
-
-    def part(self, rows: slice) -> Displacement:
-        return replace(self, field=part(self.field, len(self.size) + 1, rows))
-
-
-# x and y `[*b, n]`, apart: what broadcasts along a last axis of two is several times slower
-Plane = tuple[Tensor, Tensor]
-
-
-@dataclass(frozen=True)
-class Analytic:
-    """u -> u + offset(u, size, values): a displacement of the plane in pixels by a formula of (x, y); `values [*b, n]`.
-
-    Its inverse is ten rounds of Newton's method, which starts at the point itself.
-    """
-
-    offset: Callable[[Plane, tuple[int, ...], Tensor], Plane]
-    values: Tensor
-    size: tuple[int, ...]
-    gate: Tensor | None = None
-    inverted: bool = False
-
-    def moved(self, u: Plane) -> Plane:
-        dx, dy = self.offset(u, self.size, self.values.to(u[0].dtype))
-        if self.gate is not None:
-            gate = self.gate[..., None].to(dx)
-            dx, dy = dx * gate, dy * gate
-        return u[0] + dx, u[1] + dy
-
-    def __call__(self, points: Tensor) -> Tensor:
-        points = points.to(torch.promote_types(points.dtype, self.values.dtype))
-        goal = points[..., 0].contiguous(), points[..., 1].contiguous()
-        if not self.inverted:
-            return pairs(*self.moved(goal))
-        found = goal
-        for _ in range(NEWTON_STEPS):
-            found = self.newton(found, goal)
-        return pairs(*found)
-
-    def newton(self, u: Plane, goal: Plane) -> Plane:
-        """The next point on the way to the one that this stage takes to the goal."""
-        (x, y), (here_x, here_y) = u, self.moved(u)
-        a, c = (
-            (end - here) / DIFFERENCE
-            for end, here in zip(self.moved((x + DIFFERENCE, y)), (here_x, here_y), strict=True)
-        )
-        b, d = (
-            (end - here) / DIFFERENCE
-            for end, here in zip(self.moved((x, y + DIFFERENCE)), (here_x, here_y), strict=True)
-        )
-        miss_x, miss_y, area = here_x - goal[0], here_y - goal[1], a * d - b * c
-        return x - (d * miss_x - b * miss_y) / area, y - (a * miss_y - c * miss_x) / area
-
-    def inverse(self) -> Analytic:
-        return replace(self, inverted=not self.inverted)
-
-    def gated(self, gate: Tensor) -> Analytic:
-        return replace(self, gate=gate if self.gate is None else self.gate * gate)
-
-    def to(self, device: torch.device) -> Analytic:
-        return replace(self, values=self.values.to(device), gate=None if self.gate is None else self.gate.to(device))
-
-    def part(self, rows: slice) -> Analytic:
-        return replace(self, values=part(self.values, 1, rows), gate=part(self.gate, 0, rows))
-
-
-Stage = Linear | Displacement | Analytic
 
 
 @dataclass(frozen=True)
@@ -171,7 +28,7 @@ class Map:
     * `size`: the output frame; None keeps the input's.
     * `copy`: for a map that moves whole pixels, the function that moves them exactly: (array `[*b, k, *spatial]` of
       any dtype, sampling, place) -> array; `place [*b, d]` is what it needs to know of each sample.
-    * `window`: reads an upright window inside the frame (a resize, a crop): nothing outside the frame is ever met.
+    * `window`: reads an upright window inside the frame (a resize, a crop, a flip): nothing outside is ever met.
     * `resize`: reads the whole frame, as it stands, for every sample alike.
     * `barrier`: what came before must be resampled first (a pad shows fill, not what an earlier crop left out).
     * `gate`: per sample, 0 where every step is off (None if a step is always on): such a sample is left bit for bit.
@@ -244,7 +101,7 @@ class Map:
         """The identity where the gate is 0, this map where it is 1, a matrix in between elsewhere."""
         stages = tuple(s.gated(gate) for s in self.stages)
         both = gate if self.gate is None else gate * self.gate
-        return Map(stages, self.size, self.copy, self.place, barrier=self.barrier, gate=both)
+        return Map(stages, self.size, self.copy, self.place, self.window, barrier=self.barrier, gate=both)
 
     def to(self, device: torch.device) -> Map:
         return replace(self, stages=tuple(s.to(device) for s in self.stages))
@@ -284,19 +141,6 @@ class Map:
         return flat.reshape(*flat.shape[:-2], *coords.shape[-len(size) - 1 :])
 
 
-def alike(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """Both in their common dtype, on the device of the second."""
-    if a.dtype == b.dtype and a.device == b.device:
-        return a, b
-    dtype = torch.promote_types(a.dtype, b.dtype)
-    return a.to(b.device, dtype), b.to(dtype)
-
-
-def part(x: Any, event: int, rows: slice) -> Any:
-    """Rows of what leads with the batch; a constant, of no more than `event` dims, as it is."""
-    return x if x is None or x.ndim == event else x[rows]
-
-
 def centred(n: int, dtype: torch.dtype, device: torch.device, steps: int = 1) -> Tensor:
     """Coordinates of n pixel centres (or of `steps` sub-pixels in each), measured from the middle of the frame."""
     return cached(make_axis, n, dtype, device, steps)
@@ -304,13 +148,6 @@ def centred(n: int, dtype: torch.dtype, device: torch.device, steps: int = 1) ->
 
 def make_axis(n: int, dtype: torch.dtype, device: torch.device, steps: int) -> Tensor:
     return (torch.arange(n * steps, dtype=dtype, device=device) - (n * steps - 1) / 2) / steps
-
-
-def pairs(x: Tensor, y: Tensor) -> Tensor:
-    """Planes x and y as one array of points `[..., 2]`."""
-    if untracked(x, y):
-        return torch.view_as_real(torch.complex(x, y))
-    return torch.stack([x, y], -1)
 
 
 def affine_grid(rows: Tensor, axes: list[Tensor]) -> Tensor:

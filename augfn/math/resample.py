@@ -13,8 +13,9 @@ from torch.nn import functional as F
 from augfn.errors import explain
 from augfn.math import kernel
 from augfn.math.constants import constant
-from augfn.math.maps import Linear, Map, centred
+from augfn.math.maps import Map, centred
 from augfn.math.shapes import cast, common_shape, one_batch, planes, shaped
+from augfn.math.stages import Linear
 from augfn.threefry import untracked
 
 MODES = ("bilinear", "nearest", "bicubic")
@@ -27,7 +28,7 @@ PADDINGS = {
     "reflect": "reflection",
     "symmetric": "symmetric",
 }
-SUPERSAMPLES = 3  # per axis, for antialias where a map turns or bends
+SUPERSAMPLES = 3  # per axis at least, for antialias where a map turns or bends: as many as the frame shrinks
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def resample(x: Tensor, batch: int, m: Map, sampling: Sampling) -> Tensor:
 
     Bilinear sampling has kinks where an input coordinate is whole. Works in float32 or wider, returns the dtype of `x`.
     """
-    d = m_dims(m)
+    d = m.stages[0].dims
     target = m.size or tuple(x.shape[-d:])
     flat = planes(x, batch, d)
     out = cast(sample(to_wide(flat), m, target, sampling), x.dtype)
@@ -103,11 +104,6 @@ def resample(x: Tensor, batch: int, m: Map, sampling: Sampling) -> Tensor:
         gate = m.gate.to(x.device).reshape(m.gate.shape + (1,) * (d + 1))
         out = torch.where(gate == 0, flat, out)
     return shaped(out, x.shape[:-d] + target)
-
-
-def m_dims(m: Map) -> int:
-    stage = m.stages[0]
-    return stage.matrix.shape[-1] - 1 if isinstance(stage, Linear) else len(stage.size)
 
 
 def to_wide(x: Tensor) -> Tensor:
@@ -148,7 +144,8 @@ def grid_sample(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling, mode:
         raise ValueError(
             explain("no bicubic for volumes", mode, "'bilinear' or 'nearest'", "set interpolation='bilinear'")
         )
-    steps = SUPERSAMPLES if how.antialias and mode != "nearest" else 1
+    shrinks = max(math.ceil(n / size) for n, size in zip(source, target, strict=True))
+    steps = max(SUPERSAMPLES, shrinks) if how.antialias and mode != "nearest" else 1
     padding = "border" if m.window else how.padding or "zeros"
     corners = padding == "reflection"
     scale = [2 / max(n - 1, 1) if corners else 2 / n for n in reversed(source)]

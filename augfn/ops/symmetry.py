@@ -61,7 +61,8 @@ def symmetries(frame: Size, choice: Tensor) -> Map:
     square = frame[0] == frame[1]
     of = [kept(k, square) for k in range(choice.shape[-1])]
     matrix = choice @ constant(tuple(MATRICES[k] for k in of), choice)
-    return Map.linear(matrix.unflatten(-1, (2, 2)), copy=partial(chosen, of=tuple(of)), place=choice)
+    copy = partial(chosen, of=tuple(of))
+    return Map.linear(matrix.unflatten(-1, (2, 2)), window=not square, copy=copy, place=choice)
 
 
 def kept(k: int, square: bool) -> int:

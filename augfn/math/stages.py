@@ -1,0 +1,239 @@
+"""Stages of a map: how points move, and how they move back; a matrix, a field, a formula or lines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from augfn.math import kernel
+from augfn.math.constants import identity_like
+from augfn.threefry import untracked
+
+FIXED_STEPS = {2: 8, 3: 24}  # of the inverse of a displacement, each by the miss: all of it, or in 2-D a start for
+NEWTON_STEPS = 10  # rounds of Newton's method
+DIFFERENCE = 0.25  # pixels: the step of its slopes
+FOLDED = 0.01  # of the area: less of it is taken for a fold, which has no inverse
+
+
+@dataclass(frozen=True)
+class Linear:
+    """u -> A u + t as a homogeneous matrix `[*b, d+1, d+1]`; `projective` divides by the last coordinate."""
+
+    matrix: Tensor
+    projective: bool = False
+
+    @property
+    def dims(self) -> int:
+        return self.matrix.shape[-1] - 1
+
+    def __call__(self, points: Tensor) -> Tensor:
+        """Points `[*b, n, d]`."""
+        m, d = self.matrix.to(torch.promote_types(self.matrix.dtype, points.dtype)), points.shape[-1]
+        moved = points.to(m.dtype) @ m[..., :, :d].transpose(-1, -2) + m[..., None, :, d]
+        return moved[..., :d] / moved[..., d:] if self.projective else moved[..., :d]
+
+    def inverse(self) -> Linear:
+        return Linear(torch.linalg.inv_ex(self.matrix).inverse, self.projective)
+
+    def gated(self, gate: Tensor) -> Linear:
+        matrix, gate = alike(self.matrix, gate)
+        return Linear(torch.lerp(identity_like(matrix), matrix, gate[..., None, None]), self.projective)
+
+    def to(self, device: torch.device) -> Linear:
+        return Linear(self.matrix.to(device), self.projective)
+
+    def part(self, rows: slice) -> Linear:
+        return Linear(part(self.matrix, 2, rows), self.projective)
+
+    def after(self, first: Linear) -> Linear:
+        """u -> first(self(u))."""
+        left, right = alike(first.matrix, self.matrix)
+        return Linear(left @ right, self.projective or first.projective)
+
+
+# x and y `[*b, n]`, apart: what broadcasts along a last axis of two is several times slower
+Plane = tuple[Tensor, Tensor]
+
+
+def plane(points: Tensor) -> Plane:
+    return points[..., 0].contiguous(), points[..., 1].contiguous()
+
+
+def solved(moved: Callable[[Plane], Plane], u: Plane, goal: Plane) -> Plane:
+    """The points that `moved` takes to the goal, by Newton's method from u on."""
+    for _ in range(NEWTON_STEPS):
+        u = newton(moved, u, goal)
+    return u
+
+
+def newton(moved: Callable[[Plane], Plane], u: Plane, goal: Plane) -> Plane:
+    """The next point on the way; where the plane is folded or nearly so, by the miss alone."""
+    (x, y), (here_x, here_y) = u, moved(u)
+    (right_x, right_y), (below_x, below_y) = moved((x + DIFFERENCE, y)), moved((x, y + DIFFERENCE))
+    a, b = (right_x - here_x) / DIFFERENCE, (below_x - here_x) / DIFFERENCE
+    c, d = (right_y - here_y) / DIFFERENCE, (below_y - here_y) / DIFFERENCE
+    miss_x, miss_y, area = here_x - goal[0], here_y - goal[1], a * d - b * c
+    folded = area < FOLDED
+    area = torch.where(folded, torch.ones_like(area), area)
+    step_x, step_y = (d * miss_x - b * miss_y) / area, (a * miss_y - c * miss_x) / area
+    return x - torch.where(folded, miss_x, step_x), y - torch.where(folded, miss_y, step_y)
+
+
+@dataclass(frozen=True)
+class Displacement:
+    """u -> u + field(u): a field in pixels on a coarse grid `[*b, d, *grid]` that spans a frame, interpolated cubic or
+    (in 3-D, and where `linear`) linear."""
+
+    field: Tensor
+    size: tuple[int, ...]
+    inverted: bool = False
+    linear: bool = False
+
+    @property
+    def dims(self) -> int:
+        return len(self.size)
+
+    def offsets(self, points: Tensor) -> Tensor:
+        d = points.shape[-1]
+        batch = torch.broadcast_shapes(points.shape[:-2], self.field.shape[: -d - 1])
+        scale = [2 / max(n - 1, 1) for n in reversed(self.size)]
+        grid = torch.stack([points[..., i] * s for i, s in enumerate(scale)], -1)
+        grid = grid.expand(*batch, *grid.shape[-2:]).reshape(math.prod(batch), points.shape[-2], *[1] * (d - 1), d)
+        field = self.field.expand(*batch, *self.field.shape[-d - 1 :]).reshape(-1, *self.field.shape[-d - 1 :])
+        mode = "bicubic" if d == 2 and not self.linear else "bilinear"
+        sampled = kernel.grid_sample(field.to(grid.dtype), grid, mode, "border", True)
+        return sampled.reshape(*batch, d, points.shape[-2]).transpose(-1, -2)
+
+    def __call__(self, points: Tensor) -> Tensor:
+        points = points.to(torch.promote_types(points.dtype, self.field.dtype))
+        if not self.inverted:
+            return points + self.offsets(points)
+        found = points
+        for _ in range(FIXED_STEPS[self.dims]):
+            found = points - self.offsets(found)
+        return pairs(*solved(self.moved, plane(found), plane(points))) if self.dims == 2 else found
+
+    def moved(self, u: Plane) -> Plane:
+        points = torch.stack(u, -1)
+        return plane(points + self.offsets(points))
+
+    def inverse(self) -> Displacement:
+        return replace(self, inverted=not self.inverted)
+
+    def gated(self, gate: Tensor) -> Displacement:
+        return replace(self, field=self.field * gate.reshape(gate.shape + (1,) * (len(self.size) + 1)).to(self.field))
+
+    def to(self, device: torch.device) -> Displacement:
+        return replace(self, field=self.field.to(device))
+
+    def part(self, rows: slice) -> Displacement:
+        return replace(self, field=part(self.field, len(self.size) + 1, rows))
+
+
+@dataclass(frozen=True)
+class Analytic:
+    """u -> u + offset(u, size, values): a displacement of the plane in pixels by a formula of (x, y); `values [*b, n]`.
+
+    Its inverse is ten rounds of Newton's method, which starts at the point itself.
+    """
+
+    offset: Callable[[Plane, tuple[int, ...], Tensor], Plane]
+    values: Tensor
+    size: tuple[int, ...]
+    gate: Tensor | None = None
+    inverted: bool = False
+    dims = 2
+
+    def moved(self, u: Plane) -> Plane:
+        dx, dy = self.offset(u, self.size, self.values.to(u[0].dtype))
+        if self.gate is not None:
+            gate = self.gate[..., None].to(dx)
+            dx, dy = dx * gate, dy * gate
+        return u[0] + dx, u[1] + dy
+
+    def __call__(self, points: Tensor) -> Tensor:
+        points = points.to(torch.promote_types(points.dtype, self.values.dtype))
+        goal = plane(points)
+        return pairs(*(solved(self.moved, goal, goal) if self.inverted else self.moved(goal)))
+
+    def inverse(self) -> Analytic:
+        return replace(self, inverted=not self.inverted)
+
+    def gated(self, gate: Tensor) -> Analytic:
+        return replace(self, gate=gate if self.gate is None else self.gate * gate)
+
+    def to(self, device: torch.device) -> Analytic:
+        return replace(self, values=self.values.to(device), gate=None if self.gate is None else self.gate.to(device))
+
+    def part(self, rows: slice) -> Analytic:
+        return replace(self, values=part(self.values, 1, rows), gate=part(self.gate, 0, rows))
+
+
+@dataclass(frozen=True)
+class Lines:
+    """x -> where knot i of `from_knots` goes to knot i of `to_knots`, both `[*b, d, k]` in pixels and ascending; linear
+    between them and of slope 1 beyond. Each axis by itself; its inverse is exact."""
+
+    from_knots: Tensor
+    to_knots: Tensor
+
+    @property
+    def dims(self) -> int:
+        return self.from_knots.shape[-2]
+
+    def __call__(self, points: Tensor) -> Tensor:
+        points = points.to(torch.promote_types(points.dtype, self.to_knots.dtype))
+        knots = (self.from_knots.to(points.dtype).unbind(-2), self.to_knots.to(points.dtype).unbind(-2))
+        return torch.stack([bent(x, *k) for x, *k in zip(points.unbind(-1), *knots, strict=True)], -1)
+
+    def inverse(self) -> Lines:
+        return Lines(self.to_knots, self.from_knots)
+
+    def gated(self, gate: Tensor) -> Lines:
+        return replace(self, to_knots=torch.lerp(*alike(self.from_knots, self.to_knots), gate[..., None, None]))
+
+    def to(self, device: torch.device) -> Lines:
+        return Lines(self.from_knots.to(device), self.to_knots.to(device))
+
+    def part(self, rows: slice) -> Lines:
+        return Lines(part(self.from_knots, 2, rows), part(self.to_knots, 2, rows))
+
+
+def bent(x: Tensor, knots: Tensor, values: Tensor) -> Tensor:
+    """The polyline through the values `[*b, k]` at the knots `[*b, k]`, at x `[*b, n]`."""
+    width = knots.diff(dim=-1)
+    slopes = values.diff(dim=-1) / width
+    first, last = knots[..., :1], knots[..., -1:]
+    y = values[..., :1] + torch.minimum(x - first, torch.zeros_like(first)) + torch.relu(x - last)
+    for i in range(width.shape[-1]):
+        cell = slice(i, i + 1)
+        y = y + torch.minimum(torch.relu(x - knots[..., cell]), width[..., cell]) * slopes[..., cell]
+    return y
+
+
+Stage = Linear | Displacement | Analytic | Lines
+
+
+def alike(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Both in their common dtype, on the device of the second."""
+    if a.dtype == b.dtype and a.device == b.device:
+        return a, b
+    dtype = torch.promote_types(a.dtype, b.dtype)
+    return a.to(b.device, dtype), b.to(dtype)
+
+
+def part(x: Any, event: int, rows: slice) -> Any:
+    """Rows of what leads with the batch; a constant, of no more than `event` dims, as it is."""
+    return x if x is None or x.ndim == event else x[rows]
+
+
+def pairs(x: Tensor, y: Tensor) -> Tensor:
+    """Planes x and y as one array of points `[..., 2]`."""
+    if untracked(x, y):
+        return torch.view_as_real(torch.complex(x, y))
+    return torch.stack([x, y], -1)
