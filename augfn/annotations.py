@@ -13,7 +13,7 @@ from torch import Tensor
 from augfn.kinds import Geometric, Mixing, Occlusion, Size, expand
 from augfn.math.constants import constant
 from augfn.math.maps import Map, centre_of
-from augfn.math.polygons import area_inside, polygon_area
+from augfn.math.polygons import area_inside, polygon_area, shares_inside
 from augfn.math.resample import to_wide
 from augfn.math.stages import Linear
 from augfn.targets import Boxes, Keypoints, Sample, Target
@@ -77,7 +77,8 @@ def warp_boxes(action: Geometric, t: Target, s: Sample) -> Any:
     data = unless_off(action.map.gate, b.data, new.data)
     if not isinstance(t.value, Boxes):
         return data
-    return replace(new, data=data, valid=unless_off(action.map.gate, b.valid, new.valid))
+    seen = b.seen if b.seen is None or new.seen is None else unless_off(action.map.gate, b.seen, new.seen)
+    return replace(new, data=data, valid=unless_off(action.map.gate, b.valid, new.valid), seen=seen)
 
 
 def warp_upright(action: Geometric, b: Boxes, s: Sample) -> Boxes:
@@ -90,8 +91,9 @@ def warp_upright(action: Geometric, b: Boxes, s: Sample) -> Boxes:
     moved = push(action.map, points.flatten(-3, -2), s.size, target).reshape(points.shape) + 0.5
     box = torch.cat([moved.amin(-2), moved.amax(-2)], -1)
     clipped = torch.minimum(box.clamp(min=0), constant(tuple(float(n) for n in reversed(target)) * 2, box))
-    keep = b.valid & kept(b, area(box), area(clipped), sides(clipped).amin(-1))
-    return b.like(clipped if b.clip else box, keep, target)
+    left = area(clipped)
+    keep = b.valid & (left > b.min_area) & (sides(clipped).amin(-1) >= b.min_size)
+    return seen_by(b.like(clipped if b.clip else box, keep, target), share_of(left, area(box)))
 
 
 def warp_quads(action: Geometric, b: Boxes, s: Sample) -> Boxes:
@@ -99,13 +101,15 @@ def warp_quads(action: Geometric, b: Boxes, s: Sample) -> Boxes:
     target, corners = action.size(s.size), b.corners() - 0.5
     moved = push(action.map, corners.flatten(-3, -2), s.size, target).reshape(corners.shape) + 0.5
     edges = (moved.roll(-1, -2) - moved).square().sum(-1).sqrt()
-    keep = b.valid & kept(b, polygon_area(moved), area_inside(moved, target), edges.amin(-1))
-    return b.like_corners(moved, keep)
+    left = area_inside(moved, target)
+    keep = b.valid & (left > b.min_area) & (edges.amin(-1) >= b.min_size)
+    return seen_by(b.like_corners(moved, keep), share_of(left, polygon_area(moved)))
 
 
-def kept(b: Boxes, before: Tensor, after: Tensor, side: Tensor) -> Tensor:
-    """Valid by the area that is left in the frame and the shorter side."""
-    return (after > b.min_area) & (after >= b.min_visibility * before) & (side >= b.min_size)
+def share_of(part: Tensor, whole: Tensor) -> Tensor:
+    """`part / whole`, 1 of what has no area."""
+    none = whole <= 0
+    return torch.where(none, torch.ones_like(whole), part) / torch.where(none, torch.ones_like(whole), whole)
 
 
 def sides(xyxy: Tensor) -> Tensor:
@@ -121,30 +125,49 @@ def hide_boxes(action: Occlusion, t: Target, s: Sample) -> Any:
     """A box stays valid while at least `min_visibility` of it is not hidden."""
     if not isinstance(t.value, Boxes) or t.value.min_visibility == 0:
         return t.value
-    low, high = t.value.xyxy(s.size).chunk(2, -1)
-    cover = action.hidden
-    total = torch.ones_like(t.value.valid, dtype=cover.dtype)
-    inside = cover[..., None, :, :]
-    for i, n in enumerate(s.size):
-        axis = len(s.size) - 1 - i
-        edge = torch.arange(n, device=cover.device, dtype=cover.dtype)
+    share = (hidden_of_quads if t.value.turned else hidden_of_upright)(action.hidden, t.value, s.size)
+    return seen_by(t.value, 1 - share)
+
+
+def hidden_of_upright(hidden: Tensor, b: Boxes, size: Size) -> Tensor:
+    """The hidden share `[*b, N]` of what of the boxes lies in the frame."""
+    low, high = b.xyxy(size).chunk(2, -1)
+    total = torch.ones_like(b.valid, dtype=hidden.dtype)
+    inside = hidden[..., None, :, :]
+    for i, n in enumerate(size):
+        axis = len(size) - 1 - i
+        edge = torch.arange(n, device=hidden.device, dtype=hidden.dtype)
         w = (
             torch.minimum(edge + 1, high[..., axis : axis + 1]) - torch.maximum(edge, low[..., axis : axis + 1])
         ).clamp(min=0)
         total = total * w.sum(-1)
-        inside = (inside * w.reshape(w.shape + (1,) * (len(s.size) - 1 - i))).sum(-len(s.size) + i)
-    seen = 1 - inside / total.clamp(min=1e-6)
-    return replace(t.value, valid=t.value.valid & (seen >= t.value.min_visibility))
+        inside = (inside * w.reshape(w.shape + (1,) * (len(size) - 1 - i))).sum(-len(size) + i)
+    return inside / total.clamp(min=1e-6)
+
+
+def hidden_of_quads(hidden: Tensor, b: Boxes, size: Size) -> Tensor:
+    """The same of turned boxes, pixel by pixel."""
+    inside = shares_inside(b.corners().to(hidden.dtype), size)
+    return (inside * hidden[..., None, :, :]).sum((-2, -1)) / inside.sum((-2, -1)).clamp(min=1e-6)
+
+
+def seen_by(b: Boxes, share: Tensor) -> Boxes:
+    """The boxes after a step that leaves this share of them to be seen; shares multiply from step to step."""
+    if b.seen is None or b.min_visibility == 0:
+        return b
+    seen = b.seen * share.to(b.seen.dtype)
+    return replace(b, seen=seen, valid=b.valid & (seen >= b.min_visibility))
 
 
 def hide_keypoints(action: Occlusion, t: Target, s: Sample) -> Any:
     if not isinstance(t.value, Keypoints):
         return t.value
-    index = torch.zeros(t.value.visible.shape, dtype=torch.int64, device=t.value.xy.device)
+    xy, known = t.value.xy.nan_to_num(), t.value.xy.isfinite().all(-1)
+    index = torch.zeros(t.value.visible.shape, dtype=torch.int64, device=xy.device)
     for i, n in enumerate(s.size):
-        index = index * n + t.value.xy[..., len(s.size) - 1 - i].round().clamp(0, n - 1).to(torch.int64)
+        index = index * n + xy[..., len(s.size) - 1 - i].round().clamp(0, n - 1).to(torch.int64)
     covered = action.hidden.flatten(-len(s.size)).gather(-1, index) >= 0.5
-    return replace(t.value, visible=t.value.visible.bool() & ~covered)
+    return replace(t.value, visible=t.value.visible.bool() & known & ~covered)
 
 
 def mix_boxes(action: Mixing, t: Target, s: Sample) -> Any:
@@ -154,7 +177,8 @@ def mix_boxes(action: Mixing, t: Target, s: Sample) -> Any:
     v = t.value
     labels = None if v.labels is None else torch.cat([v.labels, action.other(v.labels)], v.valid.ndim - 1)
     data = torch.cat([v.data, action.other(v.data)], -2)
-    return replace(v, data=data, valid=both_valid(action, v.valid), labels=labels)
+    seen = None if v.seen is None else torch.cat([v.seen, action.other(v.seen)], -1)
+    return replace(v, data=data, valid=both_valid(action, v.valid), labels=labels, seen=seen)
 
 
 def mix_keypoints(action: Mixing, t: Target, s: Sample) -> Any:

@@ -85,7 +85,7 @@ def is_one_pass(action: Action) -> bool:
         copies = m.copy is not None and m.gate is None and (m.place is None or m.window)
         return copies or m.resize or (m.window and m.copy is None and not action.sampling.antialias)
     return isinstance(action, Color | Occlusion) or (
-        isinstance(action, Pixels) and action.light and action.kind != "filter"
+        isinstance(action, Pixels) and action.light and action.gate is None and action.kind != "filter"
     )
 
 
@@ -109,6 +109,8 @@ def is_one_kernel(action: Action) -> bool:
 def slice_length(sample: Sample, leaves: list[Tensor], actions: list[Action]) -> int | None:
     """Samples per slice; None where the batch is small, or its tensors are no plain ones."""
     size = sum(x.numel() * x.element_size() for x in leaves)
+    if size == 0:
+        return None
     threads, block = torch.get_num_threads(), BLOCK_BYTES * (LARGER if all(map(is_one_kernel, actions)) else 1)
     step = threads * max(1, round(sample.batch[0] * block / size))  # the sampling kernel runs a thread per sample
     return None if step * 2 > sample.batch[0] or not is_plain(*leaves) else step

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from augfn.distributions import Bernoulli, Choice, Constant, Distribution, Uniform
+from augfn.draw import draw, leaves_of, merge
 from augfn.errors import explain
 from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, Seeing, Size
 from augfn.math.maps import Map, pixel_matrix
@@ -241,7 +242,7 @@ def repeat(f: Augmentation, n: int) -> Pipeline:
 def geometry_of(f: Augmentation, params: dict[str, Any], size: Size) -> tuple[Map, Sampling, Size]:
     """The one map of all geometric steps for drawn params, and the size of the frame that comes out."""
     actions = f.plan(params, size, f.sampling)
-    unknown = [a for a in actions if isinstance(a, Seeing)]
+    unknown = [a for a in actions if isinstance(a, Seeing) and a.moves]
     if unknown:
         given, want = f"{unknown[0].name}, which looks at the {unknown[0].needs[0]}", "steps that follow from params"
         raise ValueError(explain("the map is not known from params alone", given, want, "leave that step out"))
@@ -265,7 +266,7 @@ def transform_matrix(f: Augmentation, params: dict[str, Any], size: Size) -> Ten
     if not m.rigid:
         raise ValueError(
             explain(
-                "a displacement has no matrix", f.name, "flips, turns, affine and projective steps", "leave elastic out"
+                "what bends has no matrix", f.name, "flips, turns, affine and projective steps", "leave the bend out"
             )
         )
     matrix = m.stages[0].matrix  # type: ignore[union-attr]
@@ -304,8 +305,9 @@ def invert(f: Augmentation | None = None, size: Size | None = None, **keywords: 
 
     def inverse(y: Any, params: dict[str, Any]) -> tuple[Any, Tensor]:
         sample = read(y, f.ndim, f.targets)
-        before = size or sample.size
-        m, sampling, after = geometry_of(f, params, before)
+        before, tree = size or sample.size, merge(params, f.params, f.schema, f.name)
+        drawn = draw(tree, leaves_of(tree), f.meanings, f.salts, sample.batch, None, sample.device)
+        m, sampling, after = geometry_of(f, drawn, before)
         if after != sample.size:
             raise ValueError(
                 explain(

@@ -18,6 +18,7 @@ from augfn.math.constants import identity_like
 from augfn.math.maps import Map
 from augfn.math.resample import Sampling
 from augfn.math.stages import alike, part
+from augfn.threefry import untracked
 
 Size = tuple[int, ...]
 
@@ -197,7 +198,7 @@ class Mixing:
 
     def blend(self, x: Tensor) -> Tensor:
         weight = expand(self.weight, x.ndim).to(x)
-        return torch.lerp(self.other(x), x, weight)
+        return between(self.other(x), x, weight)
 
     def select(self, x: Tensor) -> Tensor:
         return torch.where(expand(self.weight, x.ndim) >= 0.5, x, self.other(x))
@@ -207,7 +208,7 @@ class Mixing:
 class Seeing:
     """An action that depends on other targets: `make(sample, leaves)` says which, once the sample is there.
 
-    `needs`: the kinds of targets it looks at. `frame`: the size that comes out, None: as it was.
+    `needs`: the kinds of targets it looks at. `frame`: the size that comes out, None: as it was. `moves`: it is geometric.
     """
 
     name: str
@@ -215,6 +216,7 @@ class Seeing:
     leaves: Mapping[str, Any]
     needs: tuple[str, ...]
     frame: Size | None = None
+    moves: bool = True
     gate: Tensor | None = None
 
     def size(self, size: Size) -> Size:
@@ -236,6 +238,14 @@ class Seeing:
 
 
 Action = Geometric | Color | Pixels | Occlusion | Mixing | Seeing
+
+
+def between(old: Tensor, new: Tensor, gate: Tensor) -> Tensor:
+    """From old (gate 0) to new (gate 1), a line in between; at its ends bit for bit, also of what is not finite."""
+    if untracked(old, new, gate):
+        return torch.where(gate == 0, old, torch.where(gate == 1, new, torch.lerp(old, new, gate)))
+    difference = torch.nan_to_num(new - old, 0.0, 0.0, 0.0)
+    return torch.where(gate < 0.5, old + gate * difference, new - (1 - gate) * difference)
 
 
 def frame_changes(before: Size, after: Size | None) -> str:

@@ -8,22 +8,22 @@ function `(tensor, params, generator) -> (tensor, params)`.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, get_args, get_type_hints
 
 import torch
-from torch import Tensor
 
 from augfn.blocks import in_blocks, run
 from augfn.describe import describe, signature_of
-from augfn.distributions import Bernoulli, Constant, Distribution, Uniform
+from augfn.distributions import Bernoulli, Distribution, Uniform
 from augfn.draw import Params, draw, leaves_of, merge, salts_of
 from augfn.eager import below_autograd, is_untracked
 from augfn.errors import explain, unknown
+from augfn.keywords import as_leaf, channels_of, check_type, clip_of
 from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, Seeing, Size, fuse
-from augfn.math.resample import UNSET, Sampling
+from augfn.math.resample import UNSET, Sampling, require_finite
 from augfn.targets import Boxes, Sample, read
 from augfn.typing import GATE, Leaf, Seed
 
@@ -36,7 +36,6 @@ COMMON = {
     "occlusion": ("p", "fill", "fill_mask"),
     "mix": ("p",),
 }
-CLIPS = ("none", "clamp", "ste")
 SEEN = ("mask", "boxes")  # targets that a body may ask to see
 
 
@@ -119,6 +118,7 @@ class Spec:
     leaves: dict[str, Leaf]
     defaults: dict[str, Any]
     static: dict[str, Any]
+    types: dict[str, Any]
     wants: tuple[str, ...]
     ndim: int
     example: dict[str, Any] = field(default_factory=dict)
@@ -165,7 +165,10 @@ class Op(Augmentation):
         leaves: dict[str, Any] = {name: params.get(name) for name in self.spec.leaves}
         act, how = ACT[self.spec.kind], self.sampling.within(sampling)
         if self.needs:
-            action: Action = Seeing(self.name, partial(see, self, act, how), leaves, self.needs, self.frame_out())
+            moves = self.spec.kind == "geometric"
+            action: Action = Seeing(
+                self.name, partial(see, self, act, how), leaves, self.needs, self.frame_out(), moves
+            )
         else:
             action = act(self, self.body(size), leaves, how)
         gate = params.get("gate")
@@ -211,6 +214,7 @@ def act_pixels(op: Op, body: Callable[..., Any], leaves: dict[str, Any], samplin
 
 
 def act_occlusion(op: Op, body: Callable[..., Any], leaves: dict[str, Any], sampling: Sampling) -> Action:
+    require_finite(sampling.fill or 0.0)
     return Occlusion(body(**leaves), sampling.fill or 0.0, sampling.fill_mask or 0.0)
 
 
@@ -248,7 +252,8 @@ def spec_of(body: Callable[..., Any], kind: str, ndim: int, example: dict[str, A
         defaults["seed"] = Uniform(0.0, 1.0)
     static = {n: p.default for n, p in named.items() if n not in leaves}
     wants = tuple(n for n in parameters if n not in named)
-    return Spec(body.__name__, kind, body, leaves, defaults, static, wants, ndim, example, sampling)
+    types = {n: hints.get(n) for n in static}
+    return Spec(body.__name__, kind, body, leaves, defaults, static, types, wants, ndim, example, sampling)
 
 
 def decorator(kind: str) -> Callable[..., Any]:
@@ -317,64 +322,12 @@ def build(spec: Spec, keywords: dict[str, Any]) -> Op:
                 f"af.{spec.name}({missing[0]}=...)",
             )
         )
+    for n, value in static.items():
+        check_type(f"{spec.name}: {n}", spec.types[n], value, spec.static[n])
     own = {n: getattr(spec.sampling, n) for n in SAMPLING} | {n: keywords[n] for n in SAMPLING if n in keywords}
     sampling = Sampling(**own)
     clip, channels = clip_of(spec, keywords), channels_of(spec, keywords.get("channels"))
     return Op(spec, params, static, UNSET if sampling == UNSET else sampling, clip, channels)
-
-
-def clip_of(spec: Spec, keywords: dict[str, Any]) -> str:
-    """The mechanism's clip; a body that clips by itself takes the keyword as its own."""
-    mode = keywords.get("clip", spec.clip) if "clip" in spec.common else "none"
-    if mode not in CLIPS:
-        raise ValueError(explain(f"{spec.name}: clip", mode, f"one of {', '.join(CLIPS)}", 'clip="clamp"'))
-    return mode
-
-
-def channels_of(spec: Spec, channels: Any) -> tuple[int, ...] | None:
-    if channels is None:
-        return None
-    given = (channels,) if isinstance(channels, int) else tuple(channels)
-    good = all(isinstance(c, int) and not isinstance(c, bool) and c >= 0 for c in given)
-    if not given or not good or len(set(given)) != len(given) or (spec.rgb and len(given) != 3):
-        want = "three different indices" if spec.rgb else "different indices, counted from 0"
-        raise ValueError(explain(f"{spec.name}: channels", channels, want, "channels=(0, 1, 2)"))
-    return given
-
-
-def as_leaf(op: str, name: str, leaf: Leaf, value: Any) -> Tensor | Distribution | None:
-    """A number or a vector is fixed, a pair `(low, high)` is Uniform (of vectors, where the leaf is one), None is
-    absent."""
-    if value is None or isinstance(value, Tensor | Distribution):
-        return value
-    what = f"{op}: {name}"
-    if isinstance(value, bool) or not isinstance(value, int | float | Sequence) or isinstance(value, str):
-        raise TypeError(
-            explain(what, value, "a number, a pair (low, high), a tensor or a distribution", f"{name}=(low, high)")
-        )
-    if isinstance(value, int | float):
-        check_bounds(what, leaf, [value])
-        return Constant(torch.full(leaf.shape, float(value)))
-    if leaf.shape and len(value) == leaf.shape[0] and all(isinstance(v, Sequence) for v in value):
-        value = tuple(zip(*value, strict=True))  # ((low, high) of x, (low, high) of y): per axis
-    if len(value) != 2:
-        raise ValueError(explain(what, value, f"a number or a pair (low, high), in {leaf.unit}", f"{name}=(low, high)"))
-    if any(isinstance(v, Tensor) for v in value):
-        return Uniform(*value)
-    ends = [torch.tensor(v, dtype=torch.float32) for v in value]
-    check_bounds(what, leaf, [x for e in ends for x in e.flatten().tolist()])
-    if not (ends[0] <= ends[1]).all():
-        raise ValueError(
-            explain(f"{what}: the range is upside down", value, "low <= high", f"{name}=({value[1]}, {value[0]})")
-        )
-    return Uniform(*(e.expand(leaf.shape).clone() for e in ends))
-
-
-def check_bounds(what: str, leaf: Leaf, values: Sequence[float]) -> None:
-    low, high = leaf.low, leaf.high
-    if any((low is not None and v < low) or (high is not None and v > high) for v in values):
-        span = f"{'-inf' if low is None else low} <= value <= {'inf' if high is None else high} ({leaf.unit})"
-        raise ValueError(explain(f"{what}: outside its range", list(values), span, "stay within the range"))
 
 
 geometric = decorator("geometric")

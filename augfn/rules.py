@@ -23,10 +23,10 @@ from augfn.annotations import (
     warp_keypoints,
 )
 from augfn.errors import explain
-from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, Seeing, Size, expand
+from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, Seeing, Size, between, expand
 from augfn.math.color import clip, require_rgb, scale_shift
 from augfn.math.maps import Map, pixel_matrix
-from augfn.math.resample import Sampling, fill_like, resample, to_wide
+from augfn.math.resample import Sampling, fill_like, require_level, resample, to_wide
 from augfn.math.shapes import cast, planes, shaped
 from augfn.math.variates import seed_key
 from augfn.targets import FRAMED, Sample, Target
@@ -38,6 +38,7 @@ def warp(action: Geometric, t: Target, s: Sample) -> Tensor:
     m, sampling = action.map, action.sampling
     if t.kind in ("mask", "depth"):
         fill = sampling.fill_mask if t.kind == "mask" else 0.0
+        require_level(t.value, fill or 0.0)
         padding = sampling.padding_mode if sampling.padding in ("border", "reflection", "symmetric") else None
         sampling = Sampling("nearest", padding, None if padding else fill)
     if m.copy is None:
@@ -49,13 +50,14 @@ def warp(action: Geometric, t: Target, s: Sample) -> Tensor:
 
 def copied(m: Map, x: Tensor, sampling: Sampling) -> Tensor:
     """An exact move of `x [*b, k, *spatial]`; a gate blends floating images (so that it can be learned) and selects in
-    others."""
+    others and where pixels are read nearest."""
     assert m.copy is not None
     moved = m.copy(x, sampling, m.place)
     if m.gate is None:
         return moved
     gate = expand(m.gate.to(x.device), x.ndim)
-    return torch.lerp(x, moved, gate.to(x.dtype)) if x.is_floating_point() else torch.where(gate > 0.5, moved, x)
+    blends = x.is_floating_point() and sampling.interpolation != "nearest"
+    return between(x, moved, gate.to(x.dtype)) if blends else torch.where(gate > 0.5, moved, x)
 
 
 def warp_intrinsics(action: Geometric, t: Target, s: Sample) -> Tensor:
@@ -135,7 +137,7 @@ def repaint(action: Pixels, t: Target, s: Sample, name: str = "image") -> Tensor
     wide = planes(to_wide(x), len(s.batch), d) if action.kind == "filter" else to_wide(x)
     out = clipped(repainted(action, wide, t.kind, len(s.batch), name), wide, action.clip)
     if action.gate is not None:
-        out = torch.lerp(wide, cast(out, wide.dtype), cast(expand(action.gate, wide.ndim), wide.dtype))
+        out = between(wide, cast(out, wide.dtype), cast(expand(action.gate, wide.ndim), wide.dtype))
     return put_back(shaped(cast(out, x.dtype), x.shape), t.value, action.channels, axis)
 
 
@@ -188,6 +190,7 @@ def hide(action: Occlusion, t: Target, s: Sample) -> Tensor:
 
 def hide_mask(action: Occlusion, t: Target, s: Sample) -> Tensor:
     hidden = action.hidden.reshape(s.batch + (1,) * (t.value.ndim - len(s.batch) - len(s.size)) + s.size)
+    require_level(t.value, action.fill_mask)
     return torch.where(hidden >= 0.5, torch.full_like(t.value, action.fill_mask), t.value)
 
 

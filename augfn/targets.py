@@ -66,8 +66,10 @@ class Boxes:
       (2-D): "xyxyxyxy" `[*b, N, 8]`, four corners, and "cxcywhr" `[*b, N, 5]`, r in degrees, counter-clockwise, in
       (-90, 90]; their corners move as they are.
     * After a geometric step upright boxes are clipped to the frame (`clip=True`; quads never are). A box is valid
-      while its area in the frame is above `min_area` (pixels) and at least `min_visibility` of its area (occlusion
-      counts too), and its shorter side is at least `min_size` (pixels). Rows are never dropped.
+      while its area in the frame is above `min_area` (pixels), at least `min_visibility` of it is to be seen, and its
+      shorter side is at least `min_size` (pixels). Rows are never dropped.
+    * `seen [*b, N]`: with a `min_visibility`, the share that the steps so far left to be seen, at first 1; what each
+      leaves in the frame and shows is multiplied.
     * `labels [*b, N, ...]`: what belongs to the boxes, row by row; mixing and `drop_invalid` take it along.
 
     >>> Boxes(torch.tensor([[0.0, 0.0, 4.0, 2.0]])).valid
@@ -82,15 +84,20 @@ class Boxes:
     min_visibility: float = 0.0
     min_size: float = 0.0
     labels: Tensor | None = None
+    seen: Tensor | None = None
 
     def __post_init__(self) -> None:
         name = self.format.lower() if isinstance(self.format, str) else self.format
         object.__setattr__(self, "format", SAME_FORMAT.get(name, name))
         if self.format not in FORMATS:
             raise ValueError(explain("unknown box format", self.format, f"one of {FORMATS}", "name the boxes' format"))
+        for name, rows in (("valid", self.valid), ("labels", self.labels), ("seen", self.seen)):
+            check_rows(name, rows, self.data)
         if self.valid is None:
             valid = torch.ones(self.data.shape[:-1], dtype=torch.bool, device=self.data.device)
             object.__setattr__(self, "valid", valid)
+        if self.seen is None and self.min_visibility > 0:
+            object.__setattr__(self, "seen", torch.ones_like(self.valid, dtype=self.data.dtype))
 
     @property
     def turned(self) -> bool:
@@ -146,6 +153,19 @@ class Boxes:
         return replace(self, data=data.to(self.data.dtype), valid=valid)
 
 
+def check_rows(name: str, rows: Any, data: Any) -> None:
+    """What belongs to the boxes has an entry for each; `valid` is boolean."""
+    if rows is None or not isinstance(data, Tensor):
+        return
+    what = f"Boxes: {name}"
+    if not isinstance(rows, Tensor) or (name == "valid" and rows.dtype != torch.bool):
+        kind = "a boolean tensor" if name == "valid" else "a tensor"
+        raise TypeError(explain(what, rows, kind, f"{name}=torch.as_tensor({name}), .bool() for valid"))
+    lead = data.shape[:-1]
+    if rows.shape[: len(lead)] != lead:
+        raise ValueError(explain(what, rows, f"{list(lead)} first, as many as boxes", "one entry per box"))
+
+
 @dataclass(frozen=True, eq=False)
 class Keypoints:
     """Points with visibility: `xy [*b, N, 2]` (`[*b, N, 3]` in a volume), pixel centres at whole numbers, `visible
@@ -182,7 +202,7 @@ class Keypoints:
         return order
 
 
-_node(Boxes, ("data", "valid", "labels"), ("format", "clip", "min_area", "min_visibility", "min_size"))
+_node(Boxes, ("data", "valid", "labels", "seen"), ("format", "clip", "min_area", "min_visibility", "min_size"))
 _node(Keypoints, ("xy", "visible"), ("swap",))
 
 
@@ -310,12 +330,14 @@ def wanted(t: Target, batch: tuple[int, ...], d: int) -> str:
 
 
 def to_float(x: Tensor) -> Tensor:
-    """An integer image as float32 in [0, 1]: x / max of its dtype; floating images as they are.
+    """An integer image as float32 in [0, 1]: x / max of its dtype (bool: 0 and 1); floating images as they are.
 
     >>> to_float(torch.tensor([0, 255], dtype=torch.uint8))
     tensor([0., 1.])
     """
-    return x if x.is_floating_point() else x.to(torch.float32) / torch.iinfo(x.dtype).max
+    if x.is_floating_point() or x.dtype == torch.bool:
+        return x if x.is_floating_point() else x.to(torch.float32)
+    return x.to(torch.float32) / torch.iinfo(x.dtype).max
 
 
 def drop_invalid(boxes: Boxes, *others: Tensor) -> Any:
@@ -328,7 +350,7 @@ def drop_invalid(boxes: Boxes, *others: Tensor) -> Any:
     (1, [tensor([7])])
     """
     n = math.prod(boxes.valid.shape[:-1])
-    valid = boxes.valid.reshape(n, -1)
+    valid = boxes.valid.reshape(n, boxes.valid.shape[-1])
     rows = (boxes.data, *(() if boxes.labels is None else (boxes.labels,)), *others)
     lists = [
         [row[keep] for row, keep in zip(t.reshape(n, *t.shape[boxes.valid.ndim - 1 :]), valid, strict=True)]

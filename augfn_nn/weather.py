@@ -56,6 +56,8 @@ def RandomShadow(
     only("RandomShadow: shadow_dimension", shadow_dimension, (4,), "leave it out: shadows have four corners")
     low, high = ends("RandomShadow: num_shadows_limit", num_shadows_limit)
     given = {"corners": quarters(shadow_roi), "intensity": shadow_intensity_range}
+    if not 0 <= low <= high or high < 1:
+        raise ValueError(explain("RandomShadow: num_shadows_limit", (low, high), "0 <= a <= b, b >= 1", "(1, 2)"))
     sure, maybe = int(low), int(high) - int(low)
     if sure == 1 and not maybe:
         return given

@@ -310,7 +310,7 @@ def test_transform_matrix_moves_points(f):
 
 def test_transform_matrix_of_a_bent_image():
     f = af.elastic()
-    with pytest.raises(ValueError, match="displacement"):
+    with pytest.raises(ValueError, match="bends"):
         af.transform_matrix(f, f(X, None, K)[1], (16, 20))
 
 

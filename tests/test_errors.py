@@ -120,7 +120,7 @@ MISTAKES = {
         ["border", "fill, or", "leave one"],
     ),
     "fill by name": (lambda: af.rotate(fill="red"), TypeError, ["red", "a number", "fill=0.5"]),
-    "a range of nan": (lambda: af.rotate(degrees=(float("nan"), 1)), ValueError, ["nan", "low <= high", "degrees="]),
+    "a range of nan": (lambda: af.rotate(degrees=(float("nan"), 1)), ValueError, ["nan", "finite", "degrees="]),
     "fill of two numbers": (
         lambda: af.rotate(fill=(0.1, 0.2))(X, None, K),
         ValueError,
@@ -182,6 +182,42 @@ MISTAKES = {
         lambda: af.invert(af.center_crop(size=4))(X, {}),
         ValueError,
         ["(8, 10)", "(4, 4)", "size=(h, w)"],
+    ),
+    "range without an end": (lambda: af.rotate(degrees=(0, float("inf"))), ValueError, ["inf", "finite"]),
+    "half a hole": (lambda: af.cutout(holes=2.5), TypeError, ["2.5", "a whole number", "holes=1"]),
+    "a float for a kernel": (lambda: af.defocus(kernel_size=3.0), TypeError, ["3.0", "whole", "kernel_size=9"]),
+    "half a pixel of padding": (lambda: af.pad(padding=1.5)(X), ValueError, ["1.5", "none negative", "padding=4"]),
+    "fog of no octave": (lambda: af.fog(octaves=0)(X, None, K), ValueError, ["0", "octaves >= 1", "octaves=3"]),
+    "a spread of zero": (lambda: af.normalize(mean=0.5, std=0.0)(X), ValueError, ["0.0", "not 0", "std=1"]),
+    "two means, three spreads": (
+        lambda: af.normalize(mean=(0.4, 0.5), std=(0.1, 0.2, 0.3))(X),
+        ValueError,
+        ["(0.4, 0.5)", "as many", "one of each"],
+    ),
+    "a fill that bytes cannot hold": (
+        lambda: af.rotate(fill_mask=300)({"image": X, "mask": torch.zeros(2, 8, 10, dtype=torch.uint8)}, None, K),
+        ValueError,
+        ["300", "0 to 255", "uint8", "mask.long()"],
+    ),
+    "a fill that cannot be blended": (
+        lambda: af.rotate(fill=float("nan"))(X, None, K),
+        ValueError,
+        ["nan", "finite", 'interpolation="nearest"'],
+    ),
+    "validity in numbers": (
+        lambda: af.Boxes(torch.zeros(2, 3, 4), valid=torch.ones(2, 3)),
+        TypeError,
+        ["float32", "boolean", ".bool()"],
+    ),
+    "labels of other boxes": (
+        lambda: af.Boxes(torch.zeros(2, 3, 4), labels=torch.zeros(2)),
+        ValueError,
+        ["[2]", "[2, 3]", "one entry per box"],
+    ),
+    "invert with params of another batch": (
+        lambda: af.invert(ROTATE)(X, {"degrees": torch.zeros(3)}),
+        ValueError,
+        ["[3]", "[2]", "one value per sample"],
     ),
     "writing to a distribution": (
         lambda: setattr(af.Uniform(0.0, 1.0), "low", 2.0),

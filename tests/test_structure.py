@@ -32,7 +32,7 @@ FLOORS = [
     ["augfn.kinds"],
     ["augfn.annotations"],
     ["augfn.rules"],
-    ["augfn.draw", "augfn.blocks", "augfn.eager", "augfn.describe"],
+    ["augfn.draw", "augfn.blocks", "augfn.eager", "augfn.describe", "augfn.keywords"],
     ["augfn.op"],
     ["augfn.ops"],
     ["augfn.compose"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 import torch
 from torch import Tensor
 
@@ -40,3 +42,26 @@ def cut(points: Tensor, axis: int, low: float, high: float) -> Tensor:
     corners = (points[..., None, :] + (ends - points)[..., None, :] * at[..., None]).flatten(-3, -2)
     held = corners[..., axis].clamp(low, high)
     return torch.stack([held, corners[..., 1]] if axis == 0 else [corners[..., 0], held], -1)
+
+
+def shares_inside(corners: Tensor, size: tuple[int, ...], softness: Tensor | float = 1.0) -> Tensor:
+    """The share of every pixel inside corners `[..., n, 2]` in turn, `[..., H, W]`: the product of the half planes,
+    with edges `softness` pixels wide, a number or `[...]`.
+
+    Of a polygon that is not convex it is the part from which the whole of it is seen.
+
+    >>> shares_inside(torch.tensor([[0.0, 0.0], [1.5, 0.0], [1.5, 1.0], [0.0, 1.0]]), (2, 3))
+    tensor([[1.0000, 0.5000, 0.0000],
+            [0.0000, 0.0000, 0.0000]])
+    """
+    after = corners.roll(-1, -2)
+    edge = after - corners
+    area = (corners[..., 0] * after[..., 1] - corners[..., 1] * after[..., 0]).sum(-1)
+    width = softness[..., None] if isinstance(softness, Tensor) else softness
+    scale = area.detach().sign()[..., None] / (edge.square().sum(-1) + 1e-9).sqrt() / width
+    normal = torch.stack([-edge[..., 1], edge[..., 0]], -1) * scale[..., None]
+    offset = 0.5 - (normal * corners).sum(-1)
+    rows, columns = (normal[..., 1 - i, None] * (torch.arange(n).to(corners) + 0.5) for i, n in enumerate(size))
+    rows = rows + offset[..., None]
+    inside = (rows[..., :, None] + columns[..., None, :]).clamp(0, 1)
+    return reduce(torch.mul, inside.unbind(-3))

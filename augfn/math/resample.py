@@ -18,6 +18,7 @@ from augfn.math.shapes import cast, common_shape, one_batch, planes, shaped
 from augfn.math.stages import Linear
 from augfn.threefry import untracked
 
+LONG = (torch.int32, torch.int64, torch.uint32, torch.uint64)
 MODES = ("bilinear", "nearest", "bicubic")
 PADDINGS = {
     "zeros": "zeros",
@@ -62,6 +63,8 @@ class Sampling:
             raise TypeError(
                 explain("bad fill", self.fill, "a number, or one per channel", "fill=0.5 or fill=(0.5, 0.4, 0.3)")
             )
+        if self.fill_mask is not None and not isinstance(self.fill_mask, int | float):
+            raise TypeError(explain("bad fill_mask", self.fill_mask, "a number", "fill_mask=255"))
         if self.fill is not None and self.padding not in (None, "zeros"):
             raise ValueError(
                 explain("fill and padding_mode disagree", self, "fill, or a padding_mode", "leave one of them out")
@@ -110,7 +113,7 @@ def to_wide(x: Tensor) -> Tensor:
     """Floating, at least float32; integers exactly (32 and 64 bits by way of float64)."""
     if x.dtype in (torch.float32, torch.float64):
         return x
-    return x.to(torch.float64 if x.dtype in (torch.int32, torch.int64) else torch.float32)
+    return x.to(torch.float64 if x.dtype in LONG else torch.float32)
 
 
 def sample(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling) -> Tensor:
@@ -125,7 +128,28 @@ def sample(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling) -> Tensor:
     if fill == 0.0:
         return grid_sample(x, m, target, how, mode)
     level = fill_like(x, fill, len(target))
+    if mode == "nearest":
+        d = len(target)
+        inside = grid_sample(x.new_ones((*x.shape[: -d - 1], 1, *x.shape[-d:])), m, target, how, mode)
+        return torch.where(inside > 0.5, grid_sample(x, m, target, how, mode), level)
+    require_finite(fill)
     return grid_sample(x - level, m, target, how, mode) + level
+
+
+def require_finite(fill: float | tuple[float, ...]) -> None:
+    if not all(map(math.isfinite, fill if isinstance(fill, tuple) else (fill,))):
+        fix = 'interpolation="nearest", or fill what is invalid afterwards'
+        raise ValueError(explain("fill is blended at edges", fill, "finite numbers", fix))
+
+
+def require_level(x: Tensor, fill: float) -> None:
+    """Raise unless a mask of this dtype can hold the number."""
+    if x.is_floating_point():
+        return
+    low, high = (0, 1) if x.dtype == torch.bool else (torch.iinfo(x.dtype).min, torch.iinfo(x.dtype).max)
+    if not (low <= fill <= high and fill == int(fill)):
+        want = f"a whole number from {low} to {high}, for a mask of {x.dtype}"
+        raise ValueError(explain("fill_mask does not fit the mask", fill, want, "mask.long(), or another fill_mask"))
 
 
 def fill_like(x: Tensor, fill: float | tuple[float, ...], d: int) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from augfn import random
 from augfn.math.constants import cached, constant
+from augfn.math.polygons import shares_inside
 from augfn.math.variates import straight_through
 
 
@@ -136,17 +137,7 @@ def quadrilateral(corners: Tensor, softness: Tensor, x: Tensor) -> Tensor:
     h, w = x.shape[-2:]
     lead = corners.shape[:-4]
     here = corners[..., 0, 0] * constant((float(w), float(h)), corners)
-    after = here.roll(-1, -2)
-    edge = after - here
-    normal = torch.stack([-edge[..., 1], edge[..., 0]], -1)
-    area = (here[..., 0] * after[..., 1] - here[..., 1] * after[..., 0]).sum(-1)
-    scale = area.detach().sign()[..., None] / (edge.square().sum(-1) + 1e-9).sqrt() / softness.reshape(*lead, 1)
-    normal = normal * scale[..., None]
-    offset = 0.5 - (normal * here).sum(-1)
-    columns, rows = (normal[..., i, None] * (torch.arange(n).to(here) + 0.5) for i, n in enumerate((w, h)))
-    rows = rows + offset[..., None]
-    inside = [(rows[..., i, :, None] + columns[..., i, None, :]).clamp(0, 1) for i in range(4)]
-    return over(inside[0] * inside[1] * inside[2] * inside[3], len(lead), x)
+    return over(shares_inside(here, (h, w), softness.reshape(lead)), len(lead), x)
 
 
 def over(field: Tensor, batch: int, x: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ def pair(value: Any, what: str) -> Size:
     if len(sizes) != 2 or not all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in sizes):
         raise ValueError(
             explain(
-                f"{what}: bad size", value, "(h, w) in positive whole pixels, or one int", f"af.{what}(size=(224, 224))"
+                f"{what}: bad size", value, "(h, w) in positive whole pixels, or one int", "size=(224, 224), or one int"
             )
         )
     return sizes
@@ -176,14 +176,14 @@ def resize(frame: Size, *, size: Any, side: str = "short") -> Map:
 
 
 def by_side(frame: Size, size: Any, side: str) -> Any:
-    """A size from the length of one side, the other truncated to whole pixels; a pair is left as it is."""
+    """A size from the length of one side, the other truncated to whole pixels, at least 1; a pair is left as it is."""
     h, w = frame
     sides = {"short": min(h, w), "long": max(h, w), "vert": h, "horz": w}
     if side not in sides:
         raise ValueError(explain("resize: side", side, f"one of {', '.join(sides)}", 'side="short"'))
     if not isinstance(size, int) or isinstance(size, bool):
         return size
-    return tuple(size if n == sides[side] else int(size * n / sides[side]) for n in frame)
+    return tuple(size if n == sides[side] else max(int(size * n / sides[side]), 1) for n in frame)
 
 
 def resized(frame: Size, target: Size) -> Map:
@@ -202,8 +202,9 @@ def pad(frame: Size, *, padding: Any) -> Map:
     >>> af.pad(padding=(1, 0), fill=0.5)(torch.ones(1, 1, 1))[0]
     tensor([[[0.5000, 1.0000, 0.5000]]])
     """
-    sides = (padding,) * 4 if isinstance(padding, int) else tuple(padding) * (2 if len(padding) == 2 else 1)
-    if len(sides) != 4 or min(sides) < 0:
+    given = tuple(padding) if isinstance(padding, list | tuple) else (padding,) * 4
+    sides = given * 2 if len(given) == 2 else given
+    if len(sides) != 4 or not all(isinstance(n, int) and n >= 0 for n in sides):
         raise ValueError(
             explain(
                 "pad: bad padding",

@@ -24,16 +24,20 @@ Resolution = Annotated[Any, Leaf("fraction of the resolution", neutral=1.0, low=
 
 def odd_sizes(kernel_size: Any, axes: int, what: str) -> tuple[int, ...]:
     """Kernel sizes, one per axis, from an int or a sequence."""
-    sizes = (kernel_size,) * axes if isinstance(kernel_size, int) else tuple(kernel_size)
-    if len(sizes) != axes or any(n % 2 == 0 or n < 1 for n in sizes):
+    sizes = tuple(kernel_size) if isinstance(kernel_size, list | tuple) else (kernel_size,) * axes
+    if len(sizes) != axes or not all(is_odd(n) for n in sizes):
         expected = f"an odd number, or {axes} of them"
         raise ValueError(explain(f"{what}: bad kernel_size", kernel_size, expected, "kernel_size=5"))
     return sizes
 
 
+def is_odd(n: Any) -> bool:
+    return isinstance(n, int) and not isinstance(n, bool) and n > 0 and n % 2 == 1
+
+
 def odd_size(kernel_size: Any, what: str) -> int:
     """The side of a square kernel."""
-    if not isinstance(kernel_size, int) or kernel_size % 2 == 0 or kernel_size < 1:
+    if not is_odd(kernel_size):
         raise ValueError(explain(f"{what}: bad kernel_size", kernel_size, "one odd number", "kernel_size=5"))
     return kernel_size
 

@@ -132,7 +132,9 @@ def grid_mask(
     for along, down, shift in ((c, -s, offset[..., 0]), (s, c, offset[..., 1])):
         place = line(along / length, down / length, -shift - ratio / 2, frame)
         far = (place - place.detach().round()).abs() * length[..., None, None]
-        hidden.append(torch.minimum(((square + 1) / 2 - far).clamp(0, 1), square))
+        beyond = length[..., None, None] - far  # the distance of the next one: a seam may be narrower than a pixel
+        share = [torch.minimum(((square + 1) / 2 - d).clamp(0, 1), square) for d in (far, beyond)]
+        hidden.append((share[0] + share[1]).clamp(max=1))
     return hidden[0] * hidden[1]
 
 

@@ -258,6 +258,10 @@ def per_channel(values: Any, what: str, fix: str = "mean=(0.485, 0.456, 0.406)")
 
 def standard(mean: tuple[float, ...], std: tuple[float, ...], back: bool) -> Color:
     """(x - mean) / std as a colour map, or its inverse."""
+    if len(mean) != len(std) and 1 not in (len(mean), len(std)):
+        raise ValueError(explain("mean and std disagree", (mean, std), "as many of one as of the other", "one of each"))
+    if not back and 0.0 in std:
+        raise ValueError(explain("normalize: std", std, "not 0", "leave a constant channel at std=1"))
     scale, shift = cached(standardize, mean, std, back)
     return Color(scale=scale, shift=shift)
 

@@ -47,7 +47,7 @@ def d4(frame: Size, *, symmetry: Symmetry8 = Choice([1.0] * 8)) -> Map:
     of left and right.
 
     The frame stays: on one that is not square odd k do what k - 1 does, so that four are left. Relaxed (not one-hot)
-    choices blend. Source: albumentations `D4`.
+    choices blend, so that what is not finite spreads to its mirror places. Source: albumentations `D4`.
 
     >>> af.d4(symmetry=torch.eye(8)[5])(torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]))[0]
     tensor([[[4., 2.],

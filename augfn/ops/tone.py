@@ -73,15 +73,16 @@ def autocontrast(x: Tensor) -> Tensor:
 def clahe(x: Tensor, *, clip_limit: ClipLimit = 40.0, grid_size: Any = (8, 8), grad: str = "none") -> Tensor:
     """Contrast limited adaptive histogram equalization: equalize in `grid_size` = (rows, columns) tiles, blended.
 
-    `clip_limit` bounds what a level may count, in multiples of the mean. The slices of a volume are planes of their
-    own. Gradient: 0; grad="ste": 1; grad="soft": to the image and the limit, that of linear histograms and tables.
+    `clip_limit` bounds what a level may count, in multiples of the mean. A tile of one pixel turns white: small frames
+    want a smaller grid. The slices of a volume are planes of their own. Gradient: 0; grad="ste": 1; grad="soft": to the
+    image and the limit, that of linear histograms and tables.
     Source: Zuiderveld 1994; kornia `equalize_clahe`, OpenCV.
 
     >>> x = torch.rand(1, 32, 32) * 0.2 + 0.4
     >>> af.clahe(grid_size=(2, 2))(x)[0].std() > 2 * x.std()
     tensor(True)
     """
-    grid = (grid_size, grid_size) if isinstance(grid_size, int) else tuple(grid_size)
+    grid = tuple(grid_size) if isinstance(grid_size, list | tuple) else (grid_size, grid_size)
     if len(grid) != 2 or any(not isinstance(n, int) or n < 1 for n in grid):
         raise ValueError(
             explain("clahe: bad grid_size", grid_size, "whole numbers (rows, columns) of tiles", "grid_size=(8, 8)")

@@ -110,6 +110,8 @@ def fog(
     >>> af.fog(density=0.5, patchiness=0.0)(torch.zeros(1, 1, 2), None, af.key(0))[0]
     tensor([[[0.5000, 0.5000]]])
     """
+    if cells < 1 or octaves < 1:
+        raise ValueError(explain("fog: no field", (cells, octaves), "cells >= 1, octaves >= 1", "cells=3, octaves=3"))
     field = weather.clouds(seed_key(clouds[..., 0, 0]), (x.shape[-2], x.shape[-1]), cells, octaves, x.dtype)
     thickness = density * (1 - patchiness * field[..., None, :, :])
     return torch.addcmul(x, thickness, level - x)
