@@ -181,11 +181,13 @@ def spread(leaf: Tensor, batch: int, ndim: int) -> Tensor:
 
 
 def hide(action: Occlusion, t: Target, s: Sample) -> Tensor:
-    hidden = action.hidden.reshape(s.batch + (1,) * (t.value.ndim - len(s.batch) - len(s.size)) + s.size)
+    hidden = action.hidden.reshape(s.batch + (1,) * (t.value.ndim - len(s.batch) - len(s.size)) + s.size).to(t.value)
+    if action.fill == 0:  # one factor less to read
+        return torch.addcmul(t.value, t.value, hidden, value=-1)
     fill = fill_like(planes(to_wide(t.value), len(s.batch), len(s.size)), action.fill, len(s.size))
     if t.kind == "video" and fill.shape[0] > 1:
         fill = fill.reshape(t.value.shape[len(s.batch) : -2] + (1, 1))
-    return torch.lerp(t.value, fill.to(t.value).expand_as(t.value), hidden.to(t.value))
+    return torch.lerp(t.value, fill.to(t.value).expand_as(t.value), hidden)
 
 
 def hide_mask(action: Occlusion, t: Target, s: Sample) -> Tensor:
