@@ -24,7 +24,7 @@ from augfn.targets import Sample, Target
 
 FLOAT_BYTES = 4
 BLOCK_BYTES = 1_250_000  # of input for each thread, on a machine with 2 MB of L2 cache per core
-LARGER = 4  # times as much where each action is one call of a library kernel, which has a cost of its own
+LARGER = {Geometric: 2, Pixels: 4}  # times as much for one call of a library kernel, which has a cost of its own
 RETAINED = 31 * 2**20
 
 
@@ -99,11 +99,11 @@ def keep_freed_memory() -> None:
     torch.empty(RETAINED, dtype=torch.uint8)
 
 
-def is_one_kernel(action: Action) -> bool:
-    """True if it is one call of a library's kernel, a resample or a convolution."""
-    if isinstance(action, Geometric):
-        return action.map.copy is None
-    return isinstance(action, Pixels) and action.light and action.kind == "filter"
+def block_bytes(action: Action) -> int:
+    """More for one call of a library's kernel, a resample or a convolution."""
+    resamples = isinstance(action, Geometric) and action.map.copy is None
+    convolves = isinstance(action, Pixels) and action.light and action.kind == "filter"
+    return BLOCK_BYTES * (LARGER[type(action)] if resamples or convolves else 1)
 
 
 def slice_length(sample: Sample, leaves: list[Tensor], actions: list[Action]) -> int | None:
@@ -111,6 +111,6 @@ def slice_length(sample: Sample, leaves: list[Tensor], actions: list[Action]) ->
     size = sum(x.numel() * x.element_size() for x in leaves)
     if size == 0:
         return None
-    threads, block = torch.get_num_threads(), BLOCK_BYTES * (LARGER if all(map(is_one_kernel, actions)) else 1)
+    threads, block = torch.get_num_threads(), min(map(block_bytes, actions), default=BLOCK_BYTES)
     step = threads * max(1, round(sample.batch[0] * block / size))  # the sampling kernel runs a thread per sample
     return None if step * 2 > sample.batch[0] or not is_plain(*leaves) else step

@@ -167,10 +167,15 @@ def affine_grid(rows: Tensor, axes: list[Tensor]) -> Tensor:
 
 def projective_grid(matrix: Tensor, axes: list[Tensor]) -> Tensor:
     """The same for a projective map: plane by plane, since a division along the last axis of two is four times slower."""
-    *planes, w = (affine_grid(row.unsqueeze(-2), axes).squeeze(-1) for row in matrix.unbind(-2))
-    inverse = w.reciprocal()
-    found = [plane * inverse for plane in planes]
-    return pairs(*found) if len(found) == 2 else torch.stack(found, -1)
+    d, lead = len(axes), matrix.shape[:-1]
+    planes = matrix[..., d].reshape(*lead, *[1] * d)
+    for i, axis in enumerate(axes):
+        planes = planes + matrix[..., d - 1 - i].reshape(*lead, *[1] * d) * axis.reshape(-1, *[1] * (d - 1 - i))
+    *found, w = planes.unbind(-d - 1)
+    own = untracked(matrix)
+    inverse = w.reciprocal_() if own else w.reciprocal()
+    found = [plane.mul_(inverse) if own else plane * inverse for plane in found]
+    return pairs(*found) if d == 2 else torch.stack(found, -1)
 
 
 def rotation_matrix(degrees: Tensor) -> Tensor:
