@@ -93,7 +93,8 @@ def warp_upright(action: Geometric, b: Boxes, s: Sample) -> Boxes:
     clipped = torch.minimum(box.clamp(min=0), constant(tuple(float(n) for n in reversed(target)) * 2, box))
     left = area(clipped)
     keep = b.valid & (left > b.min_area) & (sides(clipped).amin(-1) >= b.min_size)
-    return seen_by(b.like(clipped if b.clip else box, keep, target), share_of(left, area(box)))
+    new, share = b.like(clipped if b.clip else box, keep, target), share_of(left, area(box))
+    return seen_by(new, share) if b.clip else shown_by(new, share)
 
 
 def warp_quads(action: Geometric, b: Boxes, s: Sample) -> Boxes:
@@ -103,7 +104,7 @@ def warp_quads(action: Geometric, b: Boxes, s: Sample) -> Boxes:
     edges = (moved.roll(-1, -2) - moved).square().sum(-1).sqrt()
     left = area_inside(moved, target)
     keep = b.valid & (left > b.min_area) & (edges.amin(-1) >= b.min_size)
-    return seen_by(b.like_corners(moved, keep), share_of(left, polygon_area(moved)))
+    return shown_by(b.like_corners(moved, keep), share_of(left, polygon_area(moved)))
 
 
 def share_of(part: Tensor, whole: Tensor) -> Tensor:
@@ -156,6 +157,14 @@ def seen_by(b: Boxes, share: Tensor) -> Boxes:
     if b.seen is None or b.min_visibility == 0:
         return b
     seen = b.seen * share.to(b.seen.dtype)
+    return replace(b, seen=seen, valid=b.valid & (seen >= b.min_visibility))
+
+
+def shown_by(b: Boxes, share: Tensor) -> Boxes:
+    """The same for boxes that are not clipped, whose share in the frame holds what earlier steps cut off."""
+    if b.seen is None or b.min_visibility == 0:
+        return b
+    seen = torch.minimum(b.seen, share.to(b.seen.dtype))
     return replace(b, seen=seen, valid=b.valid & (seen >= b.min_visibility))
 
 

@@ -23,6 +23,11 @@ PLAIN_TYPES: dict[Any, tuple[type, str]] = {
 }
 
 
+def is_whole(value: Any) -> bool:
+    """True of a whole number, Python's or numpy's."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
 def check_type(what: str, wanted: Any, value: Any, default: Any) -> None:
     """A static keyword annotated with a plain type is of that type."""
     if wanted not in PLAIN_TYPES:

@@ -244,7 +244,8 @@ def between(old: Tensor, new: Tensor, gate: Tensor) -> Tensor:
     """From old (gate 0) to new (gate 1), a line in between; at its ends bit for bit, also of what is not finite."""
     if untracked(old, new, gate):
         return torch.where(gate == 0, old, torch.where(gate == 1, new, torch.lerp(old, new, gate)))
-    difference = torch.nan_to_num(new - old, 0.0, 0.0, 0.0)
+    difference = new - old
+    difference = torch.where((gate == 0) | (gate == 1), torch.nan_to_num(difference, 0.0, 0.0, 0.0), difference)
     return torch.where(gate < 0.5, old + gate * difference, new - (1 - gate) * difference)
 
 
@@ -293,10 +294,15 @@ def runs(actions: list[Action]) -> list[list[Any]]:
     return out
 
 
+def turns_in_place(m: Map) -> bool:
+    """True if it copies, but not from an upright window: quarter turns."""
+    return m.wild and not m.window
+
+
 def joins(a: Action, b: Action) -> bool:
     if isinstance(a, Geometric) and isinstance(b, Geometric):
-        free = a.map.wild or b.map.wild
-        if free and a.map.window != b.map.window and (a.sampling.antialias or b.sampling.antialias):
+        free, antialiased = a.map.wild or b.map.wild, a.sampling.antialias or b.sampling.antialias
+        if antialiased and ((turns_in_place(a.map) and b.map.window) or (turns_in_place(b.map) and a.map.window)):
             return False  # together they would be no window, which is read better, and to copy costs little
         return not b.map.barrier and (free or a.sampling is b.sampling or a.sampling == b.sampling)
     if isinstance(a, Color) and isinstance(b, Color):

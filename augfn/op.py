@@ -182,7 +182,7 @@ class Op(Augmentation):
     def frame_out(self) -> Size | None:
         """The frame that a body which looks at other targets leaves: its static `size`."""
         size = self.static.get("size")
-        return (size,) * self.ndim if isinstance(size, int) else size
+        return None if size is None else tuple(size) if isinstance(size, list | tuple) else (size,) * self.ndim
 
 
 def see(op: Op, act: Callable[..., Action], how: Sampling, sample: Sample, leaves: dict[str, Any]) -> Action:

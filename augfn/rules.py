@@ -38,8 +38,9 @@ def warp(action: Geometric, t: Target, s: Sample) -> Tensor:
     m, sampling = action.map, action.sampling
     if t.kind in ("mask", "depth"):
         fill = sampling.fill_mask if t.kind == "mask" else 0.0
-        require_level(t.value, fill or 0.0)
         padding = sampling.padding_mode if sampling.padding in ("border", "reflection", "symmetric") else None
+        if not (padding or m.window or m.wild):
+            require_level(t.value, fill or 0.0)
         sampling = Sampling("nearest", padding, None if padding else fill)
     if m.copy is None:
         return resample(t.value, len(s.batch), m, sampling)

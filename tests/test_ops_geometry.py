@@ -9,6 +9,7 @@ import augfn_nn as A
 from augfn.compose import geometry_of
 from augfn.math.maps import Map, centred
 from augfn.math.stages import Analytic
+from augfn.targets import read
 from augfn.testing.case import smooth_image
 
 F64 = torch.float64
@@ -119,6 +120,11 @@ def test_boxes_follow_a_lens():
     assert (edge - x["boxes"][0]).abs().max() < 1.5
 
 
+def test_a_long_chain_of_lenses_stays_finite():
+    lens = af.fisheye(center_x=0.2, center_y=-0.3, gamma=0.95)
+    assert af.repeat(lens, n=12)(torch.rand(1, 1, 18, 16))[0].isfinite().all()
+
+
 def test_optical_distortion_has_radius_one_at_the_corners():
     m = drawn_map(af.optical_distortion(k=0.25), batch=1, frame=(30, 40))
     p = torch.tensor([[20.0, 15.0], [10.0, 7.5], [40.0, 30.0]], dtype=F64)
@@ -141,6 +147,15 @@ def test_grid_distortion_keeps_the_border_and_shares_out_the_cells():
     moved = m(torch.stack([x, torch.full_like(x, -5.0)], -1))
     torch.testing.assert_close(moved[:, 0], torch.tensor([-10.0, -6, 2, 6, 8, 10], dtype=F64))
     torch.testing.assert_close(moved[:, 1], torch.full_like(x, -5.0))
+
+
+def test_cells_and_gates_of_other_dtypes():
+    x = torch.rand(2, 1, 8, 8, dtype=F64)
+    for cells in (torch.rand(2, 5, dtype=F64) + 0.5, (torch.rand(2, 5) + 0.5).bfloat16()):
+        y, params = af.grid_distortion(cells=cells, p=0.5)(x, {"gate": torch.tensor([1.0, 0.0])})
+        assert y[1].equal(x[1])
+        assert not y[0].equal(x[0])
+        assert params["cells"].dtype == cells.dtype
 
 
 def test_piecewise_affine_is_linear_between_its_points():
@@ -185,6 +200,18 @@ def test_what_copies_takes_nothing_from_antialiasing(copy, shrink, first):
         steps = [steps[1], af.center_crop(size=4) if copy == "center_crop" else steps[0]]
     y, params = af.pipeline(*steps)(x, None, af.key(0))
     torch.testing.assert_close(y, af.pipeline(*steps, fuse=False)(x, params)[0], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("steps", [["rotate", "hflip", "rotate"], ["hflip", "affine"], ["resized_crop", "vflip"]])
+def test_flips_join_what_is_antialiased(steps):
+    made = {
+        "rotate": af.rotate(degrees=20.0),
+        "affine": af.affine(degrees=5.0),
+        "resized_crop": af.resized_crop(size=9),
+    }
+    f = af.pipeline(*(made.get(n) or getattr(af, n)(p=0.5) for n in steps), antialias=True)
+    sample = read(torch.rand(2, 3, 16, 16), 2, {})
+    assert len(f.actions(f(torch.rand(2, 3, 16, 16), None, af.key(0))[1], sample)) == 1
 
 
 def turned(x, k):

@@ -266,6 +266,18 @@ def test_fill_of_masks_is_their_own():
     assert y["image"][0, 0, 0, 0] == 0.5
 
 
+def test_a_fill_that_shows_nowhere_may_be_any():
+    x = image_with(mask=torch.ones(2, H, W, dtype=torch.bool))
+    for f in (
+        af.pipeline(af.hflip(), fill_mask=255),
+        af.rotate(padding_mode="border", fill_mask=255),
+        af.d4(fill_mask=9),
+    ):
+        assert f(x, None, K)[0]["mask"].all()
+    with pytest.raises(ValueError, match="fill_mask does not fit"):
+        af.rotate(fill_mask=255)(x, None, K)
+
+
 def test_depth_is_not_a_colour():
     x = image_with(depth=10 * torch.rand(2, 1, H, W), label=torch.tensor([1, 2]))
     f = af.pipeline(af.brightness(), af.gaussian_blur(), af.gaussian_noise(), af.color_twist(), af.erase())

@@ -83,3 +83,13 @@ def test_what_hides_by_the_mask_moves_nothing():
     assert af.transform_matrix(f, params, (16, 16)).equal(
         af.transform_matrix(f.steps["rotate"], params["rotate"], (16, 16))
     )
+
+
+@pytest.mark.parametrize("form", ["xyxyxyxy", "xyxy"])
+@pytest.mark.parametrize("fuse", [True, False])
+def test_what_is_cut_off_once_is_not_counted_again(form, fuse):
+    half_out = [-5.0, 5.0, 5.0, 5.0, 5.0, 15.0, -5.0, 15.0] if form == "xyxyxyxy" else [-5.0, 5.0, 5.0, 15.0]
+    boxes = af.Boxes(torch.tensor([half_out]), form, clip=False, min_visibility=0.3)
+    b = moved(af.pipeline(af.hflip(), af.vflip(), af.hflip(), fuse=fuse), boxes, 20)
+    torch.testing.assert_close(b.seen, torch.tensor([0.5]))
+    assert b.valid.all()

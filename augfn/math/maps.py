@@ -19,6 +19,8 @@ from augfn.math.constants import cached, constant, identity_like
 from augfn.math.stages import Linear, Stage, pairs, part
 from augfn.threefry import untracked
 
+FAR = 1e6  # pixels, outside of any frame
+
 
 @dataclass(frozen=True)
 class Map:
@@ -136,8 +138,8 @@ class Map:
         if not stages:
             return coords
         flat = coords.flatten(-len(size) - 1, -2)
-        for stage in stages:
-            flat = stage(flat)
+        for i, stage in enumerate(stages):
+            flat = stage(flat.clamp(-FAR, FAR) if i else flat)  # warp after warp, what is outside would overflow
         return flat.reshape(*flat.shape[:-2], *coords.shape[-len(size) - 1 :])
 
 

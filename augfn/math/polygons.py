@@ -63,5 +63,5 @@ def shares_inside(corners: Tensor, size: tuple[int, ...], softness: Tensor | flo
     offset = 0.5 - (normal * corners).sum(-1)
     rows, columns = (normal[..., 1 - i, None] * (torch.arange(n).to(corners) + 0.5) for i, n in enumerate(size))
     rows = rows + offset[..., None]
-    inside = (rows[..., :, None] + columns[..., None, :]).clamp(0, 1)
-    return reduce(torch.mul, inside.unbind(-3))
+    planes = zip(rows.unbind(-2), columns.unbind(-2), strict=True)  # one by one, for they are large
+    return reduce(torch.mul, ((down[..., :, None] + across[..., None, :]).clamp(0, 1) for down, across in planes))

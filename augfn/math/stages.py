@@ -195,7 +195,8 @@ class Lines:
         return Lines(self.to_knots, self.from_knots)
 
     def gated(self, gate: Tensor) -> Lines:
-        return replace(self, to_knots=torch.lerp(*alike(self.from_knots, self.to_knots), gate[..., None, None]))
+        knots, gate = alike(self.to_knots, gate[..., None, None])
+        return replace(self, to_knots=torch.lerp(self.from_knots.to(knots), knots, gate))
 
     def to(self, device: torch.device) -> Lines:
         return Lines(self.from_knots.to(device), self.to_knots.to(device))

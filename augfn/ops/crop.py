@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from augfn.distributions import LogUniform, Uniform
 from augfn.errors import explain
+from augfn.keywords import is_whole
 from augfn.kinds import Size
 from augfn.math.constants import cached, constant
 from augfn.math.maps import Map
@@ -34,8 +35,8 @@ WholePosition2 = Annotated[
 
 def pair(value: Any, what: str) -> Size:
     """A size (h, w) from an int or a pair."""
-    sizes = (value, value) if isinstance(value, int) else tuple(value) if isinstance(value, list | tuple) else ()
-    if len(sizes) != 2 or not all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in sizes):
+    sizes = tuple(value) if isinstance(value, list | tuple) else (value, value)
+    if len(sizes) != 2 or not all(is_whole(n) and n > 0 for n in sizes):
         raise ValueError(
             explain(
                 f"{what}: bad size", value, "(h, w) in positive whole pixels, or one int", "size=(224, 224), or one int"
@@ -204,7 +205,7 @@ def pad(frame: Size, *, padding: Any) -> Map:
     """
     given = tuple(padding) if isinstance(padding, list | tuple) else (padding,) * 4
     sides = given * 2 if len(given) == 2 else given
-    if len(sides) != 4 or not all(isinstance(n, int) and n >= 0 for n in sides):
+    if len(sides) != 4 or not all(is_whole(n) and n >= 0 for n in sides):
         raise ValueError(
             explain(
                 "pad: bad padding",

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from augfn.distributions import Uniform
 from augfn.errors import explain
+from augfn.keywords import is_whole
 from augfn.math import conv, kernels
 from augfn.math import median as median_of
 from augfn.math.resample import apply_weights
@@ -32,7 +33,7 @@ def odd_sizes(kernel_size: Any, axes: int, what: str) -> tuple[int, ...]:
 
 
 def is_odd(n: Any) -> bool:
-    return isinstance(n, int) and not isinstance(n, bool) and n > 0 and n % 2 == 1
+    return is_whole(n) and n > 0 and n % 2 == 1
 
 
 def odd_size(kernel_size: Any, what: str) -> int:
