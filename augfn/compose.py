@@ -247,7 +247,7 @@ def geometry_of(f: Augmentation, params: dict[str, Any], size: Size) -> tuple[Ma
         given, want = f"{unknown[0].name}, which looks at the {unknown[0].needs[0]}", "steps that follow from params"
         raise ValueError(explain("the map is not known from params alone", given, want, "leave that step out"))
     actions = [a for a in actions if isinstance(a, Geometric)]
-    total, out = Geometric(Map((Linear(torch.eye(len(size) + 1)),), gate=None)), size
+    total, out = Geometric(Map((Linear(torch.eye(len(size) + 1)),)), UNSET), size
     for a in actions:
         total, out = Geometric(total.map.then(a.map), a.sampling), a.size(out)
     return total.map, total.sampling, out

@@ -382,3 +382,12 @@ def test_params_in_another_precision():
 def test_kinds_are_in_the_table():
     """Every kind of action has a rule for the image; one that looks at other targets first becomes one of them."""
     assert {a for a, t in rules.TABLE if t == "image"} | {kinds.Seeing} == set(kinds.Action.__args__)
+
+
+def test_an_inverse_compiles():
+    f = af.pipeline(af.hflip(p=0.5), af.rotate())
+    y, params = f(X, None, K)
+    back, valid = torch.compile(af.invert(f), fullgraph=True, backend="eager")(y, params)
+    plain, seen = af.invert(f)(y, params)
+    torch.testing.assert_close(back, plain)
+    assert valid.equal(seen)
