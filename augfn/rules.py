@@ -18,7 +18,6 @@ from augfn.annotations import (
     hide_keypoints,
     mix_boxes,
     mix_keypoints,
-    unless_off,
     warp_boxes,
     warp_keypoints,
 )
@@ -27,7 +26,7 @@ from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, See
 from augfn.math.color import clip, require_rgb, scale_shift
 from augfn.math.maps import Map, pixel_matrix
 from augfn.math.resample import Sampling, fill_like, require_level, resample, to_wide
-from augfn.math.shapes import cast, planes, shaped
+from augfn.math.shapes import cast, planes, shaped, unless_off
 from augfn.math.variates import seed_key
 from augfn.targets import FRAMED, Sample, Target
 
@@ -83,8 +82,8 @@ def recolor(action: Color, t: Target, s: Sample) -> Tensor:
     x, axis = t.value, -len(s.size) - 1
     seen = to_wide(picked(x, action.channels, axis))
     out = clipped(mapped(action, seen, t.kind, s), seen, action.clip)
-    if action.clip != "none" and action.gate is not None:
-        out = torch.where(expand(action.gate, out.ndim) == 0, seen, out)
+    if action.clip != "none":
+        out = unless_off(action.gate, seen, out)
     return put_back(cast(out, x.dtype), x, action.channels, axis)
 
 

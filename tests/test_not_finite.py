@@ -76,3 +76,14 @@ def test_masks_are_filled_with_any_number_exactly():
     assert 0.05 < turned.isnan().double().mean() < 0.3
     image = af.rotate(degrees=45.0, fill=NAN, interpolation="nearest")(torch.rand(3, 16, 16))[0]
     same(image.isnan().any(0), turned.isnan()[0])
+
+
+@pytest.mark.parametrize("name", ["rotate", "brightness_shift", "gamma", "hflip", "elastic"])
+def test_a_closed_gate_changes_nothing_and_can_learn_to_open(name):
+    x = torch.rand(3, 1, 8, 9, dtype=torch.float64)
+    f = getattr(af, name)(p=0.5)
+    params = f(x, None, af.key(0))[1]
+    gate = torch.zeros(3, requires_grad=True)
+    y = f(x, params | {"gate": gate})[0]
+    same(y, x)
+    assert torch.autograd.grad(y.square().sum(), gate)[0].abs().min() > 0

@@ -14,7 +14,7 @@ from augfn.errors import explain
 from augfn.math import kernel
 from augfn.math.constants import constant
 from augfn.math.maps import Map, centred
-from augfn.math.shapes import cast, common_shape, one_batch, planes, shaped
+from augfn.math.shapes import cast, common_shape, one_batch, planes, shaped, unless_off
 from augfn.math.stages import Linear
 from augfn.threefry import untracked
 
@@ -104,8 +104,7 @@ def resample(x: Tensor, batch: int, m: Map, sampling: Sampling) -> Tensor:
     flat = planes(x, batch, d)
     out = cast(sample(to_wide(flat), m, target, sampling), x.dtype)
     if m.gate is not None:
-        gate = m.gate.to(x.device).reshape(m.gate.shape + (1,) * (d + 1))
-        out = torch.where(gate == 0, flat, out)
+        out = unless_off(m.gate.to(x.device), flat, out)
     return shaped(out, x.shape[:-d] + target)
 
 
