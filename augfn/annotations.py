@@ -90,7 +90,7 @@ def warp_upright(action: Geometric, b: Boxes, s: Sample) -> Boxes:
     left = area(clipped)
     keep = b.valid & (left > b.min_area) & (sides(clipped).amin(-1) >= b.min_size)
     new, share = b.like(clipped if b.clip else box, keep, target), share_of(left, area(box))
-    return seen_by(new, share) if b.clip else shown_by(new, share)
+    return seen_by(new, share, again=not b.clip)
 
 
 def warp_quads(action: Geometric, b: Boxes, s: Sample) -> Boxes:
@@ -100,7 +100,7 @@ def warp_quads(action: Geometric, b: Boxes, s: Sample) -> Boxes:
     edges = (moved.roll(-1, -2) - moved).square().sum(-1).sqrt()
     left = area_inside(moved, target)
     keep = b.valid & (left > b.min_area) & (edges.amin(-1) >= b.min_size)
-    return shown_by(b.like_corners(moved, keep), share_of(left, polygon_area(moved)))
+    return seen_by(b.like_corners(moved, keep), share_of(left, polygon_area(moved)), again=True)
 
 
 def share_of(part: Tensor, whole: Tensor) -> Tensor:
@@ -148,19 +148,13 @@ def hidden_of_quads(hidden: Tensor, b: Boxes, size: Size) -> Tensor:
     return (inside * hidden[..., None, :, :]).sum((-2, -1)) / inside.sum((-2, -1)).clamp(min=1e-6)
 
 
-def seen_by(b: Boxes, share: Tensor) -> Boxes:
-    """The boxes after a step that leaves this share of them to be seen; shares multiply from step to step."""
+def seen_by(b: Boxes, share: Tensor, again: bool = False) -> Boxes:
+    """The boxes after a step that leaves this share of them to be seen; shares multiply from step to step, but for one
+    that holds `again` what earlier steps cut off, as that of a box which is not clipped does."""
     if b.seen is None or b.min_visibility == 0:
         return b
-    seen = b.seen * share.to(b.seen.dtype)
-    return replace(b, seen=seen, valid=b.valid & (seen >= b.min_visibility))
-
-
-def shown_by(b: Boxes, share: Tensor) -> Boxes:
-    """The same for boxes that are not clipped, whose share in the frame holds what earlier steps cut off."""
-    if b.seen is None or b.min_visibility == 0:
-        return b
-    seen = torch.minimum(b.seen, share.to(b.seen.dtype))
+    share = share.to(b.seen.dtype)
+    seen = torch.minimum(b.seen, share) if again else b.seen * share
     return replace(b, seen=seen, valid=b.valid & (seen >= b.min_visibility))
 
 

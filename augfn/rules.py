@@ -81,8 +81,11 @@ def warp_intrinsics(action: Geometric, t: Target, s: Sample) -> Tensor:
 def recolor(action: Color, t: Target, s: Sample) -> Tensor:
     x, axis = t.value, -len(s.size) - 1
     seen = to_wide(picked(x, action.channels, axis))
-    out = clipped(mapped(action, seen, t.kind, s), seen, action.clip)
-    if action.clip != "none":
+    out = mapped(action, seen, t.kind, s)
+    if action.clip == "none" or action.gate is None:
+        out = clipped(out, seen, action.clip)
+    else:  # a closed gate clips no value and no gradient
+        out = torch.where(expand(action.gate, out.ndim) == 0, out, clip(out, action.clip))
         out = unless_off(action.gate, seen, out)
     return put_back(cast(out, x.dtype), x, action.channels, axis)
 

@@ -68,8 +68,8 @@ class Boxes:
     * After a geometric step upright boxes are clipped to the frame (`clip=True`; quads never are). A box is valid
       while its area in the frame is above `min_area` (pixels), at least `min_visibility` of it is to be seen, and its
       shorter side is at least `min_size` (pixels). Rows are never dropped.
-    * `seen [*b, N]`: with a `min_visibility`, the share that the steps so far left to be seen, at first 1; what each
-      leaves in the frame and shows is multiplied.
+    * `seen [*b, N]`: with a `min_visibility`, the share that the steps so far left to be seen, at first 1: what each
+      leaves in the frame and shows, multiplied (of boxes that are not clipped the smallest share in the frame).
     * `labels [*b, N, ...]`: what belongs to the boxes, row by row; mixing and `drop_invalid` take it along.
 
     >>> Boxes(torch.tensor([[0.0, 0.0, 4.0, 2.0]])).valid
@@ -335,9 +335,9 @@ def to_float(x: Tensor) -> Tensor:
     >>> to_float(torch.tensor([0, 255], dtype=torch.uint8))
     tensor([0., 1.])
     """
-    if x.is_floating_point() or x.dtype == torch.bool:
-        return x if x.is_floating_point() else x.to(torch.float32)
-    return x.to(torch.float32) / torch.iinfo(x.dtype).max
+    if x.is_floating_point():
+        return x
+    return x.to(torch.float32) / (1 if x.dtype == torch.bool else torch.iinfo(x.dtype).max)
 
 
 def drop_invalid(boxes: Boxes, *others: Tensor) -> Any:

@@ -87,3 +87,13 @@ def test_a_closed_gate_changes_nothing_and_can_learn_to_open(name):
     y = f(x, params | {"gate": gate})[0]
     same(y, x)
     assert torch.autograd.grad(y.square().sum(), gate)[0].abs().min() > 0
+
+
+def test_a_closed_gate_clips_no_gradient():
+    x = torch.tensor([[[[-0.5, 0.5, 1.5]]]], dtype=torch.float64, requires_grad=True)
+    params = {"shift": torch.tensor([0.1]), "gate": torch.zeros(1, requires_grad=True)}
+    y = af.brightness_shift(p=0.5)(x, params)[0]
+    same(y, x)
+    to_image, to_gate = torch.autograd.grad(y.sum(), (x, params["gate"]))
+    same(to_image, torch.ones_like(x))
+    assert to_gate.item() == pytest.approx(0.3)
