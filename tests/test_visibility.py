@@ -32,7 +32,7 @@ def test_shares_go_on_from_call_to_call():
     torch.testing.assert_close(twice.seen, torch.tensor([0.36]))
     hidden = af.erase(scale=0.5, ratio=2.0, position=0.0)
     torch.testing.assert_close(
-        moved(hidden, af.Boxes(WHOLE, min_visibility=0.1)).seen[0], torch.tensor(0.5), atol=0.2, rtol=0
+        moved(hidden, af.Boxes(WHOLE, min_visibility=0.1)).seen[0], torch.tensor(0.5), atol=1e-5, rtol=0
     )
 
 
