@@ -55,10 +55,10 @@ def test_op(name, dtype):
     check(name, dtype=dtype, laws=QUICK)
 
 
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("name", SPECS)
-def test_op_compiles(name, dtype):
-    check(name, dtype=dtype, laws=[7])
+def test_op_compiles(name):
+    """In float32 alone: a graph knows no other code for float64, and to trace is most of the cost."""
+    check(name, laws=[7])
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
