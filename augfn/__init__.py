@@ -1,6 +1,8 @@
 """augfn: functional, differentiable augmentation. Four words: key, distribution, augmentation, pipeline."""
 
 from augfn.compose import invert, maybe, one_of, pipeline, repeat, some_of, transform_matrix
+from augfn.core.augmentation import Augmentation
+from augfn.core.targets import Boxes, Keypoints, drop_invalid, to_float
 from augfn.distributions import (
     Bernoulli,
     Beta,
@@ -15,7 +17,6 @@ from augfn.distributions import (
     TruncatedNormal,
     Uniform,
 )
-from augfn.op import Augmentation
 from augfn.ops.blurs import defocus, glass_blur, motion_blur, zoom_blur
 from augfn.ops.channels import channel_dropout, channel_shuffle, planckian_jitter, rgb_shift
 from augfn.ops.crop import center_crop, pad, random_crop, resize, resized_crop
@@ -78,7 +79,6 @@ from augfn.ops.warp import (
 )
 from augfn.ops.weather import fog, rain, shadow, snow, sun_flare
 from augfn.random import bits, fold_in, key, normal, split, uniform
-from augfn.targets import Boxes, Keypoints, drop_invalid, to_float
 
 __version__ = "0.1.0"
 

@@ -8,17 +8,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from augfn.core.actions import Action, Color, Geometric, Mixing, Occlusion, Pixels, Seeing, Size
+from augfn.core.augmentation import Augmentation
+from augfn.core.draw import draw, leaves_of, merge
+from augfn.core.rules import apply
+from augfn.core.targets import read
 from augfn.distributions import Bernoulli, Choice, Constant, Distribution, Uniform
-from augfn.draw import draw, leaves_of, merge
 from augfn.errors import explain
-from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, Seeing, Size
 from augfn.math.maps import Map, pixel_matrix
 from augfn.math.resample import UNSET, Sampling
 from augfn.math.stages import Linear
-from augfn.op import Augmentation
 from augfn.ops.photometric import invert as negative
-from augfn.rules import apply
-from augfn.targets import read
 from augfn.typing import GATE, Leaf
 
 Steps = dict[str, Augmentation]

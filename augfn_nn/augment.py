@@ -11,11 +11,11 @@ from torch.utils._pytree import tree_map, tree_map_only
 
 from augfn import random
 from augfn.compose import geometry_of, invert, transform_matrix
+from augfn.core.augmentation import Augmentation
+from augfn.core.draw import Params, draw, leaves_of, merge
+from augfn.core.targets import FRAMED, LAYOUT, kind_of, read
 from augfn.distributions import Constant, Distribution
-from augfn.draw import Params, draw, leaves_of, merge
 from augfn.errors import explain
-from augfn.op import Augmentation
-from augfn.targets import FRAMED, LAYOUT, kind_of, read
 from augfn_nn.ranges import Ranges
 
 Generator = Tensor | torch.Generator  # a key, or torch's generator

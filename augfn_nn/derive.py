@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import augfn as af
+from augfn.core.augmentation import COMMON, SAMPLING, Augmentation, Spec
 from augfn.errors import explain, unknown
-from augfn.op import COMMON, SAMPLING, Augmentation, Spec
 from augfn_nn.augment import Augment
 from augfn_nn.shorthands import ALIASES, NEUTRAL, is_number, learned, neutral, only, plain, sampling_of
 

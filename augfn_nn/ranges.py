@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from augfn.core.draw import Params, leaves_of
 from augfn.distributions import Bernoulli, Choice, Distribution
-from augfn.draw import Params, leaves_of
 from augfn.errors import explain, unknown
 from augfn.typing import Leaf
 

@@ -11,11 +11,11 @@ from torch.utils._pytree import tree_leaves
 
 import augfn as af
 from augfn.compose import geometry_of
-from augfn.draw import Params
+from augfn.core.augmentation import Augmentation
+from augfn.core.draw import Params
+from augfn.core.targets import FRAMED, Boxes
 from augfn.errors import explain, unknown
 from augfn.math.resample import Sampling
-from augfn.op import Augmentation
-from augfn.targets import FRAMED, Boxes
 from augfn_nn.augment import Augment, Base, Generator, Path, Size
 from augfn_nn.shorthands import name_of, sampling_of
 

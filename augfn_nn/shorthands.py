@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from augfn.core.augmentation import SAMPLING, Augmentation, Spec
 from augfn.distributions import Constant, Distribution, Interval, LogUniform, Uniform
 from augfn.errors import explain, unknown
-from augfn.op import SAMPLING, Augmentation, Spec
 from augfn.ops.crop import pad
 from augfn.typing import Leaf
 

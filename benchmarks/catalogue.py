@@ -23,11 +23,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 import augfn as af
-from augfn import viz
-from augfn.kinds import Color, Geometric, Mixing, Occlusion, Pixels
-from augfn.op import SPECS, Spec
+from augfn.app import viz
+from augfn.core.actions import Color, Geometric, Mixing, Occlusion, Pixels
+from augfn.core.augmentation import SPECS, Spec
+from augfn.core.rules import TABLE
 from augfn.random import salt
-from augfn.rules import TABLE
 from augfn.typing import Leaf
 from benchmarks.measure import environment, header, table
 from benchmarks.registry import default, required

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 import augfn as af
-from augfn.op import SPECS, Augmentation, Spec, build
+from augfn.core.augmentation import SPECS, Augmentation, Spec, build
 from benchmarks.registry import default_keywords, required
 
 GROUPS = ("pipeline", "maybe", "one_of", "some_of", "repeat")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from augfn.op import SPECS, Op, Spec, build
+from augfn.core.augmentation import SPECS, Op, Spec, build
 
 
 def required(spec: Spec) -> list[str]:

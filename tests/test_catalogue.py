@@ -7,7 +7,7 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("skimage")
 pytest.importorskip("tqdm")
 
-from augfn.op import SPECS
+from augfn.core.augmentation import SPECS
 from benchmarks import catalogue
 from benchmarks.measure import environment
 

@@ -9,9 +9,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import augfn as af
-from augfn import cli, demo, policy_file, preview, viz
-from augfn.commands import app
-from augfn.draw import leaves_of
+from augfn import app as programs
+from augfn.app import cli, demo, policy_file, preview, viz
+from augfn.app.commands import app
+from augfn.core.draw import leaves_of
 
 POLICY = """
 pipeline:
@@ -309,10 +310,10 @@ def test_help(args):
 @pytest.mark.parametrize(("module", "command"), [("typer", "demo"), ("sklearn", "demo"), ("yaml", "preview")])
 def test_missing_extra_is_named_in_one_line(monkeypatch, capsys, tmp_path, module, command):
     for name in list(sys.modules):
-        if name.split(".")[0] == module or name in ("augfn.commands", "augfn.demo", "augfn.policy_file"):
+        if name.split(".")[0] == module or name in ("augfn.app.commands", "augfn.app.demo", "augfn.app.policy_file"):
             monkeypatch.delitem(sys.modules, name)
     for name in ("commands", "demo", "policy_file"):
-        monkeypatch.delattr(af, name)
+        monkeypatch.delattr(programs, name)
     monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setattr(
         sys, "argv", ["augfn", command, *(["x.png", "--policy", "p.yaml"] if command == "preview" else [])]
@@ -328,8 +329,8 @@ def test_missing_extra_is_named_in_one_line(monkeypatch, capsys, tmp_path, modul
 
 
 def test_other_missing_modules_are_not_hidden(monkeypatch):
-    monkeypatch.delitem(sys.modules, "augfn.commands")
-    monkeypatch.delattr(af, "commands")
-    monkeypatch.setitem(sys.modules, "augfn.commands", None)
+    monkeypatch.delitem(sys.modules, "augfn.app.commands")
+    monkeypatch.delattr(programs, "commands")
+    monkeypatch.setitem(sys.modules, "augfn.app.commands", None)
     with pytest.raises(ModuleNotFoundError):
         cli.main()

@@ -5,7 +5,8 @@ import torch
 from torch.nn import functional as F
 
 import augfn as af
-from augfn import kinds, rules
+from augfn.core import actions as kinds
+from augfn.core import rules
 from augfn.testing.case import agree, cast, put, smooth_image
 
 K = af.key(0)
@@ -365,7 +366,7 @@ def test_slices_of_a_large_batch_agree_with_the_whole(f, monkeypatch):
         "boxes": af.Boxes(torch.rand(48, 2, 4) * 60),
     }
     sliced = f(x, None, K)
-    monkeypatch.setattr("augfn.blocks.BLOCK_BYTES", 10**12)
+    monkeypatch.setattr("augfn.run.slices.BLOCK_BYTES", 10**12)
     agree("slices", sliced, f(x, None, K), 1e-6)
 
 

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import augfn as af
+from augfn.core.actions import Color, Pixels
+from augfn.core.augmentation import SPECS, photometric
 from augfn.distributions import Uniform
-from augfn.kinds import Color, Pixels
-from augfn.op import SPECS, photometric
 from augfn.typing import Factor
 from benchmarks import fuzz
 from benchmarks.fuzz_programs import Group, Op, some_sample

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import augfn as af
-import augfn.op
+import augfn.core.augmentation
+from augfn.core.augmentation import SPECS, geometric, photometric
 from augfn.math.maps import Map
-from augfn.op import SPECS, geometric, photometric
 from augfn.testing import LAWS, check, example
 from augfn.testing.case import agree, kinds_of, smooth_image, targets_for
 from augfn.typing import Degrees, Factor, Leaf, Level
@@ -198,7 +198,7 @@ def test_law_can_fail(law, kind, body):
 def test_law_of_stable_draws_can_fail(monkeypatch):
     """With streams numbered by position an inserted step moves all that follow."""
     numbered = lambda meanings: {path: i for i, path in enumerate(meanings, 1)}  # noqa: E731
-    monkeypatch.setattr(augfn.op, "salts_of", numbered)
+    monkeypatch.setattr(augfn.core.augmentation, "salts_of", numbered)
     with pytest.raises(AssertionError, match="law 11"):
         check(af.rotate, laws=[11])
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from augfn.math import kernel
 from augfn.math.maps import Map, axis_angle_matrix, centre_of, centred, homography, pixel_matrix
 from augfn.math.resample import Line, Sampling, apply_weights, fill_like, resample
 from augfn.math.stages import Displacement, Linear
+from augfn.run import sampler
 from augfn.testing.case import smooth_image
 
 F64 = torch.float64
@@ -261,12 +261,12 @@ def test_nearest_keeps_integers(dtype):
 @pytest.mark.parametrize(("d", "mode"), [(2, "bilinear"), (2, "nearest"), (2, "bicubic"), (3, "bilinear")])
 def test_one_image_read_in_parts(monkeypatch, threads, d, mode):
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    monkeypatch.setattr("augfn.math.kernel.MANY", 1)
+    monkeypatch.setattr("augfn.run.sampler.MANY", 1)
     x, grid = torch.rand(1, 3, 7, *[9] * (d - 1)), torch.rand(1, 6, *[5] * (d - 1), d) * 2.4 - 1.2
     for padding in ("zeros", "border", "reflection"):
         expected = F.grid_sample(x, grid, mode, padding, False)
-        assert torch.equal(kernel.grid_sample(x, grid, mode, padding, False), expected)
-    assert kernel.grid_sample(x, grid[:, :0], mode, "zeros", False).shape == (1, 3, 0, *[5] * (d - 1))
+        assert torch.equal(sampler.grid_sample(x, grid, mode, padding, False), expected)
+    assert sampler.grid_sample(x, grid[:, :0], mode, "zeros", False).shape == (1, 3, 0, *[5] * (d - 1))
 
 
 def test_no_bicubic_for_volumes():

@@ -7,10 +7,10 @@ from torch.func import vmap
 
 import augfn as af
 import augfn_nn
+from augfn.core.augmentation import SPECS, geometric, occlusion
 from augfn.math.color import luma
 from augfn.math.maps import Map
 from augfn.math.steps import stepped
-from augfn.op import SPECS, geometric, occlusion
 from augfn.typing import Fraction
 
 X = torch.linspace(-0.2, 1.2, 2 * 5 * 4 * 6).reshape(2, 5, 4, 6)
@@ -74,7 +74,7 @@ def test_a_large_batch_in_blocks_is_the_same(seeing, monkeypatch):
         seeing[0](size=9, share=af.Uniform(0.0, 1.0)), af.brightness(p=0.5), af.normalize(mean=0.5, std=0.2)
     )
     whole, params = f(sample, None, af.key(1))
-    monkeypatch.setattr("augfn.blocks.BLOCK_BYTES", 2000)
+    monkeypatch.setattr("augfn.run.slices.BLOCK_BYTES", 2000)
     parts = f(sample, params)[0]
     assert torch.equal(whole["image"], parts["image"])
     assert torch.equal(whole["mask"], parts["mask"])

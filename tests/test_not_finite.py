@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import augfn as af
-from augfn.kinds import between
+from augfn.core.actions import between
 
 INF, NAN = math.inf, math.nan
 

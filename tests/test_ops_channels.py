@@ -10,8 +10,8 @@ from torch.func import grad, vmap
 
 import augfn as af
 import augfn_nn as A
+from augfn.core.augmentation import SPECS
 from augfn.math import color, planckian
-from augfn.op import SPECS
 from augfn.testing import example
 from augfn.testing.case import smooth_image
 

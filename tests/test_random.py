@@ -12,8 +12,9 @@ from torch._dynamo.testing import CompileCounter
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 
-import augfn.random as R
-import augfn.threefry as T
+import augfn.random.keys as R
+import augfn.random.threefry as T
+from augfn.run import mode
 
 DATA = np.load(Path(__file__).parent / "data" / "jax_random.npz")
 ENTRIES = json.loads(DATA["meta"].tobytes())["entries"]
@@ -270,8 +271,8 @@ def test_ordinary_keys_take_the_numpy_way():
 def test_without_the_private_names_of_torch_the_tensor_way_is_left(monkeypatch):
     expected = R.bits(R.key(0), (5,))
     monkeypatch.delattr(torch._C, "_dispatch_keys")
-    monkeypatch.setattr(T, "MODES", T.modes())
-    monkeypatch.setattr(T, "PLAIN", T.plain_keysets())
+    monkeypatch.setattr(mode, "MODES", mode.modes())
+    monkeypatch.setattr(mode, "PLAIN", mode.plain_keysets())
     monkeypatch.setattr(T, "by_numpy", refuse)
     same(R.bits(R.key(0), (5,)), expected)
 

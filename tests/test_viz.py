@@ -7,7 +7,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.patches import Polygon
 
 import augfn as af
-from augfn import viz
+from augfn.app import viz
 
 
 def rectangles(ax):

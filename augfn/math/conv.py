@@ -11,8 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from augfn.math.shapes import one_batch, shaped
-from augfn.random import is_plain
-from augfn.threefry import untracked
+from augfn.run.mode import is_plain, untracked
 
 COPIES = 150  # planes times taps, up to which shifted copies are faster than oneDNN's depthwise convolution
 PLANES, SMALL = 16, 49  # more planes than these, and a kernel up to so many taps: it is faster at once than by axes

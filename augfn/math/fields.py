@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from augfn.math.constants import cached
+from augfn.run.constants import cached
 
 
 def diamond_square(u: Tensor, roughness: Tensor) -> Tensor:

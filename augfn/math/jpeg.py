@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from augfn.errors import explain
-from augfn.math.constants import cached, constant
 from augfn.math.steps import GRADS
 from augfn.math.variates import straight_through
+from augfn.run.constants import cached, constant
 
 LUMA_TABLE = (
     (16, 11, 10, 16, 24, 40, 51, 61),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from augfn.math.constants import cached
+from augfn.run.constants import cached
 
 
 def offsets(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:

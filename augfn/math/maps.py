@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from augfn.math.constants import cached, constant, identity_like
 from augfn.math.stages import Linear, Stage, pairs, part
-from augfn.threefry import untracked
+from augfn.run.constants import cached, constant, identity_like
+from augfn.run.mode import untracked
 
 FAR = 1e6  # pixels, outside of any frame
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from augfn.errors import explain
-from augfn.math.constants import cached
+from augfn.run.constants import cached
 
 STEP = 0.5  # thousand kelvin from row to row
 

@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from augfn.errors import explain
-from augfn.math import kernel
-from augfn.math.constants import constant
 from augfn.math.maps import Map, centred
 from augfn.math.shapes import cast, common_shape, one_batch, planes, shaped, unless_off
 from augfn.math.stages import Linear
-from augfn.threefry import untracked
+from augfn.run import sampler
+from augfn.run.constants import constant
+from augfn.run.mode import untracked
 
 LONG = (torch.int32, torch.int64, torch.uint32, torch.uint64)
 MODES = ("bilinear", "nearest", "bicubic")
@@ -186,7 +186,7 @@ def grid_sample(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling, mode:
     grid = scaled(m, scale).grid(target, x.dtype, x.device, steps)
     batch = common_shape(x.shape[: -d - 1], grid.shape[: -d - 1])
     kind = "reflection" if padding == "symmetric" else padding
-    out = kernel.grid_sample(
+    out = sampler.grid_sample(
         one_batch(x, batch, d + 1), one_batch(cast(grid, x.dtype), batch, d + 1), mode, kind, corners
     )
     if steps > 1:

@@ -8,7 +8,7 @@ from itertools import zip_longest
 import torch
 from torch import Tensor
 
-from augfn.threefry import untracked
+from augfn.run.mode import untracked
 
 Shape = tuple[int, ...]
 

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from augfn.math import kernel
-from augfn.math.constants import identity_like
-from augfn.threefry import untracked
+from augfn.run import sampler
+from augfn.run.constants import identity_like
+from augfn.run.mode import untracked
 
 FIXED_STEPS = {2: 8, 3: 24}  # of the inverse of a displacement, each by the miss: all of it, or in 2-D a start for
 NEWTON_STEPS = 10  # rounds of Newton's method
@@ -106,7 +106,7 @@ class Displacement:
         grid = grid.expand(*batch, *grid.shape[-2:]).reshape(math.prod(batch), points.shape[-2], *[1] * (d - 1), d)
         field = self.field.expand(*batch, *self.field.shape[-d - 1 :]).reshape(-1, *self.field.shape[-d - 1 :])
         mode = "bicubic" if d == 2 and not self.linear else "bilinear"
-        sampled = kernel.grid_sample(field.to(grid.dtype), grid, mode, "border", True)
+        sampled = sampler.grid_sample(field.to(grid.dtype), grid, mode, "border", True)
         return sampled.reshape(*batch, d, points.shape[-2]).transpose(-1, -2)
 
     def __call__(self, points: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 from augfn.errors import explain
 from augfn.math.shapes import common_shape
 from augfn.math.variates import straight_through
-from augfn.random import is_plain
+from augfn.run.mode import is_plain
 
 GRADS = ("none", "ste", "soft")
 

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from augfn.math.constants import constant
 from augfn.math.steps import stepped
-from augfn.threefry import untracked
+from augfn.run.constants import constant
+from augfn.run.mode import untracked
 
 LEVELS = 256
 EXACT = 2.0**80  # exact from 1e-17 to 1e14

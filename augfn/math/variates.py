@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from augfn.math import kernel
-from augfn.threefry import untracked
+from augfn.run import sampler
+from augfn.run.mode import untracked
 
 HALF_STEP = 2.0**-24  # uniform noise is a multiple of 2^-23: its midpoints avoid 0 and 1
 
@@ -48,6 +48,6 @@ def log_gamma(shape: Tensor, noise: Tensor, rounds: int) -> Tensor:
     for good, candidate in zip(fits.flip(0).unbind(0), v.flip(0).unbind(0), strict=True):
         value = torch.where(good, candidate, value)
     gamma = (d * value).broadcast_to(noise[0].shape)
-    slope = kernel.gamma_slope(boosted.broadcast_to(gamma.shape).contiguous(), gamma.contiguous())
+    slope = sampler.gamma_slope(boosted.broadcast_to(gamma.shape).contiguous(), gamma.contiguous())
     log_u = torch.log(noise[-1] + HALF_STEP)
     return gamma.log() + (shape - shape.detach()) * slope / gamma + log_u / shape

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from augfn import random
-from augfn.math.constants import cached, constant
 from augfn.math.polygons import shares_inside
 from augfn.math.variates import straight_through
+from augfn.run.constants import cached, constant
 
 
 def snow(x: Tensor, brightness: Tensor, covered: Tensor) -> Tensor:

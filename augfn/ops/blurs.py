@@ -8,16 +8,16 @@ import torch
 from torch import Tensor
 
 from augfn import random
+from augfn.core.augmentation import filtering
 from augfn.distributions import Uniform
 from augfn.errors import explain
 from augfn.math import conv, kernels
-from augfn.math.constants import constant
-from augfn.math.kernel import grid_sample
 from augfn.math.maps import centred
 from augfn.math.shapes import common_shape, one_batch, planes, shaped
 from augfn.math.variates import seed_key
-from augfn.op import filtering
 from augfn.ops.filters import odd_size
+from augfn.run.constants import constant
+from augfn.run.sampler import grid_sample
 from augfn.typing import Leaf, Scale, Seed, Sigma
 
 Angle = Annotated[Any, Leaf("degrees, counter-clockwise")]

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
+from augfn.core.actions import Color
+from augfn.core.augmentation import photometric
 from augfn.distributions import Uniform
 from augfn.errors import explain
-from augfn.kinds import Color
 from augfn.math import planckian
 from augfn.math.channels import ordered, permute_channels
-from augfn.op import photometric
 from augfn.typing import Leaf
 
 MOST = 32  # channels that can be put in an order

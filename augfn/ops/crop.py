@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from augfn.core.actions import Size
+from augfn.core.augmentation import geometric
+from augfn.core.keywords import is_whole
 from augfn.distributions import LogUniform, Uniform
 from augfn.errors import explain
-from augfn.keywords import is_whole
-from augfn.kinds import Size
-from augfn.math.constants import cached, constant
 from augfn.math.maps import Map
 from augfn.math.resample import Sampling, fill_like
-from augfn.op import geometric
 from augfn.ops.geometric import frame_like
-from augfn.random import is_plain
+from augfn.run.constants import cached, constant
+from augfn.run.mode import is_plain
 from augfn.typing import Area, Leaf, Position2, Ratio
 
 WholePosition2 = Annotated[

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 from torch import Tensor
 from torch.nn import functional as F
 
+from augfn.core.augmentation import filtering
+from augfn.core.keywords import is_whole
 from augfn.distributions import Uniform
 from augfn.errors import explain
-from augfn.keywords import is_whole
 from augfn.math import conv, kernels
 from augfn.math import median as median_of
 from augfn.math.resample import apply_weights
-from augfn.op import filtering
 from augfn.typing import Factor, Leaf, Sigma
 
 Width = Annotated[Any, Leaf("pixels", neutral=1.0, low=0.0)]

@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from augfn.core.actions import Size
+from augfn.core.augmentation import geometric
+from augfn.core.targets import Boxes
 from augfn.distributions import Uniform
-from augfn.kinds import Size
-from augfn.math.constants import constant
 from augfn.math.maps import Map, centred
 from augfn.math.resample import Sampling, apply_weights, fill_like, sample, to_wide
 from augfn.math.shapes import cast
-from augfn.op import geometric
 from augfn.ops.crop import WholePosition2, by_side, cut, fitting, padded, pair, resized, source, take, whole, window_map
 from augfn.ops.geometric import frame_like
-from augfn.targets import Boxes
+from augfn.run.constants import constant
 from augfn.typing import Leaf, Position2
 
 Fit = Annotated[Any, Leaf("factor, 1 = the largest size that fits", low=1e-6)]

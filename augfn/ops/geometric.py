@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
+from augfn.core.actions import Size
+from augfn.core.augmentation import geometric
 from augfn.distributions import Uniform
 from augfn.errors import explain
-from augfn.kinds import Size
-from augfn.math.constants import cached, constant
 from augfn.math.maps import Map, homography, rotation_matrix
-from augfn.op import geometric
+from augfn.run.constants import cached, constant
 from augfn.typing import Degrees, Degrees2, Fraction, Leaf, Scale, Shift2
 
 Corners = Annotated[

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
+from augfn.core.augmentation import noise, photometric
 from augfn.distributions import Bernoulli, Choice, Uniform
 from augfn.errors import explain
 from augfn.math import fields
-from augfn.op import noise, photometric
 from augfn.typing import Leaf, Level
 
 Roughness = Annotated[Any, Leaf("weight of the detail: 0 smooth, 1 white noise", low=0.0, high=1.0)]

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from augfn.core.augmentation import mixing
 from augfn.distributions import Beta, Uniform
 from augfn.errors import explain
-from augfn.op import mixing
 from augfn.typing import SortKey, Weight
 
 

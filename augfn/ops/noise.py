@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
+from augfn.core.augmentation import noise
 from augfn.distributions import LogUniform, Uniform
 from augfn.math import color
 from augfn.math.steps import compared, stepped
-from augfn.op import noise
 from augfn.typing import Leaf, Level
 
 Std = Annotated[Any, Leaf("intensity, full scale = 1", neutral=0.0, low=0.0)]

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from augfn import random
+from augfn.core.actions import Size
+from augfn.core.augmentation import occlusion, photometric
 from augfn.distributions import LogUniform, Uniform
 from augfn.errors import explain
-from augfn.kinds import Size
 from augfn.math.variates import seed_key
-from augfn.op import occlusion, photometric
 from augfn.ops.crop import rectangle
 from augfn.ops.geometric import frame_like
 from augfn.typing import Degrees, Leaf, Position2, Ratio, Seed

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from augfn.core.actions import Color
+from augfn.core.augmentation import photometric
 from augfn.distributions import Uniform
 from augfn.errors import explain
-from augfn.kinds import Color
 from augfn.math import color
-from augfn.math.constants import cached
-from augfn.op import photometric
+from augfn.run.constants import cached
 from augfn.typing import Factor, Leaf, Level, Turns
 
 Order = Annotated[

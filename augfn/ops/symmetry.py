@@ -8,13 +8,13 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
+from augfn.core.actions import Size, expand
+from augfn.core.augmentation import geometric
 from augfn.distributions import Choice
-from augfn.kinds import Size, expand
-from augfn.math.constants import constant
 from augfn.math.maps import Map
 from augfn.math.resample import Sampling
-from augfn.op import geometric
-from augfn.random import is_plain
+from augfn.run.constants import constant
+from augfn.run.mode import is_plain
 from augfn.typing import Leaf
 
 Turns4 = Annotated[Any, Leaf("one-hot: quarter turns 0, 1, 2, 3", (4,), low=0.0, high=1.0)]

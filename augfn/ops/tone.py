@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from torch import Tensor
 
+from augfn.core.augmentation import filtering, photometric
 from augfn.distributions import Uniform
 from augfn.errors import explain
 from augfn.math import jpeg as codec
 from augfn.math import tone
-from augfn.op import filtering, photometric
 from augfn.typing import Leaf
 
 Bits = Annotated[

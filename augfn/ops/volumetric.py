@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from augfn.core.actions import Size
+from augfn.core.augmentation import geometric
 from augfn.distributions import Uniform
-from augfn.kinds import Size
-from augfn.math.constants import constant
 from augfn.math.maps import Map, axis_angle_matrix
-from augfn.op import geometric
 from augfn.ops.geometric import flip_map, frame_like
+from augfn.run.constants import constant
 from augfn.typing import Degrees3, Scale, Shift3
 
 IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))

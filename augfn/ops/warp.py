@@ -8,13 +8,13 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
+from augfn.core.actions import Size
+from augfn.core.augmentation import geometric
 from augfn.distributions import Uniform
 from augfn.errors import explain
-from augfn.kinds import Size
-from augfn.math.constants import constant
 from augfn.math.maps import Map
 from augfn.math.stages import Analytic, Displacement, Lines, Plane
-from augfn.op import geometric
+from augfn.run.constants import constant
 from augfn.typing import Leaf
 
 Alpha = Annotated[Any, Leaf("fraction of the shorter side: the field's standard deviation", neutral=0.0, low=0.0)]

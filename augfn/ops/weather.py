@@ -11,14 +11,14 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
+from augfn.core.augmentation import photometric
 from augfn.distributions import Uniform
 from augfn.errors import explain
 from augfn.math import weather
-from augfn.math.constants import constant
 from augfn.math.steps import compared, stepped
 from augfn.math.variates import seed_key
-from augfn.op import photometric
 from augfn.ops.geometric import frame_like
+from augfn.run.constants import constant
 from augfn.typing import Fraction, Leaf, Level, Position2, Seed
 
 Drops = Annotated[Any, Leaf("drops", neutral=0.0, low=0.0)]

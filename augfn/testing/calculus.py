@@ -12,8 +12,8 @@ from torch.func import grad, jacrev, vmap
 from torch.utils._pytree import tree_map
 
 from augfn import random
+from augfn.core.draw import Params, leaves_of
 from augfn.distributions import Bernoulli, Beta, Choice, Distribution, GumbelChoice, RelaxedBernoulli
-from augfn.draw import Params, leaves_of
 from augfn.testing.case import Case, agree, at, cast, claim, put, stack, window
 
 STEP = 1e-7  # of central differences in float64: few pixels meet a kink of the sampling within it

@@ -14,12 +14,12 @@ from torch.utils._pytree import keystr, tree_flatten_with_path, tree_leaves, tre
 
 from augfn import random
 from augfn.compose import maybe
+from augfn.core.actions import Action, Seeing, Size
+from augfn.core.augmentation import SEEN, SPECS, Augmentation, Op, build
+from augfn.core.draw import Params, leaves_of
+from augfn.core.targets import Boxes, Keypoints, Sample, Target
 from augfn.distributions import Bernoulli, Distribution
-from augfn.draw import Params, leaves_of
-from augfn.kinds import Action, Seeing, Size
 from augfn.math.resample import Sampling
-from augfn.op import SEEN, SPECS, Augmentation, Op, build
-from augfn.targets import Boxes, Keypoints, Sample, Target
 from augfn.typing import Leaf
 
 FRAMES = {2: (9, 11), 3: (6, 7, 9)}

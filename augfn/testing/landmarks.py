@@ -10,12 +10,12 @@ from torch import Tensor
 
 from augfn import random
 from augfn.compose import geometry_of, invert, pipeline
-from augfn.draw import Params
-from augfn.kinds import Geometric, Seeing, fuse
+from augfn.core.actions import Geometric, Seeing, fuse
+from augfn.core.draw import Params
+from augfn.core.rules import apply
+from augfn.core.targets import Boxes, Keypoints, read
 from augfn.ops.geometric import hflip, rot90, vflip
 from augfn.ops.volumetric import dflip3d, hflip3d, vflip3d
-from augfn.rules import apply
-from augfn.targets import Boxes, Keypoints, read
 from augfn.testing.case import Case, Sighted, agree, at, claim, kinds_of, put, smooth_image, targets_for
 
 SCENES = {2: (13, 15), 3: (7, 9, 11)}

@@ -14,8 +14,8 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from augfn import random
 from augfn.compose import pipeline
+from augfn.core.draw import leaves_of
 from augfn.distributions import Distribution
-from augfn.draw import leaves_of
 from augfn.ops.geometric import hflip
 from augfn.ops.photometric import brightness, invert
 from augfn.ops.volumetric import hflip3d

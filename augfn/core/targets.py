@@ -53,7 +53,7 @@ def _node(cls: type, leaves: tuple[str, ...], static: tuple[str, ...]) -> None:
         values, context = flatten(t)
         return [(GetAttrKey(n), v) for n, v in zip(context[0], values, strict=True)], context
 
-    name = f"augfn.targets.{cls.__name__}"
+    name = f"augfn.core.targets.{cls.__name__}"
     register_pytree_node(cls, flatten, unflatten, serialized_type_name=name, flatten_with_keys_fn=with_keys)
 
 

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from augfn import random
-from augfn.annotations import (
+from augfn.core.actions import Action, Color, Geometric, Mixing, Occlusion, Pixels, Seeing, Size, between, expand
+from augfn.core.annotations import (
     hide_boxes,
     hide_keypoints,
     mix_boxes,
@@ -21,14 +22,14 @@ from augfn.annotations import (
     warp_boxes,
     warp_keypoints,
 )
+from augfn.core.targets import FRAMED, Sample, Target
 from augfn.errors import explain
-from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, Seeing, Size, between, expand
 from augfn.math.color import clip, require_rgb, scale_shift
 from augfn.math.maps import Map, pixel_matrix
 from augfn.math.resample import Sampling, fill_like, require_level, resample, to_wide
 from augfn.math.shapes import cast, planes, shaped, unless_off
 from augfn.math.variates import seed_key
-from augfn.targets import FRAMED, Sample, Target
+from augfn.run.mode import is_plain
 
 # geometry
 
@@ -125,7 +126,7 @@ def affine_channels(action: Color, x: Tensor, rest: int) -> Tensor:
         out = shaped(matrix @ x.flatten(-rest), x.shape)
         if shift is None:
             return out
-        return out.add_(shift[along]) if random.is_plain(out, shift) else out + shift[along]
+        return out.add_(shift[along]) if is_plain(out, shift) else out + shift[along]
     if scale is None:
         return x + shift[along]  # type: ignore[index]
     return x * scale[along] if shift is None else scale_shift(x, scale, shift, rest)
@@ -146,7 +147,7 @@ def repaint(action: Pixels, t: Target, s: Sample, name: str = "image") -> Tensor
 
 def clipped(out: Tensor, x: Tensor, mode: str) -> Tensor:
     """`clip`, in place where nothing else holds what the body has made."""
-    if mode != "clamp" or out.requires_grad or not random.is_plain(out, x):
+    if mode != "clamp" or out.requires_grad or not is_plain(out, x):
         return clip(out, mode)
     shared = not out.is_contiguous() or out.untyped_storage().data_ptr() == x.untyped_storage().data_ptr()
     return clip(out, mode) if shared else out.clamp_(0, 1)

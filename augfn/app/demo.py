@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 import augfn as af
-from augfn import viz
+from augfn.app import viz
 from augfn.learn import hypergradient
 
 NAMES = ("rotation", "translation", "brightness")

@@ -14,17 +14,18 @@ from functools import partial
 from typing import Any, get_args, get_type_hints
 
 import torch
+from torch import Tensor
 
-from augfn.blocks import in_blocks, run
-from augfn.describe import describe, signature_of
+from augfn.core.actions import Action, Color, Geometric, Mixing, Occlusion, Pixels, Seeing, Size, fuse
+from augfn.core.describe import describe, signature_of
+from augfn.core.draw import Params, draw, leaves_of, merge, salts_of
+from augfn.core.keywords import as_leaf, channels_of, check_type, clip_of
+from augfn.core.targets import Boxes, Sample, array_of, read
 from augfn.distributions import Bernoulli, Distribution, Uniform
-from augfn.draw import Params, draw, leaves_of, merge, salts_of
-from augfn.eager import below_autograd, is_untracked
 from augfn.errors import explain, unknown
-from augfn.keywords import as_leaf, channels_of, check_type, clip_of
-from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels, Seeing, Size, fuse
 from augfn.math.resample import UNSET, Sampling, require_finite
-from augfn.targets import Boxes, Sample, read
+from augfn.run.mode import below_autograd, is_plain
+from augfn.run.slices import in_blocks, run
 from augfn.typing import GATE, Leaf, Seed
 
 SAMPLING = ("interpolation", "padding_mode", "fill", "fill_mask", "antialias")
@@ -105,6 +106,22 @@ class Augmentation:
     def __repr__(self) -> str:
         leaves = ", ".join(f"{path}={leaf!r}" for path, leaf in leaves_of(self.params).items())
         return f"{self.name}({leaves})"
+
+
+def is_untracked(sample: Sample, leaves: dict[str, Any]) -> bool:
+    """True in a plain eager call, if no target and none of the leaves of its params asks for a gradient."""
+    if not is_plain():
+        return False
+    if not torch.is_grad_enabled():
+        return True
+    for t in sample.targets.values():
+        if array_of(t).requires_grad:
+            return False
+    for leaf in leaves.values():
+        for tensor in [getattr(leaf, f) for f in leaf.fields] if isinstance(leaf, Distribution) else (leaf,):
+            if isinstance(tensor, Tensor) and tensor.requires_grad:
+                return False
+    return True
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from augfn.errors import explain
-from augfn.math.constants import identity_like
 from augfn.math.maps import Map
 from augfn.math.resample import Sampling
 from augfn.math.stages import alike, part
-from augfn.threefry import untracked
+from augfn.run.constants import identity_like
+from augfn.run.mode import untracked
 
 Size = tuple[int, ...]
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from augfn.random import is_plain
+from augfn.run.mode import is_plain
 
 LIMIT = 4096
 CACHE: dict[Any, Any] = {}

@@ -10,7 +10,7 @@ EXTRA = ("PIL", "matplotlib", "skimage", "sklearn", "tqdm", "typer", "yaml")
 def main() -> None:
     """Run the command that the command line names."""
     try:
-        from augfn.commands import app
+        from augfn.app.commands import app
 
         app()
     except ModuleNotFoundError as error:

@@ -10,14 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from augfn.kinds import Geometric, Mixing, Occlusion, Size
-from augfn.math.constants import constant
+from augfn.core.actions import Geometric, Mixing, Occlusion, Size
+from augfn.core.targets import Boxes, Keypoints, Sample, Target
 from augfn.math.maps import Map, centre_of
 from augfn.math.polygons import area_inside, polygon_area, shares_inside
 from augfn.math.resample import to_wide
 from augfn.math.shapes import unless_off
 from augfn.math.stages import Linear
-from augfn.targets import Boxes, Keypoints, Sample, Target
+from augfn.run.constants import constant
 
 
 def push(m: Map, points: Tensor, source: Size, target: Size) -> Tensor:

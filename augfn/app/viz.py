@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from augfn.core.targets import Boxes, Keypoints, Target, read
 from augfn.errors import explain
-from augfn.targets import Boxes, Keypoints, Target, read
 
 PALETTE = colormaps["Set1"].colors  # type: ignore[attr-defined]
 MASKS = ((0.0, 0.9, 1.0), (1.0, 0.2, 0.9), (0.7, 1.0, 0.0), (1.0, 0.75, 0.0), (0.4, 0.4, 1.0))  # rarely seen in photos

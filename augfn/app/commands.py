@@ -22,7 +22,7 @@ Seed = Annotated[
 
 def complain(where: object, error: object) -> None:
     """One line on stderr."""
-    from augfn.policy_file import one_line
+    from augfn.app.policy_file import one_line
 
     text = one_line(error)
     typer.echo(f"error: {text if text.startswith(str(where)) else f'{where}: {text}'}", err=True)
@@ -51,7 +51,7 @@ def demo(
     without augmentation, with a fixed pipeline, and with a pipeline whose ranges are learned on a validation split by
     hypergradient. Prints a table and writes three pictures: digits.png, photo.png and ranges.png. About two minutes.
     """
-    from augfn import demo as it
+    from augfn.app import demo as it
 
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -84,8 +84,8 @@ def preview(
     """
     from tqdm import tqdm
 
-    from augfn import policy_file, viz
-    from augfn import preview as it
+    from augfn.app import policy_file, viz
+    from augfn.app import preview as it
 
     try:
         augment = policy_file.load(policy)

@@ -24,10 +24,11 @@ from typing import Any
 
 import yaml
 
-from augfn import compose, op
+from augfn import compose
 from augfn import distributions as dist
+from augfn.core import augmentation as op
+from augfn.core.augmentation import Augmentation
 from augfn.errors import explain, unknown
-from augfn.op import Augmentation
 
 SETTINGS = ("interpolation", "padding_mode", "fill", "fill_mask", "antialias", "fuse")
 DISTRIBUTIONS: dict[str, Callable[..., dist.Distribution]] = {

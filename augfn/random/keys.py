@@ -15,19 +15,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from augfn.threefry import (
+from augfn.random.threefry import (
     FEW,
     MASK,
     Words,
     by_numpy,
     derived,
-    is_plain,
     of_one,
     paired,
     threefry,
     uint32,
     words_of,
 )
+from augfn.run.mode import is_plain
 
 _NINE, _STEP = np.array(9, np.uint32), np.array(2.0**-23, np.float32)
 

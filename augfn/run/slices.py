@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from augfn.kinds import Action, Color, Geometric, Mixing, Occlusion, Pixels
-from augfn.random import is_plain
-from augfn.rules import apply
-from augfn.targets import Sample, Target
+from augfn.core.actions import Action, Color, Geometric, Mixing, Occlusion, Pixels
+from augfn.core.rules import apply
+from augfn.core.targets import Sample, Target
+from augfn.run.mode import is_plain
 
 FLOAT_BYTES = 4
 BLOCK_BYTES = 1_250_000  # of input for each thread, on a machine with 2 MB of L2 cache per core

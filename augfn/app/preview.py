@@ -12,8 +12,8 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 import augfn as af
-from augfn import viz
-from augfn.op import Augmentation
+from augfn.app import viz
+from augfn.core.augmentation import Augmentation
 
 LARGEST = 4096  # pixels; larger images are shrunk to this side
 CELL = 320  # pixels of an image in the grid

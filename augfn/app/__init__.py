@@ -1,0 +1,1 @@
+"""Programs: the command line, its demo and preview, policy files, pictures."""

@@ -1,0 +1,65 @@
+"""The mode of torch that a call runs in: plain, differentiated, transformed or recorded.
+
+Asked here alone; what depends on it asks by these names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+# On small images a call is bound by the dispatch of some two hundred small ops, a fifth of which is autograd's
+# bookkeeping.
+below_autograd = getattr(torch._C, "_AutoDispatchBelowAutograd", torch.no_grad)
+
+
+def modes() -> tuple[Callable[[], Any], ...]:
+    """What tells that operators are being recorded or transformed; empty where torch hides any of it."""
+    core: Any = torch._C
+    functorch: Any = getattr(core, "_functorch", None)
+    names = ("_get_tracing_state", "_len_torch_dispatch_stack", "_is_torch_function_mode_enabled", "_dispatch_keys")
+    if not all(hasattr(core, name) for name in names) or not hasattr(functorch, "peek_interpreter_stack"):
+        return ()
+    return (*(getattr(core, name) for name in names[:3]), functorch.peek_interpreter_stack)
+
+
+def plain_keysets() -> frozenset[int]:
+    """Dispatch keys of an ordinary CPU tensor; empty, so that the numpy way is never taken, where torch hides them."""
+    if not MODES:
+        return frozenset()
+    with torch.inference_mode():
+        inference = torch.empty(0, device="cpu")
+    return frozenset(torch._C._dispatch_keys(t).raw_repr() for t in (torch.empty(0, device="cpu"), inference))
+
+
+MODES = modes()
+PLAIN = plain_keysets()
+
+
+def is_plain(*values: int | Tensor) -> bool:
+    """Tell whether numpy may compute on the values: ordinary CPU tensors, outside any trace.
+
+    False under a compiler or a mode that records operators (make_fx, fake tensors), within forward differentiation,
+    and for a tensor that stands for others (vmap, grad, functionalize, a subclass, another device).
+
+    >>> x = torch.zeros(2)
+    >>> is_plain(x), torch.func.vmap(lambda x: torch.tensor(is_plain(x)))(x)
+    (True, tensor([False, False]))
+    """
+    if torch.compiler.is_compiling() or not PLAIN:
+        return False
+    traced, moded, functioned, transformed = MODES
+    if traced() or moded() or functioned() or transformed():  # even a plain tensor hides its data in a transform
+        return False
+    if forward_ad._current_level >= 0:  # a dual tensor looks plain
+        return False
+    return all([torch._C._dispatch_keys(v).raw_repr() in PLAIN for v in values if isinstance(v, Tensor)])  # noqa: C419 - faster
+
+
+def untracked(*values: Tensor) -> bool:
+    """Tell whether the values are plain and none of them asks for a gradient."""
+    return is_plain(*values) and not any(v.requires_grad for v in values)
