@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from augfn.core.actions import Action, Color, Geometric, Mixing, Occlusion, Pixels, Seeing, Size
+from augfn.core.actions import Action, Blend, Color, Deferred, Geometric, Mixing, Occlusion, Pixels, Size, chosen
 from augfn.core.augmentation import Augmentation
 from augfn.core.draw import draw, leaves_of, merge
+from augfn.core.gates import Gate
 from augfn.core.rules import apply
 from augfn.core.targets import read
 from augfn.distributions import Bernoulli, Choice, Constant, Distribution, Uniform
@@ -22,11 +23,11 @@ from augfn.ops.photometric import invert as negative
 from augfn.typing import GATE, Leaf
 
 Steps = dict[str, Augmentation]
-CHOICE = Leaf("weights of the branches, one-hot", low=0.0, high=1.0)
+CHOICE = Leaf("weights of the branches, one-hot", low=0.0, high=1.0, switch=True)
 KEYS = Leaf("sort keys of the branches", low=0.0, high=1.0, flat="an order is piecewise constant in its sort keys")
 COUNT = Leaf("how many branches, rounded down", low=0.0, flat="a whole number of branches is piecewise constant")
 # of branches that exclude each other, so that neighbours fuse
-ORDER = (Geometric, Seeing, Color, Pixels, Occlusion, Mixing)
+ORDER = (Geometric, Deferred, Color, Pixels, Occlusion, Blend, Mixing)
 
 
 class Combined(Augmentation):
@@ -35,6 +36,7 @@ class Combined(Augmentation):
     def __init__(self, name: str, steps: Steps, params: dict[str, Any], schema: dict[str, Any], **known: Any) -> None:
         known["ndim"] = common_ndim(name, steps)
         known["mixes"] = any(f.mixes for f in steps.values())
+        known["foreign"] = any(f.foreign for f in steps.values())
         inner = {target: kind for f in steps.values() for target, kind in f.targets.items()}
         known["targets"] = inner | dict(known.get("targets") or {})
         own = params | {n: f.params for n, f in steps.items()}
@@ -64,15 +66,14 @@ class Maybe(Combined):
     """A step behind a gate."""
 
     def plan(self, params: dict[str, Any], size: Size, sampling: Sampling) -> list[Action]:
-        return [a.gated(params["gate"], size) for branch in self.branches(params, size, sampling) for a in branch]
+        return switched(self.branches(params, size, sampling), [params["gate"]], size)
 
 
 class OneOf(Combined):
-    """One branch per sample: every small object behind its own weight."""
+    """One branch per sample."""
 
     def plan(self, params: dict[str, Any], size: Size, sampling: Sampling) -> list[Action]:
-        gates = params["choice"].unbind(-1)
-        return gated_branches(self.branches(params, size, sampling), gates, size)
+        return switched(self.branches(params, size, sampling), params["choice"].unbind(), size)
 
 
 class SomeOf(Combined):
@@ -81,17 +82,26 @@ class SomeOf(Combined):
     def plan(self, params: dict[str, Any], size: Size, sampling: Sampling) -> list[Action]:
         rank = params["keys"].argsort(-1).argsort(-1)
         chosen = (rank < torch.floor(params["count"])[..., None]).to(params["keys"].dtype)
+        gates = Gate(chosen, True).unbind()
         return [
             a.gated(gate, size)
-            for gate, branch in zip(chosen.unbind(-1), self.branches(params, size, sampling), strict=True)
+            for gate, branch in zip(gates, self.branches(params, size, sampling), strict=True)
             for a in branch
         ]
 
 
-def gated_branches(branches: list[list[Action]], gates: Sequence[Tensor], size: Size) -> list[Action]:
-    """Branches that exclude each other. Where each is a single object they are put in the order of kinds, so that they
-    fuse."""
+def switched(branches: list[list[Action]], gates: list[Gate], size: Size) -> list[Action]:
+    """Branches that exclude each other: behind hard gates every action has its own, so that it runs on its rows and
+    fuses with its neighbours; else the branches' results are blended."""
     pairs = [(a, g) for branch, g in zip(branches, gates, strict=True) for a in branch]
+    if not gates[0].hard:
+        mixes = [(a, g) for a, g in pairs if isinstance(a, Mixing)]  # whose weight is a blend itself
+        others = [tuple(a for a in branch if not isinstance(a, Mixing)) for branch in branches]
+        some = [(branch, g.value) for branch, g in zip(others, gates, strict=True) if branch]
+        for a, g in pairs:
+            a.gated(g, size)  # which raises where the frame changes
+        weights = [Blend(torch.stack([g for _, g in some], -1), tuple(branch for branch, _ in some))] if some else []
+        return [*weights, *(a.gated(g, size) for a, g in mixes)]
     if all(len(branch) <= 1 for branch in branches):
         pairs.sort(key=lambda pair: ORDER.index(type(pair[0])))
     return [a.gated(g, size) for a, g in pairs]
@@ -241,15 +251,15 @@ def repeat(f: Augmentation, n: int) -> Pipeline:
 
 def geometry_of(f: Augmentation, params: dict[str, Any], size: Size) -> tuple[Map, Sampling, Size]:
     """The one map of all geometric steps for drawn params, and the size of the frame that comes out."""
-    actions = f.plan(params, size, f.sampling)
-    unknown = [a for a in actions if isinstance(a, Seeing) and a.moves]
+    actions = list(chosen(f.planned(params, size), size))
+    unknown = [a for a in actions if isinstance(a, Deferred) and a.moves]
     if unknown:
         given, want = f"{unknown[0].name}, which looks at the {unknown[0].needs[0]}", "steps that follow from params"
         raise ValueError(explain("the map is not known from params alone", given, want, "leave that step out"))
     actions = [a for a in actions if isinstance(a, Geometric)]
     total, out = Geometric(Map((Linear(torch.eye(len(size) + 1)),)), UNSET), size
     for a in actions:
-        total, out = Geometric(total.map.then(a.map), a.sampling), a.size(out)
+        total, out = Geometric(total.map.then(a.settled()), a.sampling), a.size(out)
     return total.map, total.sampling, out
 
 

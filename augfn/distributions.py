@@ -35,6 +35,7 @@ class Distribution:
     fields: ClassVar[tuple[str, ...]] = ()
     static: ClassVar[tuple[str, ...]] = ()
     shape: tuple[int, ...]
+    hard: bool = False  # every value that is drawn is 0 or 1
     pointwise: ClassVar[bool] = False  # one number of noise to one value: several may be drawn as one vector
 
     def __init_subclass__(cls) -> None:
@@ -254,6 +255,7 @@ class Bernoulli(Distribution):
     """
 
     fields = ("probs",)
+    hard = True
     pointwise = True
 
     def __init__(self, probs: Any) -> None:
@@ -306,6 +308,7 @@ class Choice(Distribution):
     """
 
     fields = ("weights",)
+    hard = True
 
     def __init__(self, weights: Any) -> None:
         self._set(weights=weights)

@@ -22,6 +22,7 @@ class Leaf:
     low: float | None = None
     high: float | None = None
     flat: str = ""  # why the gradient to this leaf is zero, where mathematics forces it
+    switch: bool = False  # it decides whether, or which of several, acts
 
     def sized(self, *shape: int) -> Leaf:
         return replace(self, shape=shape)
@@ -47,4 +48,4 @@ Seed = Annotated[
     Leaf("seed of a field: two uniform numbers", (2,), low=0.0, high=1.0, flat="a seed only names a field of noise"),
 ]
 SortKey = Annotated[Any, Leaf("sort key", low=0.0, high=1.0, flat="an order is piecewise constant in its sort keys")]
-GATE = Leaf("gate: 0 = off, 1 = on", neutral=0.0, low=0.0, high=1.0)
+GATE = Leaf("gate: 0 = off, 1 = on", neutral=0.0, low=0.0, high=1.0, switch=True)

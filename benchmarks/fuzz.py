@@ -213,7 +213,7 @@ def own_rows(mixed: Any, before: Any, batch: int) -> Any:
 
 def keeps_frame(t: Trial, f: Augmentation) -> bool:
     size, params = frame_of(t.x, t.ndim), f(t.x, None, t.key)[1]
-    return all(a.size(size) == size for a in f.plan(params, size, f.sampling))
+    return all(a.size(size) == size for a in f.planned(params, size))
 
 
 def nearly(what: str, given: Any, wanted: Any) -> None:

@@ -1,30 +1,58 @@
-"""Kinds: the small object that decides an op's action on every target, and how neighbours of one kind become one.
+"""Actions: the small object that decides an op on every target, and how neighbours of one kind become one.
 
-Each kind can be gated per sample, cut to rows of the batch (`part`) and, where it is linear in some sense, composed
-with the next of its kind.
+An action says what is done to a sample. Whether it is done, per sample, is its `gate`, which has one meaning for all:
+where it is closed (0) the sample stays as it is, bit for bit. What lies between 0 and 1, or learns, is a `Blend` of
+results.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor
 
+from augfn.core.gates import Gate
 from augfn.errors import explain
 from augfn.math.maps import Map
+from augfn.math.planned import Planned
 from augfn.math.resample import Sampling
-from augfn.math.stages import alike, part
+from augfn.math.stages import alike, select
 from augfn.run.constants import identity_like
-from augfn.run.mode import untracked
 
 Size = tuple[int, ...]
+A = TypeVar("A", bound="Action")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action(Planned):
+    """Base of the kinds. `gate [*b]` holds only 0 and 1; it stays on the host, where it says which rows are touched."""
+
+    gate: Tensor | None = None
+
+    def size(self, size: Size) -> Size:
+        """The frame that comes out of one of this size."""
+        return size
+
+    def gated(self, gate: Gate, size: Size) -> Action:
+        """The same for samples whose gate is open."""
+        if self.size(size) != size:
+            raise ValueError(frame_changes(size, self.size(size)))
+        if not gate.hard:
+            return Blend(gate.value[..., None], ((self,),))
+        return replace(self, gate=gate.value if self.gate is None else self.gate * gate.value)
+
+    def ungated(self: A) -> A:
+        return self if self.gate is None else replace(self, gate=None)
+
+    def to(self: A, device: torch.device) -> A:
+        return replace(self.ungated().mapped(lambda t, _: t.to(device)), gate=self.gate)
 
 
 @dataclass(frozen=True)
-class Geometric:
+class Geometric(Action):
     """Moves pixels: a map from output to input coordinates and how to read between pixels."""
 
     map: Map
@@ -33,28 +61,21 @@ class Geometric:
     def size(self, size: Size) -> Size:
         return self.map.size or size
 
-    def gated(self, gate: Tensor, size: Size) -> Geometric:
-        if self.size(size) != size:
-            raise ValueError(frame_changes(size, self.map.size))
-        return Geometric(self.map.gated(gate), self.sampling)
-
-    def to(self, device: torch.device) -> Geometric:
-        return Geometric(self.map.to(device), self.sampling)
-
-    def part(self, rows: slice) -> Geometric:
-        return Geometric(self.map.part(rows), self.sampling)
+    def settled(self) -> Map:
+        """The map with the gate made part of it, so that it can be composed."""
+        return self.map if self.gate is None else self.map.chosen(self.gate)
 
     def then(self, other: Geometric) -> Geometric:
         sampling = other.sampling if self.map.wild else self.sampling
-        return Geometric(self.map.then(other.map), sampling)
+        return Geometric(self.settled().then(other.settled()), sampling, gate=either(self.gate, other.gate))
 
 
 @dataclass(frozen=True)
-class Color:
+class Color(Action):
     """A linear colour map y = A x + shift over the channels: `matrix [*b, C, C]`, or `scale [*b, C]` for a diagonal A;
     `shift [*b, C]`. None: the identity, and 0. A scale or a shift of one entry is for all channels.
 
-    `clip` and `channels` as in Pixels; `gate` is there where a clip has to know it.
+    `clip` and `channels` as in Pixels.
     """
 
     matrix: Tensor | None = None
@@ -62,10 +83,7 @@ class Color:
     shift: Tensor | None = None
     clip: str = "none"
     channels: tuple[int, ...] | None = None
-    gate: Tensor | None = None
-
-    def size(self, size: Size) -> Size:
-        return size
+    events: ClassVar[dict[str, int]] = {"matrix": 2, "scale": 1, "shift": 1}
 
     @property
     def width(self) -> int:
@@ -79,32 +97,30 @@ class Color:
         scale = torch.ones_like(self.shift) if self.scale is None else self.scale  # type: ignore[arg-type]
         return torch.diag_embed(scale.expand(*scale.shape[:-1], channels))
 
-    def gated(self, gate: Tensor, size: Size) -> Color:
-        matrix, scale, each = self.matrix, self.scale, gate[..., None]
+    def settled(self) -> Color:
+        if self.gate is None:
+            return self
+        matrix, scale, shift = self.matrix, self.scale, self.shift
         if matrix is not None:
-            matrix = towards(identity_like(matrix), matrix, each[..., None])
+            matrix = select(self.gate, matrix, identity_like(matrix), 2)
         if scale is not None:
-            scale = towards(torch.ones_like(scale[..., :1]), scale, each)
-        both = gate if self.gate is None else gate * self.gate
-        return replace(self, matrix=matrix, scale=scale, shift=times(self.shift, each), gate=both)
-
-    def to(self, device: torch.device) -> Color:
-        names = ("matrix", "scale", "shift", "gate")
-        return replace(self, **{n: t.to(device) for n in names if (t := getattr(self, n)) is not None})
-
-    def part(self, rows: slice) -> Color:
-        matrix, scale, shift = part(self.matrix, 2, rows), part(self.scale, 1, rows), part(self.shift, 1, rows)
-        return replace(self, matrix=matrix, scale=scale, shift=shift, gate=part(self.gate, 0, rows))
+            scale = select(self.gate, scale, torch.ones_like(scale), 1)
+        if shift is not None:
+            shift = select(self.gate, shift, torch.zeros_like(shift), 1)
+        return replace(self, matrix=matrix, scale=scale, shift=shift, gate=None)
 
     def then(self, other: Color) -> Color:
-        if self.matrix is None and other.matrix is None:
-            scale = other.scale if self.scale is None else times(self.scale, other.scale)
-            return Color(None, scale, plus(times(self.shift, other.scale), other.shift), channels=self.channels)
-        channels = max(self.width, other.width)
-        matrix, moved = other.full(channels), self.shift
+        gate, first, second = either(self.gate, other.gate), self.settled(), other.settled()
+        if first.matrix is None and second.matrix is None:
+            scale = second.scale if first.scale is None else times(first.scale, second.scale)
+            shift = plus(times(first.shift, second.scale), second.shift)
+            return Color(None, scale, shift, channels=self.channels, gate=gate)
+        channels = max(first.width, second.width)
+        (matrix, before), moved = alike(second.full(channels), first.full(channels)), first.shift
         if moved is not None:
-            moved = (matrix @ moved.expand(*moved.shape[:-1], channels)[..., None])[..., 0]
-        return Color(matrix @ self.full(channels), None, plus(moved, other.shift), channels=self.channels)
+            moved = (matrix @ moved.to(matrix).expand(*moved.shape[:-1], channels)[..., None])[..., 0]
+        shift = plus(moved, second.shift)
+        return Color(matrix @ before, None, shift, channels=self.channels, gate=gate)
 
 
 def times(a: Tensor | None, b: Tensor | None) -> Tensor | None:
@@ -117,14 +133,13 @@ def plus(a: Tensor | None, b: Tensor | None) -> Tensor | None:
     return b if a is None else a if b is None else a + b
 
 
-def towards(neutral: Tensor, value: Tensor, gate: Tensor) -> Tensor:
-    """From neutral (gate 0) to value (gate 1)."""
-    value, gate = alike(value, gate)
-    return torch.lerp(neutral.to(value), value, gate)
+def either(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+    """Open where one of both is; None is always open."""
+    return None if a is None or b is None else torch.maximum(*alike(a, b))
 
 
 @dataclass(frozen=True)
-class Pixels:
+class Pixels(Action):
     """New pixel values: a body and its leaves.
 
     * `kind`: "photometric", "filter" (sees the spatial axes) or "noise" (sees a field).
@@ -143,53 +158,39 @@ class Pixels:
     rgb: str = ""
     planes: int | None = None
     light: bool = False
-    gate: Tensor | None = None
-
-    def size(self, size: Size) -> Size:
-        return size
-
-    def gated(self, gate: Tensor, size: Size) -> Pixels:
-        return replace(self, gate=gate if self.gate is None else self.gate * gate)
-
-    def part(self, rows: slice) -> Pixels:
-        leaves = {n: v if v is None else v[rows] for n, v in self.leaves.items()}
-        return replace(self, leaves=leaves, gate=part(self.gate, 0, rows))
 
 
 @dataclass(frozen=True)
-class Occlusion:
+class Occlusion(Action):
     """What is hidden, `[*b, H, W]` from 0 to 1, and what is shown there instead."""
 
     hidden: Tensor
     fill: float | tuple[float, ...] = 0.0
     fill_mask: float = 0.0
 
-    def size(self, size: Size) -> Size:
-        return size
-
-    def gated(self, gate: Tensor, size: Size) -> Occlusion:
-        return replace(self, hidden=self.hidden * gate.reshape(gate.shape + (1,) * len(size)))
-
-    def part(self, rows: slice) -> Occlusion:
-        return replace(self, hidden=self.hidden[rows])
+    def settled(self) -> Tensor:
+        if self.gate is None:
+            return self.hidden
+        gate = self.gate.to(self.hidden.device)
+        return select(gate, self.hidden, torch.zeros_like(self.hidden), self.hidden.ndim - self.gate.ndim)
 
     def then(self, other: Occlusion) -> Occlusion:
-        return replace(self, hidden=1 - (1 - self.hidden) * (1 - other.hidden))
+        hidden = 1 - (1 - self.settled()) * (1 - other.settled())
+        return replace(self, hidden=hidden, gate=either(self.gate, other.gate))
 
 
 @dataclass(frozen=True)
-class Mixing:
+class Mixing(Action):
     """A partner for every sample (flat indices over the batch) and the weight of the own sample `[*b]`."""
 
     partner: Tensor
     weight: Tensor
     classes: int | None = None
 
-    def size(self, size: Size) -> Size:
-        return size
-
-    def gated(self, gate: Tensor, size: Size) -> Mixing:
-        return replace(self, weight=torch.lerp(torch.ones_like(self.weight), self.weight, gate.to(self.weight)))
+    def gated(self, gate: Gate, size: Size) -> Mixing:
+        """A closed gate is a weight of 1; since results are linear in it, one in between blends them."""
+        value = gate.value.to(self.weight)
+        return replace(self, weight=torch.lerp(torch.ones_like(self.weight), self.weight, value))
 
     def other(self, x: Tensor) -> Tensor:
         """The partners' values of `x [*b, ...]`."""
@@ -197,15 +198,14 @@ class Mixing:
         return x.flatten(0, b - 1).index_select(0, self.partner).reshape(x.shape)
 
     def blend(self, x: Tensor) -> Tensor:
-        weight = expand(self.weight, x.ndim).to(x)
-        return between(self.other(x), x, weight)
+        return blend(self.other(x), x, expand(self.weight, x.ndim))
 
     def select(self, x: Tensor) -> Tensor:
         return torch.where(expand(self.weight, x.ndim) >= 0.5, x, self.other(x))
 
 
 @dataclass(frozen=True)
-class Seeing:
+class Deferred(Action):
     """An action that depends on other targets: `make(sample, leaves)` says which, once the sample is there.
 
     `needs`: the kinds of targets it looks at. `frame`: the size that comes out, None: as it was. `moves`: it is geometric.
@@ -217,35 +217,58 @@ class Seeing:
     needs: tuple[str, ...]
     frame: Size | None = None
     moves: bool = True
-    gate: Tensor | None = None
 
     def size(self, size: Size) -> Size:
         return self.frame or size
 
-    def gated(self, gate: Tensor, size: Size) -> Seeing:
-        if self.size(size) != size:
-            raise ValueError(frame_changes(size, self.frame))
-        return replace(self, gate=gate if self.gate is None else self.gate * gate)
-
-    def part(self, rows: slice) -> Seeing:
-        leaves = {n: v if v is None else v[rows] for n, v in self.leaves.items()}
-        return replace(self, leaves=leaves, gate=part(self.gate, 0, rows))
-
     def seen(self, sample: Any) -> Action:
         """The action, now that the sample is known."""
-        action = self.make(sample, self.leaves)
-        return action if self.gate is None else action.gated(self.gate, sample.size)
+        return self.make(sample, self.leaves)
 
 
-Action = Geometric | Color | Pixels | Occlusion | Mixing | Seeing
+@dataclass(frozen=True)
+class Blend(Action):
+    """Branches of actions, each with a weight `[*b, n]`: the sum of their results, and of the sample as it was with
+    what is missing to 1. So its gradient to a weight is the difference that the branch makes."""
+
+    weights: Tensor
+    branches: tuple[tuple[Action, ...], ...]
+
+    def gated(self, gate: Gate, size: Size) -> Blend:
+        return replace(self, weights=self.weights * gate.value[..., None])
+
+    def to(self, device: torch.device) -> Blend:
+        branches = tuple(tuple(a.to(device) for a in branch) for branch in self.branches)
+        return replace(self, weights=self.weights.to(device), branches=branches)
+
+    @property
+    def rest(self) -> Tensor:
+        """The weight of the sample as it was."""
+        return 1 - self.weights.sum(-1)
+
+    def heaviest(self) -> Tensor:
+        """The number of each sample's branch of the largest weight, -1 for the sample as it was."""
+        return torch.cat([self.rest[..., None], self.weights], -1).argmax(-1) - 1
 
 
-def between(old: Tensor, new: Tensor, gate: Tensor) -> Tensor:
+def chosen(actions: Iterable[Action], size: Size) -> Iterator[Action]:
+    """The actions without blends, which stand for their heaviest branch."""
+    for a in actions:
+        if isinstance(a, Blend):
+            best = a.heaviest()
+            for k, branch in enumerate(a.branches):
+                gate = Gate((best == k).to(a.weights.dtype), True)
+                yield from (b.gated(gate, size) for b in chosen(branch, size))
+        else:
+            yield a
+
+
+def blend(old: Tensor, new: Tensor, gate: Tensor) -> Tensor:
     """From old (gate 0) to new (gate 1), a line in between; at its ends bit for bit, also of what is not finite."""
-    if untracked(old, new, gate):
-        return torch.where(gate == 0, old, torch.where(gate == 1, new, torch.lerp(old, new, gate)))
+    gate = gate.to(old.dtype)
     difference = new - old
-    difference = torch.where((gate == 0) | (gate == 1), torch.nan_to_num(difference, 0.0, 0.0, 0.0), difference)
+    ends = (gate == 0) | (gate == 1)
+    difference = torch.where(ends, torch.nan_to_num(difference, 0.0, 0.0, 0.0), difference)
     return torch.where(gate < 0.5, old + gate * difference, new - (1 - gate) * difference)
 
 
@@ -267,7 +290,7 @@ def fuse(actions: list[Action]) -> list[Action]:
     """Neighbours of one kind become one: maps compose to one resample, colour maps multiply, occlusions unite."""
     out: list[Action] = []
     for run in runs(actions):
-        if isinstance(run[0], Pixels | Mixing | Seeing) or (
+        if not isinstance(run[0], Geometric | Color | Occlusion) or (
             isinstance(run[0], Geometric) and all(a.map.copy for a in run)
         ):
             out += run

@@ -15,7 +15,6 @@ from augfn.core.targets import Boxes, Keypoints, Sample, Target
 from augfn.math.maps import Map, centre_of
 from augfn.math.polygons import area_inside, polygon_area, shares_inside
 from augfn.math.resample import to_wide
-from augfn.math.shapes import unless_off
 from augfn.math.stages import Linear
 from augfn.run.constants import constant
 
@@ -35,8 +34,7 @@ def warp_keypoints(action: Geometric, t: Target, s: Sample) -> Any:
     seen = ((moved >= -0.5) & (moved < limit)).all(-1)
     if not action.map.rigid:
         seen = seen & found(action.map, wide, moved, s.size, target)
-    xy = unless_off(action.map.gate, k.xy, moved.to(k.xy.dtype))
-    visible = unless_off(action.map.gate, k.visible.bool(), k.visible.bool() & seen)
+    xy, visible = moved.to(k.xy.dtype), k.visible.bool() & seen
     if not isinstance(t.value, Keypoints):
         return xy
     return (
@@ -70,11 +68,7 @@ def warp_boxes(action: Geometric, t: Target, s: Sample) -> Any:
     """Clipped upright boxes around what has moved, or quads whose corners have moved."""
     b = t.value if isinstance(t.value, Boxes) else Boxes(t.value)
     new = (warp_quads if b.turned else warp_upright)(action, b, s)
-    data = unless_off(action.map.gate, b.data, new.data)
-    if not isinstance(t.value, Boxes):
-        return data
-    seen = b.seen if b.seen is None or new.seen is None else unless_off(action.map.gate, b.seen, new.seen)
-    return replace(new, data=data, valid=unless_off(action.map.gate, b.valid, new.valid), seen=seen)
+    return new if isinstance(t.value, Boxes) else new.data
 
 
 def warp_upright(action: Geometric, b: Boxes, s: Sample) -> Boxes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, get_args, get_type_hints
@@ -16,16 +17,18 @@ from typing import Any, get_args, get_type_hints
 import torch
 from torch import Tensor
 
-from augfn.core.actions import Action, Color, Geometric, Mixing, Occlusion, Pixels, Seeing, Size, fuse
+from augfn.core.actions import Action, Deferred, Geometric, Mixing, Occlusion, Pixels, Size, fuse
 from augfn.core.describe import describe, signature_of
-from augfn.core.draw import Params, draw, leaves_of, merge, salts_of
+from augfn.core.draw import Params, draw, leaves_of, merge, nested, salts_of
+from augfn.core.gates import with_gates
 from augfn.core.keywords import as_leaf, channels_of, check_type, clip_of
 from augfn.core.targets import Boxes, Sample, array_of, read
 from augfn.distributions import Bernoulli, Distribution, Uniform
 from augfn.errors import explain, unknown
 from augfn.math.resample import UNSET, Sampling, require_finite
 from augfn.run.mode import below_autograd, is_plain
-from augfn.run.slices import in_blocks, run
+from augfn.run.rows import run
+from augfn.run.slices import differentiated, in_slices
 from augfn.typing import GATE, Leaf, Seed
 
 SAMPLING = ("interpolation", "padding_mode", "fill", "fill_mask", "antialias")
@@ -62,6 +65,7 @@ class Augmentation:
     sampling: Sampling = UNSET
     mixes: bool = False
     fused: bool = True
+    foreign: bool = False  # a body is not augfn's own, and may hold what learns
 
     def __init__(self, name: str, params: Params, schema: dict[str, Any], **known: Any) -> None:
         self.name, self.params, self.schema = name, params, schema
@@ -69,6 +73,8 @@ class Augmentation:
         self.__dict__.update(known)
         self.meanings = leaves_of(schema)
         self.salts = salts_of(self.meanings)
+        self.own = leaves_of(params)
+        self.switched = tuple(path for path, leaf in self.meanings.items() if leaf.switch)
 
     def __call__(self, x: Any, params: Params | None = None, generator: Any = None) -> tuple[Any, Params]:
         """Augment `x`. Leaves of `params` that are tensors are used as they are, distributions are drawn with the key.
@@ -85,19 +91,29 @@ class Augmentation:
             with torch.autocast(sample.device.type, enabled=False):
                 return self.on(sample, tree, generator)
         leaves = leaves_of(tree)
-        if not is_untracked(sample, leaves):
+        own, tracked = not self.foreign and is_own(leaves), not is_untracked(sample, leaves)
+        with below_autograd() if own and not tracked else nullcontext():
             drawn = draw(tree, leaves, self.meanings, self.salts, sample.batch, generator, sample.device)
-            return run(self.actions(drawn, sample), sample).output(), drawn
-        with below_autograd():
-            drawn = draw(tree, leaves, self.meanings, self.salts, sample.batch, generator, sample.device)
-            return in_blocks(self.actions(drawn, sample), sample).output(), drawn
+            actions = self.actions(drawn, sample, tree)
+            way = in_slices if not tracked else differentiated if own else run
+            return way(actions, sample).output(), drawn
 
-    def actions(self, params: Params, sample: Sample) -> list[Action]:
+    def actions(self, params: Params, sample: Sample, given: Params | None = None) -> list[Action]:
         """What is done to the sample, with neighbours of one kind as one."""
-        planned = self.plan(params, sample.size, self.sampling)
-        if sample.device.type != "cpu":
-            planned = [a.to(sample.device) if isinstance(a, Geometric | Color) else a for a in planned]
-        return fuse(planned) if self.fused else planned
+        planned = self.planned(params, sample.size, given)
+        planned = fuse(planned) if self.fused else planned
+        return planned if sample.device.type == "cpu" else [a.to(sample.device) for a in planned]
+
+    def planned(self, params: Params, size: Size, given: Params | None = None) -> list[Action]:
+        """What is done, step by step, for params that were drawn from the `given` ones."""
+        return self.plan(self.switches(params, given or params), size, self.sampling)
+
+    def switches(self, drawn: Params, given: Params) -> Params:
+        """The drawn params, with a Gate for every value that decides what acts."""
+        if not self.switched:
+            return drawn
+        leaves = leaves_of(drawn)
+        return nested(drawn, iter(with_gates(leaves, leaves_of(given), self.own, self.switched).values()))
 
     def plan(self, params: Params, size: Size, sampling: Sampling) -> list[Action]:
         """The small objects that decide this augmentation's action, for drawn params and a frame of this size."""
@@ -122,6 +138,16 @@ def is_untracked(sample: Sample, leaves: dict[str, Any]) -> bool:
             if isinstance(tensor, Tensor) and tensor.requires_grad:
                 return False
     return True
+
+
+def is_ours(made: Any) -> bool:
+    """True of a function or class of augfn itself, which holds nothing that learns."""
+    return made.__module__.startswith("augfn.")
+
+
+def is_own(leaves: dict[str, Any]) -> bool:
+    """True if no distribution is the user's own."""
+    return all(is_ours(type(leaf)) for leaf in leaves.values() if isinstance(leaf, Distribution))
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,9 +199,10 @@ class Op(Augmentation):
         clip: str = "none",
         channels: tuple[int, ...] | None = None,
     ) -> None:
-        schema = dict(spec.leaves) | ({"gate": GATE} if "gate" in params else {})
+        schema = spec.leaves | ({"gate": GATE} if "p" in COMMON[spec.kind] else {})
         super().__init__(spec.name, params, schema, ndim=spec.ndim, sampling=sampling, mixes=spec.kind == "mix")
         self.spec, self.static, self.clip, self.channels = spec, static, clip, channels
+        self.foreign = not is_ours(spec.body)
         self.needs = tuple(n for n in spec.wants if n in SEEN)
 
     def plan(self, params: Params, size: Size, sampling: Sampling) -> list[Action]:
@@ -183,7 +210,7 @@ class Op(Augmentation):
         act, how = ACT[self.spec.kind], self.sampling.within(sampling)
         if self.needs:
             moves = self.spec.kind == "geometric"
-            action: Action = Seeing(
+            action: Action = Deferred(
                 self.name, partial(see, self, act, how), leaves, self.needs, self.frame_out(), moves
             )
         else:

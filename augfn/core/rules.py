@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from augfn import random
-from augfn.core.actions import Action, Color, Geometric, Mixing, Occlusion, Pixels, Seeing, Size, between, expand
+from augfn.core.actions import Action, Blend, Color, Deferred, Geometric, Mixing, Occlusion, Pixels, Size
 from augfn.core.annotations import (
     hide_boxes,
     hide_keypoints,
@@ -25,9 +25,9 @@ from augfn.core.annotations import (
 from augfn.core.targets import FRAMED, Sample, Target
 from augfn.errors import explain
 from augfn.math.color import clip, require_rgb, scale_shift
-from augfn.math.maps import Map, pixel_matrix
+from augfn.math.maps import pixel_matrix
 from augfn.math.resample import Sampling, fill_like, require_level, resample, to_wide
-from augfn.math.shapes import cast, planes, shaped, unless_off
+from augfn.math.shapes import cast, planes, shaped
 from augfn.math.variates import seed_key
 from augfn.run.mode import is_plain
 
@@ -44,21 +44,8 @@ def warp(action: Geometric, t: Target, s: Sample) -> Tensor:
         sampling = Sampling("nearest", padding, None if padding else fill)
     if m.copy is None:
         return resample(t.value, len(s.batch), m, sampling)
-    flat = planes(t.value, len(s.batch), len(s.size))
-    moved = copied(m, flat, sampling)
+    moved = m.copy(planes(t.value, len(s.batch), len(s.size)), sampling, m.place)
     return moved.reshape(t.value.shape[: -len(s.size)] + moved.shape[-len(s.size) :])
-
-
-def copied(m: Map, x: Tensor, sampling: Sampling) -> Tensor:
-    """An exact move of `x [*b, k, *spatial]`; a gate blends floating images (so that it can be learned) and selects in
-    others and where pixels are read nearest."""
-    assert m.copy is not None
-    moved = m.copy(x, sampling, m.place)
-    if m.gate is None:
-        return moved
-    gate = expand(m.gate.to(x.device), x.ndim)
-    blends = x.is_floating_point() and sampling.interpolation != "nearest"
-    return between(x, moved, gate.to(x.dtype)) if blends else torch.where(gate > 0.5, moved, x)
 
 
 def warp_intrinsics(action: Geometric, t: Target, s: Sample) -> Tensor:
@@ -73,7 +60,7 @@ def warp_intrinsics(action: Geometric, t: Target, s: Sample) -> Tensor:
         )
     matrix = to_wide(action.map.stages[0].matrix)  # type: ignore[union-attr]
     moved = torch.linalg.inv_ex(pixel_matrix(matrix, s.size, action.size(s.size))).inverse
-    return unless_off(action.map.gate, t.value, (moved @ t.value.to(moved.dtype)).to(t.value.dtype))
+    return (moved @ t.value.to(moved.dtype)).to(t.value.dtype)
 
 
 # pixel values
@@ -82,12 +69,7 @@ def warp_intrinsics(action: Geometric, t: Target, s: Sample) -> Tensor:
 def recolor(action: Color, t: Target, s: Sample) -> Tensor:
     x, axis = t.value, -len(s.size) - 1
     seen = to_wide(picked(x, action.channels, axis))
-    out = mapped(action, seen, t.kind, s)
-    if action.clip == "none" or action.gate is None:
-        out = clipped(out, seen, action.clip)
-    else:  # a closed gate clips no value and no gradient
-        out = torch.where(expand(action.gate, out.ndim) == 0, out, clip(out, action.clip))
-        out = unless_off(action.gate, seen, out)
+    out = clipped(mapped(action, seen, t.kind, s), seen, action.clip)
     return put_back(cast(out, x.dtype), x, action.channels, axis)
 
 
@@ -140,8 +122,6 @@ def repaint(action: Pixels, t: Target, s: Sample, name: str = "image") -> Tensor
         require_rgb(x.movedim(axis, -3), action.rgb)
     wide = planes(to_wide(x), len(s.batch), d) if action.kind == "filter" else to_wide(x)
     out = clipped(repainted(action, wide, t.kind, len(s.batch), name), wide, action.clip)
-    if action.gate is not None:
-        out = between(wide, cast(out, wide.dtype), cast(expand(action.gate, wide.ndim), wide.dtype))
     return put_back(shaped(cast(out, x.dtype), x.shape), t.value, action.channels, axis)
 
 
@@ -247,9 +227,14 @@ TABLE: dict[tuple[type, str], Callable[..., Any]] = {
 }
 
 
+def touches(action: Action, kind: str) -> bool:
+    """True if an action may change, or looks at, a target of this kind."""
+    return isinstance(action, Blend | Deferred) or (type(action), kind) in TABLE
+
+
 def apply(action: Action, sample: Sample) -> Sample:
-    """One action on all targets."""
-    if isinstance(action, Seeing):
+    """One action on all targets of all samples, whatever its gate says."""
+    if isinstance(action, Deferred):
         action = action.seen(sample)
     changed = {}
     for name, t in sample.targets.items():

@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from augfn.math.stages import Linear, Stage, pairs, part
+from augfn.math.planned import Planned
+from augfn.math.stages import Linear, Stage, chosen, pairs
 from augfn.run.constants import cached, constant, identity_like
 from augfn.run.mode import untracked
 
@@ -23,7 +24,7 @@ FAR = 1e6  # pixels, outside of any frame
 
 
 @dataclass(frozen=True)
-class Map:
+class Map(Planned):
     """Output to input coordinates: stages applied from first to last, the size of the output frame, and what is known
     of it.
 
@@ -33,7 +34,6 @@ class Map:
     * `window`: reads an upright window inside the frame (a resize, a crop, a flip): nothing outside is ever met.
     * `resize`: reads the whole frame, as it stands, for every sample alike.
     * `barrier`: what came before must be resampled first (a pad shows fill, not what an earlier crop left out).
-    * `gate`: per sample, 0 where every step is off (None if a step is always on): such a sample is left bit for bit.
     """
 
     stages: tuple[Stage, ...]
@@ -43,7 +43,7 @@ class Map:
     window: bool = False
     resize: bool = False
     barrier: bool = False
-    gate: Tensor | None = None
+    events: ClassVar[dict[str, int]] = {"place": 1}
 
     @staticmethod
     def of(matrix: Tensor, projective: bool = False, **known: Any) -> Map:
@@ -95,23 +95,12 @@ class Map:
                 stages[-1] = last.after(stage)
             else:
                 stages.append(stage)
-        gate = None if self.gate is None or second.gate is None else torch.maximum(self.gate, second.gate)
         size, window = second.size or self.size, self.window and second.window
-        return Map(tuple(stages), size, window=window, barrier=self.barrier, gate=gate)
+        return Map(tuple(stages), size, window=window, barrier=self.barrier)
 
-    def gated(self, gate: Tensor) -> Map:
-        """The identity where the gate is 0, this map where it is 1, a matrix in between elsewhere."""
-        stages = tuple(s.gated(gate) for s in self.stages)
-        both = gate if self.gate is None else gate * self.gate
-        return Map(stages, self.size, self.copy, self.place, self.window, barrier=self.barrier, gate=both)
-
-    def to(self, device: torch.device) -> Map:
-        return replace(self, stages=tuple(s.to(device) for s in self.stages))
-
-    def part(self, rows: slice) -> Map:
-        """The map of some rows of the batch."""
-        known = {"place": part(self.place, 1, rows), "gate": part(self.gate, 0, rows)}
-        return replace(self, stages=tuple(s.part(rows) for s in self.stages), **known)
+    def chosen(self, gate: Tensor) -> Map:
+        """This map where the gate `[*b]` is open, the identity where it is closed."""
+        return replace(self, stages=tuple(chosen(s, gate) for s in self.stages), copy=None, place=None, resize=False)
 
     def inverse(self, size: tuple[int, ...]) -> Map:
         """Input to output coordinates, for a frame of the given input size. Displacements by iteration."""

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from augfn.errors import explain
 from augfn.math.maps import Map, centred
-from augfn.math.shapes import cast, common_shape, one_batch, planes, shaped, unless_off
+from augfn.math.shapes import cast, common_shape, one_batch, planes, shaped
 from augfn.math.stages import Linear
 from augfn.run import sampler
 from augfn.run.constants import constant
@@ -103,8 +103,6 @@ def resample(x: Tensor, batch: int, m: Map, sampling: Sampling) -> Tensor:
     target = m.size or tuple(x.shape[-d:])
     flat = planes(x, batch, d)
     out = cast(sample(to_wide(flat), m, target, sampling), x.dtype)
-    if m.gate is not None:
-        out = unless_off(m.gate.to(x.device), flat, out)
     return shaped(out, x.shape[:-d] + target)
 
 

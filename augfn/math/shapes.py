@@ -8,8 +8,6 @@ from itertools import zip_longest
 import torch
 from torch import Tensor
 
-from augfn.run.mode import untracked
-
 Shape = tuple[int, ...]
 
 
@@ -66,14 +64,3 @@ def one_batch(x: Tensor, batch: Shape, event: int) -> Tensor:
     if x.shape[: x.ndim - event] != batch:
         x = x.expand(batch + tail)
     return x if len(batch) == 1 else x.reshape(math.prod(batch), *tail)
-
-
-def unless_off(gate: Tensor | None, old: Tensor, new: Tensor) -> Tensor:
-    """The old value, bit for bit, where the gate `[*b]` is closed (0); the gradient is that of the new one everywhere,
-    so that a gate which is closed can learn to open."""
-    if gate is None:
-        return new
-    value = torch.where(gate.reshape(gate.shape + (1,) * (old.ndim - gate.ndim)) == 0, old, new)
-    if not value.is_floating_point() or untracked(gate, old, new):
-        return value
-    return value.detach() + torch.nan_to_num(new - new.detach(), 0.0, 0.0, 0.0)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from augfn.math.planned import Planned
 from augfn.run import sampler
 from augfn.run.constants import identity_like
 from augfn.run.mode import untracked
@@ -21,11 +22,12 @@ FOLDED = 0.01  # of the area: less of it is taken for a fold, which has no inver
 
 
 @dataclass(frozen=True)
-class Linear:
+class Linear(Planned):
     """u -> A u + t as a homogeneous matrix `[*b, d+1, d+1]`; `projective` divides by the last coordinate."""
 
     matrix: Tensor
     projective: bool = False
+    events: ClassVar[dict[str, int]] = {"matrix": 2}
 
     @property
     def dims(self) -> int:
@@ -39,16 +41,6 @@ class Linear:
 
     def inverse(self) -> Linear:
         return Linear(torch.linalg.inv_ex(self.matrix).inverse, self.projective)
-
-    def gated(self, gate: Tensor) -> Linear:
-        matrix, gate = alike(self.matrix, gate)
-        return Linear(torch.lerp(identity_like(matrix), matrix, gate[..., None, None]), self.projective)
-
-    def to(self, device: torch.device) -> Linear:
-        return Linear(self.matrix.to(device), self.projective)
-
-    def part(self, rows: slice) -> Linear:
-        return Linear(part(self.matrix, 2, rows), self.projective)
 
     def after(self, first: Linear) -> Linear:
         """u -> first(self(u))."""
@@ -85,7 +77,7 @@ def newton(moved: Callable[[Plane], Plane], u: Plane, goal: Plane) -> Plane:
 
 
 @dataclass(frozen=True)
-class Displacement:
+class Displacement(Planned):
     """u -> u + field(u): a field in pixels on a coarse grid `[*b, d, *grid]` that spans a frame, interpolated cubic or
     (in 3-D, and where `linear`) linear."""
 
@@ -97,6 +89,9 @@ class Displacement:
     @property
     def dims(self) -> int:
         return len(self.size)
+
+    def event(self, name: str) -> int:
+        return self.dims + 1
 
     def offsets(self, points: Tensor) -> Tensor:
         d = points.shape[-1]
@@ -125,18 +120,9 @@ class Displacement:
     def inverse(self) -> Displacement:
         return replace(self, inverted=not self.inverted)
 
-    def gated(self, gate: Tensor) -> Displacement:
-        return replace(self, field=self.field * gate.reshape(gate.shape + (1,) * (len(self.size) + 1)).to(self.field))
-
-    def to(self, device: torch.device) -> Displacement:
-        return replace(self, field=self.field.to(device))
-
-    def part(self, rows: slice) -> Displacement:
-        return replace(self, field=part(self.field, len(self.size) + 1, rows))
-
 
 @dataclass(frozen=True)
-class Analytic:
+class Analytic(Planned):
     """u -> u + offset(u, size, values): a displacement of the plane in pixels by a formula of (x, y); `values [*b, n]`.
 
     Its inverse is ten rounds of Newton's method, which starts at the point itself.
@@ -145,15 +131,12 @@ class Analytic:
     offset: Callable[[Plane, tuple[int, ...], Tensor], Plane]
     values: Tensor
     size: tuple[int, ...]
-    gate: Tensor | None = None
     inverted: bool = False
-    dims = 2
+    events: ClassVar[dict[str, int]] = {"values": 1}
+    dims: ClassVar[int] = 2
 
     def moved(self, u: Plane) -> Plane:
         dx, dy = self.offset(u, self.size, self.values.to(u[0].dtype))
-        if self.gate is not None:
-            gate = self.gate[..., None].to(dx)
-            dx, dy = dx * gate, dy * gate
         return u[0] + dx, u[1] + dy
 
     def __call__(self, points: Tensor) -> Tensor:
@@ -164,23 +147,15 @@ class Analytic:
     def inverse(self) -> Analytic:
         return replace(self, inverted=not self.inverted)
 
-    def gated(self, gate: Tensor) -> Analytic:
-        return replace(self, gate=gate if self.gate is None else self.gate * gate)
-
-    def to(self, device: torch.device) -> Analytic:
-        return replace(self, values=self.values.to(device), gate=None if self.gate is None else self.gate.to(device))
-
-    def part(self, rows: slice) -> Analytic:
-        return replace(self, values=part(self.values, 1, rows), gate=part(self.gate, 0, rows))
-
 
 @dataclass(frozen=True)
-class Lines:
+class Lines(Planned):
     """x -> where knot i of `from_knots` goes to knot i of `to_knots`, both `[*b, d, k]` in pixels and ascending; linear
     between them and of slope 1 beyond. Each axis by itself; its inverse is exact."""
 
     from_knots: Tensor
     to_knots: Tensor
+    events: ClassVar[dict[str, int]] = {"from_knots": 2, "to_knots": 2}
 
     @property
     def dims(self) -> int:
@@ -193,16 +168,6 @@ class Lines:
 
     def inverse(self) -> Lines:
         return Lines(self.to_knots, self.from_knots)
-
-    def gated(self, gate: Tensor) -> Lines:
-        knots, gate = alike(self.to_knots, gate[..., None, None])
-        return replace(self, to_knots=torch.lerp(self.from_knots.to(knots), knots, gate))
-
-    def to(self, device: torch.device) -> Lines:
-        return Lines(self.from_knots.to(device), self.to_knots.to(device))
-
-    def part(self, rows: slice) -> Lines:
-        return Lines(part(self.from_knots, 2, rows), part(self.to_knots, 2, rows))
 
 
 def bent(x: Tensor, knots: Tensor, values: Tensor) -> Tensor:
@@ -217,7 +182,40 @@ def bent(x: Tensor, knots: Tensor, values: Tensor) -> Tensor:
     return y
 
 
-Stage = Linear | Displacement | Analytic | Lines
+@dataclass(frozen=True)
+class Chosen(Planned):
+    """A stage for the samples whose gate `[*b]` is open; the points of the others stay."""
+
+    stage: Displacement | Analytic | Lines
+    gate: Tensor
+
+    @property
+    def dims(self) -> int:
+        return self.stage.dims
+
+    def __call__(self, points: Tensor) -> Tensor:
+        moved = self.stage(points)
+        return torch.where(self.gate[..., None, None] >= 0.5, moved, points.to(moved.dtype))
+
+    def inverse(self) -> Chosen:
+        return Chosen(self.stage.inverse(), self.gate)
+
+
+Stage = Linear | Displacement | Analytic | Lines | Chosen
+
+
+def chosen(stage: Stage, gate: Tensor) -> Stage:
+    """The stage where the gate `[*b]` is open (1), the identity where it is closed (0)."""
+    if isinstance(stage, Chosen):
+        return Chosen(stage.stage, stage.gate * gate)
+    if isinstance(stage, Linear):
+        return replace(stage, matrix=select(gate, stage.matrix, identity_like(stage.matrix), 2))
+    return Chosen(stage, gate)
+
+
+def select(gate: Tensor, new: Tensor, old: Tensor, event: int) -> Tensor:
+    """Of small objects with `event` dims the new where the gate `[*b]` is open, else the old."""
+    return torch.where(gate[(..., *(None,) * event)] >= 0.5, new, old)
 
 
 def alike(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
@@ -226,11 +224,6 @@ def alike(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         return a, b
     dtype = torch.promote_types(a.dtype, b.dtype)
     return a.to(b.device, dtype), b.to(dtype)
-
-
-def part(x: Any, event: int, rows: slice) -> Any:
-    """Rows of what leads with the batch; a constant, of no more than `event` dims, as it is."""
-    return x if x is None or x.ndim == event else x[rows]
 
 
 def pairs(x: Tensor, y: Tensor) -> Tensor:

@@ -63,3 +63,36 @@ def is_plain(*values: int | Tensor) -> bool:
 def untracked(*values: Tensor) -> bool:
     """Tell whether the values are plain and none of them asks for a gradient."""
     return is_plain(*values) and not any(v.requires_grad for v in values)
+
+
+def asks_gradient(t: Tensor) -> bool:
+    """Tell whether a gradient to the tensor is wanted, by autograd or within a transform.
+
+    >>> torch.func.grad(lambda x: x * asks_gradient(x))(torch.tensor(2.0)), asks_gradient(torch.tensor(2.0))
+    (tensor(1.), False)
+    """
+    if torch.compiler.is_compiling():
+        return (
+            torch.is_grad_enabled() and (t * 1).requires_grad
+        )  # which Dynamo does not know of an input of a transform
+    if forward_ad._current_level >= 0 and forward_ad.unpack_dual(t).tangent is not None:
+        return True
+    if not torch.is_grad_enabled():
+        return False
+    core: Any = torch._C._functorch
+    while not t.requires_grad and core.is_functorch_wrapped_tensor(t):
+        t = core.get_unwrapped(t)
+    return t.requires_grad
+
+
+def is_readable(t: Tensor) -> bool:
+    """Tell whether the values are known here and now, at no cost: an ordinary tensor on the host, in eager code.
+
+    >>> x = torch.zeros(2)
+    >>> is_readable(x), torch.func.vmap(lambda y: torch.tensor([is_readable(x), is_readable(y)]))(x)[0]
+    (True, tensor([ True, False]))
+    """
+    if torch.compiler.is_compiling() or not PLAIN:
+        return False
+    traced, moded, functioned, _ = MODES
+    return not (traced() or moded() or functioned()) and torch._C._dispatch_keys(t).raw_repr() in PLAIN

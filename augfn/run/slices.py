@@ -1,91 +1,104 @@
-"""Cache blocks: run planned actions over a large batch in slices that stay in the cache.
+"""Slices: run planned actions over a large batch in parts that stay in the cache.
 
 On a CPU a chain of full-batch passes is bound by page faults of fresh memory, not by arithmetic (a 38 MB multiply
 takes 9 ms, of which 0.5 ms is arithmetic). Since what an action holds leads with the batch, its result is the
-concatenation of its results on slices: so large eager batches are run slice by slice. Traced, transformed,
-differentiated and CUDA calls run whole.
+concatenation of its results on slices: so large eager batches are run slice by slice. Traced, transformed and CUDA
+calls run whole.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_flatten, tree_unflatten
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_map
 
-from augfn.core.actions import Action, Color, Geometric, Mixing, Occlusion, Pixels
-from augfn.core.rules import apply
+from augfn.core.actions import Action, Color, Geometric, Mixing, Occlusion, Pixels, Size
 from augfn.core.targets import Sample, Target
-from augfn.run.mode import is_plain
+from augfn.run.mode import below_autograd, is_plain
+from augfn.run.rows import on_rows, open_rows, run
 
 FLOAT_BYTES = 4
 BLOCK_BYTES = 1_250_000  # of input for each thread, on a machine with 2 MB of L2 cache per core
 LARGER = {Geometric: 2, Pixels: 4}  # times as much for one call of a library kernel, which has a cost of its own
 RETAINED = 31 * 2**20
+FEW = 0.5  # share of open rows up to which they are gathered from the whole batch
 
 
-def in_blocks(actions: list[Action], sample: Sample) -> Sample:
-    """`run(actions, sample)` of an untracked call, slice by slice where that is possible and pays."""
-    if not worthwhile(sample, actions) or any(isinstance(a, Mixing) for a in actions):
+def in_slices(actions: list[Action], sample: Sample) -> Sample:
+    """`run(actions, sample)` of an untracked call. An action that few samples meet runs on those alone, all others
+    slice by slice."""
+    if not is_large(sample) or any(isinstance(a, Mixing) for a in actions):
         return run(actions, sample)
-    leaves, tree = tree_flatten(values_of(sample))
-    step = slice_length(sample, leaves, actions)
+    waiting: list[Action] = []
+    owned: set[str] = set()
+    for action in actions:
+        rows = few_rows(action)
+        if rows is None:
+            waiting.append(action)
+            continue
+        sample, waiting = sliced(waiting, sample, owned), []
+        sample = on_rows(action, rows, sample, in_slices, owned) if rows else sample
+    return sliced(waiting, sample, owned)
+
+
+def is_large(sample: Sample) -> bool:
+    """A cheap first look: a batch on the CPU whose frames fill more than one block."""
+    frames = math.prod(sample.batch) * math.prod(sample.size)
+    return bool(sample.batch) and sample.device.type == "cpu" and frames * FLOAT_BYTES > BLOCK_BYTES / 3
+
+
+def few_rows(action: Action) -> list[int] | None:
+    """The open rows, where they are few."""
+    rows = None if action.gate is None else open_rows(action.gate)
+    return rows if rows is not None and len(rows) <= FEW * action.gate.numel() else None  # type: ignore[union-attr]
+
+
+def sliced(actions: list[Action], sample: Sample, owned: set[str]) -> Sample:
+    """The actions, slice by slice where that pays; what they change is written to new tensors, which are `owned`."""
+    step = None if not actions or (len(actions) == 1 and is_one_pass(actions[0])) else slice_length(sample, actions)
     if step is None:
+        owned -= set(sample.targets) if actions else set()
         return run(actions, sample)
     keep_freed_memory()
-    total = sample.batch[0]
-    cuts = [slice(i, min(i + step, total)) for i in range(0, total, step)]
-    done = run_slice(actions, sample, leaves, tree, cuts[0])
-    outs, out_tree = tree_flatten(values_of(done))
-    wholes = [x.new_empty((total, *x.shape[1:])) for x in outs]
-    for cut in cuts:
-        new = outs if cut is cuts[0] else tree_flatten(values_of(run_slice(actions, sample, leaves, tree, cut)))[0]
-        for whole, piece in zip(wholes, new, strict=True):
-            whole[cut] = piece
-    values = tree_unflatten(wholes, out_tree)
-    return replace(done, targets=with_values(sample, values), batch=sample.batch)
+    total, wholes, done = sample.batch[0], {}, sample
+    for cut in cuts(total, step):
+        small = part(sample, cut)
+        done = run([a.rows(cut) for a in actions], small)
+        for name, t in done.targets.items():
+            if t is not small.targets[name]:
+                pieces, tree = tree_flatten(t.value)
+                if name not in wholes:
+                    wholes[name] = [x.new_empty((total, *x.shape[1:])) for x in pieces], tree
+                for whole, piece in zip(wholes[name][0], pieces, strict=True):
+                    whole[cut] = piece
+    new = {n: Target(sample.targets[n].kind, tree.unflatten(tensors)) for n, (tensors, tree) in wholes.items()}
+    owned |= new.keys()
+    return sample.changed({**sample.targets, **new}, done.size)
 
 
-def run(actions: list[Action], sample: Sample) -> Sample:
-    for action in actions:
-        sample = apply(action, sample)
-    return sample
+def cuts(total: int, step: int) -> list[slice]:
+    return [slice(i, min(i + step, total)) for i in range(0, total, step)]
 
 
-def run_slice(actions: list[Action], sample: Sample, leaves: list[Tensor], tree: Any, cut: slice) -> Sample:
-    values = tree_unflatten([x[cut] for x in leaves], tree)
-    batch = (cut.stop - cut.start, *sample.batch[1:])
-    small = replace(sample, targets=with_values(sample, values), batch=batch)
-    return run([a.part(cut) for a in actions], small)  # type: ignore[union-attr]
-
-
-def values_of(sample: Sample) -> dict[str, Any]:
-    return {n: t.value for n, t in sample.targets.items()}
-
-
-def with_values(sample: Sample, values: dict[str, Any]) -> dict[str, Target]:
-    return {n: Target(t.kind, values[n]) for n, t in sample.targets.items()}
-
-
-def worthwhile(sample: Sample, actions: list[Action]) -> bool:
-    """A cheap first look: a batch on the CPU whose frames fill more than one block, and more than one pass over it."""
-    if not sample.batch or sample.device.type != "cpu" or (len(actions) == 1 and is_one_pass(actions[0])):
-        return False
-    return math.prod(sample.batch) * math.prod(sample.size) * FLOAT_BYTES > BLOCK_BYTES / 3
+def part(sample: Sample, cut: slice) -> Sample:
+    targets = {n: Target(t.kind, tree_map(lambda x: x[cut], t.value)) for n, t in sample.targets.items()}
+    return replace(sample, targets=targets, batch=(cut.stop - cut.start, *sample.batch[1:]))
 
 
 def is_one_pass(action: Action) -> bool:
     """True if it reads and writes the image once: to gather slices of it would be a pass more."""
     if isinstance(action, Geometric):
         m = action.map
-        copies = m.copy is not None and m.gate is None and (m.place is None or m.window)
+        copies = m.copy is not None and (m.place is None or m.window)
         return copies or m.resize or (m.window and m.copy is None and not action.sampling.antialias)
     return isinstance(action, Color | Occlusion) or (
-        isinstance(action, Pixels) and action.light and action.gate is None and action.kind != "filter"
+        isinstance(action, Pixels) and action.light and action.kind != "filter"
     )
 
 
@@ -106,11 +119,118 @@ def block_bytes(action: Action) -> int:
     return BLOCK_BYTES * (LARGER[type(action)] if resamples or convolves else 1)
 
 
-def slice_length(sample: Sample, leaves: list[Tensor], actions: list[Action]) -> int | None:
+def slice_length(sample: Sample, actions: list[Action]) -> int | None:
     """Samples per slice; None where the batch is small, or its tensors are no plain ones."""
+    leaves = tensors_of(sample)
     size = sum(x.numel() * x.element_size() for x in leaves)
     if size == 0:
         return None
     threads, block = torch.get_num_threads(), min(map(block_bytes, actions), default=BLOCK_BYTES)
     step = threads * max(1, round(sample.batch[0] * block / size))  # the sampling kernel runs a thread per sample
     return None if step * 2 > sample.batch[0] or not is_plain(*leaves) else step
+
+
+def tensors_of(sample: Sample) -> list[Tensor]:
+    return tree_leaves([t.value for t in sample.targets.values()])
+
+
+# differentiated
+
+
+def differentiated(actions: list[Action], sample: Sample) -> Sample:
+    """`run(actions, sample)` of a call that autograd records: forward as an untracked one, and in the backward pass
+    recomputed slice by slice, so that no pass over the batch is kept."""
+    if not is_large(sample) or any(isinstance(a, Mixing) for a in actions):
+        return run(actions, sample)
+    step = slice_length(sample, actions)
+    if step is None:
+        return run(actions, sample)
+    job = Job(actions, sample, step)
+    outs = Recomputed.apply(job, *job.tensors())
+    return job.joined(sample, outs)
+
+
+class Job:
+    """Actions on a sample as a function of tensors, those of the targets and those of the actions."""
+
+    def __init__(self, actions: list[Action], sample: Sample, step: int) -> None:
+        self.actions, self.sample, self.step = actions, sample, step
+        self.leads = [True] * len(tensors_of(sample))
+        for a in actions:
+            a.mapped(lambda t, leads: self.leads.append(leads) or t)
+        self.changed: dict[str, Any] = {}
+        self.size = sample.size
+
+    def tensors(self) -> list[Tensor]:
+        return tensors_of(self.sample) + [t for a in self.actions for t in a.tensors()]
+
+    def on(self, tensors: Sequence[Tensor], batch: Size) -> tuple[list[Action], Sample]:
+        """The actions and the sample with other tensors."""
+        values = iter(tensors)
+        targets = {n: Target(t.kind, tree_map(lambda _: next(values), t.value)) for n, t in self.sample.targets.items()}
+        return [a.mapped(lambda _t, _: next(values)) for a in self.actions], replace(
+            self.sample, targets=targets, batch=batch
+        )
+
+    def outputs(self, before: Sample, after: Sample) -> list[Tensor]:
+        """The tensors of the targets that changed."""
+        out = {n: tree_flatten(t.value) for n, t in after.targets.items() if t is not before.targets[n]}
+        self.changed, self.size = {n: (tree, len(values)) for n, (values, tree) in out.items()}, after.size
+        return [x for values, _ in out.values() for x in values]
+
+    def joined(self, sample: Sample, outs: Sequence[Tensor]) -> Sample:
+        values, targets = iter(outs), dict(sample.targets)
+        for name, (tree, n) in self.changed.items():
+            targets[name] = Target(targets[name].kind, tree.unflatten([next(values) for _ in range(n)]))
+        return sample.changed(targets, self.size)
+
+    def slopes(
+        self, tensors: Sequence[Tensor], batch: Size, wanted: list[Tensor], slope: Sequence[Any], **known: Any
+    ) -> Any:
+        """The gradients to the wanted tensors, by plain autograd."""
+        with torch.enable_grad():
+            actions, sample = self.on(tensors, batch)
+            outs = self.outputs(sample, run(actions, sample))
+            pairs = [(y, g) for y, g in zip(outs, slope, strict=True) if g is not None and y.requires_grad]
+        if not pairs:
+            return [None] * len(wanted)
+        return torch.autograd.grad([y for y, _ in pairs], wanted, [g for _, g in pairs], allow_unused=True, **known)
+
+
+class Recomputed(torch.autograd.Function):
+    """A job whose intermediate results are not kept."""
+
+    @staticmethod
+    def forward(ctx: Any, job: Job, *tensors: Tensor) -> tuple[Tensor, ...]:
+        with below_autograd():
+            actions, sample = job.on([t.detach() for t in tensors], job.sample.batch)
+            outs = job.outputs(sample, in_slices(actions, sample))
+        ctx.job = job
+        ctx.save_for_backward(*tensors)
+        ctx.mark_non_differentiable(*[y for y in outs if not y.is_floating_point()])
+        ctx.set_materialize_grads(False)
+        return tuple(outs)
+
+    @staticmethod
+    def backward(ctx: Any, *slope: Tensor | None) -> tuple[Tensor | None, ...]:
+        job, tensors, needs = ctx.job, ctx.saved_tensors, ctx.needs_input_grad[1:]
+        batch = job.sample.batch
+        if torch.is_grad_enabled():  # a gradient of the gradient is wanted
+            wanted = [t for t, need in zip(tensors, needs, strict=True) if need]
+            found = iter(job.slopes(tensors, batch, wanted, slope, create_graph=True))
+            return (None, *[next(found) if need else None for need in needs])
+        total: list[Tensor | None] = [
+            torch.zeros_like(t) if need else None for t, need in zip(tensors, needs, strict=True)
+        ]
+        for cut in cuts(batch[0], job.step):
+            small = [
+                (t[cut] if leads else t).detach().requires_grad_(need)
+                for t, leads, need in zip(tensors, job.leads, needs, strict=True)
+            ]
+            wanted = [t for t in small if t.requires_grad]
+            pieces = [g if g is None else g[cut] for g in slope]
+            found = iter(job.slopes(small, (cut.stop - cut.start, *batch[1:]), wanted, pieces))
+            for whole, leads in zip(total, job.leads, strict=True):
+                if whole is not None and (piece := next(found)) is not None:
+                    (whole[cut] if leads else whole).add_(piece)
+        return (None, *total)

@@ -14,7 +14,7 @@ from torch.utils._pytree import keystr, tree_flatten_with_path, tree_leaves, tre
 
 from augfn import random
 from augfn.compose import maybe
-from augfn.core.actions import Action, Seeing, Size
+from augfn.core.actions import Action, Deferred, Size
 from augfn.core.augmentation import SEEN, SPECS, Augmentation, Op, build
 from augfn.core.draw import Params, leaves_of
 from augfn.core.targets import Boxes, Keypoints, Sample, Target
@@ -47,7 +47,7 @@ class Sighted(Op):
 
     def plan(self, params: Params, size: Size, sampling: Sampling) -> list[Action]:
         planned = super().plan(params, size, sampling)
-        return [replace(a, make=partial(completed, a.make)) if isinstance(a, Seeing) else a for a in planned]
+        return [replace(a, make=partial(completed, a.make)) if isinstance(a, Deferred) else a for a in planned]
 
 
 def completed(make: Any, sample: Sample, leaves: dict[str, Any]) -> Action:

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from augfn import random
 from augfn.compose import geometry_of, invert, pipeline
-from augfn.core.actions import Geometric, Seeing, fuse
+from augfn.core.actions import Deferred, Geometric, fuse
 from augfn.core.draw import Params
-from augfn.core.rules import apply
 from augfn.core.targets import Boxes, Keypoints, read
 from augfn.ops.geometric import hflip, rot90, vflip
 from augfn.ops.volumetric import dflip3d, hflip3d, vflip3d
+from augfn.run.rows import run
 from augfn.testing.case import Case, Sighted, agree, at, claim, kinds_of, put, smooth_image, targets_for
 
 SCENES = {2: (13, 15), 3: (7, 9, 11)}
@@ -77,11 +77,11 @@ def scene(places: Tensor, frame: tuple[int, ...], ndim: int, channels: int) -> d
 def geometry(c: Case, x: Any, params: Params) -> Any:
     """The geometric steps of an augmentation alone."""
     sample = read(x, c.f.ndim, {})
-    actions = c.f.plan(params, sample.size, c.f.sampling)
+    actions = c.f.planned(params, sample.size)
     for planned in fuse(actions) if c.f.fused else actions:
-        action = planned.seen(sample) if isinstance(planned, Seeing) else planned
+        action = planned.seen(sample) if isinstance(planned, Deferred) else planned
         if isinstance(action, Geometric):
-            sample = apply(action, sample)
+            sample = run([replace(action, gate=planned.gate)], sample)
     return sample.output()
 
 

@@ -1,0 +1,134 @@
+"""Rows: an action is run on the samples whose gate is open, and the others stay as they are, bit for bit.
+
+The gate lies on the host, so in eager code the rows are known before anything is done. Traced and transformed, all
+samples are run, and selected afterwards.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_map
+
+from augfn.core.actions import Action, Blend, blend, expand
+from augfn.core.rules import apply, touches
+from augfn.core.targets import Sample, Target
+from augfn.run.mode import is_readable, untracked
+
+DENSE = False  # True: all samples are run, and selected afterwards
+BLENDED = ("image", "video", "volume")  # what lies between two results; of all else one is selected
+UNSIGNED = {
+    torch.uint16: torch.int16,
+    torch.uint32: torch.int32,
+    torch.uint64: torch.int64,
+}  # torch indexes few of them
+
+
+def run(actions: list[Action], sample: Sample) -> Sample:
+    owned: set[str] = set()
+    for action in actions:
+        sample = act(action, sample, owned)
+    return sample
+
+
+def act(action: Action, sample: Sample, owned: set[str]) -> Sample:
+    """One action on the samples whose gate is open. `owned`: targets that are this run's own, to write to."""
+    rows = None if action.gate is None else open_rows(action.gate)
+    if rows is not None and len(rows) < action.gate.numel():  # type: ignore[union-attr]
+        return on_rows(action, rows, sample, run, owned) if rows else sample
+    new = blended(action, sample) if isinstance(action, Blend) else apply(action.ungated(), sample)
+    owned -= {n for n, t in new.targets.items() if t is not sample.targets[n]}
+    return new if action.gate is None or rows else chosen(action.gate, new, sample)
+
+
+def open_rows(gate: Tensor) -> list[int] | None:
+    """The numbers of the open samples; None where they are not known, or cannot be told apart by one number."""
+    if DENSE or not is_readable(gate):
+        return None
+    values = gate.flatten().tolist()
+    found = [i for i, v in enumerate(values) if v >= 0.5]
+    return found if gate.ndim == 1 or len(found) in (0, len(values)) else None
+
+
+def on_rows(action: Action, rows: list[int], sample: Sample, run_rows: Any, owned: set[str]) -> Sample:
+    """The action on these samples alone, by `run_rows(actions, sample)`."""
+    index = torch.tensor(rows)
+    seen = {n: t for n, t in sample.targets.items() if touches(action, t.kind)}
+    few = Sample(taken(seen, index), (len(rows),), sample.size, sample.device, sample.bare)
+    new = run_rows([action.ungated().rows(index)], few)
+    out = dict(sample.targets)
+    for name, t in new.targets.items():
+        if t is not few.targets[name]:
+            out[name] = Target(t.kind, put_back(sample.targets[name].value, index, t.value, name in owned))
+            owned.add(name)
+    return sample.changed(out, sample.size)
+
+
+def taken(targets: dict[str, Target], index: Tensor) -> dict[str, Target]:
+    """The rows of all targets."""
+    return {n: Target(t.kind, tree_map(lambda x: take(x, index), t.value)) for n, t in targets.items()}
+
+
+def take(x: Tensor, index: Tensor) -> Tensor:
+    if x.dtype in UNSIGNED:
+        return take(x.view(UNSIGNED[x.dtype]), index).view(x.dtype)
+    return x.index_select(0, index.to(x.device))
+
+
+def put_back(old: Any, index: Tensor, new: Any, owned: bool) -> Any:
+    """The old values with new ones in these rows."""
+    values, tree = tree_flatten(new)
+    pairs = zip(tree_leaves(old), values, strict=True)
+    return tree.unflatten([put(a, index, b, owned) for a, b in pairs])
+
+
+def put(old: Tensor, index: Tensor, new: Tensor, owned: bool) -> Tensor:
+    if old.dtype in UNSIGNED:
+        kind = UNSIGNED[old.dtype]
+        return put(old.view(kind), index, new.view(kind), owned).view(old.dtype)
+    index = index.to(old.device)
+    return old.index_copy_(0, index, new) if owned and untracked(old, new) else old.index_copy(0, index, new)
+
+
+def chosen(gate: Tensor, new: Sample, old: Sample) -> Sample:
+    """The new values where the gate `[*b]` is open, else the old ones."""
+    out = {}
+    for name, t in new.targets.items():
+        before = old.targets[name]
+        out[name] = t if t is before else Target(t.kind, where(gate >= 0.5, t.value, before.value))
+    return old.changed(out, old.size)
+
+
+def where(mask: Tensor, new: Any, old: Any) -> Any:
+    values, tree = tree_flatten(new)
+    pairs = zip(values, tree_leaves(old), strict=True)
+    return tree.unflatten([torch.where(expand(mask.to(a.device), a.ndim), a, b) for a, b in pairs])
+
+
+def blended(action: Blend, sample: Sample) -> Sample:
+    """The results of all branches, by their weights."""
+    results = [run(list(branch), sample) for branch in action.branches]
+    weights, best, out = action.weights.to(sample.device), action.heaviest(), dict(sample.targets)
+    for name, old in sample.targets.items():
+        new = [r.targets[name] for r in results]
+        if all(t is old for t in new):
+            continue
+        if old.kind in BLENDED:
+            out[name] = Target(old.kind, mean(old.value, [t.value for t in new], weights, action.rest.to(weights)))
+            continue
+        value = old.value
+        for k, t in enumerate(new):
+            value = value if t is old else where(best == k, t.value, value)
+        out[name] = Target(old.kind, value)
+    return sample.changed(out, sample.size)
+
+
+def mean(old: Tensor, new: list[Tensor], weights: Tensor, rest: Tensor) -> Tensor:
+    if len(new) == 1:
+        return blend(old, new[0], expand(weights[..., 0], old.ndim))
+    total = old * expand(rest, old.ndim).to(old.dtype)
+    for value, weight in zip(new, weights.unbind(-1), strict=True):
+        total = total + value * expand(weight, old.ndim).to(old.dtype)
+    return total
