@@ -211,7 +211,7 @@ class Op(Augmentation):
         if self.needs:
             moves = self.spec.kind == "geometric"
             action: Action = Deferred(
-                self.name, partial(see, self, act, how), leaves, self.needs, self.frame_out(), moves
+                self.name, partial(self.see, act, how), leaves, self.needs, self.frame_out(), moves
             )
         else:
             action = act(self, self.body(size), leaves, how)
@@ -223,16 +223,15 @@ class Op(Augmentation):
         frame = {"frame": size} if "frame" in self.spec.wants else {}
         return partial(self.spec.body, **frame, **seen, **self.static)
 
+    def see(self, act: Callable[..., Action], how: Sampling, sample: Sample, leaves: dict[str, Any]) -> Action:
+        """The action of a body that looks at the mask or the boxes."""
+        seen = {n: seen_target(self.name, n, sample) for n in self.needs}
+        return act(self, self.body(sample.size, **seen), leaves, how)
+
     def frame_out(self) -> Size | None:
         """The frame that a body which looks at other targets leaves: its static `size`."""
         size = self.static.get("size")
         return None if size is None else tuple(size) if isinstance(size, list | tuple) else (size,) * self.ndim
-
-
-def see(op: Op, act: Callable[..., Action], how: Sampling, sample: Sample, leaves: dict[str, Any]) -> Action:
-    """The action of an op whose body looks at the mask or the boxes."""
-    seen = {n: seen_target(op.name, n, sample) for n in op.needs}
-    return act(op, op.body(sample.size, **seen), leaves, how)
 
 
 def seen_target(op: str, kind: str, sample: Sample) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from torch.utils._pytree import keystr, tree_flatten_with_path, tree_leaves, tre
 
 from augfn import random
 from augfn.compose import maybe
-from augfn.core.actions import Action, Deferred, Size
+from augfn.core.actions import Action
 from augfn.core.augmentation import SEEN, SPECS, Augmentation, Op, build
 from augfn.core.draw import Params, leaves_of
 from augfn.core.targets import Boxes, Keypoints, Sample, Target
@@ -45,17 +44,12 @@ class Sighted(Op):
     def of(cls, op: Op) -> Sighted:
         return cls(op.spec, op.params, op.static, op.sampling, op.clip, op.channels)
 
-    def plan(self, params: Params, size: Size, sampling: Sampling) -> list[Action]:
-        planned = super().plan(params, size, sampling)
-        return [replace(a, make=partial(completed, a.make)) if isinstance(a, Deferred) else a for a in planned]
-
-
-def completed(make: Any, sample: Sample, leaves: dict[str, Any]) -> Action:
-    """The action for a sample that has a mask and boxes too."""
-    image = next(t.value for t in sample.targets.values() if t.kind in ("image", "volume"))
-    known = {t.kind for t in sample.targets.values()}
-    made = {n: Target(n, v) for n, v in targets_for(image, len(sample.size)).items() if n in SEEN and n not in known}
-    return make(sample.changed({**sample.targets, **made}, sample.size), leaves)
+    def see(self, act: Any, how: Sampling, sample: Sample, leaves: dict[str, Any]) -> Action:
+        image = next(t.value for t in sample.targets.values() if t.kind in ("image", "volume"))
+        known = {t.kind for t in sample.targets.values()}
+        made = targets_for(image, len(sample.size)).items()
+        extra = {n: Target(n, v) for n, v in made if n in SEEN and n not in known}
+        return super().see(act, how, sample.changed({**sample.targets, **extra}, sample.size), leaves)
 
 
 @dataclass(frozen=True)
