@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from augfn.core.augmentation import SAMPLING, Augmentation, Spec
+from augfn.core.augmentation import Augmentation
+from augfn.core.spec import SAMPLING, Spec
 from augfn.distributions import Constant, Distribution, Interval, LogUniform, Uniform
 from augfn.errors import explain, unknown
 from augfn.ops.crop import pad

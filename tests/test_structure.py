@@ -12,8 +12,9 @@ import torch
 
 import augfn as af
 import augfn_nn
-from augfn.core.augmentation import COMMON, SPECS, Augmentation
+from augfn.core.augmentation import Augmentation
 from augfn.core.draw import leaves_of
+from augfn.core.spec import COMMON, SPECS
 from augfn.ops import photometric
 from augfn.testing import example
 
@@ -32,7 +33,7 @@ FLOORS = [
     ["augfn.core.actions"],
     ["augfn.core.annotations"],
     ["augfn.core.rules"],
-    ["augfn.core.draw", "augfn.run.slices", "augfn.core.describe", "augfn.core.keywords"],
+    ["augfn.core.draw", "augfn.run.slices", "augfn.core.spec"],
     ["augfn.core.augmentation"],
     ["augfn.ops"],
     ["augfn.compose"],

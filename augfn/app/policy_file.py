@@ -26,8 +26,8 @@ import yaml
 
 from augfn import compose
 from augfn import distributions as dist
-from augfn.core import augmentation as op
-from augfn.core.augmentation import Augmentation
+from augfn.core.augmentation import Augmentation, build
+from augfn.core.spec import SPECS
 from augfn.errors import explain, unknown
 
 SETTINGS = ("interpolation", "padding_mode", "fill", "fill_mask", "antialias", "fuse")
@@ -98,10 +98,10 @@ def step(config: Any, where: str) -> Augmentation:
     if not isinstance(config, dict) or len(config) != 1:
         raise fail(where, "not a step", config, "a name, or one name with its keywords", "hflip: {p: 0.5}")
     name, keywords = next(iter(config.items()))
-    known = [n for n, s in op.SPECS.items() if s.kind != "mix" and s.ndim == 2]
+    known = [n for n, s in SPECS.items() if s.kind != "mix" and s.ndim == 2]
     if name in COMBINATORS:
         return COMBINATORS[name](keywords, f"{where}.{name}")
-    if name in op.SPECS and name not in known:
+    if name in SPECS and name not in known:
         raise fail(where, "an op for batches or volumes", name, "ops of a single image", f"leave {name} out")
     if name not in known:
         raise PolicyError(f"{where}: {one_line(unknown('op', name, [*known, *COMBINATORS]))}")
@@ -109,7 +109,7 @@ def step(config: Any, where: str) -> Augmentation:
     values = {key: value(v, f"{where}.{name}.{key}") for key, v in given.items()}
     if not isinstance(values.get("p"), dist.Distribution):
         probability(values.get("p", 1.0), f"{where}.{name}.p")
-    return located(f"{where}.{name}", op.build, op.SPECS[name], values)
+    return located(f"{where}.{name}", build, SPECS[name], values)
 
 
 def table(config: Any, where: str, names: Iterable[str] = ()) -> dict[str, Any]:

@@ -9,35 +9,35 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from augfn.core.actions import Action, Color, Geometric, Mixing, Occlusion, Pixels, Seeing, Size, fuse
-from augfn.core.describe import describe, signature_of
 from augfn.core.draw import Params, draw, leaves_of, merge, salts_of
-from augfn.core.keywords import as_leaf, channels_of, check_type, clip_of
+from augfn.core.spec import (
+    SAMPLING,
+    SEEN,
+    SPECS,
+    Spec,
+    as_leaf,
+    channels_of,
+    check_type,
+    clip_of,
+    describe,
+    signature_of,
+    spec_of,
+)
 from augfn.core.targets import Boxes, Sample, array_of, read
-from augfn.distributions import Bernoulli, Distribution, Uniform
+from augfn.distributions import Bernoulli, Distribution
 from augfn.errors import explain, unknown
 from augfn.math.resample import UNSET, Sampling, require_finite
 from augfn.run.mode import below_autograd, is_plain
 from augfn.run.slices import in_blocks, run
-from augfn.typing import GATE, Leaf, Seed
-
-SAMPLING = ("interpolation", "padding_mode", "fill", "fill_mask", "antialias")
-COMMON = {
-    "geometric": ("p", *SAMPLING),
-    "photometric": ("p", "clip", "channels"),
-    "filter": ("p", "clip", "channels"),
-    "noise": ("p", "clip", "channels"),
-    "occlusion": ("p", "fill", "fill_mask"),
-    "mix": ("p",),
-}
-SEEN = ("mask", "boxes")  # targets that a body may ask to see
+from augfn.typing import GATE
 
 
 class Augmentation:
@@ -122,43 +122,6 @@ def is_untracked(sample: Sample, leaves: dict[str, Any]) -> bool:
             if isinstance(tensor, Tensor) and tensor.requires_grad:
                 return False
     return True
-
-
-@dataclass(frozen=True, eq=False)
-class Spec:
-    """What a body's signature says: its kind, its leaves with their ranges, its static keywords, what it wants to
-    see."""
-
-    name: str
-    kind: str
-    body: Callable[..., Any]
-    leaves: dict[str, Leaf]
-    defaults: dict[str, Any]
-    static: dict[str, Any]
-    types: dict[str, Any]
-    wants: tuple[str, ...]
-    ndim: int
-    example: dict[str, Any] = field(default_factory=dict)
-    sampling: Sampling = Sampling()
-    clip: str = "none"
-    rgb: bool = False
-    planes: int | None = None  # channels of the field of noise; None: those of the image
-    light: bool = False  # it reads and writes the image once, or is one call of a library's kernel
-
-    @property
-    def common(self) -> tuple[str, ...]:
-        """The keywords of its kind; what the body itself takes is its own affair."""
-        return tuple(n for n in COMMON[self.kind] if n not in self.static)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return spec_named, (self.name,)
-
-
-SPECS: dict[str, Spec] = {}
-
-
-def spec_named(name: str) -> Spec:
-    return SPECS[name]
 
 
 class Op(Augmentation):
@@ -247,30 +210,6 @@ ACT = {
     "occlusion": act_occlusion,
     "mix": act_mix,
 }
-
-
-def leaf_of(annotation: Any) -> Leaf | None:
-    """The Leaf in an annotation such as `Degrees` or `Degrees | None`."""
-    for part in (annotation, *get_args(annotation)):
-        for meta in getattr(part, "__metadata__", ()):
-            if isinstance(meta, Leaf):
-                return meta
-    return None
-
-
-def spec_of(body: Callable[..., Any], kind: str, ndim: int, example: dict[str, Any], sampling: Sampling) -> Spec:
-    hints = get_type_hints(body, include_extras=True)
-    parameters = inspect.signature(body).parameters
-    named = {n: p for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
-    leaves = {n: leaf for n in named if (leaf := leaf_of(hints.get(n)))}
-    defaults = {n: named[n].default for n in leaves}
-    if kind == "noise":
-        leaves["seed"] = leaf_of(Seed)  # type: ignore[assignment]
-        defaults["seed"] = Uniform(0.0, 1.0)
-    static = {n: p.default for n, p in named.items() if n not in leaves}
-    wants = tuple(n for n in parameters if n not in named)
-    types = {n: hints.get(n) for n in static}
-    return Spec(body.__name__, kind, body, leaves, defaults, static, types, wants, ndim, example, sampling)
 
 
 def decorator(kind: str) -> Callable[..., Any]:
