@@ -23,11 +23,14 @@ class Distribution:
     ...         return self.width * (1 - (2 * (1 - u)).sqrt())
     >>> Triangular(2.0).draw(torch.tensor([0.5, 0.875]))
     tensor([0., 1.])
+
+    A subclass has a `log_prob(value)` where it is asked for, and `entropy()` if it is discrete.
     """
 
     fields: ClassVar[tuple[str, ...]] = ()
     static: ClassVar[tuple[str, ...]] = ()
     shape: tuple[int, ...]
+    hard: bool = False  # True if every value that is drawn is exactly 0 or 1
     pointwise: ClassVar[bool] = False  # one number of noise to one value: several may be drawn as one vector
 
     def __init_subclass__(cls) -> None:
@@ -80,6 +83,21 @@ class Distribution:
 
     def draw(self, u: Tensor) -> Tensor:
         raise NotImplementedError
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The log density of values `[*b, *shape]` (of what is discrete: the log mass), differentiable in the fields.
+
+        One for each number, `[*b, *shape]`; of choices one for each vector. Outside the support it is -inf. With
+        `entropy` it is what a score-function estimator needs.
+        """
+        name = type(self).__name__
+        fix = f"define log_prob(self, value) in {name}"
+        raise NotImplementedError(explain(f"{name} has no log_prob", self, "a distribution with a density", fix))
+
+    def entropy(self) -> Tensor:
+        """The entropy in nats of what is discrete: for each number, of a choice for each vector."""
+        name, fix = type(self).__name__, "the mean of -d.log_prob(draws); the relaxed ones have one with hard=True"
+        raise NotImplementedError(explain(f"{name} has no entropy", self, "a discrete distribution", fix))
 
     def __repr__(self) -> str:
         parts = [f"{f}={brief(getattr(self, f))}" for f in self.fields + self.static]

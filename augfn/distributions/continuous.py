@@ -11,7 +11,7 @@ from torch import Tensor
 from augfn.distributions.base import Distribution, check_order
 from augfn.errors import explain
 from augfn.math.shapes import cast
-from augfn.math.variates import HALF_STEP, gaussian, log_gamma
+from augfn.math.variates import HALF_STEP, gaussian, log_gamma, within
 
 
 class Constant(Distribution):
@@ -34,6 +34,16 @@ class Constant(Distribution):
         value = self.tensors(u)[0]
         return value.expand(u.shape[:-1] + value.shape)
 
+    def log_prob(self, value: Tensor) -> Tensor:
+        """That of a point mass: 0 at `value`, else -inf."""
+        at = self.tensors(value)[0]
+        return within(value == at, torch.zeros_like(value))
+
+    def entropy(self) -> Tensor:
+        return torch.zeros_like(self.value)
+
+    value: Tensor
+
 
 class Uniform(Distribution):
     """Uniform on [low, high): low + (high - low) u.
@@ -53,6 +63,10 @@ class Uniform(Distribution):
     def draw(self, u: Tensor) -> Tensor:
         low, high = self.tensors(u)
         return torch.lerp(low, cast(high, low.dtype), cast(u, low.dtype))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        low, high = self.tensors(value)
+        return even_density(value, low, high)
 
 
 class Interval(Distribution):
@@ -78,6 +92,10 @@ class Interval(Distribution):
         bounds = self.tensors(u)[0]
         return torch.lerp(bounds[..., 0], bounds[..., 1], cast(u, bounds.dtype))
 
+    def log_prob(self, value: Tensor) -> Tensor:
+        low, high = self.tensors(value)[0].unbind(-1)
+        return even_density(value, low, high)
+
 
 class LogUniform(Distribution):
     """Uniform in the logarithm: low (high / low)^u, for positive bounds.
@@ -98,6 +116,11 @@ class LogUniform(Distribution):
         low, high = self.tensors(u)
         return torch.exp(torch.lerp(low.log(), high.log(), cast(u, low.dtype)))
 
+    def log_prob(self, value: Tensor) -> Tensor:
+        low, high = self.tensors(value)
+        log = torch.log(torch.where(value > 0, value, 1.0))
+        return within(value > 0, even_density(log, low.log(), high.log()) - log)
+
 
 class Normal(Distribution):
     """Normal: mean + std z.
@@ -114,6 +137,9 @@ class Normal(Distribution):
     def draw(self, u: Tensor) -> Tensor:
         mean, std = self.tensors(u)
         return mean + std * gaussian(cast(u, mean.dtype))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return bell_density(value, *self.tensors(value))
 
 
 class TruncatedNormal(Distribution):
@@ -137,6 +163,15 @@ class TruncatedNormal(Distribution):
         a, b = (torch.erfc(-edge / math.sqrt(2)) / 2 for edge in (a, b))  # torch's ndtr loses them there
         z = torch.special.ndtri(torch.lerp(a, b, u))
         return torch.minimum(torch.maximum(mean + std * torch.where(upper, -z, z), low), high)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        mean, std, low, high = self.tensors(value)
+        center, far = mean.detach(), 1e4 * std.detach().abs()  # infinite ends would make the gradient NaN
+        a, b = (torch.maximum(low, center - far) - mean) / std, (torch.minimum(high, center + far) - mean) / std
+        upper = a + b > 0  # as in draw
+        log_b, log_a = (torch.special.log_ndtr(torch.where(upper, -p, q)) for p, q in ((a, b), (b, a)))
+        log_mass = log_b + torch.log(-torch.expm1(log_a - log_b))
+        return within((value >= low) & (value <= high), bell_density(value, mean, std) - log_mass)
 
 
 class Beta(Distribution):
@@ -166,3 +201,20 @@ class Beta(Distribution):
         axis = u.ndim - len(self.noise_shape)
         first, second = (half.movedim(axis, 0) for half in cast(u, alpha.dtype).unbind(axis))
         return torch.sigmoid(log_gamma(alpha, first, self.rounds) - log_gamma(beta, second, self.rounds))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        alpha, beta = self.tensors(value)
+        inside = (value >= 0) & (value <= 1)
+        x = torch.where(inside, value, 0.5)
+        norm = torch.lgamma(alpha) + torch.lgamma(beta) - torch.lgamma(alpha + beta)
+        return within(inside, torch.xlogy(alpha - 1, x) + torch.special.xlog1py(beta - 1, -x) - norm)
+
+
+def even_density(value: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """log 1 / |high - low| between the ends, both of which rounding may draw; learned ends may have crossed."""
+    inside = (value >= torch.minimum(low, high)) & (value <= torch.maximum(low, high))
+    return within(inside, -torch.log((high - low).abs()))
+
+
+def bell_density(value: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    return -(((value - mean) / std) ** 2) / 2 - torch.log(std.abs()) - math.log(2 * math.pi) / 2
