@@ -9,7 +9,7 @@ from torch import nn
 
 import augfn as af
 import augfn_nn as A
-from augfn.core.augmentation import SEEN, SPECS
+from augfn.core.spec import SEEN, SPECS
 from augfn_nn.derive import Derived
 
 CLASSES = {n: c for n in A.__all__ if isinstance(c := getattr(A, n), type) and issubclass(c, Derived)}

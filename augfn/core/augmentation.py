@@ -21,18 +21,20 @@ from augfn.core.draw import Params, draw, leaves_of, merge, salts_of
 from augfn.core.spec import (
     SAMPLING,
     SEEN,
-    SPECS,
     Spec,
     as_leaf,
     channels_of,
     check_type,
     clip_of,
     describe,
+    gate_of,
+    own_copy,
+    register,
     signature_of,
     spec_of,
 )
 from augfn.core.targets import Boxes, Sample, array_of, read
-from augfn.distributions import Bernoulli, Distribution
+from augfn.distributions import Distribution
 from augfn.errors import explain, unknown
 from augfn.math.resample import UNSET, Sampling, require_finite
 from augfn.run.mode import below_autograd, is_plain
@@ -231,12 +233,12 @@ def decorator(kind: str) -> Callable[..., Any]:
             return partial(decorate, ndim=ndim, example=example, **pixels, **sampling)
         known = {"clip": clip, "rgb": rgb, "planes": planes, "light": light}
         spec = replace(spec_of(body, kind, ndim, example or {}, Sampling(**sampling)), **known)
-        SPECS[spec.name] = spec
+        register(spec)
 
         def factory(**keywords: Any) -> Op:
             return build(spec, keywords)
 
-        factory.__name__ = factory.__qualname__ = spec.name
+        factory.__name__, factory.__qualname__ = spec.name, body.__qualname__
         factory.__module__ = body.__module__
         factory.__doc__ = (inspect.cleandoc(body.__doc__ or "") + "\n\n" + describe(spec)).strip()
         factory.__signature__ = signature_of(spec, Op)  # type: ignore[attr-defined]
@@ -255,7 +257,7 @@ def build(spec: Spec, keywords: dict[str, Any]) -> Op:
             raise TypeError(unknown(f"keyword of {spec.name}", name, [*spec.leaves, *spec.static, *common]))
     params: Params = {}
     for name, leaf in spec.leaves.items():
-        value = as_leaf(spec.name, name, leaf, keywords.get(name, spec.defaults[name]))
+        value = as_leaf(spec.name, name, leaf, keywords[name] if name in keywords else own_copy(spec.defaults[name]))
         if value is not None:
             params[name] = value
     acting = [name for name, leaf in spec.leaves.items() if not leaf.flat]
@@ -266,7 +268,7 @@ def build(spec: Spec, keywords: dict[str, Any]) -> Op:
         raise ValueError(explain(f"{spec.name}: nothing to do", "no ranges", f"one of {', '.join(acting)}", fix))
     p = keywords.get("p", 1.0)
     if isinstance(p, bool) or not isinstance(p, int | float) or p != 1.0:
-        params["gate"] = p if isinstance(p, Distribution) else Bernoulli(p)
+        params["gate"] = gate_of(spec.name, p)
     static = {n: keywords.get(n, default) for n, default in spec.static.items()}
     missing = [n for n, v in static.items() if v is inspect.Parameter.empty]
     if missing:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from numbers import Integral, Real
+from pickle import PicklingError
 from typing import Any, get_args, get_type_hints
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map_only
 
-from augfn.distributions import Constant, Distribution, Uniform
+from augfn.distributions import Bernoulli, Constant, Distribution, Uniform
 from augfn.errors import explain
 from augfn.math.resample import Sampling
 from augfn.typing import Leaf, Seed
@@ -63,15 +66,50 @@ class Spec:
         """The keywords of its kind; what the body itself takes is its own affair."""
         return tuple(n for n in COMMON[self.kind] if n not in self.static)
 
+    @property
+    def home(self) -> tuple[str, str]:
+        """Where it is found again: an op of augfn by its name, another as Python finds a function."""
+        module = self.body.__module__
+        return ("augfn", self.name) if module.startswith("augfn.") else (module, self.body.__qualname__)
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return spec_named, (self.name,)
+        try:
+            found = spec_at(*self.home)
+        except (ImportError, AttributeError):
+            found = None
+        if found is not self:
+            given, want = ".".join(self.home), "an op that its module has under its own name"
+            fix = f"decorate {self.name} at the top of a module, once"
+            raise PicklingError(explain(f"{self.name} cannot be pickled", given, want, fix))
+        return spec_at, self.home
+
+    def __deepcopy__(self, memo: Any) -> Spec:
+        return self
 
 
-SPECS: dict[str, Spec] = {}
+SPECS: dict[str, Spec] = {}  # the ops of augfn; those of others are found where they are defined
 
 
-def spec_named(name: str) -> Spec:
-    return SPECS[name]
+def register(spec: Spec) -> None:
+    """An op of augfn under its name, which no other has."""
+    where, name = spec.home
+    if where != "augfn":
+        return
+    known = SPECS.get(name)
+    if known and known.body.__module__ != spec.body.__module__:
+        given, want = f"{spec.body.__module__}.{name}", f"another name than that of {known.body.__module__}.{name}"
+        raise ValueError(explain("two ops of one name", given, want, "rename one"))
+    SPECS[name] = spec
+
+
+def spec_at(module: str, name: str) -> Spec:
+    """The spec of the factory of that name."""
+    if module == "augfn":
+        return SPECS[name]
+    found: Any = importlib.import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found.spec
 
 
 def leaf_of(annotation: Any) -> Leaf | None:
@@ -148,7 +186,7 @@ def as_leaf(op: str, name: str, leaf: Leaf, value: Any) -> Tensor | Distribution
         )
     if isinstance(value, int | float):
         check_bounds(what, leaf, [value])
-        return Constant(torch.full(leaf.shape, float(value)))
+        return Constant(torch.full(leaf.shape, float(value), dtype=torch.float32))
     if leaf.shape and len(value) == leaf.shape[0] and all(isinstance(v, Sequence) for v in value):
         value = tuple(zip(*value, strict=True))  # ((low, high) of x, (low, high) of y): per axis
     if len(value) != 2:
@@ -162,6 +200,21 @@ def as_leaf(op: str, name: str, leaf: Leaf, value: Any) -> Tensor | Distribution
             explain(f"{what}: the range is upside down", value, "low <= high", f"{name}=({value[1]}, {value[0]})")
         )
     return Uniform(*(e.expand(leaf.shape).clone() for e in ends))
+
+
+def own_copy(default: Any) -> Any:
+    """A default on tensors of its own: what is built may be learned in place, a signature may not."""
+    return tree_map_only(Tensor, torch.clone, default)
+
+
+def gate_of(op: str, p: Any) -> Distribution:
+    """A probability as a gate; a distribution of gates as it is."""
+    if isinstance(p, Distribution):
+        return p
+    if isinstance(p, Tensor) and p.requires_grad:
+        want = "a number, or logits behind a relaxation: no gradient of a draw reaches a probability"
+        raise ValueError(explain(f"{op}: p cannot learn", p, want, "p=af.RelaxedBernoulli(torch.logit(p))"))
+    return Bernoulli(p)
 
 
 def check_bounds(what: str, leaf: Leaf, values: Sequence[float]) -> None:
