@@ -6,9 +6,10 @@ import math
 from typing import Any
 
 import augfn as af
+from augfn.typing import Range
 from augfn_nn.derive import derive
 from augfn_nn.filters import border_mode
-from augfn_nn.shorthands import Range, around, is_number, only, padding_name
+from augfn_nn.shorthands import around, is_number, only, padding_name
 
 LINEAR = "leave it out: the streak is turned bilinearly, so that its angle can be learned"
 

@@ -7,8 +7,9 @@ from typing import Any
 import augfn as af
 from augfn.errors import explain
 from augfn.math.planckian import temperatures
+from augfn.typing import Range
 from augfn_nn.derive import derive
-from augfn_nn.shorthands import Range, around, axis
+from augfn_nn.shorthands import around, axis
 
 
 @derive(af.rgb_shift)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import augfn as af
+from augfn.typing import Range
 from augfn_nn.derive import derive
-from augfn_nn.shorthands import Range, Size, border, log_range, only, pad_to, pair
+from augfn_nn.shorthands import Size, border, log_range, only, pad_to, pair
 
 
 @derive(af.center_crop, p=1.0, resizes=True)

@@ -6,8 +6,9 @@ import math
 from typing import Any
 
 import augfn as af
+from augfn.typing import Range
 from augfn_nn.derive import derive
-from augfn_nn.shorthands import Range, is_number, only, padding_name
+from augfn_nn.shorthands import is_number, only, padding_name
 
 
 @derive(af.gaussian_blur)

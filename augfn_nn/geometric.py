@@ -6,8 +6,9 @@ from typing import Any
 
 import augfn as af
 from augfn.errors import explain
+from augfn.typing import Range
 from augfn_nn.derive import derive
-from augfn_nn.shorthands import Range, around, axis, only, reach, slant, zoom
+from augfn_nn.shorthands import around, axis, only, reach, slant, zoom
 
 
 @derive(af.hflip)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import augfn as af
+from augfn.typing import Range
 from augfn_nn.derive import derive
-from augfn_nn.shorthands import Range
 
 
 @derive(af.mixup, p=1.0)

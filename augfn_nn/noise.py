@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import augfn as af
+from augfn.typing import Range
 from augfn_nn.derive import derive
-from augfn_nn.shorthands import Range, log_range
+from augfn_nn.shorthands import log_range
 
 
 @derive(af.gaussian_noise)

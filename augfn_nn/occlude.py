@@ -6,8 +6,9 @@ from typing import Any
 
 import augfn as af
 from augfn.errors import explain
+from augfn.typing import Range
 from augfn_nn.derive import derive
-from augfn_nn.shorthands import Range, log_range, pair, upside_down
+from augfn_nn.shorthands import log_range, pair, upside_down
 
 
 @derive(af.erase)

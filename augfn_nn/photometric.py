@@ -6,8 +6,9 @@ from typing import Any
 
 import augfn as af
 from augfn.errors import explain
+from augfn.typing import Range
 from augfn_nn.derive import derive
-from augfn_nn.shorthands import Range, around, is_number, jitter, sort_keys
+from augfn_nn.shorthands import around, is_number, jitter, sort_keys
 
 
 @derive(af.brightness, p=1.0)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import augfn as af
+from augfn.typing import Range
 from augfn_nn.derive import derive
-from augfn_nn.shorthands import Range, only, pair, reach, turns
+from augfn_nn.shorthands import only, pair, reach, turns
 
 
 @derive(af.hflip3d)
