@@ -13,8 +13,9 @@ from augfn.core.augmentation import Augmentation
 from augfn.core.draw import draw, leaves_of, merge
 from augfn.core.gates import Gate
 from augfn.core.rules import apply
+from augfn.core.spec import gate_of
 from augfn.core.targets import read
-from augfn.distributions import Bernoulli, Choice, Constant, Distribution, Uniform
+from augfn.distributions import Choice, Constant, Distribution, Uniform
 from augfn.errors import explain
 from augfn.math.maps import Map, pixel_matrix
 from augfn.math.resample import UNSET, Sampling
@@ -181,10 +182,6 @@ def pipeline(
     return Pipeline("pipeline", named(steps, named_steps, "pipeline"), {}, {}, **known)
 
 
-def gate_leaf(p: Any) -> Distribution:
-    return p if isinstance(p, Distribution) else Bernoulli(p)
-
-
 def maybe(f: Augmentation, p: Any = 0.5) -> Maybe:
     """`f` with probability p per sample; p is a number or a distribution of gates.
 
@@ -193,7 +190,7 @@ def maybe(f: Augmentation, p: Any = 0.5) -> Maybe:
     >>> torch.equal(y.flatten(), 1 - params["gate"] / 2)
     True
     """
-    return Maybe("maybe", named([f], {}, "maybe"), {"gate": gate_leaf(p)}, {"gate": GATE})
+    return Maybe("maybe", named([f], {}, "maybe"), {"gate": gate_of("maybe", p)}, {"gate": GATE})
 
 
 def one_of(*branches: Augmentation, weights: Any = None, **named_branches: Augmentation) -> OneOf:
@@ -233,7 +230,7 @@ def some_of(n: int | tuple[int, int], *branches: Augmentation, **named_branches:
     if not 0 <= low <= high <= len(steps):
         raise ValueError(explain("some_of: bad count", n, f"0 <= low <= high <= {len(steps)}", "some_of((1, 2), ...)"))
     count = Constant(float(low)) if low == high else Uniform(float(low), float(high + 1))
-    keys = Uniform(torch.zeros(len(steps)), torch.ones(len(steps)))
+    keys = Uniform([0.0] * len(steps), [1.0] * len(steps))
     return SomeOf("some_of", steps, {"keys": keys, "count": count}, {"keys": KEYS.sized(len(steps)), "count": COUNT})
 
 

@@ -1,4 +1,4 @@
-"""The vocabulary of leaves: an op's annotations say what each of its parameters means.
+"""The vocabulary of leaves: an op's annotations say what each of its parameters means, and what a user may write.
 
 A parameter annotated with one of these types is a leaf of `params`: it is drawn per sample, replayed, edited and
 learned. Every other keyword of an op is static (a size, a mode): it decides a shape or a branch. To a type checker a
@@ -8,7 +8,19 @@ leaf is Any: its default is a distribution or a number, what the body sees is th
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+
+from torch import Tensor
+
+from augfn.distributions import Distribution
+
+# What a user writes for a leaf: a number is fixed, a pair (low, high) is a range, with a pair for each axis of a vector;
+# a tensor of values or a distribution is taken as it is.
+Range = float | tuple[Any, ...] | list[Any] | Tensor | Distribution
+Chance = float | Tensor | Distribution  # of an op to act: a number from 0 to 1, or a distribution of gates
+Interpolation = Literal["bilinear", "nearest", "bicubic"]
+Padding = Literal["zeros", "constant", "border", "edge", "reflection", "reflect", "symmetric"]
+Clip = Literal["none", "clamp", "ste"]
 
 
 @dataclass(frozen=True)

@@ -1,41 +1,43 @@
-"""augfn as `torch.nn` modules: `Augment` around any augmentation, and kornia's and torchvision's classes derived."""
+"""augfn as `torch.nn` modules: `Augment` around any augmentation, and kornia's and torchvision's classes derived.
+
+The `Random*` classes have kornia's and torchvision's names and shorthands, and come each from one factory of augfn. In
+all of them positive angles turn counter-clockwise, factors multiply, boxes are continuous edges (a flip is W - x) and
+`p` holds per sample. `resample` is understood for `interpolation`, `fill_value` for `fill`, and names may be enum
+members or in upper case. A range is a number, a pair, a distribution, or a `Parameter` [2] of both, which then learns.
+"""
 
 from augfn_nn.augment import Augment
-from augfn_nn.channels import (
-    ColorJiggle,
-    RandomBrightnessShift,
-    RandomChannelDropout,
-    RandomChannelShuffle,
-    RandomHSVSaturation,
-    RandomPlanckianJitter,
-    RandomRGBShift,
-)
+from augfn_nn.blurs import RandomDefocus, RandomGlassBlur, RandomMotionBlur, RandomZoomBlur
+from augfn_nn.channels import RandomChannelDropout, RandomChannelShuffle, RandomPlanckianJitter, RandomRGBShift
+from augfn_nn.crop import CenterCrop, Pad, RandomCrop, RandomResizedCrop, Resize
 from augfn_nn.filters import (
     RandomBoxBlur,
-    RandomDefocus,
     RandomDownscale,
-    RandomGlassBlur,
+    RandomGaussianBlur,
     RandomMedianBlur,
-    RandomMotionBlur,
     RandomRinging,
     RandomSharpness,
     RandomUnsharpMask,
-    RandomZoomBlur,
 )
-from augfn_nn.geometry import (
+from augfn_nn.frames import (
     BBoxSafeCrop,
     CropNonEmptyMask,
-    GridDistortion,
     LongestMaxSize,
-    OpticalDistortion,
-    PiecewiseAffine,
-    RandomD4,
-    RandomFisheye,
-    RandomQuarterTurn,
-    RandomThinPlateSpline,
+    PadTo,
     RandomZoomOut,
     ScaleJitter,
     SmallestMaxSize,
+)
+from augfn_nn.geometric import (
+    RandomAffine,
+    RandomHorizontalFlip,
+    RandomPerspective,
+    RandomRotation,
+    RandomRotation90,
+    RandomScale,
+    RandomShear,
+    RandomTranslate,
+    RandomVerticalFlip,
 )
 from augfn_nn.illumination import (
     RandomGaussianIllumination,
@@ -45,49 +47,34 @@ from augfn_nn.illumination import (
     RandomPlasmaContrast,
     RandomPlasmaShadow,
 )
-from augfn_nn.noise import RandomISONoise, RandomPoissonNoise, RandomSaltAndPepperNoise, RandomSpeckleNoise
-from augfn_nn.occlusion import CoarseDropout, GridMask, MaskDropout, RandomCutout, RandomPatch
-from augfn_nn.ops import (
-    CenterCrop,
+from augfn_nn.mix import RandomMixUp, RandomMixUpV2
+from augfn_nn.noise import (
+    RandomGaussianNoise,
+    RandomISONoise,
+    RandomPoissonNoise,
+    RandomSaltAndPepperNoise,
+    RandomSpeckleNoise,
+)
+from augfn_nn.occlude import CoarseDropout, GridMask, MaskDropout, RandomCutout, RandomErasing, RandomPatch
+from augfn_nn.photometric import (
+    ColorJiggle,
     ColorJitter,
     Denormalize,
     Normalize,
-    Pad,
-    PadTo,
-    RandomAffine,
-    RandomAffine3D,
     RandomBrightness,
+    RandomBrightnessShift,
     RandomColorTwist,
     RandomContrast,
-    RandomCrop,
-    RandomDepthicalFlip3D,
-    RandomElasticTransform,
-    RandomErasing,
     RandomGamma,
-    RandomGaussianBlur,
-    RandomGaussianNoise,
     RandomGrayscale,
-    RandomHorizontalFlip,
-    RandomHorizontalFlip3D,
+    RandomHSVSaturation,
     RandomHue,
     RandomInvert,
-    RandomMixUp,
-    RandomMixUpV2,
-    RandomPerspective,
-    RandomResizedCrop,
-    RandomRotation,
-    RandomRotation3D,
-    RandomRotation90,
     RandomSaturation,
-    RandomScale,
-    RandomShear,
     RandomSolarize,
-    RandomTranslate,
-    RandomVerticalFlip,
-    RandomVerticalFlip3D,
-    Resize,
 )
 from augfn_nn.sequential import AugmentationSequential
+from augfn_nn.symmetry import RandomD4, RandomQuarterTurn
 from augfn_nn.tone import (
     RandomAutoContrast,
     RandomClahe,
@@ -97,104 +84,24 @@ from augfn_nn.tone import (
     RandomPosterize,
     RandomToneCurve,
 )
+from augfn_nn.volumetric import (
+    RandomAffine3D,
+    RandomDepthicalFlip3D,
+    RandomHorizontalFlip3D,
+    RandomRotation3D,
+    RandomVerticalFlip3D,
+)
+from augfn_nn.warp import (
+    GridDistortion,
+    OpticalDistortion,
+    PiecewiseAffine,
+    RandomElasticTransform,
+    RandomFisheye,
+    RandomThinPlateSpline,
+)
 from augfn_nn.weather import RandomFog, RandomRain, RandomShadow, RandomSnow, RandomSunFlare
 
-__all__ = [
-    "Augment",
-    "AugmentationSequential",
-    "BBoxSafeCrop",
-    "CenterCrop",
-    "CoarseDropout",
-    "ColorJiggle",
-    "ColorJitter",
-    "CropNonEmptyMask",
-    "Denormalize",
-    "GridDistortion",
-    "GridMask",
-    "LongestMaxSize",
-    "MaskDropout",
-    "Normalize",
-    "OpticalDistortion",
-    "Pad",
-    "PadTo",
-    "PiecewiseAffine",
-    "RandomAffine",
-    "RandomAffine3D",
-    "RandomAutoContrast",
-    "RandomBoxBlur",
-    "RandomBrightness",
-    "RandomBrightnessShift",
-    "RandomChannelDropout",
-    "RandomChannelShuffle",
-    "RandomClahe",
-    "RandomColorTwist",
-    "RandomContrast",
-    "RandomCrop",
-    "RandomCutout",
-    "RandomD4",
-    "RandomDefocus",
-    "RandomDepthicalFlip3D",
-    "RandomDither",
-    "RandomDownscale",
-    "RandomElasticTransform",
-    "RandomEqualize",
-    "RandomErasing",
-    "RandomFisheye",
-    "RandomFog",
-    "RandomGamma",
-    "RandomGaussianBlur",
-    "RandomGaussianIllumination",
-    "RandomGaussianNoise",
-    "RandomGlassBlur",
-    "RandomGrayscale",
-    "RandomHSVSaturation",
-    "RandomHorizontalFlip",
-    "RandomHorizontalFlip3D",
-    "RandomHue",
-    "RandomISONoise",
-    "RandomInvert",
-    "RandomJPEG",
-    "RandomLinearCornerIllumination",
-    "RandomLinearIllumination",
-    "RandomMedianBlur",
-    "RandomMixUp",
-    "RandomMixUpV2",
-    "RandomMotionBlur",
-    "RandomPatch",
-    "RandomPerspective",
-    "RandomPlanckianJitter",
-    "RandomPlasmaBrightness",
-    "RandomPlasmaContrast",
-    "RandomPlasmaShadow",
-    "RandomPoissonNoise",
-    "RandomPosterize",
-    "RandomQuarterTurn",
-    "RandomRGBShift",
-    "RandomRain",
-    "RandomResizedCrop",
-    "RandomRinging",
-    "RandomRotation",
-    "RandomRotation3D",
-    "RandomRotation90",
-    "RandomSaltAndPepperNoise",
-    "RandomSaturation",
-    "RandomScale",
-    "RandomShadow",
-    "RandomSharpness",
-    "RandomShear",
-    "RandomSnow",
-    "RandomSolarize",
-    "RandomSpeckleNoise",
-    "RandomSunFlare",
-    "RandomThinPlateSpline",
-    "RandomToneCurve",
-    "RandomTranslate",
-    "RandomUnsharpMask",
-    "RandomVerticalFlip",
-    "RandomVerticalFlip3D",
-    "RandomZoomBlur",
-    "RandomZoomOut",
-    "Resize",
-    "ScaleJitter",
-    "SmallestMaxSize",
-]
+# Modules have no `__module__`; all else that is imported here is public. For type checkers the stub lists it.
+__all__ = sorted(  # pyright: ignore[reportUnsupportedDunderAll]
+    name for name, value in vars().items() if name[0] != "_" and hasattr(value, "__module__")
+)

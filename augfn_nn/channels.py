@@ -1,4 +1,4 @@
-"""kornia's classes of channels and light, and its formulas of colour where augfn_nn.ops has torchvision's."""
+"""kornia's classes of channels and light."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 import augfn as af
 from augfn.errors import explain
 from augfn.math.planckian import temperatures
+from augfn.typing import Range
 from augfn_nn.derive import derive
-from augfn_nn.shorthands import Range, around, axis, jitter, sort_keys
+from augfn_nn.shorthands import around, axis
 
 
 @derive(af.rgb_shift)
@@ -45,29 +46,3 @@ def RandomPlanckianJitter(mode: str = "blackbody", select_from: Any = None) -> A
         raise ValueError(explain("RandomPlanckianJitter: select_from", select_from, expected, "select_from=[0, 1, 2]"))
     lights = [{"mode": mode, "temperature": rows[i]} for i in chosen]
     return lights[0] if len(lights) == 1 else af.one_of(*(af.planckian_jitter(**light) for light in lights))
-
-
-@derive(af.color_jiggle, p=1.0)
-def ColorJiggle(
-    brightness: Range = 0.0, contrast: Range = 0.0, saturation: Range = 0.0, hue: Range = 0.0, order: Any = None
-) -> Any:
-    """x + brightness - 1, contrast x, saturation and hue of HSV (numbers as in ColorJitter), in an order of its own per
-    sample (kornia: per batch).
-
-    0 leaves one out. `order` fixes it: (0, 1, 2, 3) is brightness, contrast, saturation, hue.
-    """
-    four = jitter(brightness, contrast, saturation, hue, off=(None, None))
-    nothing = {"brightness": 1.0} if all(v is None for v in four.values()) else {}
-    return four | nothing | {"order": sort_keys(order)}
-
-
-@derive(af.brightness_shift, p=1.0)
-def RandomBrightnessShift(shift: Range = (0.0, 0.0), clip_output: bool = True) -> Any:
-    """Add a number; x is ±x. kornia's RandomBrightness with 1 less: (-0.2, 0.2) for its (0.8, 1.2)."""
-    return {"shift": around(shift), "clip": "clamp" if clip_output else "none"}
-
-
-@derive(af.hsv_saturation, p=1.0)
-def RandomHSVSaturation(saturation: Range = (1.0, 1.0), clip_output: bool = True) -> Any:
-    """Scale the saturation of HSV by a factor; a number x is 1 ± x. This is kornia's RandomSaturation."""
-    return {"factor": around(saturation, 1.0, 0.0), "clip": "clamp" if clip_output else "none"}

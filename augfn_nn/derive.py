@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import augfn as af
-from augfn.core.augmentation import COMMON, SAMPLING, Augmentation, Spec
+from augfn.core.augmentation import Augmentation
+from augfn.core.spec import COMMON, SAMPLING, Spec
 from augfn.errors import explain, unknown
 from augfn_nn.augment import Augment
 from augfn_nn.shorthands import ALIASES, NEUTRAL, is_number, learned, neutral, only, plain, sampling_of

@@ -1,4 +1,4 @@
-"""The `Random*` classes of filters: kornia's names and shorthands, and albumentations' filters under names like them."""
+"""Filters: kornia's names and shorthands, and albumentations' filters under names like them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ import math
 from typing import Any
 
 import augfn as af
+from augfn.typing import Range
 from augfn_nn.derive import derive
-from augfn_nn.shorthands import Range, around, is_number, only, padding_name
+from augfn_nn.shorthands import is_number, only, padding_name
 
-LINEAR = "leave it out: the streak is turned bilinearly, so that its angle can be learned"
+
+@derive(af.gaussian_blur)
+def RandomGaussianBlur(kernel_size: Any, sigma: Range = (0.1, 2.0), border_type: Any = "reflect") -> Any:
+    """Blur by a Gaussian of `sigma` pixels, (low, high), a number is fixed; `kernel_size` odd, or (kh, kw)."""
+    name = padding_name(border_type)
+    return {"kernel_size": kernel_size, "sigma": sigma, "padding_mode": "zeros" if name == "constant" else name}
 
 
 def border_mode(name: Any) -> str | None:
@@ -31,23 +37,6 @@ def RandomMedianBlur(kernel_size: Any = (3, 3)) -> Any:
     return {"kernel_size": kernel_size}
 
 
-@derive(af.motion_blur)
-def RandomMotionBlur(
-    kernel_size: Any, angle: Range, direction: Range, border_type: Any = "constant", resample: Any = "bilinear"
-) -> Any:
-    """Blur along a streak, turned counter-clockwise by `angle` degrees; single numbers are ±.
-
-    `kernel_size` is an odd length, or a range (low, high) of lengths, any real number, drawn per sample (kornia: odd,
-    one per batch). The streak is turned bilinearly (kornia's default is nearest).
-    """
-    only("RandomMotionBlur: resample", padding_name(resample), ("bilinear",), LINEAR)
-    fixed = is_number(kernel_size)
-    size = kernel_size if fixed else math.ceil(kernel_size[1]) // 2 * 2 + 1
-    length = None if fixed else tuple(map(float, kernel_size))
-    turned = {"angle": around(angle), "direction": around(direction)}
-    return {"kernel_size": size, "length": length, "padding_mode": border_mode(border_type), **turned}
-
-
 @derive(af.sharpness)
 def RandomSharpness(sharpness: Range = 0.5) -> Any:
     """Blend with a smoothed image: 0 is smooth, 1 the image, above 1 sharper; a number x is (0, x)."""
@@ -61,31 +50,6 @@ def RandomUnsharpMask(
     """Add `amount` of what a Gaussian blur of `sigma` pixels takes away; numbers are fixed."""
     mode = border_mode(border_type)
     return {"kernel_size": kernel_size, "sigma": sigma, "amount": amount, "padding_mode": mode}
-
-
-@derive(af.defocus)
-def RandomDefocus(radius: Range = (1.0, 4.0), kernel_size: int | None = None, border_type: Any = "reflect") -> Any:
-    """Average over a soft-edged disk of `radius` pixels; a number is fixed. `kernel_size`: what holds the largest."""
-    size = 2 * math.ceil(largest(radius, 4.0)) + 1 if kernel_size is None else kernel_size
-    return {"radius": radius, "kernel_size": size, "padding_mode": border_mode(border_type)}
-
-
-def largest(value: Any, otherwise: float) -> float:
-    """The upper end of a range of numbers."""
-    high = value[-1] if isinstance(value, tuple) else value
-    return float(high) if is_number(high) else otherwise
-
-
-@derive(af.zoom_blur)
-def RandomZoomBlur(factor: Range = (1.0, 1.2), steps: int = 8) -> Any:
-    """The mean of `steps` copies, zoomed about the centre by 1 to `factor`; a number is fixed."""
-    return {"factor": factor, "steps": steps}
-
-
-@derive(af.glass_blur)
-def RandomGlassBlur(sigma: Range = (0.3, 0.8), max_delta: Range = (0.5, 2.0), kernel_size: int = 5) -> Any:
-    """Read every pixel up to `max_delta` pixels away, then blur by a Gaussian of `sigma` pixels; numbers are fixed."""
-    return {"delta": max_delta, "sigma": sigma, "kernel_size": kernel_size}
 
 
 @derive(af.downscale)

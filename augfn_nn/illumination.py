@@ -6,8 +6,9 @@ from typing import Any
 
 import augfn as af
 from augfn.errors import explain
+from augfn.typing import Range
 from augfn_nn.derive import derive
-from augfn_nn.shorthands import Range, is_number
+from augfn_nn.shorthands import is_number
 
 
 @derive(af.plasma_brightness)

@@ -1,12 +1,19 @@
-"""Noise as modules; RandomGaussianNoise is in `augfn_nn.ops`."""
+"""Noise as modules."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import augfn as af
+from augfn.typing import Range
 from augfn_nn.derive import derive
-from augfn_nn.shorthands import Range, log_range
+from augfn_nn.shorthands import log_range
+
+
+@derive(af.gaussian_noise)
+def RandomGaussianNoise(mean: Range = 0.0, std: Range = 1.0, clip: bool = False) -> Any:
+    """Add mean + std n, full scale = 1; a number is fixed, a pair a range. `clip` keeps the sum in [0, 1]."""
+    return {"mean": mean, "std": std, "clip": "clamp" if clip else "none"}
 
 
 @derive(af.salt_and_pepper)

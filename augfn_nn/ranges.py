@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from augfn.core.draw import Params, leaves_of
-from augfn.distributions import Bernoulli, Choice, Distribution
+from augfn.distributions import Bernoulli, Choice, Constant, Distribution
 from augfn.errors import explain, unknown
-from augfn.typing import Leaf
+from augfn.typing import GATE, Leaf
 
 HALF = (torch.float16, torch.bfloat16)
 RELAXED = {Bernoulli: "RelaxedBernoulli", Choice: "GumbelChoice"}
@@ -90,7 +90,7 @@ def chosen_paths(
 ) -> Collection[str]:
     """The leaves to learn: those named, or all below a step that is named; for True all that a gradient can reach."""
     if isinstance(learnable, bool):
-        return [p for p, d in leaves.items() if learnable and type(d) not in RELAXED and not meanings[p].flat]
+        return [p for p, d in leaves.items() if learnable and can_learn(d, meanings[p])]
     chosen: list[str] = []
     for name in [learnable] if isinstance(learnable, str) else learnable:
         below = [path for path in leaves if path == name or path.startswith(name + "/")]
@@ -98,3 +98,8 @@ def chosen_paths(
             raise ValueError(unknown("leaf to learn", name, leaves))
         chosen += below
     return chosen
+
+
+def can_learn(leaf: Any, meaning: Leaf) -> bool:
+    """True if a gradient reaches it; a gate that is always the same is a switch, not a range."""
+    return type(leaf) not in RELAXED and not meaning.flat and not (meaning == GATE and type(leaf) is Constant)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
 
-from augfn.core.augmentation import SAMPLING, Augmentation, Spec
-from augfn.distributions import Constant, Distribution, Interval, LogUniform, Uniform
+from augfn.core.augmentation import Augmentation
+from augfn.core.spec import SAMPLING, Spec
+from augfn.distributions import Constant, Interval, LogUniform, Uniform
 from augfn.errors import explain, unknown
 from augfn.ops.crop import pad
 from augfn.typing import Leaf
 
-Range = float | Sequence[Any] | Tensor | Distribution  # a number, (low, high), a Parameter of both, or a distribution
 Size = int | tuple[int, int]  # (h, w)
 ALIASES = {"resample": "interpolation", "fill_value": "fill"}
 HALF_PIXEL = "leave it out: pixels are read at their centres, align_corners=False, in every op"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import augfn as af
+from augfn.typing import Range
 from augfn_nn.derive import derive
-from augfn_nn.shorthands import Range, around, is_number, only, pair
+from augfn_nn.shorthands import around, is_number, only, pair
 
 
 @derive(af.posterize)

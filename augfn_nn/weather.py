@@ -7,8 +7,9 @@ from typing import Any
 
 import augfn as af
 from augfn.errors import explain
+from augfn.typing import Range
 from augfn_nn.derive import derive
-from augfn_nn.shorthands import Range, inside, is_number, only, pair
+from augfn_nn.shorthands import inside, is_number, only, pair
 
 
 @derive(af.rain)

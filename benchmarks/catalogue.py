@@ -25,8 +25,8 @@ from tqdm import tqdm
 import augfn as af
 from augfn.app import viz
 from augfn.core.actions import Color, Geometric, Mixing, Occlusion, Pixels
-from augfn.core.augmentation import SPECS, Spec
 from augfn.core.rules import TABLE
+from augfn.core.spec import SPECS, Spec
 from augfn.random import salt
 from augfn.typing import Leaf
 from benchmarks.measure import environment, header, table

@@ -24,8 +24,9 @@ from torch.func import vmap
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map_only, tree_unflatten
 
 import augfn as af
-from augfn.core.augmentation import SPECS, Augmentation
+from augfn.core.augmentation import Augmentation
 from augfn.core.draw import leaves_of
+from augfn.core.spec import SPECS
 from augfn.core.targets import Boxes, Keypoints, kind_of
 from augfn.testing.case import agree, claim, snapshot
 from benchmarks.fuzz_programs import Group, Maker, Op, batch_of, frame_of, some_sample

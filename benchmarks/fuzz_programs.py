@@ -19,7 +19,8 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 import augfn as af
-from augfn.core.augmentation import SPECS, Augmentation, Spec, build
+from augfn.core.augmentation import Augmentation, build
+from augfn.core.spec import SPECS, Spec
 from benchmarks.registry import default_keywords, required
 
 GROUPS = ("pipeline", "maybe", "one_of", "some_of", "repeat")

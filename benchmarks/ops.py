@@ -23,7 +23,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 import augfn as af
-from augfn.core.augmentation import SPECS
+from augfn.core.spec import SPECS
 from benchmarks import ops_peers, ops_peers_geometry, peers
 from benchmarks.measure import (
     Call,

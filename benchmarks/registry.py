@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from augfn.core.augmentation import SPECS, Op, Spec, build
+from augfn.core.augmentation import Op, build
+from augfn.core.spec import SPECS, Spec
 
 
 def required(spec: Spec) -> list[str]:

@@ -15,6 +15,8 @@ from hypothesis import settings
 
 torch.set_num_threads(1)
 
+NO_CUDA = "no CUDA device"
+
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=20)
 settings.register_profile("deep", deadline=None, max_examples=1000)
 settings.load_profile("ci")  # `pytest --hypothesis-profile deep` takes the other
@@ -25,7 +27,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return
     for item in items:
         if "cuda" in item.keywords:
-            item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+            item.add_marker(pytest.mark.skip(reason=NO_CUDA))
+
+
+# A test that is skipped tests nothing: without a GPU some have to be, a package that is missing is a failure.
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    return unskipped((yield))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_make_collect_report(collector: pytest.Collector):
+    return unskipped((yield))
+
+
+def unskipped(report):
+    """The report, a failure where it is of a skip for another reason than a missing GPU."""
+    if report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if reason.removeprefix("Skipped: ") != NO_CUDA:
+            report.outcome, report.longrepr = "failed", f"{reason}\nOnly {NO_CUDA!r} is a reason to skip a test."
+    return report
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ import pytest
 pytest.importorskip("kornia")
 pytest.importorskip("skimage")
 
-from augfn.core.augmentation import SPECS
+from augfn.core.spec import SPECS
 from benchmarks.agreement import cases, differences, distance
 from benchmarks.agreement.__main__ import main, photo
 

@@ -7,7 +7,7 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("skimage")
 pytest.importorskip("tqdm")
 
-from augfn.core.augmentation import SPECS
+from augfn.core.spec import SPECS
 from benchmarks import catalogue
 from benchmarks.measure import environment
 

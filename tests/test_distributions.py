@@ -174,6 +174,15 @@ def test_all_are_tried():
     assert public - {"Distribution"} == {type(d).__name__ for d in ALL}
 
 
+def test_hard():
+    """Said of what draws exactly 0 or 1 alone."""
+    for d in ALL:
+        values = d.draw(uniform(af.key(8), (64, *d.noise_shape)))
+        assert d.hard == bool(((values == 0) | (values == 1)).all()), d
+    assert af.RelaxedBernoulli(0.0).hard
+    assert af.GumbelChoice([0.0, 1.0]).hard
+
+
 def same(a, b):
     fields = all(torch.equal(getattr(a, f), getattr(b, f)) for f in a.fields)
     return type(a) is type(b) and fields and all(getattr(a, s) == getattr(b, s) for s in a.static)

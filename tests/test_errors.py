@@ -50,6 +50,16 @@ MISTAKES = {
         ["'15'", "a pair (low, high)", "degrees=(low, high)"],
     ),
     "p above one": (lambda: af.hflip(p=1.5), ValueError, ["1.5", "0 <= p <= 1", "between 0 and 1"]),
+    "a p that is to learn": (
+        lambda: af.hflip(p=torch.tensor(0.5, requires_grad=True)),
+        ValueError,
+        ["hflip: p", "float32", "a number", "af.RelaxedBernoulli(torch.logit(p))"],
+    ),
+    "a maybe that is to learn": (
+        lambda: af.maybe(ROTATE, torch.nn.Parameter(torch.tensor(0.5))),
+        ValueError,
+        ["maybe: p", "float32", "a number", "af.RelaxedBernoulli(torch.logit(p))"],
+    ),
     "unknown target": (lambda: ROTATE({"image": X, "label2": X}, None, K), ValueError, ["label2", "label", "targets="]),
     "dict without a frame": (
         lambda: ROTATE({"label": torch.zeros(2)}, None, K),

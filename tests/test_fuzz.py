@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 import augfn as af
 from augfn.core.actions import Color, Pixels
-from augfn.core.augmentation import SPECS, photometric
+from augfn.core.augmentation import photometric
+from augfn.core.spec import SPECS
 from augfn.distributions import Uniform
 from augfn.typing import Factor
 from benchmarks import fuzz
@@ -83,11 +84,10 @@ def differentiable(x, *, factor: Factor = Uniform(0.5, 1.5)):
 
 
 @pytest.fixture
-def faulty(request):
+def faulty(request, monkeypatch):
     body = request.param
-    photometric(body)
-    yield body.__name__
-    SPECS.pop(body.__name__)
+    monkeypatch.setitem(SPECS, body.__name__, photometric(body).spec)
+    return body.__name__
 
 
 FAULTS = [shapes, finite, replays, pure, independent, differentiable]

@@ -7,7 +7,8 @@ from torch.utils._pytree import tree_map
 
 import augfn as af
 from augfn.core.actions import Blend
-from augfn.core.augmentation import SPECS, photometric
+from augfn.core.augmentation import photometric
+from augfn.core.spec import SPECS
 from augfn.core.targets import read
 from augfn.run import rows
 from augfn.testing import example
@@ -70,21 +71,18 @@ def test_closed_rows_cost_nothing():
         met.append(len(x))
         return x * factor
 
-    try:
-        x = torch.rand(8, 3, 4, 4)
-        counted(p=0.5)(x, {"gate": torch.tensor([0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0])})
-        counted(p=0.5)(x, {"gate": torch.zeros(8)})
-        counted(p=0.5)(x, {"gate": torch.ones(8)})
-        assert met == [2, 8]
-        f = af.one_of(*(counted() for _ in range(4)))
-        met.clear()
-        f(x, None, K)
-        assert sum(met) == 8
-        met.clear()
-        f(x.requires_grad_(), None, K)
-        assert sum(met) == 8
-    finally:
-        SPECS.pop("counted")
+    x = torch.rand(8, 3, 4, 4)
+    counted(p=0.5)(x, {"gate": torch.tensor([0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0])})
+    counted(p=0.5)(x, {"gate": torch.zeros(8)})
+    counted(p=0.5)(x, {"gate": torch.ones(8)})
+    assert met == [2, 8]
+    f = af.one_of(*(counted() for _ in range(4)))
+    met.clear()
+    f(x, None, K)
+    assert sum(met) == 8
+    met.clear()
+    f(x.requires_grad_(), None, K)
+    assert sum(met) == 8
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.uint32, torch.uint64, torch.int64, torch.bool])

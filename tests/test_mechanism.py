@@ -7,7 +7,7 @@ from torch.func import vmap
 
 import augfn as af
 import augfn_nn
-from augfn.core.augmentation import SPECS, geometric, occlusion
+from augfn.core.augmentation import geometric, occlusion
 from augfn.math.color import luma
 from augfn.math.maps import Map
 from augfn.math.steps import stepped
@@ -35,9 +35,7 @@ def seeing():
         inside = [(a > low[..., i, None]) & (a < high[..., i, None]) for i, a in enumerate((x, y))]
         return (inside[1][..., :, None] & inside[0][..., None, :]).any(-3) * depth[..., None, None]
 
-    yield middle, holes
-    for name in ("middle", "holes"):
-        SPECS.pop(name)
+    return middle, holes
 
 
 def blob(b, column):

@@ -9,7 +9,7 @@ from torch import nn
 
 import augfn as af
 import augfn_nn as A
-from augfn.core.augmentation import SEEN, SPECS
+from augfn.core.spec import SEEN, SPECS
 from augfn_nn.derive import Derived
 
 CLASSES = {n: c for n in A.__all__ if isinstance(c := getattr(A, n), type) and issubclass(c, Derived)}
@@ -74,7 +74,7 @@ def approx(expected):
 
 
 def test_every_public_op_has_its_class():
-    public = {f.spec.name for f in vars(af).values() if hasattr(f, "spec")}
+    public = {f.spec.name for f in vars(af).values() if callable(f) and hasattr(f, "spec")}
     assert public == set(SPECS)
     assert {c.spec.name for c in CLASSES.values()} == public
 

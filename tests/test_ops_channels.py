@@ -10,7 +10,7 @@ from torch.func import grad, vmap
 
 import augfn as af
 import augfn_nn as A
-from augfn.core.augmentation import SPECS
+from augfn.core.spec import SPECS
 from augfn.math import color, planckian
 from augfn.testing import example
 from augfn.testing.case import smooth_image

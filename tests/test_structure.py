@@ -2,6 +2,7 @@
 
 import ast
 import doctest
+import importlib
 import inspect
 import io
 import math
@@ -12,8 +13,9 @@ import torch
 
 import augfn as af
 import augfn_nn
-from augfn.core.augmentation import COMMON, SPECS, Augmentation
+from augfn.core.augmentation import Augmentation
 from augfn.core.draw import leaves_of
+from augfn.core.spec import COMMON, SPECS
 from augfn.ops import photometric
 from augfn.testing import example
 
@@ -23,16 +25,18 @@ FILES = sorted([*ROOT.glob("augfn/**/*.py"), *ROOT.glob("augfn_nn/**/*.py")])
 # From the ground up; a name stands for the modules below it too. A file imports from lower floors, or from its own
 # without a cycle.
 FLOORS = [
-    ["augfn.errors", "augfn.typing", "augfn.run", "augfn.run.mode"],
+    ["augfn.errors", "augfn.run", "augfn.run.mode"],
     ["augfn.random"],
     ["augfn.run.constants", "augfn.run.sampler"],
     ["augfn.math"],
     ["augfn.distributions"],
-    ["augfn.core", "augfn.core.targets"],
+    ["augfn.typing"],
+    ["augfn.core", "augfn.core.targets", "augfn.core.gates"],
     ["augfn.core.actions"],
     ["augfn.core.annotations"],
     ["augfn.core.rules"],
-    ["augfn.core.draw", "augfn.run.slices", "augfn.core.describe", "augfn.core.keywords"],
+    ["augfn.run.rows"],
+    ["augfn.core.draw", "augfn.run.slices", "augfn.core.spec"],
     ["augfn.core.augmentation"],
     ["augfn.ops"],
     ["augfn.compose"],
@@ -194,6 +198,21 @@ def test_every_op_is_public():
 def test_every_op_has_its_module():
     derived = {c.spec.name for n in augfn_nn.__all__ if hasattr(c := getattr(augfn_nn, n), "spec")}
     assert derived == set(SPECS)
+
+
+@pytest.mark.parametrize("package", sorted({m.rpartition(".")[0] for m in MODULES} - {""}))
+def test_no_submodule_bears_the_name_of_a_function(package):
+    """Importing `augfn.scale` would make `af.scale(...)` a module."""
+    names = vars(importlib.import_module(package))
+    children = {m.rpartition(".")[2] for m in MODULES if m.rpartition(".")[0] == package}
+    assert not {n for n in children if n in names and not inspect.ismodule(names[n])}
+
+
+def test_every_family_has_its_file_of_modules():
+    """An op and its class live in files of one name."""
+    for n in augfn_nn.__all__:
+        if hasattr(c := getattr(augfn_nn, n), "spec"):
+            assert c.__module__.rpartition(".")[2] == c.spec.body.__module__.rpartition(".")[2], n
 
 
 # docs

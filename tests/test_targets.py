@@ -7,7 +7,7 @@ import torch
 from torch.utils._pytree import tree_leaves, tree_map
 
 import augfn as af
-from augfn.core.augmentation import SPECS
+from augfn.core.spec import SPECS
 from augfn.core.targets import LAYOUT, kind_of, read
 from augfn.testing import example
 from augfn.testing.case import agree, smooth_image, targets_for

@@ -11,13 +11,14 @@ pipeline:
 padding_mode: reflection
 ```
 
-A step is a name, or a name with its keywords. As in a factory a number is a fixed value and a pair is a range. Beside the
-steps stand the settings of `af.pipeline`.
+A step is a name (`module:name` of an op that a loaded module defines), or a name with its keywords. As in a factory a
+number is a fixed value and a pair is a range. Beside the steps stand the settings of `af.pipeline`.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,8 @@ import yaml
 
 from augfn import compose
 from augfn import distributions as dist
-from augfn.core import augmentation as op
-from augfn.core.augmentation import Augmentation
+from augfn.core.augmentation import Augmentation, build
+from augfn.core.spec import SPECS, Spec
 from augfn.errors import explain, unknown
 
 SETTINGS = ("interpolation", "padding_mode", "fill", "fill_mask", "antialias", "fuse")
@@ -98,18 +99,32 @@ def step(config: Any, where: str) -> Augmentation:
     if not isinstance(config, dict) or len(config) != 1:
         raise fail(where, "not a step", config, "a name, or one name with its keywords", "hflip: {p: 0.5}")
     name, keywords = next(iter(config.items()))
-    known = [n for n, s in op.SPECS.items() if s.kind != "mix" and s.ndim == 2]
     if name in COMBINATORS:
         return COMBINATORS[name](keywords, f"{where}.{name}")
-    if name in op.SPECS and name not in known:
-        raise fail(where, "an op for batches or volumes", name, "ops of a single image", f"leave {name} out")
-    if name not in known:
+    spec = spec_of_step(name)
+    if spec is None:
+        known = [n for n, s in SPECS.items() if for_one_image(s)]
         raise PolicyError(f"{where}: {one_line(unknown('op', name, [*known, *COMBINATORS]))}")
+    if not for_one_image(spec):
+        raise fail(where, "an op for batches or volumes", name, "ops of a single image", f"leave {name} out")
     given = table(keywords, f"{where}.{name}")
     values = {key: value(v, f"{where}.{name}.{key}") for key, v in given.items()}
     if not isinstance(values.get("p"), dist.Distribution):
         probability(values.get("p", 1.0), f"{where}.{name}.p")
-    return located(f"{where}.{name}", op.build, op.SPECS[name], values)
+    return located(f"{where}.{name}", build, spec, values)
+
+
+def spec_of_step(name: Any) -> Spec | None:
+    """An op of augfn by its name, one of a module that is loaded by `module:name`."""
+    module, _, short = str(name).rpartition(":")
+    if not module:
+        return SPECS.get(name)
+    factory = getattr(sys.modules.get(module), short, None)
+    return getattr(factory, "spec", None)
+
+
+def for_one_image(spec: Spec) -> bool:
+    return spec.kind != "mix" and spec.ndim == 2
 
 
 def table(config: Any, where: str, names: Iterable[str] = ()) -> dict[str, Any]:

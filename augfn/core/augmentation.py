@@ -10,37 +10,40 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from augfn.core.actions import Action, Deferred, Geometric, Mixing, Occlusion, Pixels, Size, fuse
-from augfn.core.describe import describe, signature_of
 from augfn.core.draw import Params, draw, leaves_of, merge, nested, salts_of
 from augfn.core.gates import with_gates
-from augfn.core.keywords import as_leaf, channels_of, check_type, clip_of
+from augfn.core.spec import (
+    COMMON,
+    SAMPLING,
+    SEEN,
+    Spec,
+    as_leaf,
+    channels_of,
+    check_type,
+    clip_of,
+    describe,
+    gate_of,
+    own_copy,
+    register,
+    signature_of,
+    spec_of,
+)
 from augfn.core.targets import Boxes, Sample, array_of, read
-from augfn.distributions import Bernoulli, Distribution, Uniform
+from augfn.distributions import Distribution
 from augfn.errors import explain, unknown
 from augfn.math.resample import UNSET, Sampling, require_finite
 from augfn.run.mode import below_autograd, is_plain
 from augfn.run.rows import run
 from augfn.run.slices import differentiated, in_slices
-from augfn.typing import GATE, Leaf, Seed
-
-SAMPLING = ("interpolation", "padding_mode", "fill", "fill_mask", "antialias")
-COMMON = {
-    "geometric": ("p", *SAMPLING),
-    "photometric": ("p", "clip", "channels"),
-    "filter": ("p", "clip", "channels"),
-    "noise": ("p", "clip", "channels"),
-    "occlusion": ("p", "fill", "fill_mask"),
-    "mix": ("p",),
-}
-SEEN = ("mask", "boxes")  # targets that a body may ask to see
+from augfn.typing import GATE
 
 
 class Augmentation:
@@ -150,43 +153,6 @@ def is_own(leaves: dict[str, Any]) -> bool:
     return all(is_ours(type(leaf)) for leaf in leaves.values() if isinstance(leaf, Distribution))
 
 
-@dataclass(frozen=True, eq=False)
-class Spec:
-    """What a body's signature says: its kind, its leaves with their ranges, its static keywords, what it wants to
-    see."""
-
-    name: str
-    kind: str
-    body: Callable[..., Any]
-    leaves: dict[str, Leaf]
-    defaults: dict[str, Any]
-    static: dict[str, Any]
-    types: dict[str, Any]
-    wants: tuple[str, ...]
-    ndim: int
-    example: dict[str, Any] = field(default_factory=dict)
-    sampling: Sampling = Sampling()
-    clip: str = "none"
-    rgb: bool = False
-    planes: int | None = None  # channels of the field of noise; None: those of the image
-    light: bool = False  # it reads and writes the image once, or is one call of a library's kernel
-
-    @property
-    def common(self) -> tuple[str, ...]:
-        """The keywords of its kind; what the body itself takes is its own affair."""
-        return tuple(n for n in COMMON[self.kind] if n not in self.static)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return spec_named, (self.name,)
-
-
-SPECS: dict[str, Spec] = {}
-
-
-def spec_named(name: str) -> Spec:
-    return SPECS[name]
-
-
 class Op(Augmentation):
     """One op with its ranges and static settings bound."""
 
@@ -275,30 +241,6 @@ ACT = {
 }
 
 
-def leaf_of(annotation: Any) -> Leaf | None:
-    """The Leaf in an annotation such as `Degrees` or `Degrees | None`."""
-    for part in (annotation, *get_args(annotation)):
-        for meta in getattr(part, "__metadata__", ()):
-            if isinstance(meta, Leaf):
-                return meta
-    return None
-
-
-def spec_of(body: Callable[..., Any], kind: str, ndim: int, example: dict[str, Any], sampling: Sampling) -> Spec:
-    hints = get_type_hints(body, include_extras=True)
-    parameters = inspect.signature(body).parameters
-    named = {n: p for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
-    leaves = {n: leaf for n in named if (leaf := leaf_of(hints.get(n)))}
-    defaults = {n: named[n].default for n in leaves}
-    if kind == "noise":
-        leaves["seed"] = leaf_of(Seed)  # type: ignore[assignment]
-        defaults["seed"] = Uniform(0.0, 1.0)
-    static = {n: p.default for n, p in named.items() if n not in leaves}
-    wants = tuple(n for n in parameters if n not in named)
-    types = {n: hints.get(n) for n in static}
-    return Spec(body.__name__, kind, body, leaves, defaults, static, types, wants, ndim, example, sampling)
-
-
 def decorator(kind: str) -> Callable[..., Any]:
     """The decorator of a kind: from a body to a factory of augmentations."""
 
@@ -318,12 +260,12 @@ def decorator(kind: str) -> Callable[..., Any]:
             return partial(decorate, ndim=ndim, example=example, **pixels, **sampling)
         known = {"clip": clip, "rgb": rgb, "planes": planes, "light": light}
         spec = replace(spec_of(body, kind, ndim, example or {}, Sampling(**sampling)), **known)
-        SPECS[spec.name] = spec
+        register(spec)
 
         def factory(**keywords: Any) -> Op:
             return build(spec, keywords)
 
-        factory.__name__ = factory.__qualname__ = spec.name
+        factory.__name__, factory.__qualname__ = spec.name, body.__qualname__
         factory.__module__ = body.__module__
         factory.__doc__ = (inspect.cleandoc(body.__doc__ or "") + "\n\n" + describe(spec)).strip()
         factory.__signature__ = signature_of(spec, Op)  # type: ignore[attr-defined]
@@ -342,7 +284,7 @@ def build(spec: Spec, keywords: dict[str, Any]) -> Op:
             raise TypeError(unknown(f"keyword of {spec.name}", name, [*spec.leaves, *spec.static, *common]))
     params: Params = {}
     for name, leaf in spec.leaves.items():
-        value = as_leaf(spec.name, name, leaf, keywords.get(name, spec.defaults[name]))
+        value = as_leaf(spec.name, name, leaf, keywords[name] if name in keywords else own_copy(spec.defaults[name]))
         if value is not None:
             params[name] = value
     acting = [name for name, leaf in spec.leaves.items() if not leaf.flat]
@@ -353,7 +295,7 @@ def build(spec: Spec, keywords: dict[str, Any]) -> Op:
         raise ValueError(explain(f"{spec.name}: nothing to do", "no ranges", f"one of {', '.join(acting)}", fix))
     p = keywords.get("p", 1.0)
     if isinstance(p, bool) or not isinstance(p, int | float) or p != 1.0:
-        params["gate"] = p if isinstance(p, Distribution) else Bernoulli(p)
+        params["gate"] = gate_of(spec.name, p)
     static = {n: keywords.get(n, default) for n, default in spec.static.items()}
     missing = [n for n, v in static.items() if v is inspect.Parameter.empty]
     if missing:

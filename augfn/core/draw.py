@@ -218,7 +218,7 @@ def as_values(value: Any, leaf: Leaf, path: str) -> Tensor:
             )
         return value
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return torch.full(leaf.shape, float(value))
+        return torch.full(leaf.shape, float(value), dtype=torch.float32)
     raise TypeError(
         explain(
             f"params[{path!r}]: not a value",

@@ -34,6 +34,11 @@ def straight_through(value: Tensor, surrogate: Tensor) -> Tensor:
     return value.detach() + (surrogate - surrogate.detach())
 
 
+def within(support: Tensor, log_prob: Tensor) -> Tensor:
+    """A log density on its support, -inf elsewhere."""
+    return torch.where(support, log_prob, -math.inf)
+
+
 def log_gamma(shape: Tensor, noise: Tensor, rounds: int) -> Tensor:
     """The logarithm of a gamma variable (no underflow for tiny shapes), differentiable in `shape`; noise `[2 rounds +
     1, ...]`."""

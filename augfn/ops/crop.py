@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from augfn.core.actions import Size
 from augfn.core.augmentation import geometric
-from augfn.core.keywords import is_whole
+from augfn.core.spec import is_whole
 from augfn.distributions import LogUniform, Uniform
 from augfn.errors import explain
 from augfn.math.maps import Map

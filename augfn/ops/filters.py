@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from augfn.core.augmentation import filtering
-from augfn.core.keywords import is_whole
+from augfn.core.spec import is_whole
 from augfn.distributions import Uniform
 from augfn.errors import explain
 from augfn.math import conv, kernels

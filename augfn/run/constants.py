@@ -22,7 +22,7 @@ def cached(make: Callable[..., Made], *args: Any) -> Made:
     """`make(*args)`, a tensor or several, remembered; made anew inside a trace, whose tensors must not outlive it."""
     if not is_plain():
         return make(*args)
-    key = (make, args)
+    key = (make, args, torch.get_default_dtype())  # in which plain numbers become tensors
     found = CACHE.get(key)
     if found is None:
         with torch.inference_mode(False):

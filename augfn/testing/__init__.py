@@ -16,7 +16,8 @@ from typing import Any
 import torch
 
 from augfn.testing.calculus import gradients, learnable
-from augfn.testing.case import Case, case, example
+from augfn.testing.case import Case, example
+from augfn.testing.case import case as case_of
 from augfn.testing.landmarks import together, turns
 from augfn.testing.programs import compiled
 from augfn.testing.values import dtypes, independence, mapped, neutral, purity, replay, stable
@@ -60,7 +61,7 @@ def check(
     >>> import augfn as af
     >>> check(af.rotate, laws=[1, 3, 8])
     """
-    tried = case(op, batch, frame, channels, dtype, seed)
+    tried = case_of(op, batch, frame, channels, dtype, seed)
     for number in laws:
         law = LAWS[number]
         try:

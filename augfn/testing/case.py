@@ -14,8 +14,9 @@ from torch.utils._pytree import keystr, tree_flatten_with_path, tree_leaves, tre
 from augfn import random
 from augfn.compose import maybe
 from augfn.core.actions import Action
-from augfn.core.augmentation import SEEN, SPECS, Augmentation, Op, build
+from augfn.core.augmentation import Augmentation, Op, build
 from augfn.core.draw import Params, leaves_of
+from augfn.core.spec import SEEN, SPECS
 from augfn.core.targets import Boxes, Keypoints, Sample, Target
 from augfn.distributions import Bernoulli, Distribution
 from augfn.math.resample import Sampling

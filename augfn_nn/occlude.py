@@ -1,12 +1,22 @@
-"""Occlusion as modules; RandomErasing is in `augfn_nn.ops`. `fill` is what images show, `fill_mask` what masks hold."""
+"""Occlusion as modules. `fill` is what images show, `fill_mask` what masks hold."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import augfn as af
+from augfn.errors import explain
+from augfn.typing import Range
 from augfn_nn.derive import derive
-from augfn_nn.shorthands import Range, log_range, pair, upside_down
+from augfn_nn.shorthands import log_range, pair, upside_down
+
+
+@derive(af.erase)
+def RandomErasing(scale: Range = (0.02, 0.33), ratio: tuple[float, float] = (0.3, 3.3), value: Any = 0.0) -> Any:
+    """Hide a rectangle by `value`: a share `scale` of the area, height / width log-uniform in `ratio`; masks by 0."""
+    if isinstance(value, str):
+        raise ValueError(explain("RandomErasing: value", value, "a number, or one for each channel", "value=0.5"))
+    return {"scale": pair("scale", scale), "ratio": log_range(upside_down(ratio)), "fill": value}
 
 
 @derive(af.cutout)

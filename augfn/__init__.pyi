@@ -1,0 +1,1274 @@
+# Written by `python -m augfn.app.stubs`.
+from collections.abc import Callable, Sequence
+from typing import Any, overload
+
+from torch import Tensor
+
+from augfn.compose import maybe as maybe
+from augfn.compose import one_of as one_of
+from augfn.compose import pipeline as pipeline
+from augfn.compose import repeat as repeat
+from augfn.compose import some_of as some_of
+from augfn.compose import transform_matrix as transform_matrix
+from augfn.core.augmentation import Augmentation as Augmentation
+from augfn.core.augmentation import Op
+from augfn.core.targets import Boxes as Boxes
+from augfn.core.targets import Keypoints as Keypoints
+from augfn.core.targets import drop_invalid as drop_invalid
+from augfn.core.targets import to_float as to_float
+from augfn.distributions.base import Distribution as Distribution
+from augfn.distributions.continuous import Beta as Beta
+from augfn.distributions.continuous import Constant as Constant
+from augfn.distributions.continuous import Interval as Interval
+from augfn.distributions.continuous import LogUniform as LogUniform
+from augfn.distributions.continuous import Normal as Normal
+from augfn.distributions.continuous import TruncatedNormal as TruncatedNormal
+from augfn.distributions.continuous import Uniform as Uniform
+from augfn.distributions.discrete import Bernoulli as Bernoulli
+from augfn.distributions.discrete import Choice as Choice
+from augfn.distributions.discrete import GumbelChoice as GumbelChoice
+from augfn.distributions.discrete import RelaxedBernoulli as RelaxedBernoulli
+from augfn.random.keys import bits as bits
+from augfn.random.keys import fold_in as fold_in
+from augfn.random.keys import key as key
+from augfn.random.keys import normal as normal
+from augfn.random.keys import split as split
+from augfn.random.keys import uniform as uniform
+from augfn.typing import Chance, Clip, Interpolation, Padding, Range
+
+__version__: str
+__all__ = [
+    "Augmentation",
+    "Bernoulli",
+    "Beta",
+    "Boxes",
+    "Choice",
+    "Constant",
+    "Distribution",
+    "GumbelChoice",
+    "Interval",
+    "Keypoints",
+    "LogUniform",
+    "Normal",
+    "RelaxedBernoulli",
+    "TruncatedNormal",
+    "Uniform",
+    "affine",
+    "affine3d",
+    "autocontrast",
+    "bbox_safe_crop",
+    "bits",
+    "box_blur",
+    "brightness",
+    "brightness_shift",
+    "center_crop",
+    "channel_dropout",
+    "channel_shuffle",
+    "clahe",
+    "coarse_dropout",
+    "color_jiggle",
+    "color_jitter",
+    "color_twist",
+    "contrast",
+    "cutout",
+    "d4",
+    "defocus",
+    "denormalize",
+    "dflip3d",
+    "dither",
+    "downscale",
+    "drop_invalid",
+    "elastic",
+    "equalize",
+    "erase",
+    "fisheye",
+    "fog",
+    "fold_in",
+    "gamma",
+    "gaussian_blur",
+    "gaussian_illumination",
+    "gaussian_noise",
+    "glass_blur",
+    "grayscale",
+    "grid_distortion",
+    "grid_mask",
+    "hflip",
+    "hflip3d",
+    "hsv_saturation",
+    "hue",
+    "invert",
+    "iso_noise",
+    "jpeg",
+    "key",
+    "linear_corner_illumination",
+    "linear_illumination",
+    "longest_max_size",
+    "mask_crop",
+    "mask_dropout",
+    "maybe",
+    "median_blur",
+    "mixup",
+    "motion_blur",
+    "normal",
+    "normalize",
+    "one_of",
+    "optical_distortion",
+    "pad",
+    "pad_to",
+    "patch",
+    "perspective",
+    "piecewise_affine",
+    "pipeline",
+    "planckian_jitter",
+    "plasma_brightness",
+    "plasma_contrast",
+    "plasma_shadow",
+    "poisson_noise",
+    "posterize",
+    "quarter_turn",
+    "rain",
+    "random_crop",
+    "repeat",
+    "resize",
+    "resized_crop",
+    "rgb_shift",
+    "ringing",
+    "rot90",
+    "rotate",
+    "rotate3d",
+    "salt_and_pepper",
+    "saturation",
+    "scale",
+    "scale_jitter",
+    "shadow",
+    "sharpness",
+    "shear",
+    "smallest_max_size",
+    "snow",
+    "solarize",
+    "some_of",
+    "speckle",
+    "split",
+    "sun_flare",
+    "thin_plate_spline",
+    "to_float",
+    "tone_curve",
+    "transform_matrix",
+    "translate",
+    "uniform",
+    "unsharp_mask",
+    "vflip",
+    "vflip3d",
+    "zoom_blur",
+    "zoom_out",
+]
+
+def affine(
+    *,
+    degrees: Range | None = None,
+    translate: Range | None = None,
+    scale: Range | None = None,
+    scale_y: Range | None = None,
+    shear: Range | None = None,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Scale, shear and rotate about the centre, then translate: one affine map; what is not given is neutral."""
+
+def affine3d(
+    *,
+    degrees: Range | None = None,
+    translate: Range | None = None,
+    scale: Range | None = None,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Scale and rotate about the centre, then translate by fractions of (width, height, depth); what is not given is
+    neutral.
+    """
+
+def autocontrast(
+    *,
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Stretch every channel to [0, 1]: y = (x - min) / (max - min); a constant channel stays as it is."""
+
+def bbox_safe_crop(
+    *,
+    slack: Range = Uniform(low=0.0, high=1.0),
+    size: Any,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Cut a window that holds all valid boxes and resize it to `size=(h, w)`."""
+
+def box_blur(
+    *,
+    width: Range = Uniform(low=1.0, high=5.0),
+    kernel_size: Any = 5,
+    padding_mode: str = "reflect",
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Average over a box of `width` pixels, any real number, cut off at `kernel_size` (odd; an int, or one per axis)."""
+
+def brightness(
+    *,
+    factor: Range = Uniform(low=0.8, high=1.2),
+    p: Chance = 1.0,
+    clip: Clip = "clamp",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Multiply: y = factor x. Source: torchvision `adjust_brightness`."""
+
+def brightness_shift(
+    *,
+    shift: Range = Uniform(low=-0.2, high=0.2),
+    p: Chance = 1.0,
+    clip: Clip = "clamp",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Add: y = x + shift, full scale = 1."""
+
+def center_crop(
+    *,
+    size: Any,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Cut `size=(h, w)` out of the middle, the window's corner at round((H - h) / 2); pixels are copied exactly."""
+
+def channel_dropout(
+    *,
+    drop: Range = ...,
+    num: int = 1,
+    fill: float = 0.0,
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Set `num` channels to `fill`: those with the lowest sort keys, of at most 32."""
+
+def channel_shuffle(
+    *,
+    order: Range = ...,
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Put the channels into another order: that of their sort keys, ascending, of at most 32."""
+
+def clahe(
+    *,
+    clip_limit: Range = 40.0,
+    grid_size: Any = (8, 8),
+    grad: str = "none",
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Contrast limited adaptive histogram equalization: equalize in `grid_size` = (rows, columns) tiles, blended."""
+
+def coarse_dropout(
+    *,
+    holes: Range = Uniform(low=1.0, high=8.0),
+    height: Range = Uniform(low=0.05, high=0.2),
+    width: Range = Uniform(low=0.05, high=0.2),
+    position: Range = Uniform(low=0.0, high=1.0),
+    p: Chance = 1.0,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+) -> Op:
+    """Hide up to 16 rectangles, each of its own size, wholly inside the frame."""
+
+def color_jiggle(
+    *,
+    brightness: Range | None = None,
+    contrast: Range | None = None,
+    saturation: Range | None = None,
+    hue: Range | None = None,
+    order: Range = Uniform(low=0.0, high=1.0),
+    clip: str = "clamp",
+    p: Chance = 1.0,
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Colour jitter by other formulas: x + brightness - 1, contrast x, saturation and hue of HSV, clipped to [0, 1]."""
+
+def color_jitter(
+    *,
+    brightness: Range | None = None,
+    contrast: Range | None = None,
+    saturation: Range | None = None,
+    hue: Range | None = None,
+    order: Range = Uniform(low=0.0, high=1.0),
+    clip: str = "clamp",
+    p: Chance = 1.0,
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Brightness, contrast, saturation and hue in an order of its own for every sample, each clipped to [0, 1]."""
+
+def color_twist(
+    *,
+    brightness: Range = Uniform(low=0.8, high=1.2),
+    contrast: Range = Uniform(low=0.8, high=1.2),
+    saturation: Range = Uniform(low=0.8, high=1.2),
+    hue: Range = Uniform(low=-0.05, high=0.05),
+    pivot: float = 0.5,
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """The four of colour jitter as one 3 x 4 colour matrix: brightness, contrast about `pivot`, saturation, hue about
+    the grey axis.
+    """
+
+def contrast(
+    *,
+    factor: Range = Uniform(low=0.8, high=1.2),
+    p: Chance = 1.0,
+    clip: Clip = "clamp",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Spread about the grey mean: y = factor x + (1 - factor) mean(luma(x))."""
+
+def cutout(
+    *,
+    size: Range = Uniform(low=0.25, high=0.5),
+    position: Range = Uniform(low=0.0, high=1.0),
+    holes: int = 1,
+    p: Chance = 1.0,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+) -> Op:
+    """Hide `holes` (1 to 4) squares of one size; centres lie anywhere in the frame, so that squares hang over its
+    border.
+    """
+
+def d4(
+    *,
+    symmetry: Range = ...,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """One of the eight symmetries of the square for each sample: k quarters counter-clockwise, then (4 + k) a mirror
+    of left and right.
+    """
+
+def defocus(
+    *,
+    radius: Range = Uniform(low=1.0, high=4.0),
+    kernel_size: int = 9,
+    padding_mode: str = "reflect",
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Out of focus: average over a disk of `radius` pixels with a soft edge, k(r) = clamp(radius + 1/2 - r, 0, 1)."""
+
+def denormalize(
+    *,
+    mean: Any,
+    std: Any,
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """y = std x + mean per channel: the inverse of `normalize`. Source: kornia `Denormalize`."""
+
+def dflip3d(
+    *,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Mirror front and back: z moves to D - 1 - z; voxels are copied exactly. Source: kornia
+    `RandomDepthicalFlip3D`.
+    """
+
+def dither(
+    *,
+    levels: Range = Uniform(low=2.0, high=8.0),
+    size: int = 4,
+    grad: str = "none",
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Few levels and a Bayer pattern between them: y = floor((levels - 1) x + T) / (levels - 1)."""
+
+def downscale(
+    *,
+    factor: Range = Uniform(low=0.25, high=0.75),
+    interpolation: str = "nearest",
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Lose resolution: average over cells of 1 / factor pixels, and back to full size by "nearest" or "bilinear"."""
+
+def elastic(
+    *,
+    alpha: Range = Uniform(low=0.0, high=0.03),
+    sigma: Range = 0.1,
+    control: Range = Uniform(low=-1.0, high=1.0),
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Displace every pixel by a smooth random field: u_in = u + alpha min(H, W) n(u)."""
+
+def equalize(
+    *,
+    grad: str = "none",
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Make the histogram of every channel uniform, over 256 levels (of a volume as one, of a video per frame)."""
+
+def erase(
+    *,
+    scale: Range = Uniform(low=0.02, high=0.33),
+    ratio: Range = LogUniform(low=0.3, high=3.3),
+    position: Range = Uniform(low=0.0, high=1.0),
+    p: Chance = 1.0,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+) -> Op:
+    """Hide a rectangle of a given share of the area and aspect ratio (width / height), wholly inside the frame."""
+
+def fisheye(
+    *,
+    center_x: Range = Uniform(low=-0.3, high=0.3),
+    center_y: Range = Uniform(low=-0.3, high=0.3),
+    gamma: Range = Uniform(low=0.9, high=1.0),
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Shrink by the distance r from a centre: u_in = u (1 + r^gamma)."""
+
+def fog(
+    *,
+    density: Range = Uniform(low=0.3, high=0.8),
+    patchiness: Range = 0.5,
+    level: Range = 1.0,
+    clouds: Range = Uniform(low=0.0, high=1.0),
+    cells: int = 3,
+    octaves: int = 3,
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Blend with white through a smooth field: y = x + t (level - x), t = density (1 - patchiness n)."""
+
+def gamma(
+    *,
+    gamma: Range = Uniform(low=0.8, high=1.25),
+    gain: Range | None = None,
+    p: Chance = 1.0,
+    clip: Clip = "clamp",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """y = gain x^gamma, 0 below 0; a gain of 1 where none is given. Source: torchvision `adjust_gamma`."""
+
+def gaussian_blur(
+    *,
+    sigma: Range = Uniform(low=0.1, high=2.0),
+    kernel_size: Any = 5,
+    padding_mode: str = "reflect",
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Blur by a Gaussian of `sigma` pixels, cut off at `kernel_size` (odd; an int, or one per axis, slowest first)."""
+
+def gaussian_illumination(
+    *,
+    gain: Range = Uniform(low=0.01, high=0.15),
+    center: Range = Uniform(low=0.1, high=0.9),
+    sigma: Range = Uniform(low=0.2, high=1.0),
+    brighten: Range = Bernoulli(probs=0.5),
+    p: Chance = 1.0,
+    clip: Clip = "clamp",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Add or take a spot of light: y = x ± gain g, g a Gaussian scaled over the frame to [0, 1]."""
+
+def gaussian_noise(
+    *,
+    std: Range = Uniform(low=0.0, high=0.1),
+    mean: Range | None = None,
+    seed: Range = Uniform(low=0.0, high=1.0),
+    p: Chance = 1.0,
+    clip: Clip = "clamp",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Add normal noise: y = x + mean + std n, n drawn per pixel and channel from the leaf `seed`, full scale = 1."""
+
+def glass_blur(
+    *,
+    delta: Range = Uniform(low=0.5, high=2.0),
+    sigma: Range = Uniform(low=0.3, high=0.8),
+    seed: Range = Uniform(low=0.0, high=1.0),
+    kernel_size: Any = 5,
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Frosted glass: every pixel is read up to `delta` pixels away, each at its own place, then blurred by a Gaussian."""
+
+def grayscale(
+    *,
+    weights: Any = None,
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Every channel becomes the luma .2989 R + .587 G + .114 B, or the sum with these `weights`, one per channel."""
+
+def grid_distortion(
+    *,
+    cells: Range = Uniform(low=0.7, high=1.3),
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Move the lines of a grid of 5 x 5 cells: each column and row of the output shows a share of the input in
+    proportion to its entry of `cells`.
+    """
+
+def grid_mask(
+    *,
+    period: Range = Uniform(low=0.25, high=0.6),
+    ratio: Range = Uniform(low=0.4, high=0.6),
+    angle: Range = Uniform(low=-45.0, high=45.0),
+    offset: Range = Uniform(low=0.0, high=1.0),
+    p: Chance = 1.0,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+) -> Op:
+    """Hide a grid of squares: sides `ratio` period, turned by `angle`, counter-clockwise, shifted by `offset` periods."""
+
+def hflip(
+    *,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Mirror left and right: pixel x moves to W - 1 - x (points), edge x to W - x (boxes); pixels are copied exactly."""
+
+def hflip3d(
+    *,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Mirror left and right: x moves to W - 1 - x; voxels are copied exactly. Source: kornia
+    `RandomHorizontalFlip3D`.
+    """
+
+def hsv_saturation(
+    *,
+    factor: Range = Uniform(low=0.8, high=1.2),
+    p: Chance = 1.0,
+    clip: Clip = "clamp",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Scale the saturation of HSV, up to full: y = x + (x - M) min(factor - 1, N / (M - N))."""
+
+def hue(
+    *,
+    hue: Range = Uniform(low=-0.05, high=0.05),
+    p: Chance = 1.0,
+    clip: Clip = "clamp",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Turn the hue of HSV by `hue` turns. Source: torchvision `adjust_hue`; undefined at grey, where the gradient is
+    zero.
+    """
+
+@overload
+def invert(f: Augmentation, size: tuple[int, ...] | None = None) -> Callable[[Any, dict[str, Any]], tuple[Any, Tensor]]:
+    """The inverse of the geometric part, for drawn params: `inverse(y, params) -> (x, valid)`."""
+
+@overload
+def invert(
+    *,
+    max_val: Any = 1.0,
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """y = max_val - x, one number or one per channel. Source: torchvision `invert`, kornia `RandomInvert`."""
+
+def iso_noise(
+    *,
+    intensity: Range = Uniform(low=0.1, high=0.5),
+    color_shift: Range = Uniform(low=0.01, high=0.05),
+    seed: Range = Uniform(low=0.0, high=1.0),
+    p: Chance = 1.0,
+    clip: Clip = "clamp",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Noise of a camera at high ISO: the hue turns by `color_shift intensity n` turns, then pixels move towards white
+    by d = intensity (m + sqrt(m) n'), m = intensity std(luma(x)): y = x + d (1 - x).
+    """
+
+def jpeg(
+    *,
+    quality: Range = Uniform(low=30.0, high=95.0),
+    grad: str = "soft",
+    p: Chance = 1.0,
+    clip: Clip = "clamp",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """What is left after JPEG compression, 4:2:0, standard tables; any size, slices and frames one by one."""
+
+def linear_corner_illumination(
+    *,
+    gain: Range = Uniform(low=0.01, high=0.2),
+    corner: Range = Choice(weights=[1.0, 1.0, 1.0, 1.0]),
+    brighten: Range = Bernoulli(probs=0.5),
+    p: Chance = 1.0,
+    clip: Clip = "clamp",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Add or take light from one corner to the opposite one: y = x ± gain r, r rising from 0 to 1 at the corner."""
+
+def linear_illumination(
+    *,
+    gain: Range = Uniform(low=0.01, high=0.2),
+    edge: Range = Choice(weights=[1.0, 1.0, 1.0, 1.0]),
+    brighten: Range = Bernoulli(probs=0.5),
+    p: Chance = 1.0,
+    clip: Clip = "clamp",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Add or take light from one edge to the other: y = x ± gain r, r rising from 0 to 1 at the edge."""
+
+def longest_max_size(
+    *,
+    max_size: int,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Resize so that the longer side is `max_size` pixels; the aspect ratio stays. Antialiased where it shrinks."""
+
+def mask_crop(
+    *,
+    pick: Range = Uniform(low=0.0, high=1.0),
+    position: Range = Uniform(low=0.0, high=1.0),
+    size: Any,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Cut `size=(h, w)` around one of the mask's pixels that are not 0; pixels are copied exactly."""
+
+def mask_dropout(
+    *,
+    p_object: Range = 0.5,
+    seed: Range = Uniform(low=0.0, high=1.0),
+    p: Chance = 1.0,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+) -> Op:
+    """Hide whole objects: every instance of the integer mask (label > 0) with probability `p_object`."""
+
+def median_blur(
+    *,
+    kernel_size: Any = 3,
+    padding_mode: str = "reflect",
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """The median of `kernel_size` pixels (odd; an int, or rows and columns); a volume slice by slice."""
+
+def mixup(
+    *,
+    weight: Range = Beta(alpha=1.0, beta=1.0),
+    order: Range = Uniform(low=0.0, high=1.0),
+    num_classes: int | None = None,
+    p: Chance = 1.0,
+) -> Op:
+    """Blend with a partner: y = weight x + (1 - weight) x_partner, and the labels alike."""
+
+def motion_blur(
+    *,
+    angle: Range = Uniform(low=-90.0, high=90.0),
+    direction: Range = Uniform(low=-1.0, high=1.0),
+    length: Range | None = None,
+    kernel_size: int = 5,
+    padding_mode: str = "reflect",
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Blur along a streak of `length` pixels (all of `kernel_size`, odd, where it is not given), turned by `angle`."""
+
+def normalize(
+    *,
+    mean: Any,
+    std: Any,
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """y = (x - mean) / std per channel. Source: torchvision `normalize`."""
+
+def optical_distortion(
+    *,
+    k: Range = Uniform(low=-0.2, high=0.2),
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Radial lens distortion about the centre: u_in = u (1 + k r^2), with r = 1 at the frame's corners."""
+
+def pad(
+    *,
+    padding: Any,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Add pixels at the borders: `padding` is an int, (x, y) or (left, top, right, bottom); the inside is copied
+    exactly.
+    """
+
+def pad_to(
+    *,
+    position: Range | None = None,
+    size: Any,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Pad up to `size=(h, w)`; a side that is longer stays. The pixels are copied exactly."""
+
+def patch(
+    *,
+    scale: Range = Uniform(low=0.02, high=0.33),
+    ratio: Range = LogUniform(low=0.3, high=3.3),
+    position: Range = Uniform(low=0.0, high=1.0),
+    grain: Range = Uniform(low=0.0, high=1.0),
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Fill the rectangle of `erase` with uniform noise, a value in [0, 1] for every pixel and channel."""
+
+def perspective(
+    *,
+    distortion_scale: Range = 0.5,
+    corners: Range = Uniform(low=-1.0, high=0.0),
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Move the four corners: corner c (top left, top right, bottom right, bottom left) by corners * distortion_scale *
+    size / 2.
+    """
+
+def piecewise_affine(
+    *,
+    scale: Range = Uniform(low=0.0, high=0.05),
+    control: Range = Uniform(low=-1.0, high=1.0),
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Move a grid of 4 x 4 points, and what lies between them linearly: u_in = u + scale min(H, W) n(u)."""
+
+def planckian_jitter(
+    *,
+    temperature: Range = Uniform(low=4.0, high=15.0),
+    mode: str = "blackbody",
+    p: Chance = 1.0,
+    clip: Clip = "clamp",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Other light: the gains for red and blue of a light of this `temperature`, in thousand kelvin; 6.5 is nearly
+    neutral.
+    """
+
+def plasma_brightness(
+    *,
+    roughness: Range = Uniform(low=0.1, high=0.7),
+    intensity: Range = Uniform(low=0.0, high=1.0),
+    seed: Range = Uniform(low=0.0, high=1.0),
+    p: Chance = 1.0,
+    clip: Clip = "clamp",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Brighten and darken by a fractal for each channel: y = x + intensity (2 plasma - 1), plasma in [0, 1]."""
+
+def plasma_contrast(
+    *,
+    roughness: Range = Uniform(low=0.1, high=0.7),
+    intensity: Range = 1.0,
+    seed: Range = Uniform(low=0.0, high=1.0),
+    p: Chance = 1.0,
+    clip: Clip = "clamp",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """A contrast about 1/2 that follows a fractal: y = 1/2 + (x - 1/2) (1 + intensity (4 plasma - 1))."""
+
+def plasma_shadow(
+    *,
+    roughness: Range = Uniform(low=0.1, high=0.7),
+    shade_intensity: Range = Uniform(low=-1.0, high=0.0),
+    shade_quantity: Range = Uniform(low=0.0, high=1.0),
+    seed: Range = Uniform(low=0.0, high=1.0),
+    softness: float = 0.02,
+    p: Chance = 1.0,
+    clip: Clip = "clamp",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Shadows in the form of a fractal: y = x + shade_intensity sigmoid((shade_quantity - plasma) / softness)."""
+
+def poisson_noise(
+    *,
+    photons: Range = LogUniform(low=30.0, high=1000.0),
+    seed: Range = Uniform(low=0.0, high=1.0),
+    p: Chance = 1.0,
+    clip: Clip = "clamp",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Shot noise of a sensor that counts `photons` at full scale: y = x + sqrt(x / photons) n."""
+
+def posterize(
+    *,
+    bits: Range = Uniform(low=3.0, high=8.0),
+    grad: str = "none",
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Keep the highest `bits` of the 8 of every level: y = floor(255 x / s) s / 255, s = 2^(8 - bits); x at 8 bits."""
+
+def quarter_turn(
+    *,
+    turns: Range = Choice(weights=[1.0, 1.0, 1.0, 1.0]),
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Turn each sample by 0, 1, 2 or 3 quarters counter-clockwise."""
+
+def rain(
+    *,
+    number_of_drops: Range = Uniform(low=1000.0, high=2000.0),
+    drop_height: Range = Uniform(low=5.0, high=20.0),
+    drop_width: Range = Uniform(low=-5.0, high=5.0),
+    value: Range = 0.7843137254901961,
+    places: Range = Uniform(low=0.0, high=1.0),
+    most: int = 2000,
+    longest: int = 20,
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Lines of one grey: y = x + wet (value - x), wet the share of a pixel that drops cover."""
+
+def random_crop(
+    *,
+    position: Range = Uniform(low=0.0, high=1.0),
+    size: Any,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Cut `size=(h, w)` at whole pixels: left = floor(position_x (W - w + 1)), top likewise; pixels are copied exactly."""
+
+def resize(
+    *,
+    size: Any,
+    side: str = "short",
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Resize to `size=(h, w)`; an int is the length of one side and keeps the aspect ratio. Antialiased where it
+    shrinks.
+    """
+
+def resized_crop(
+    *,
+    scale: Range = Uniform(low=0.08, high=1.0),
+    ratio: Range = LogUniform(low=0.75, high=1.3333),
+    position: Range = Uniform(low=0.0, high=1.0),
+    size: Any,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Cut a window of a given share of the area and aspect ratio and resize it to `size=(h, w)`."""
+
+def rgb_shift(
+    *,
+    shift: Range = Uniform(low=[-0.1, -0.1, -0.1], high=[0.1, 0.1, 0.1]),
+    p: Chance = 1.0,
+    clip: Clip = "clamp",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Add a number to each of red, green and blue: y_c = x_c + shift_c, full scale = 1."""
+
+def ringing(
+    *,
+    cutoff: Range = Uniform(low=0.7854, high=1.5708),
+    kernel_size: int = 9,
+    padding_mode: str = "reflect",
+    p: Chance = 1.0,
+    clip: Clip = "clamp",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Ripples beside edges: the ideal low-pass k(r) = J1(cutoff r) / (cutoff r), cut off at `kernel_size` (odd)."""
+
+def rot90(
+    *,
+    k: int = 1,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Turn by k quarters counter-clockwise; an odd k swaps height and width; pixels are copied exactly."""
+
+def rotate(
+    *,
+    degrees: Range = Uniform(low=-30.0, high=30.0),
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Rotate about the centre, counter-clockwise on the screen for positive degrees."""
+
+def rotate3d(
+    *,
+    degrees: Range = Uniform(low=-15.0, high=15.0),
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Rotate about the centre by the axis-angle vector `degrees` = (x, y, z)."""
+
+def salt_and_pepper(
+    *,
+    amount: Range = Uniform(low=0.01, high=0.06),
+    salt: Range = Uniform(low=0.4, high=0.6),
+    seed: Range = Uniform(low=0.0, high=1.0),
+    grad: str = "none",
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Turn each pixel, all its channels, white (1) with probability `amount salt`, black (0) with `amount (1 - salt)`."""
+
+def saturation(
+    *,
+    factor: Range = Uniform(low=0.8, high=1.2),
+    p: Chance = 1.0,
+    clip: Clip = "clamp",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Blend with grey: y = factor x + (1 - factor) luma(x)."""
+
+def scale(
+    *,
+    scale: Range = Uniform(low=0.8, high=1.25),
+    scale_y: Range | None = None,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Zoom about the centre by a factor, > 1 magnifies; `scale_y` sets the vertical factor apart."""
+
+def scale_jitter(
+    *,
+    scale: Range = Uniform(low=0.1, high=2.0),
+    position: Range = Uniform(low=0.0, high=1.0),
+    size: Any,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Zoom to a random size and cut or pad to `size=(h, w)`."""
+
+def shadow(
+    *,
+    corners: Range = ...,
+    intensity: Range = Uniform(low=0.3, high=0.7),
+    softness: Range = Uniform(low=0.0, high=0.1),
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Darken a quadrilateral: y = x (1 - intensity s), s its soft cover."""
+
+def sharpness(
+    *,
+    factor: Range = Uniform(low=0.5, high=1.5),
+    p: Chance = 1.0,
+    clip: Clip = "clamp",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Blend with a smoothed image: y = factor x + (1 - factor) smooth(x); 0 smooths, above 1 sharpens."""
+
+def shear(
+    *,
+    shear: Range = Uniform(low=-15.0, high=15.0),
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Shear about the centre by angles along (x, y): +30 degrees in x moves a point 10 px above the centre 5.8 px
+    right.
+    """
+
+def smallest_max_size(
+    *,
+    max_size: int,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Resize so that the shorter side is `max_size` pixels; the aspect ratio stays. Antialiased where it shrinks."""
+
+def snow(
+    *,
+    coefficient: Range = 0.5,
+    brightness: Range = 2.0,
+    grad: str = "none",
+    p: Chance = 1.0,
+    clip: Clip = "clamp",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Whiten what is dark: the lightness of HLS, where it is below `coefficient`, is multiplied by `brightness`."""
+
+def solarize(
+    *,
+    threshold: Range = Uniform(low=0.5, high=1.0),
+    addition: Range | None = None,
+    grad: str = "none",
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Invert what is at or above the threshold: y = x < threshold ? x : 1 - x, with x + addition, clamped, for x, where
+    an addition is given.
+    """
+
+def speckle(
+    *,
+    std: Range = Uniform(low=0.0, high=0.2),
+    seed: Range = Uniform(low=0.0, high=1.0),
+    p: Chance = 1.0,
+    clip: Clip = "clamp",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Multiply by normal noise: y = x (1 + std n), n drawn per pixel and channel. Source: scikit-image `random_noise`."""
+
+def sun_flare(
+    *,
+    center: Range = Uniform(low=[0.0, 0.0], high=[1.0, 0.5]),
+    radius: Range = Uniform(low=0.3, high=0.8),
+    intensity: Range = Uniform(low=0.6, high=1.0),
+    ghosts: Range = Uniform(low=0.3, high=2.2),
+    sizes: Range = Uniform(low=0.02, high=0.12),
+    ghost_intensity: float = 0.2,
+    color: Any = 1.0,
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """A sun and its four lens ghosts, which only add light: y = x + a color (1 - x)."""
+
+def thin_plate_spline(
+    *,
+    scale: Range = 0.2,
+    control: Range = Uniform(low=-1.0, high=1.0),
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Move the corners and the middle of the frame by `control * scale * size / 2`, and bend the rest smoothly."""
+
+def tone_curve(
+    *,
+    shadows: Range = Uniform(low=0.1, high=0.4),
+    highlights: Range = Uniform(low=0.6, high=0.9),
+    p: Chance = 1.0,
+    clip: Clip = "clamp",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """A cubic Bezier curve: y = 3 (1 - x)^2 x shadows + 3 (1 - x) x^2 highlights + x^3."""
+
+def translate(
+    *,
+    translate: Range = Uniform(low=-0.1, high=0.1),
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Shift by fractions of (width, height), positive right and down, without rounding to pixels."""
+
+def unsharp_mask(
+    *,
+    sigma: Range = Uniform(low=0.1, high=2.0),
+    amount: Range = Uniform(low=0.2, high=0.5),
+    kernel_size: Any = 5,
+    padding_mode: str = "reflect",
+    p: Chance = 1.0,
+    clip: Clip = "clamp",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Add what a Gaussian blur takes away: y = x + amount (x - blur(x)). Works on volumes too."""
+
+def vflip(
+    *,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Mirror top and bottom: pixel y moves to H - 1 - y (points), edge y to H - y (boxes); pixels are copied exactly."""
+
+def vflip3d(
+    *,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Mirror top and bottom: y moves to H - 1 - y; voxels are copied exactly. Source: kornia `RandomVerticalFlip3D`."""
+
+def zoom_blur(
+    *,
+    factor: Range = Uniform(low=1.0, high=1.2),
+    steps: int = 8,
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """A lens that zooms: the mean of `steps` copies, zoomed about the centre by factor^(k / (steps - 1)), k = 0, 1, ..."""
+
+def zoom_out(
+    *,
+    side: Range = Uniform(low=1.0, high=4.0),
+    position: Range = Uniform(low=0.0, high=1.0),
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Put the image on a canvas `side` times as large, and shrink that to the frame."""

@@ -1,0 +1,258 @@
+"""Specs: what a body's signature says, the keywords of its factory, and what the factory shows."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from numbers import Integral, Real
+from pickle import PicklingError
+from typing import Any, get_args, get_type_hints
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_map_only
+
+from augfn.distributions import Bernoulli, Constant, Distribution, Uniform
+from augfn.errors import explain
+from augfn.math.resample import Sampling
+from augfn.typing import Leaf, Seed
+
+SAMPLING = ("interpolation", "padding_mode", "fill", "fill_mask", "antialias")
+COMMON = {
+    "geometric": ("p", *SAMPLING),
+    "photometric": ("p", "clip", "channels"),
+    "filter": ("p", "clip", "channels"),
+    "noise": ("p", "clip", "channels"),
+    "occlusion": ("p", "fill", "fill_mask"),
+    "mix": ("p",),
+}
+SEEN = ("mask", "boxes")  # targets that a body may ask to see
+CLIPS = ("none", "clamp", "ste")
+PLAIN_TYPES: dict[Any, tuple[type, str]] = {
+    int: (Integral, "a whole number"),
+    float: (Real, "a number"),
+    str: (str, "a string"),
+    bool: (bool, "True or False"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Spec:
+    """What a body's signature says: its kind, its leaves with their ranges, its static keywords, what it wants to
+    see."""
+
+    name: str
+    kind: str
+    body: Callable[..., Any]
+    leaves: dict[str, Leaf]
+    defaults: dict[str, Any]
+    static: dict[str, Any]
+    types: dict[str, Any]
+    wants: tuple[str, ...]
+    ndim: int
+    example: dict[str, Any] = field(default_factory=dict)
+    sampling: Sampling = Sampling()
+    clip: str = "none"
+    rgb: bool = False
+    planes: int | None = None  # channels of the field of noise; None: those of the image
+    light: bool = False  # it reads and writes the image once, or is one call of a library's kernel
+
+    @property
+    def common(self) -> tuple[str, ...]:
+        """The keywords of its kind; what the body itself takes is its own affair."""
+        return tuple(n for n in COMMON[self.kind] if n not in self.static)
+
+    @property
+    def home(self) -> tuple[str, str]:
+        """Where it is found again: an op of augfn by its name, another as Python finds a function."""
+        module = self.body.__module__
+        return ("augfn", self.name) if module.startswith("augfn.") else (module, self.body.__qualname__)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        try:
+            found = spec_at(*self.home)
+        except (ImportError, AttributeError):
+            found = None
+        if found is not self:
+            given, want = ".".join(self.home), "an op that its module has under its own name"
+            fix = f"decorate {self.name} at the top of a module, once"
+            raise PicklingError(explain(f"{self.name} cannot be pickled", given, want, fix))
+        return spec_at, self.home
+
+    def __deepcopy__(self, memo: Any) -> Spec:
+        return self
+
+
+SPECS: dict[str, Spec] = {}  # the ops of augfn; those of others are found where they are defined
+
+
+def register(spec: Spec) -> None:
+    """An op of augfn under its name, which no other has."""
+    where, name = spec.home
+    if where != "augfn":
+        return
+    known = SPECS.get(name)
+    if known and known.body.__module__ != spec.body.__module__:
+        given, want = f"{spec.body.__module__}.{name}", f"another name than that of {known.body.__module__}.{name}"
+        raise ValueError(explain("two ops of one name", given, want, "rename one"))
+    SPECS[name] = spec
+
+
+def spec_at(module: str, name: str) -> Spec:
+    """The spec of the factory of that name."""
+    if module == "augfn":
+        return SPECS[name]
+    found: Any = importlib.import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found.spec
+
+
+def leaf_of(annotation: Any) -> Leaf | None:
+    """The Leaf in an annotation such as `Degrees` or `Degrees | None`."""
+    for part in (annotation, *get_args(annotation)):
+        for meta in getattr(part, "__metadata__", ()):
+            if isinstance(meta, Leaf):
+                return meta
+    return None
+
+
+def spec_of(body: Callable[..., Any], kind: str, ndim: int, example: dict[str, Any], sampling: Sampling) -> Spec:
+    hints = get_type_hints(body, include_extras=True)
+    parameters = inspect.signature(body).parameters
+    named = {n: p for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
+    leaves = {n: leaf for n in named if (leaf := leaf_of(hints.get(n)))}
+    defaults = {n: named[n].default for n in leaves}
+    if kind == "noise":
+        leaves["seed"] = leaf_of(Seed)  # type: ignore[assignment]
+        defaults["seed"] = Uniform(0.0, 1.0)
+    static = {n: p.default for n, p in named.items() if n not in leaves}
+    wants = tuple(n for n in parameters if n not in named)
+    types = {n: hints.get(n) for n in static}
+    return Spec(body.__name__, kind, body, leaves, defaults, static, types, wants, ndim, example, sampling)
+
+
+# keywords: what a user writes, checked and brought to one form
+
+
+def is_whole(value: Any) -> bool:
+    """True of a whole number, Python's or numpy's."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def check_type(what: str, wanted: Any, value: Any, default: Any) -> None:
+    """A static keyword annotated with a plain type is of that type."""
+    if wanted not in PLAIN_TYPES:
+        return
+    kind, words = PLAIN_TYPES[wanted]
+    if not isinstance(value, kind) or (isinstance(value, bool) and wanted is not bool):
+        name = what.split()[-1]
+        fix = f"{name}={default!r}" if isinstance(default, kind) else f"{name}=..., {words}"
+        raise TypeError(explain(what, value, words, fix))
+
+
+def clip_of(spec: Any, keywords: dict[str, Any]) -> str:
+    """The mechanism's clip; a body that clips by itself takes the keyword as its own."""
+    mode = keywords.get("clip", spec.clip) if "clip" in spec.common else "none"
+    if mode not in CLIPS:
+        raise ValueError(explain(f"{spec.name}: clip", mode, f"one of {', '.join(CLIPS)}", 'clip="clamp"'))
+    return mode
+
+
+def channels_of(spec: Any, channels: Any) -> tuple[int, ...] | None:
+    if channels is None:
+        return None
+    given = (channels,) if isinstance(channels, int) else tuple(channels)
+    good = all(isinstance(c, int) and not isinstance(c, bool) and c >= 0 for c in given)
+    if not given or not good or len(set(given)) != len(given) or (spec.rgb and len(given) != 3):
+        want = "three different indices" if spec.rgb else "different indices, counted from 0"
+        raise ValueError(explain(f"{spec.name}: channels", channels, want, "channels=(0, 1, 2)"))
+    return given
+
+
+def as_leaf(op: str, name: str, leaf: Leaf, value: Any) -> Tensor | Distribution | None:
+    """A number or a vector is fixed, a pair `(low, high)` is Uniform (of vectors, where the leaf is one), None is
+    absent."""
+    if value is None or isinstance(value, Tensor | Distribution):
+        return value
+    what = f"{op}: {name}"
+    if isinstance(value, bool) or not isinstance(value, int | float | Sequence) or isinstance(value, str):
+        raise TypeError(
+            explain(what, value, "a number, a pair (low, high), a tensor or a distribution", f"{name}=(low, high)")
+        )
+    if isinstance(value, int | float):
+        check_bounds(what, leaf, [value])
+        return Constant(torch.full(leaf.shape, float(value), dtype=torch.float32))
+    if leaf.shape and len(value) == leaf.shape[0] and all(isinstance(v, Sequence) for v in value):
+        value = tuple(zip(*value, strict=True))  # ((low, high) of x, (low, high) of y): per axis
+    if len(value) != 2:
+        raise ValueError(explain(what, value, f"a number or a pair (low, high), in {leaf.unit}", f"{name}=(low, high)"))
+    if any(isinstance(v, Tensor) for v in value):
+        return Uniform(*value)
+    ends = [torch.tensor(v, dtype=torch.float32) for v in value]
+    check_bounds(what, leaf, [x for e in ends for x in e.flatten().tolist()])
+    if not (ends[0] <= ends[1]).all():
+        raise ValueError(
+            explain(f"{what}: the range is upside down", value, "low <= high", f"{name}=({value[1]}, {value[0]})")
+        )
+    return Uniform(*(e.expand(leaf.shape).clone() for e in ends))
+
+
+def own_copy(default: Any) -> Any:
+    """A default on tensors of its own: what is built may be learned in place, a signature may not."""
+    return tree_map_only(Tensor, torch.clone, default)
+
+
+def gate_of(op: str, p: Any) -> Distribution:
+    """A probability as a gate; a distribution of gates as it is."""
+    if isinstance(p, Distribution):
+        return p
+    if isinstance(p, Tensor) and p.requires_grad:
+        want = "a number, or logits behind a relaxation: no gradient of a draw reaches a probability"
+        raise ValueError(explain(f"{op}: p cannot learn", p, want, "p=af.RelaxedBernoulli(torch.logit(p))"))
+    return Bernoulli(p)
+
+
+def check_bounds(what: str, leaf: Leaf, values: Sequence[float]) -> None:
+    low, high = leaf.low, leaf.high
+    if not all(map(math.isfinite, values)):
+        raise ValueError(
+            explain(f"{what}: not finite", list(values), "finite numbers", f"{what.split()[-1]}=(low, high)")
+        )
+    if any((low is not None and v < low) or (high is not None and v > high) for v in values):
+        span = f"{'-inf' if low is None else low} <= value <= {'inf' if high is None else high} ({leaf.unit})"
+        raise ValueError(explain(f"{what}: outside its range", list(values), span, "stay within the range"))
+
+
+# what a factory shows
+
+
+def signature_of(spec: Any, returns: type) -> inspect.Signature:
+    values = {**spec.defaults, **spec.static, **dict.fromkeys(spec.common)}
+    known = {"p": 1.0, "clip": spec.clip}
+    values |= {n: v for n, v in known.items() if n in spec.common}
+    make = partial(inspect.Parameter, kind=inspect.Parameter.KEYWORD_ONLY)
+    return inspect.Signature([make(n, default=v) for n, v in values.items()], return_annotation=returns)
+
+
+def describe(spec: Any) -> str:
+    """The part of a docstring that the signature knows."""
+    lines = [f"Kind: {spec.kind}{' (3-D)' if spec.ndim == 3 else ''}. Leaves of `params`, per sample:", ""]
+    for name, leaf in spec.leaves.items():
+        span = f"{'-inf' if leaf.low is None else leaf.low}..{'inf' if leaf.high is None else leaf.high}"
+        neutral = "none" if leaf.neutral is None else f"{leaf.neutral:g}"
+        shape = f" {list(leaf.shape)}" if leaf.shape else ""
+        lines.append(
+            f"* `{name}`{shape}: {leaf.unit}; range {span}; neutral {neutral}; default {spec.defaults[name]!r}"
+        )
+        if leaf.flat:
+            lines.append(f"  (zero gradient: {leaf.flat})")
+    settings = [
+        *(f"{n}={v!r}" if v is not inspect.Parameter.empty else n for n, v in spec.static.items()),
+        *(f"clip={spec.clip!r}" if n == "clip" else n for n in spec.common),
+    ]
+    return "\n".join([*lines, "", f"Static keywords: {', '.join(settings)}."])

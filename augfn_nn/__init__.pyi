@@ -1,0 +1,1870 @@
+# Written by `python -m augfn.app.stubs`.
+from collections.abc import Sequence
+from typing import Any
+
+from typing_extensions import TypedDict, Unpack
+
+from augfn.typing import Chance, Range
+from augfn_nn.augment import Augment as Augment
+from augfn_nn.derive import Derived
+from augfn_nn.sequential import AugmentationSequential as AugmentationSequential
+from augfn_nn.shorthands import Size
+
+__all__ = [
+    "Augment",
+    "AugmentationSequential",
+    "BBoxSafeCrop",
+    "CenterCrop",
+    "CoarseDropout",
+    "ColorJiggle",
+    "ColorJitter",
+    "CropNonEmptyMask",
+    "Denormalize",
+    "GridDistortion",
+    "GridMask",
+    "LongestMaxSize",
+    "MaskDropout",
+    "Normalize",
+    "OpticalDistortion",
+    "Pad",
+    "PadTo",
+    "PiecewiseAffine",
+    "RandomAffine",
+    "RandomAffine3D",
+    "RandomAutoContrast",
+    "RandomBoxBlur",
+    "RandomBrightness",
+    "RandomBrightnessShift",
+    "RandomChannelDropout",
+    "RandomChannelShuffle",
+    "RandomClahe",
+    "RandomColorTwist",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomCutout",
+    "RandomD4",
+    "RandomDefocus",
+    "RandomDepthicalFlip3D",
+    "RandomDither",
+    "RandomDownscale",
+    "RandomElasticTransform",
+    "RandomEqualize",
+    "RandomErasing",
+    "RandomFisheye",
+    "RandomFog",
+    "RandomGamma",
+    "RandomGaussianBlur",
+    "RandomGaussianIllumination",
+    "RandomGaussianNoise",
+    "RandomGlassBlur",
+    "RandomGrayscale",
+    "RandomHSVSaturation",
+    "RandomHorizontalFlip",
+    "RandomHorizontalFlip3D",
+    "RandomHue",
+    "RandomISONoise",
+    "RandomInvert",
+    "RandomJPEG",
+    "RandomLinearCornerIllumination",
+    "RandomLinearIllumination",
+    "RandomMedianBlur",
+    "RandomMixUp",
+    "RandomMixUpV2",
+    "RandomMotionBlur",
+    "RandomPatch",
+    "RandomPerspective",
+    "RandomPlanckianJitter",
+    "RandomPlasmaBrightness",
+    "RandomPlasmaContrast",
+    "RandomPlasmaShadow",
+    "RandomPoissonNoise",
+    "RandomPosterize",
+    "RandomQuarterTurn",
+    "RandomRGBShift",
+    "RandomRain",
+    "RandomResizedCrop",
+    "RandomRinging",
+    "RandomRotation",
+    "RandomRotation3D",
+    "RandomRotation90",
+    "RandomSaltAndPepperNoise",
+    "RandomSaturation",
+    "RandomScale",
+    "RandomShadow",
+    "RandomSharpness",
+    "RandomShear",
+    "RandomSnow",
+    "RandomSolarize",
+    "RandomSpeckleNoise",
+    "RandomSunFlare",
+    "RandomThinPlateSpline",
+    "RandomToneCurve",
+    "RandomTranslate",
+    "RandomUnsharpMask",
+    "RandomVerticalFlip",
+    "RandomVerticalFlip3D",
+    "RandomZoomBlur",
+    "RandomZoomOut",
+    "Resize",
+    "ScaleJitter",
+    "SmallestMaxSize",
+]
+
+class _Peers(TypedDict, total=False):
+    """Arguments of kornia and torchvision that say what holds here anyway; another value is an error."""
+
+    align_corners: Any
+    cropping_mode: Any
+    p_batch: Any
+    separable: Any
+    expand: Any
+    center: Any
+    inplace: Any
+    data_keys: Any
+
+class BBoxSafeCrop(Derived):
+    """Cut a window that holds all valid boxes and resize it to `size` = (h, w); `slack` is the share of the room
+    beside them that goes. Takes a dict with boxes.
+    """
+
+    def __init__(
+        self,
+        size: Size,
+        slack: Range = (0.0, 1.0),
+        *,
+        p: Chance = 1.0,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class CenterCrop(Derived):
+    """Cut `size` = (h, w), or an int, out of the middle; a frame that is smaller is an error."""
+
+    def __init__(
+        self,
+        size: Size,
+        *,
+        p: Chance = 1.0,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class CoarseDropout(Derived):
+    """Hide up to 16 rectangles; sides are fractions of the frame's."""
+
+    def __init__(
+        self,
+        num_holes_range: Range = (1, 2),
+        hole_height_range: Range = (0.1, 0.2),
+        hole_width_range: Range = (0.1, 0.2),
+        *,
+        p: Chance = 0.5,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class ColorJiggle(Derived):
+    """x + brightness - 1, contrast x, saturation and hue of HSV (numbers as in ColorJitter), in an order of its own per
+    sample (kornia: per batch).
+    """
+
+    def __init__(
+        self,
+        brightness: Range = 0.0,
+        contrast: Range = 0.0,
+        saturation: Range = 0.0,
+        hue: Range = 0.0,
+        order: Any = None,
+        *,
+        p: Chance = 1.0,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class ColorJitter(Derived):
+    """Brightness, contrast, saturation (a number x is 1 ± x) and hue (± turns), in an order of its own per sample."""
+
+    def __init__(
+        self,
+        brightness: Range = 0.0,
+        contrast: Range = 0.0,
+        saturation: Range = 0.0,
+        hue: Range = 0.0,
+        order: Any = None,
+        *,
+        p: Chance = 1.0,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class CropNonEmptyMask(Derived):
+    """Cut `size` = (h, w) around a random pixel of the mask that is not 0. Takes a dict with a mask."""
+
+    def __init__(
+        self,
+        size: Size,
+        *,
+        p: Chance = 1.0,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class Denormalize(Derived):
+    """y = std x + mean for each channel; like every module the identity in `eval()`."""
+
+    def __init__(
+        self,
+        mean: Any,
+        std: Any,
+        *,
+        p: Chance = 1.0,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class GridDistortion(Derived):
+    """Move the lines of a grid of 5 x 5 cells, whose sides are 1 + `distort_limit`; a number is ±."""
+
+    def __init__(
+        self,
+        num_steps: int = 5,
+        distort_limit: Range = (-0.3, 0.3),
+        *,
+        p: Chance = 0.5,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class GridMask(Derived):
+    """Hide a grid of squares with sides `ratio` period (the paper's ratio is 1 - ratio), turned by `angle`, shifted by
+    any part of a period. `period` is a fraction of the shorter side; a number is fixed.
+    """
+
+    def __init__(
+        self,
+        period: Range = (0.25, 0.6),
+        ratio: Range = (0.4, 0.6),
+        angle: Range = (-45.0, 45.0),
+        *,
+        p: Chance = 0.5,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class LongestMaxSize(Derived):
+    """Resize so that the longer side is `max_size`; antialiased where it shrinks (kornia is not)."""
+
+    def __init__(
+        self,
+        max_size: int,
+        *,
+        p: Chance = 1.0,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class MaskDropout(Derived):
+    """Hide every instance of an integer mask with probability `p_object` (albumentations: a number of them)."""
+
+    def __init__(
+        self,
+        p_object: Range = 0.5,
+        *,
+        p: Chance = 0.5,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class Normalize(Derived):
+    """y = (x - mean) / std for each channel; like every module the identity in `eval()`."""
+
+    def __init__(
+        self,
+        mean: Any,
+        std: Any,
+        *,
+        p: Chance = 1.0,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class OpticalDistortion(Derived):
+    """Barrel (> 0) or pincushion (< 0): the radial coefficient, for a radius of 1 at the corners; a number is ±."""
+
+    def __init__(
+        self,
+        distort_limit: Range = (-0.2, 0.2),
+        *,
+        p: Chance = 0.5,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class Pad(Derived):
+    """Add pixels: `padding` is an int, (x, y) or (left, top, right, bottom)."""
+
+    def __init__(
+        self,
+        padding: Any,
+        fill: Any = 0.0,
+        padding_mode: Any = "constant",
+        *,
+        p: Chance = 1.0,
+        interpolation: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class PadTo(Derived):
+    """Pad right and bottom up to `size` = (h, w); a larger frame is cropped there, or left: `crop_if_exceeds=False`."""
+
+    def __init__(
+        self,
+        size: Size,
+        pad_mode: Any = "constant",
+        pad_value: Any = 0.0,
+        crop_if_exceeds: bool = True,
+        *,
+        p: Chance = 1.0,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class PiecewiseAffine(Derived):
+    """Move a grid of 4 x 4 points by up to `scale` of the shorter side (albumentations: a standard deviation)."""
+
+    def __init__(
+        self,
+        scale: Range = (0.03, 0.05),
+        nb_rows: int = 4,
+        nb_cols: int = 4,
+        *,
+        p: Chance = 0.5,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomAffine(Derived):
+    """One affine map about the centre."""
+
+    def __init__(
+        self,
+        degrees: Range,
+        translate: Range | None = None,
+        scale: Range | None = None,
+        shear: Range | None = None,
+        *,
+        p: Chance = 0.5,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomAffine3D(Derived):
+    """Scale and rotate a volume about its centre, then shift it."""
+
+    def __init__(
+        self,
+        degrees: Range,
+        translate: Range | None = None,
+        scale: Range | None = None,
+        shears: Any = None,
+        *,
+        p: Chance = 0.5,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomAutoContrast(Derived):
+    """Stretch every channel to [0, 1]; one of a single value stays as it is (kornia: becomes 0)."""
+
+    def __init__(
+        self,
+        clip_output: bool = True,
+        *,
+        p: Chance = 1.0,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomBoxBlur(Derived):
+    """Average over `kernel_size` pixels, odd, or (kh, kw)."""
+
+    def __init__(
+        self,
+        kernel_size: Any = (3, 3),
+        border_type: Any = "reflect",
+        normalized: bool = True,
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomBrightness(Derived):
+    """Multiply by a factor; a number x is 1 ± x (kornia adds factor - 1: RandomBrightnessShift)."""
+
+    def __init__(
+        self,
+        brightness: Range = (1.0, 1.0),
+        clip_output: bool = True,
+        *,
+        p: Chance = 1.0,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomBrightnessShift(Derived):
+    """Add a number; x is ±x. kornia's RandomBrightness with 1 less: (-0.2, 0.2) for its (0.8, 1.2)."""
+
+    def __init__(
+        self,
+        shift: Range = (0.0, 0.0),
+        clip_output: bool = True,
+        *,
+        p: Chance = 1.0,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomChannelDropout(Derived):
+    """Set `num_drop_channels` channels, others for every sample, to `fill_value`."""
+
+    def __init__(
+        self,
+        num_drop_channels: int = 1,
+        fill_value: float = 0.0,
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomChannelShuffle(Derived):
+    """Put the channels into a random order, another one for every sample."""
+
+    def __init__(
+        self,
+        p: Chance = 0.5,
+        *,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomClahe(Derived):
+    """Contrast limited adaptive histogram equalization, `grid_size` = (rows, columns) tiles, `clip_limit` (low, high)."""
+
+    def __init__(
+        self,
+        clip_limit: Range = (40.0, 40.0),
+        grid_size: Any = (8, 8),
+        slow_and_differentiable: bool = False,
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomColorTwist(Derived):
+    """ColorJitter as one linear colour matrix: no inner clipping, contrast about 0.5, hue about the grey axis."""
+
+    def __init__(
+        self,
+        brightness: Range = 0.0,
+        contrast: Range = 0.0,
+        saturation: Range = 0.0,
+        hue: Range = 0.0,
+        *,
+        p: Chance = 1.0,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomContrast(Derived):
+    """Spread about the grey mean by a factor; a number x is 1 ± x (kornia multiplies: RandomBrightness)."""
+
+    def __init__(
+        self,
+        contrast: Range = (1.0, 1.0),
+        clip_output: bool = True,
+        *,
+        p: Chance = 1.0,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomCrop(Derived):
+    """Cut `size` = (h, w) at whole pixels; `padding` (an int, (x, y) or (left, top, right, bottom)) is added first."""
+
+    def __init__(
+        self,
+        size: Size,
+        padding: Any = None,
+        pad_if_needed: bool = False,
+        fill: Any = 0.0,
+        padding_mode: Any = "constant",
+        *,
+        p: Chance = 1.0,
+        interpolation: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomCutout(Derived):
+    """Hide squares of side `size`, a fraction of the shorter side, centred anywhere; a number is fixed."""
+
+    def __init__(
+        self,
+        size: Range = (0.25, 0.5),
+        num_holes: int = 1,
+        *,
+        p: Chance = 0.5,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomD4(Derived):
+    """One of the eight symmetries of the square for each sample (of four on other frames); pixels are copied."""
+
+    def __init__(
+        self,
+        p: Chance = 0.5,
+        *,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomDefocus(Derived):
+    """Average over a soft-edged disk of `radius` pixels; a number is fixed. `kernel_size`: what holds the largest."""
+
+    def __init__(
+        self,
+        radius: Range = (1.0, 4.0),
+        kernel_size: int | None = None,
+        border_type: Any = "reflect",
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomDepthicalFlip3D(Derived):
+    """Mirror a volume front and back."""
+
+    def __init__(
+        self,
+        p: Chance = 0.5,
+        *,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomDither(Derived):
+    """Few levels and a Bayer pattern of `size` between them; `levels` is (low, high), a number is fixed."""
+
+    def __init__(
+        self,
+        levels: Range = (2, 8),
+        size: int = 4,
+        *,
+        grad: str = "none",
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomDownscale(Derived):
+    """Lose resolution: averaged down to `scale` of it, and back by "nearest" or "bilinear"; a number is fixed."""
+
+    def __init__(
+        self,
+        scale: Range = (0.25, 0.75),
+        interpolation: str = "nearest",
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomElasticTransform(Derived):
+    """Bend by a smooth random field; keypoints and boxes follow (in kornia they stay)."""
+
+    def __init__(
+        self,
+        alpha: Range = (0.0, 0.03),
+        sigma: Range = 0.1,
+        *,
+        p: Chance = 0.5,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomEqualize(Derived):
+    """Make the histogram of every channel uniform."""
+
+    def __init__(
+        self,
+        *,
+        grad: str = "none",
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomErasing(Derived):
+    """Hide a rectangle by `value`: a share `scale` of the area, height / width log-uniform in `ratio`; masks by 0."""
+
+    def __init__(
+        self,
+        scale: Range = (0.02, 0.33),
+        ratio: tuple[float, float] = (0.3, 3.3),
+        value: Any = 0.0,
+        *,
+        p: Chance = 0.5,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomFisheye(Derived):
+    """Shrink by the distance from a centre, in [-1, 1]; masks, keypoints and boxes follow (not in kornia)."""
+
+    def __init__(
+        self,
+        center_x: Range = (-0.3, 0.3),
+        center_y: Range = (-0.3, 0.3),
+        gamma: Range = (0.9, 1.0),
+        *,
+        p: Chance = 0.5,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomFog(Derived):
+    """Blend with white through clouds, of density `6.25 alpha_coef fog_coef`: on average what albumentations draws."""
+
+    def __init__(
+        self,
+        alpha_coef: float = 0.08,
+        fog_coef_range: Range = (0.3, 1.0),
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomGamma(Derived):
+    """y = gain x^gamma on [0, 1]; a number is fixed."""
+
+    def __init__(
+        self,
+        gamma: Range = (1.0, 1.0),
+        gain: Range = (1.0, 1.0),
+        clip_output: bool = True,
+        *,
+        p: Chance = 1.0,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomGaussianBlur(Derived):
+    """Blur by a Gaussian of `sigma` pixels, (low, high), a number is fixed; `kernel_size` odd, or (kh, kw)."""
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        sigma: Range = (0.1, 2.0),
+        border_type: Any = "reflect",
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomGaussianIllumination(Derived):
+    """Add or take a Gaussian spot of light; `center` and `sigma`, fractions of width and height, are drawn per axis."""
+
+    def __init__(
+        self,
+        gain: Range = (0.01, 0.15),
+        center: Range = (0.1, 0.9),
+        sigma: Range = (0.2, 1.0),
+        sign: Any = (-1.0, 1.0),
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        align_corners: Any = ...,
+        cropping_mode: Any = ...,
+        p_batch: Any = ...,
+        separable: Any = ...,
+        expand: Any = ...,
+        inplace: Any = ...,
+        data_keys: Any = ...,
+    ) -> None: ...
+
+class RandomGaussianNoise(Derived):
+    """Add mean + std n, full scale = 1; a number is fixed, a pair a range. `clip` keeps the sum in [0, 1]."""
+
+    def __init__(
+        self,
+        mean: Range = 0.0,
+        std: Range = 1.0,
+        clip: bool = False,
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomGlassBlur(Derived):
+    """Read every pixel up to `max_delta` pixels away, then blur by a Gaussian of `sigma` pixels; numbers are fixed."""
+
+    def __init__(
+        self,
+        sigma: Range = (0.3, 0.8),
+        max_delta: Range = (0.5, 2.0),
+        kernel_size: int = 5,
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomGrayscale(Derived):
+    """Every channel becomes .2989 R + .587 G + .114 B, or the sum with `rgb_weights`, one per channel."""
+
+    def __init__(
+        self,
+        rgb_weights: Any = None,
+        *,
+        p: Chance = 0.1,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomHSVSaturation(Derived):
+    """Scale the saturation of HSV by a factor; a number x is 1 ± x. This is kornia's RandomSaturation."""
+
+    def __init__(
+        self,
+        saturation: Range = (1.0, 1.0),
+        clip_output: bool = True,
+        *,
+        p: Chance = 1.0,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomHorizontalFlip(Derived):
+    """Mirror left and right: points to W - 1 - x, boxes to W - x (kornia: W - 1 - x)."""
+
+    def __init__(
+        self,
+        p: Chance = 0.5,
+        *,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomHorizontalFlip3D(Derived):
+    """Mirror a volume left and right."""
+
+    def __init__(
+        self,
+        p: Chance = 0.5,
+        *,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomHue(Derived):
+    """Turn the hue by turns in -0.5 to 0.5; a number is ±."""
+
+    def __init__(
+        self,
+        hue: Range = (0.0, 0.0),
+        clip_output: bool = True,
+        *,
+        p: Chance = 1.0,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomISONoise(Derived):
+    """Noise in hue and lightness, with albumentations' arguments; a number is fixed."""
+
+    def __init__(
+        self,
+        color_shift: Range = (0.01, 0.05),
+        intensity: Range = (0.1, 0.5),
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomInvert(Derived):
+    """y = max_val - x; `max_val` is a number, or one per channel."""
+
+    def __init__(
+        self,
+        max_val: Any = 1.0,
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomJPEG(Derived):
+    """Compress as JPEG, differentiably: `jpeg_quality` is (low, high), or a number x for 50 ± x within 1 to 100."""
+
+    def __init__(
+        self,
+        jpeg_quality: Range = 50.0,
+        *,
+        grad: str = "soft",
+        p: Chance = 1.0,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomLinearCornerIllumination(Derived):
+    """Add or take light that falls from one corner to the opposite one; `sign` as in the Gaussian one."""
+
+    def __init__(
+        self,
+        gain: Range = (0.01, 0.2),
+        sign: Any = (-1.0, 1.0),
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomLinearIllumination(Derived):
+    """Add or take light that falls from one edge to the other, each as likely; `sign` as in the Gaussian one."""
+
+    def __init__(
+        self,
+        gain: Range = (0.01, 0.2),
+        sign: Any = (-1.0, 1.0),
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomMedianBlur(Derived):
+    """The median of `kernel_size` pixels, odd, or (kh, kw); reflected at the border."""
+
+    def __init__(
+        self,
+        kernel_size: Any = (3, 3),
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomMixUp(Derived):
+    """Blend with a partner; `lambda_val` = (low, high) is the own sample's weight (kornia: the partner's)."""
+
+    def __init__(
+        self,
+        lambda_val: Range | None = None,
+        alpha: float = 1.0,
+        num_classes: int | None = None,
+        *,
+        p: Chance = 1.0,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+RandomMixUpV2 = RandomMixUp
+
+class RandomMotionBlur(Derived):
+    """Blur along a streak, turned counter-clockwise by `angle` degrees; single numbers are ±."""
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        angle: Range,
+        direction: Range,
+        border_type: Any = "constant",
+        resample: Any = "bilinear",
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomPatch(Derived):
+    """Fill a rectangle with uniform noise, in the image alone; `scale` and `ratio` as in RandomErasing."""
+
+    def __init__(
+        self,
+        scale: Range = (0.02, 0.33),
+        ratio: tuple[float, float] = (0.3, 3.3),
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomPerspective(Derived):
+    """Move the corners by up to `distortion_scale` of half the size: inwards, or with "area_preserving" both ways."""
+
+    def __init__(
+        self,
+        distortion_scale: Range = 0.5,
+        sampling_method: str = "basic",
+        *,
+        p: Chance = 0.5,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomPlanckianJitter(Derived):
+    """Other light: a temperature of the whole table, from 3000 K ("blackbody") or 4000 K ("CIED") to 15000 K."""
+
+    def __init__(
+        self,
+        mode: str = "blackbody",
+        select_from: Any = None,
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomPlasmaBrightness(Derived):
+    """Brighten and darken by a fractal for each channel; a number is fixed."""
+
+    def __init__(
+        self,
+        roughness: Range = (0.1, 0.7),
+        intensity: Range = (0.0, 1.0),
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomPlasmaContrast(Derived):
+    """A contrast about 1/2 whose factor, 0 to 4, follows a fractal for each channel; a number is fixed."""
+
+    def __init__(
+        self,
+        roughness: Range = (0.1, 0.7),
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomPlasmaShadow(Derived):
+    """Add `shade_intensity` where a fractal is below `shade_quantity`; a number is fixed."""
+
+    def __init__(
+        self,
+        roughness: Range = (0.1, 0.7),
+        shade_intensity: Range = (-1.0, 0.0),
+        shade_quantity: Range = (0.0, 1.0),
+        softness: float = 0.02,
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomPoissonNoise(Derived):
+    """Shot noise of a sensor that counts `photons` at full scale: (low, high), log-uniform; a number is fixed."""
+
+    def __init__(
+        self,
+        photons: Range = (30.0, 1000.0),
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomPosterize(Derived):
+    """Keep the highest bits of 8: `bits` is (low, high), or a number x for x to 8 (torchvision: x itself)."""
+
+    def __init__(
+        self,
+        bits: Range = 3,
+        *,
+        grad: str = "none",
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomQuarterTurn(Derived):
+    """Turn each sample by 0, 1, 2 or 3 quarters (on a frame that is not square by 0 or 2); pixels are copied."""
+
+    def __init__(
+        self,
+        p: Chance = 0.5,
+        *,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomRGBShift(Derived):
+    """Add a number to each of red, green and blue; a limit x is ±x, (low, high) the range itself."""
+
+    def __init__(
+        self,
+        r_shift_limit: Range = 0.5,
+        g_shift_limit: Range = 0.5,
+        b_shift_limit: Range = 0.5,
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomRain(Derived):
+    """Draw lines of grey 200/255, `drop_height` rows down and `drop_width` columns aside; a number is fixed."""
+
+    def __init__(
+        self,
+        number_of_drops: Range = (1000, 2000),
+        drop_height: Range = (5, 20),
+        drop_width: Range = (-5, 5),
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomResizedCrop(Derived):
+    """Cut a window and resize it to `size` = (h, w)."""
+
+    def __init__(
+        self,
+        size: Size,
+        scale: Range = (0.08, 1.0),
+        ratio: Range = (0.75, 1.3333333333333333),
+        *,
+        p: Chance = 1.0,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomRinging(Derived):
+    """Ripples beside edges: the ideal low-pass at `cutoff` radians per pixel; a number is fixed."""
+
+    def __init__(
+        self,
+        cutoff: Range = (0.7853981633974483, 1.5707963267948966),
+        kernel_size: int = 9,
+        border_type: Any = "reflect",
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomRotation(Derived):
+    """Rotate about the centre, counter-clockwise; a number is ±degrees."""
+
+    def __init__(
+        self,
+        degrees: Range,
+        *,
+        p: Chance = 0.5,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomRotation3D(Derived):
+    """Rotate by an axis-angle vector (x, y, z); a turn about z has RandomRotation's sign."""
+
+    def __init__(
+        self,
+        degrees: Range,
+        *,
+        p: Chance = 0.5,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomRotation90(Derived):
+    """Turn counter-clockwise by whole quarters, `times` = (a, b) inclusive, all equally likely; a number n is -n to n."""
+
+    def __init__(
+        self,
+        times: int | tuple[int, int],
+        *,
+        p: Chance = 0.5,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomSaltAndPepperNoise(Derived):
+    """Turn pixels white or black: `amount` of them, `salt_vs_pepper` of these white; a number is fixed."""
+
+    def __init__(
+        self,
+        amount: Range = (0.01, 0.06),
+        salt_vs_pepper: Range = (0.4, 0.6),
+        grad: str = "none",
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomSaturation(Derived):
+    """Blend with grey by a factor; a number x is 1 ± x (kornia scales that of HSV: RandomHSVSaturation)."""
+
+    def __init__(
+        self,
+        saturation: Range = (1.0, 1.0),
+        clip_output: bool = True,
+        *,
+        p: Chance = 1.0,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomScale(Derived):
+    """Zoom about the centre by (low, high), or four numbers: x, then y; > 1 magnifies."""
+
+    def __init__(
+        self,
+        scale: Range = (0.8, 1.25),
+        *,
+        p: Chance = 0.5,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomShadow(Derived):
+    """Darken soft quadrilaterals with one corner in each quarter of `shadow_roi` (x, y, x, y as fractions)."""
+
+    def __init__(
+        self,
+        shadow_roi: tuple[float, float, float, float] = (0.0, 0.5, 1.0, 1.0),
+        num_shadows_limit: tuple[int, int] = (1, 2),
+        shadow_dimension: int = 4,
+        shadow_intensity_range: Range = (0.5, 0.5),
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomSharpness(Derived):
+    """Blend with a smoothed image: 0 is smooth, 1 the image, above 1 sharper; a number x is (0, x)."""
+
+    def __init__(
+        self,
+        sharpness: Range = 0.5,
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomShear(Derived):
+    """Shear by degrees: a number is ± along x, (a, b) along x, four numbers: x, then y."""
+
+    def __init__(
+        self,
+        shear: Range,
+        *,
+        p: Chance = 0.5,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomSnow(Derived):
+    """Multiply the lightness by `brightness` where it is below `snow_coefficient`; a number is fixed."""
+
+    def __init__(
+        self,
+        snow_coefficient: Range = (0.5, 0.5),
+        brightness: Range = (2.0, 2.0),
+        grad: str = "none",
+        *,
+        p: Chance = 1.0,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomSolarize(Derived):
+    """Add a number, clamp, and invert what is at or above a threshold."""
+
+    def __init__(
+        self,
+        thresholds: Range = 0.1,
+        additions: Range | None = None,
+        *,
+        threshold: Range | None = None,
+        grad: str = "none",
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomSpeckleNoise(Derived):
+    """Multiply each value by 1 + std n; a number is fixed."""
+
+    def __init__(
+        self,
+        std: Range = (0.0, 0.2),
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomSunFlare(Derived):
+    """A sun in `flare_roi` (x, y, x, y as fractions) and its lens ghosts."""
+
+    def __init__(
+        self,
+        flare_roi: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 0.5),
+        src_radius: Range = (0.3, 0.8),
+        src_color: Any = 1.0,
+        intensity: Range = (0.6, 1.0),
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomThinPlateSpline(Derived):
+    """Move corners and middle by up to `scale` of half the size, a number or a range; all targets follow (not in
+    kornia).
+    """
+
+    def __init__(
+        self,
+        scale: Range = 0.2,
+        *,
+        p: Chance = 0.5,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomToneCurve(Derived):
+    """Bend the tone by a Bezier curve, heights normal about 1/4 and 3/4 with std `scale`, within [0, 1]."""
+
+    def __init__(
+        self,
+        scale: float = 0.1,
+        per_channel: bool = False,
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomTranslate(Derived):
+    """Shift by fractions of the width and the height: ranges (low, high) with signs, positive right and down."""
+
+    def __init__(
+        self,
+        translate_x: Range | None = None,
+        translate_y: Range | None = None,
+        *,
+        p: Chance = 0.5,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomUnsharpMask(Derived):
+    """Add `amount` of what a Gaussian blur of `sigma` pixels takes away; numbers are fixed."""
+
+    def __init__(
+        self,
+        kernel_size: Any = 5,
+        sigma: Range = (0.1, 2.0),
+        amount: Range = (0.2, 0.5),
+        border_type: Any = "reflect",
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomVerticalFlip(Derived):
+    """Mirror top and bottom: points to H - 1 - y, boxes to H - y (kornia: H - 1 - y)."""
+
+    def __init__(
+        self,
+        p: Chance = 0.5,
+        *,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomVerticalFlip3D(Derived):
+    """Mirror a volume top and bottom."""
+
+    def __init__(
+        self,
+        p: Chance = 0.5,
+        *,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomZoomBlur(Derived):
+    """The mean of `steps` copies, zoomed about the centre by 1 to `factor`; a number is fixed."""
+
+    def __init__(
+        self,
+        factor: Range = (1.0, 1.2),
+        steps: int = 8,
+        *,
+        p: Chance = 0.5,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomZoomOut(Derived):
+    """Put the image on a canvas `side_range` times as large and shrink that to the frame (torchvision's frame
+    grows).
+    """
+
+    def __init__(
+        self,
+        fill: Any = 0.0,
+        side_range: Range = (1.0, 4.0),
+        *,
+        p: Chance = 0.5,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class Resize(Derived):
+    """Resize to (h, w), or one side to an int; antialiased where it shrinks (kornia is not, unless told)."""
+
+    def __init__(
+        self,
+        size: Size,
+        side: str = "short",
+        antialias: bool = True,
+        *,
+        p: Chance = 1.0,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class ScaleJitter(Derived):
+    """Zoom by `scale_range` times what just fits, and cut or pad to `target_size` = (h, w), at a random place."""
+
+    def __init__(
+        self,
+        target_size: Size,
+        scale_range: Range = (0.1, 2.0),
+        *,
+        p: Chance = 1.0,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class SmallestMaxSize(Derived):
+    """Resize so that the shorter side is `max_size`; antialiased where it shrinks (kornia is not)."""
+
+    def __init__(
+        self,
+        max_size: int,
+        *,
+        p: Chance = 1.0,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
