@@ -10,16 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from augfn.math.stages import Linear, Stage, pairs, part
+from augfn.math.stages import FAR, HORIZON, Linear, Stage, divided, pairs, part
 from augfn.run.constants import cached, constant, identity_like
 from augfn.run.mode import untracked
-
-FAR = 1e6  # pixels, outside of any frame
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,7 @@ class Map:
     * `window`: reads an upright window inside the frame (a resize, a crop, a flip): nothing outside is ever met.
     * `resize`: reads the whole frame, as it stands, for every sample alike.
     * `barrier`: what came before must be resampled first (a pad shows fill, not what an earlier crop left out).
+    * `whole`: moves whole pixels, so that its inverse does.
     * `gate`: per sample, 0 where every step is off (None if a step is always on): such a sample is left bit for bit.
     """
 
@@ -43,10 +43,16 @@ class Map:
     window: bool = False
     resize: bool = False
     barrier: bool = False
+    whole: bool = False
     gate: Tensor | None = None
 
     @staticmethod
     def of(matrix: Tensor, projective: bool = False, **known: Any) -> Map:
+        """The map of a homogeneous matrix; the weight of a projective one, known up to a factor, is 1 in the middle of
+        the frame, which lies before the horizon."""
+        if projective:
+            middle = matrix[..., -1:, -1:]
+            matrix = matrix / torch.where(middle == 0, 1.0, middle)
         return Map((Linear(matrix, projective),), **known)
 
     @staticmethod
@@ -84,26 +90,35 @@ class Map:
     @property
     def rigid(self) -> bool:
         """True if the map is one matrix."""
-        return len(self.stages) == 1 and isinstance(self.stages[0], Linear)
+        return all(isinstance(s, Linear) for s in self.stages)
+
+    @property
+    def matrix(self) -> Tensor:
+        """That of a rigid map."""
+        first, *rest = self.stages
+        return reduce(lambda total, s: total.after(s), rest, first).matrix  # type: ignore[union-attr]
 
     def then(self, second: Map) -> Map:
-        """This map's step followed by another: outputs run through `second`, then through this one."""
+        """This map's step followed by another: outputs run through `second`, then through this one. Neighbouring
+        matrices become one, but for two with a horizon each."""
         stages = list(second.stages)
         for stage in self.stages:
             last = stages[-1] if stages else None
-            if isinstance(stage, Linear) and isinstance(last, Linear):
+            if isinstance(stage, Linear) and isinstance(last, Linear) and not (stage.projective and last.projective):
                 stages[-1] = last.after(stage)
             else:
                 stages.append(stage)
         gate = None if self.gate is None or second.gate is None else torch.maximum(self.gate, second.gate)
         size, window = second.size or self.size, self.window and second.window
-        return Map(tuple(stages), size, window=window, barrier=self.barrier, gate=gate)
+        whole = self.whole and second.whole
+        return Map(tuple(stages), size, window=window, barrier=self.barrier, whole=whole, gate=gate)
 
     def gated(self, gate: Tensor) -> Map:
         """The identity where the gate is 0, this map where it is 1, a matrix in between elsewhere."""
         stages = tuple(s.gated(gate) for s in self.stages)
         both = gate if self.gate is None else gate * self.gate
-        return Map(stages, self.size, self.copy, self.place, self.window, barrier=self.barrier, gate=both)
+        known = {"barrier": self.barrier, "whole": self.whole, "gate": both}
+        return Map(stages, self.size, self.copy, self.place, self.window, **known)
 
     def to(self, device: torch.device) -> Map:
         return replace(self, stages=tuple(s.to(device) for s in self.stages))
@@ -115,13 +130,21 @@ class Map:
 
     def inverse(self, size: tuple[int, ...]) -> Map:
         """Input to output coordinates, for a frame of the given input size. Displacements by iteration."""
-        return Map(tuple(s.inverse() for s in reversed(self.stages)), size)
+        return Map(tuple(s.inverse() for s in reversed(self.stages)), size, whole=self.whole)
 
     def __call__(self, points: Tensor) -> Tensor:
         """Centred output points `[*b, n, d]` to centred input points."""
+        return self.traced(points)[0]
+
+    def traced(self, points: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The same, and which of the points lie before every horizon on their way, `[*b, n]`; None without one."""
+        seen = None
         for stage in self.stages:
+            if isinstance(stage, Linear) and stage.projective:
+                before = stage.before(points)
+                seen = before if seen is None else seen & before
             points = stage(points)
-        return points
+        return points, seen
 
     def grid(self, size: tuple[int, ...], dtype: torch.dtype, device: torch.device, steps: int = 1) -> Tensor:
         """Input coordinates of every output pixel `[*b, *size, d]` (of `steps` sub-pixels along each axis)."""
@@ -174,9 +197,11 @@ def projective_grid(matrix: Tensor, axes: list[Tensor]) -> Tensor:
     for i, axis in enumerate(axes):
         planes = planes + matrix[..., d - 1 - i].reshape(*lead, *[1] * d) * axis.reshape(-1, *[1] * (d - 1 - i))
     *found, w = planes.unbind(-d - 1)
-    own = untracked(matrix)
-    inverse = w.reciprocal_() if own else w.reciprocal()
-    found = [plane.mul_(inverse) if own else plane * inverse for plane in found]
+    if untracked(matrix) and w.numel() and w.amin() > HORIZON:  # no horizon in sight: a fifth of a resample less
+        inverse = w.reciprocal_()
+        found = [plane.mul_(inverse) for plane in found]
+    else:
+        found = [divided(plane, w) for plane in found]
     return pairs(*found) if d == 2 else torch.stack(found, -1)
 
 

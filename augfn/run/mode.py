@@ -63,3 +63,8 @@ def is_plain(*values: int | Tensor) -> bool:
 def untracked(*values: Tensor) -> bool:
     """Tell whether the values are plain and none of them asks for a gradient."""
     return is_plain(*values) and not any(v.requires_grad for v in values)
+
+
+def autocasts(device: torch.device) -> bool:
+    """Tell whether autocast is on for the device (some, such as "meta", have none)."""
+    return torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type)
