@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,7 +20,7 @@ from augfn.core.targets import read
 from augfn.distributions import Choice, Constant, Distribution, Uniform
 from augfn.errors import explain
 from augfn.math.maps import Map, pixel_matrix
-from augfn.math.resample import UNSET, Sampling
+from augfn.math.resample import UNSET, Sampling, copied
 from augfn.math.stages import Linear
 from augfn.ops.photometric import invert as negative
 from augfn.typing import GATE, Leaf
@@ -254,7 +256,7 @@ def geometry_of(f: Augmentation, params: dict[str, Any], size: Size) -> tuple[Ma
         given, want = f"{unknown[0].name}, which looks at the {unknown[0].needs[0]}", "steps that follow from params"
         raise ValueError(explain("the map is not known from params alone", given, want, "leave that step out"))
     actions = [a for a in actions if isinstance(a, Geometric)]
-    total, out = Geometric(Map((Linear(torch.eye(len(size) + 1)),)), UNSET), size
+    total, out = Geometric(Map((Linear(torch.eye(len(size) + 1)),), whole=True), UNSET), size
     for a in actions:
         total, out = Geometric(total.map.then(a.settled()), a.sampling), a.size(out)
     return total.map, total.sampling, out
@@ -276,8 +278,7 @@ def transform_matrix(f: Augmentation, params: dict[str, Any], size: Size) -> Ten
                 "what bends has no matrix", f.name, "flips, turns, affine and projective steps", "leave the bend out"
             )
         )
-    matrix = m.stages[0].matrix  # type: ignore[union-attr]
-    return torch.linalg.inv_ex(pixel_matrix(matrix, size, out)).inverse
+    return torch.linalg.inv_ex(pixel_matrix(m.matrix, size, out)).inverse
 
 
 def invert(f: Augmentation | None = None, size: Size | None = None, **keywords: Any) -> Any:
@@ -285,7 +286,8 @@ def invert(f: Augmentation | None = None, size: Size | None = None, **keywords: 
 
     The inverse of the geometric part, for drawn params: `inverse(y, params) -> (x, valid)`.
 
-    One resample takes images, masks, boxes and keypoints back; `valid [*b, *size]` is 1 where the pixel was seen in y.
+    One resample takes images, masks, boxes and keypoints back, after flips, crops, pads and quarter turns alone an exact
+    copy; `valid [*b, *size]` is 1 where the pixel was seen in y.
     `size` is the frame before the augmentation, where f changed it. Colour is not undone; displacements are inverted
     by Newton's method.
 
@@ -325,6 +327,8 @@ def invert(f: Augmentation | None = None, size: Size | None = None, **keywords: 
                 )
             )
         back = m.to(sample.device).inverse(before)
+        if back.whole:
+            back = replace(back, copy=partial(copied, m=back))
         action = Geometric(back, sampling)
         ones = torch.ones(sample.batch + (1, *sample.size), device=sample.device)
         out = apply(action, sample)

@@ -18,20 +18,30 @@ from augfn.math.resample import to_wide
 from augfn.math.stages import Linear
 from augfn.run.constants import constant
 
+TURNED_PIXELS = 1 << 23  # of turned boxes that are looked at together
+ROUNDINGS = 32  # of float32 that a coordinate, as large as the frame, may be off after a chain of steps
 
-def push(m: Map, points: Tensor, source: Size, target: Size) -> Tensor:
-    """Input pixel coordinates `[*b, n, d]` to output pixel coordinates."""
-    wide = to_wide(points)
-    moved = m.inverse(source)(wide - constant(centre_of(source), wide))
-    return (moved + constant(centre_of(target), moved)).to(points.dtype)
+
+def push(m: Map, points: Tensor, source: Size, target: Size) -> tuple[Tensor, Tensor | None]:
+    """Input pixel coordinates `[*b, n, d]` to output pixel coordinates, and which of the points lie before the horizon
+    `[*b, n]` (None: there is none)."""
+    moved, before = m.inverse(source).traced(points - constant(centre_of(source), points))
+    return (moved + constant(centre_of(target), moved)).to(points.dtype), before
+
+
+def rounding(dtype: torch.dtype) -> float:
+    """The relative error of what is kept in this dtype: so much beyond a limit still counts as within."""
+    return ROUNDINGS * torch.finfo(torch.float32).eps + torch.finfo(dtype).eps
 
 
 def warp_keypoints(action: Geometric, t: Target, s: Sample) -> Any:
     k = t.value if isinstance(t.value, Keypoints) else Keypoints(t.value)
     target, wide = action.size(s.size), to_wide(k.xy)
-    moved = push(action.map, wide, s.size, target)
-    limit = constant(tuple(n - 0.5 for n in reversed(target)), moved)
-    seen = ((moved >= -0.5) & (moved < limit)).all(-1)
+    moved, before = push(action.map, wide, s.size, target)
+    room = 0.5 + rounding(k.xy.dtype) * max(target)
+    limit = constant(tuple(n - 1 + room for n in reversed(target)), moved)
+    seen = ((moved >= -room) & (moved <= limit)).all(-1)
+    seen = seen if before is None else seen & before
     if not action.map.rigid:
         seen = seen & found(action.map, wide, moved, s.size, target)
     xy, visible = moved.to(k.xy.dtype), k.visible.bool() & seen
@@ -72,29 +82,49 @@ def warp_boxes(action: Geometric, t: Target, s: Sample) -> Any:
 
 
 def warp_upright(action: Geometric, b: Boxes, s: Sample) -> Boxes:
-    """The upright box around the moved outline (corners and edge middles), clipped to the frame."""
+    """The upright box around the moved outline (corners and edge middles), clipped to the frame; one with its ends
+    exchanged keeps them so."""
     target, d = action.size(s.size), len(s.size)
-    low, high = b.xyxy(s.size).chunk(2, -1)
+    low, high = to_wide(b.xyxy(s.size)).chunk(2, -1)
     steps = (0.0, 1.0) if all(isinstance(x, Linear) for x in action.map.stages) else (0.0, 0.5, 1.0)
     outline = constant(tuple(itertools.product(steps, repeat=d)), low)
     points = low[..., None, :] + (high - low)[..., None, :] * outline - 0.5
-    moved = push(action.map, points.flatten(-3, -2), s.size, target).reshape(points.shape) + 0.5
-    box = torch.cat([moved.amin(-2), moved.amax(-2)], -1)
-    clipped = torch.minimum(box.clamp(min=0), constant(tuple(float(n) for n in reversed(target)) * 2, box))
-    left = area(clipped)
-    keep = b.valid & (left > b.min_area) & (sides(clipped).amin(-1) >= b.min_size)
-    new, share = b.like(clipped if b.clip else box, keep, target), share_of(left, area(box))
-    return seen_by(new, share, again=not b.clip)
+    moved, before = push(action.map, points.flatten(-3, -2), s.size, target)
+    moved = moved.reshape(points.shape) + 0.5
+    ends, exchanged = (moved.amin(-2), moved.amax(-2)), (high < low).any(-1, keepdim=True)
+    box = torch.where(exchanged, torch.cat(ends[::-1], -1), torch.cat(ends, -1))
+    clipped = within(box, target)
+    keep = b.valid & (area(clipped) > b.min_area) & (sides(clipped).amin(-1) >= b.min_size)
+    new = b.like(clipped if b.clip else box, in_front(keep, before, moved), target)
+    if b.min_visibility == 0:
+        return new
+    left = area(within(box, target, rounding(b.data.dtype) * max(target)))
+    return seen_by(new, share_of(left, area(box)), again=not b.clip)
+
+
+def within(xyxy: Tensor, size: Size, room: float = 0.0) -> Tensor:
+    """The part of boxes inside the frame, and `room` pixels around it."""
+    limit = constant(tuple(n + room for n in reversed(size)) * 2, xyxy)
+    return torch.minimum(xyxy.clamp(min=-room), limit)
+
+
+def in_front(keep: Tensor, before: Tensor | None, points: Tensor) -> Tensor:
+    """`keep [*b, N]`, of boxes of which all `points [*b, N, k, d]` lie before the horizon, where there is one."""
+    return keep if before is None else keep & before.reshape(points.shape[:-1]).all(-1)
 
 
 def warp_quads(action: Geometric, b: Boxes, s: Sample) -> Boxes:
     """The four corners, moved; what counts for validity is the exact area inside the frame."""
-    target, corners = action.size(s.size), b.corners() - 0.5
-    moved = push(action.map, corners.flatten(-3, -2), s.size, target).reshape(corners.shape) + 0.5
+    target, corners = action.size(s.size), to_wide(b.corners()) - 0.5
+    moved, before = push(action.map, corners.flatten(-3, -2), s.size, target)
+    moved = moved.reshape(corners.shape) + 0.5
     edges = (moved.roll(-1, -2) - moved).square().sum(-1).sqrt()
-    left = area_inside(moved, target)
-    keep = b.valid & (left > b.min_area) & (edges.amin(-1) >= b.min_size)
-    return seen_by(b.like_corners(moved, keep), share_of(left, polygon_area(moved)), again=True)
+    keep = b.valid & (area_inside(moved, target) > b.min_area) & (edges.amin(-1) >= b.min_size)
+    new = b.like_corners(moved, in_front(keep, before, moved))
+    if b.min_visibility == 0:
+        return new
+    left = area_inside(moved, target, rounding(b.data.dtype) * max(target))
+    return seen_by(new, share_of(left, polygon_area(moved)), again=True)
 
 
 def share_of(part: Tensor, whole: Tensor) -> Tensor:
@@ -109,37 +139,40 @@ def sides(xyxy: Tensor) -> Tensor:
 
 
 def area(xyxy: Tensor) -> Tensor:
-    return sides(xyxy).prod(-1)
+    return sides(xyxy).clamp(min=0).prod(-1)
 
 
 def hide_boxes(action: Occlusion, t: Target, s: Sample) -> Any:
     """A box stays valid while at least `min_visibility` of it is not hidden."""
     if not isinstance(t.value, Boxes) or t.value.min_visibility == 0:
         return t.value
-    share = (hidden_of_quads if t.value.turned else hidden_of_upright)(action.hidden, t.value, s.size)
+    share = (hidden_of_quads if t.value.turned else hidden_of_upright)(to_wide(action.hidden), t.value, s.size)
     return seen_by(t.value, 1 - share)
 
 
 def hidden_of_upright(hidden: Tensor, b: Boxes, size: Size) -> Tensor:
-    """The hidden share `[*b, N]` of what of the boxes lies in the frame."""
-    low, high = b.xyxy(size).chunk(2, -1)
-    total = torch.ones_like(b.valid, dtype=hidden.dtype)
-    inside = hidden[..., None, :, :]
-    for i, n in enumerate(size):
-        axis = len(size) - 1 - i
-        edge = torch.arange(n, device=hidden.device, dtype=hidden.dtype)
-        w = (
-            torch.minimum(edge + 1, high[..., axis : axis + 1]) - torch.maximum(edge, low[..., axis : axis + 1])
-        ).clamp(min=0)
-        total = total * w.sum(-1)
-        inside = (inside * w.reshape(w.shape + (1,) * (len(size) - 1 - i))).sum(-len(size) + i)
-    return inside / total.clamp(min=1e-6)
+    """The hidden share `[*b, N]` of what of the boxes lies in the frame; axis by axis, so that no box has pixels of its
+    own."""
+    low, high = b.xyxy(size).to(hidden).chunk(2, -1)
+    edges = [torch.arange(n, device=hidden.device, dtype=hidden.dtype) for n in reversed(size)]
+    first, *others = [
+        (torch.minimum(edge + 1, end) - torch.maximum(edge, start)).clamp(min=0)
+        for edge, start, end in zip(edges, low.split(1, -1), high.split(1, -1), strict=True)
+    ]
+    inside, total = first @ hidden.flatten(-len(size), -2).mT, first.sum(-1)
+    for w in others:
+        inside, total = (inside.unflatten(-1, (-1, w.shape[-1])) @ w[..., None]).squeeze(-1), total * w.sum(-1)
+    return inside.squeeze(-1) / total.clamp(min=1e-6)
 
 
 def hidden_of_quads(hidden: Tensor, b: Boxes, size: Size) -> Tensor:
-    """The same of turned boxes, pixel by pixel."""
-    inside = shares_inside(b.corners().to(hidden.dtype), size)
-    return (inside * hidden[..., None, :, :]).sum((-2, -1)) / inside.sum((-2, -1)).clamp(min=1e-6)
+    """The same of turned boxes, pixel by pixel, some boxes at a time."""
+    few = max(1, TURNED_PIXELS // max(1, hidden.numel()))
+    shares = [
+        (inside * hidden[..., None, :, :]).sum((-2, -1)) / inside.sum((-2, -1)).clamp(min=1e-6)
+        for inside in (shares_inside(some, size) for some in b.corners().to(hidden).split(few, -3))
+    ]
+    return torch.cat(shares, -1)
 
 
 def seen_by(b: Boxes, share: Tensor, again: bool = False) -> Boxes:
@@ -149,7 +182,7 @@ def seen_by(b: Boxes, share: Tensor, again: bool = False) -> Boxes:
         return b
     share = share.to(b.seen.dtype)
     seen = torch.minimum(b.seen, share) if again else b.seen * share
-    return replace(b, seen=seen, valid=b.valid & (seen >= b.min_visibility))
+    return replace(b, seen=seen, valid=b.valid & (seen >= b.min_visibility - rounding(seen.dtype)))
 
 
 def hide_keypoints(action: Occlusion, t: Target, s: Sample) -> Any:

@@ -40,7 +40,7 @@ from augfn.core.targets import Boxes, Sample, array_of, read
 from augfn.distributions import Distribution
 from augfn.errors import explain, unknown
 from augfn.math.resample import UNSET, Sampling, require_finite
-from augfn.run.mode import below_autograd, is_plain
+from augfn.run.mode import autocasts, below_autograd, is_plain
 from augfn.run.rows import run
 from augfn.run.slices import differentiated, in_slices
 from augfn.typing import GATE
@@ -90,7 +90,7 @@ class Augmentation:
 
     def on(self, sample: Sample, tree: Params, generator: Any) -> tuple[Any, Params]:
         """The call, on what has been read and completed."""
-        if torch.is_autocast_enabled(sample.device.type):  # half precision would move coordinates by pixels
+        if autocasts(sample.device):  # half precision would move coordinates by pixels
             with torch.autocast(sample.device.type, enabled=False):
                 return self.on(sample, tree, generator)
         leaves = leaves_of(tree)

@@ -58,7 +58,7 @@ def warp_intrinsics(action: Geometric, t: Target, s: Sample) -> Tensor:
                 "leave the intrinsics out of the dict, or the displacement out of the pipeline",
             )
         )
-    matrix = to_wide(action.map.stages[0].matrix)  # type: ignore[union-attr]
+    matrix = to_wide(action.map.matrix)
     moved = torch.linalg.inv_ex(pixel_matrix(matrix, s.size, action.size(s.size))).inverse
     return (moved @ t.value.to(moved.dtype)).to(t.value.dtype)
 

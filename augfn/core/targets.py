@@ -13,10 +13,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import GetAttrKey, register_pytree_node
+from torch.utils._pytree import GetAttrKey, register_pytree_node, tree_leaves
 
 from augfn.errors import explain, unknown
 from augfn.math.polygons import polygon_area
+from augfn.run.constants import constant
 
 # kind: (trailing dims of one sample in 2-D, the same in 3-D); None = not in that world, () = not spatial
 LAYOUT: dict[str, tuple[str | None, str | None]] = {
@@ -65,6 +66,8 @@ class Boxes:
       fractions); the peers' "pascal_voc", "coco", "albumentations" are understood. Boxes that need not be upright
       (2-D): "xyxyxyxy" `[*b, N, 8]`, four corners, and "cxcywhr" `[*b, N, 5]`, r in degrees, counter-clockwise, in
       (-90, 90]; their corners move as they are.
+    * A box whose ends are exchanged (x2 < x1), or with a NaN, is not valid; nor is one of which a corner lies behind
+      the horizon of a projective map.
     * After a geometric step upright boxes are clipped to the frame (`clip=True`; quads never are). A box is valid
       while its area in the frame is above `min_area` (pixels), at least `min_visibility` of it is to be seen, and its
       shorter side is at least `min_size` (pixels). Rows are never dropped.
@@ -111,12 +114,23 @@ class Boxes:
             return torch.cat([corners.amin(-2), corners.amax(-2)], -1)
         first, second = self.data.chunk(2, -1)
         if self.format in ("yolo", "xyxyn"):
-            scale = self.data.new_tensor(list(reversed(size)))
+            scale = constant(tuple(map(float, reversed(size))), self.data)
             first, second = first * scale, second * scale
         if self.format in ("xyxy", "xyxyn"):
             return torch.cat([first, second], -1)
         low = first if self.format == "xywh" else first - second / 2
         return torch.cat([low, low + second], -1)
+
+    def checked(self, size: tuple[int, ...]) -> Boxes:
+        """The boxes, of which those with their ends exchanged, a negative side or a NaN are not valid."""
+        if self.turned:
+            proper = (self.data == self.data).all(-1)
+            if self.format == "cxcywhr":
+                proper = proper & (self.data[..., 2:4] >= 0).all(-1)
+        else:
+            low, high = self.xyxy(size).chunk(2, -1)
+            proper = (low <= high).all(-1)
+        return replace(self, valid=self.valid & proper)
 
     def like(self, xyxy: Tensor, valid: Tensor, size: tuple[int, ...]) -> Boxes:
         """New corners in this format."""
@@ -125,7 +139,7 @@ class Boxes:
         pairs = {"xyxy": (low, high), "xyxyn": (low, high), "xywh": (low, extent)}
         first, second = pairs.get(self.format, (low + extent / 2, extent))
         if self.format in ("yolo", "xyxyn"):
-            scale = xyxy.new_tensor(list(reversed(size)))
+            scale = constant(tuple(map(float, reversed(size))), xyxy)
             first, second = first / scale, second / scale
         return replace(self, data=torch.cat([first, second], -1).to(self.data.dtype), valid=valid)
 
@@ -169,7 +183,7 @@ def check_rows(name: str, rows: Any, data: Any) -> None:
 @dataclass(frozen=True, eq=False)
 class Keypoints:
     """Points with visibility: `xy [*b, N, 2]` (`[*b, N, 3]` in a volume), pixel centres at whole numbers, `visible
-    [*b, N]`.
+    [*b, N]`. A point is visible from -1/2 to n - 1/2 along each axis, both included.
 
     `swap`: pairs of rows that change places when the image is mirrored, such as left and right eye: `swap=((0, 1),)`.
 
@@ -268,8 +282,12 @@ def checked(targets: dict[str, Target], ndim: int, bare: bool) -> Sample:
     assert layout is not None
     batch, size = tuple(frame.shape[: -len(layout.split())]), tuple(frame.shape[-ndim:])
     for n, t in targets.items():
+        check_device(n, t, frame.device, name)
         check_shape(n, t, batch, size, name)
-    return Sample(targets, batch, size, frame.device, bare)
+    proper = {
+        n: t if not isinstance(t.value, Boxes) else Target(t.kind, t.value.checked(size)) for n, t in targets.items()
+    }
+    return Sample(proper, batch, size, frame.device, bare)
 
 
 def array_of(t: Target) -> Tensor:
@@ -297,6 +315,14 @@ def check_value(name: str, t: Target, ndim: int) -> None:
     need = len(layout.replace("[C] ", "").split())
     if value.ndim < need:
         raise ValueError(explain(f"{name}: wrong rank", value, f"[*batch, {layout}]", "add the missing dimensions"))
+
+
+def check_device(name: str, t: Target, device: torch.device, ref: str) -> None:
+    """All that belongs to a target lies where the reference target does."""
+    for found in tree_leaves(t.value):
+        if found.device != device:
+            what = f"{name}: on another device than {ref}"
+            raise ValueError(explain(what, found.device, device, f'{name}.to("{device}"), all of it'))
 
 
 def check_shape(name: str, t: Target, batch: tuple[int, ...], size: tuple[int, ...], ref: str) -> None:

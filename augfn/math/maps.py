@@ -10,17 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from augfn.math.planned import Planned
-from augfn.math.stages import Linear, Stage, chosen, pairs
+from augfn.math.stages import FAR, HORIZON, Linear, Stage, chosen, divided, pairs
 from augfn.run.constants import cached, constant, identity_like
 from augfn.run.mode import untracked
-
-FAR = 1e6  # pixels, outside of any frame
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,7 @@ class Map(Planned):
     * `window`: reads an upright window inside the frame (a resize, a crop, a flip): nothing outside is ever met.
     * `resize`: reads the whole frame, as it stands, for every sample alike.
     * `barrier`: what came before must be resampled first (a pad shows fill, not what an earlier crop left out).
+    * `whole`: moves whole pixels, so that its inverse does.
     """
 
     stages: tuple[Stage, ...]
@@ -43,10 +43,16 @@ class Map(Planned):
     window: bool = False
     resize: bool = False
     barrier: bool = False
+    whole: bool = False
     events: ClassVar[dict[str, int]] = {"place": 1}
 
     @staticmethod
     def of(matrix: Tensor, projective: bool = False, **known: Any) -> Map:
+        """The map of a homogeneous matrix; the weight of a projective one, known up to a factor, is 1 in the middle of
+        the frame, which lies before the horizon."""
+        if projective:
+            middle = matrix[..., -1:, -1:]
+            matrix = matrix / torch.where(middle == 0, 1.0, middle)
         return Map((Linear(matrix, projective),), **known)
 
     @staticmethod
@@ -84,19 +90,27 @@ class Map(Planned):
     @property
     def rigid(self) -> bool:
         """True if the map is one matrix."""
-        return len(self.stages) == 1 and isinstance(self.stages[0], Linear)
+        return all(isinstance(s, Linear) for s in self.stages)
+
+    @property
+    def matrix(self) -> Tensor:
+        """That of a rigid map."""
+        first, *rest = self.stages
+        return reduce(lambda total, s: total.after(s), rest, first).matrix  # type: ignore[union-attr]
 
     def then(self, second: Map) -> Map:
-        """This map's step followed by another: outputs run through `second`, then through this one."""
+        """This map's step followed by another: outputs run through `second`, then through this one. Neighbouring
+        matrices become one, but for two with a horizon each."""
         stages = list(second.stages)
         for stage in self.stages:
             last = stages[-1] if stages else None
-            if isinstance(stage, Linear) and isinstance(last, Linear):
+            if isinstance(stage, Linear) and isinstance(last, Linear) and not (stage.projective and last.projective):
                 stages[-1] = last.after(stage)
             else:
                 stages.append(stage)
         size, window = second.size or self.size, self.window and second.window
-        return Map(tuple(stages), size, window=window, barrier=self.barrier)
+        whole = self.whole and second.whole
+        return Map(tuple(stages), size, window=window, barrier=self.barrier, whole=whole)
 
     def chosen(self, gate: Tensor) -> Map:
         """This map where the gate `[*b]` is open, the identity where it is closed."""
@@ -104,13 +118,21 @@ class Map(Planned):
 
     def inverse(self, size: tuple[int, ...]) -> Map:
         """Input to output coordinates, for a frame of the given input size. Displacements by iteration."""
-        return Map(tuple(s.inverse() for s in reversed(self.stages)), size)
+        return Map(tuple(s.inverse() for s in reversed(self.stages)), size, whole=self.whole)
 
     def __call__(self, points: Tensor) -> Tensor:
         """Centred output points `[*b, n, d]` to centred input points."""
+        return self.traced(points)[0]
+
+    def traced(self, points: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The same, and which of the points lie before every horizon on their way, `[*b, n]`; None without one."""
+        seen = None
         for stage in self.stages:
+            if isinstance(stage, Linear) and stage.projective:
+                before = stage.before(points)
+                seen = before if seen is None else seen & before
             points = stage(points)
-        return points
+        return points, seen
 
     def grid(self, size: tuple[int, ...], dtype: torch.dtype, device: torch.device, steps: int = 1) -> Tensor:
         """Input coordinates of every output pixel `[*b, *size, d]` (of `steps` sub-pixels along each axis)."""
@@ -163,9 +185,11 @@ def projective_grid(matrix: Tensor, axes: list[Tensor]) -> Tensor:
     for i, axis in enumerate(axes):
         planes = planes + matrix[..., d - 1 - i].reshape(*lead, *[1] * d) * axis.reshape(-1, *[1] * (d - 1 - i))
     *found, w = planes.unbind(-d - 1)
-    own = untracked(matrix)
-    inverse = w.reciprocal_() if own else w.reciprocal()
-    found = [plane.mul_(inverse) if own else plane * inverse for plane in found]
+    if untracked(matrix) and w.numel() and w.amin() > HORIZON:  # no horizon in sight: a fifth of a resample less
+        inverse = w.reciprocal_()
+        found = [plane.mul_(inverse) for plane in found]
+    else:
+        found = [divided(plane, w) for plane in found]
     return pairs(*found) if d == 2 else torch.stack(found, -1)
 
 

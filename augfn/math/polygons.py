@@ -18,8 +18,9 @@ def polygon_area(points: Tensor) -> Tensor:
     return (x * y.roll(-1, -1) - y * x.roll(-1, -1)).sum(-1).abs() / 2
 
 
-def area_inside(points: Tensor, size: tuple[int, ...]) -> Tensor:
-    """The area of convex polygons `[..., n, 2]` within a frame of (height, width), exactly.
+def area_inside(points: Tensor, size: tuple[int, ...], room: float = 0.0) -> Tensor:
+    """The area of convex polygons `[..., n, 2]` within a frame of (height, width), and `room` around it,
+    exactly.
 
     Along each axis the edges are cut where they cross the frame, then all points are moved onto it: what lay outside
     runs along the border and back, and encloses nothing.
@@ -28,7 +29,7 @@ def area_inside(points: Tensor, size: tuple[int, ...]) -> Tensor:
     tensor(3.)
     """
     for axis, n in enumerate(reversed(size)):
-        points = cut(points, axis, 0.0, float(n))
+        points = cut(points, axis, -room, n + room)
     return polygon_area(points)
 
 

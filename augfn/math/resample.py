@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -104,6 +105,39 @@ def resample(x: Tensor, batch: int, m: Map, sampling: Sampling) -> Tensor:
     flat = planes(x, batch, d)
     out = cast(sample(to_wide(flat), m, target, sampling), x.dtype)
     return shaped(out, x.shape[:-d] + target)
+
+
+def copied(x: Tensor, how: Sampling, place: Any = None, *, m: Map) -> Tensor:
+    """`x [*b, k, *spatial]` through a map of whole pixels, which are copied, whatever their dtype."""
+    target = m.size or ()
+    d = len(target)
+    grid, frame = m.grid(target, torch.float32, x.device), tuple(x.shape[-d:])
+    index, inside = (
+        torch.zeros((), dtype=torch.int64, device=x.device),
+        torch.ones((), dtype=torch.bool, device=x.device),
+    )
+    for n, places in zip(frame, reversed(grid.unbind(-1)), strict=True):
+        at, within = source((places + (n - 1) / 2).round().long(), n, how.padding)
+        index, inside = index * n + at, inside & within
+    batch = common_shape(x.shape[: -d - 1], index.shape[:-d])
+    flat = x.expand(*batch, *x.shape[-d - 1 :]).flatten(-d)
+    along = index.flatten(-d).unsqueeze(-2).expand(*batch, flat.shape[-2], -1)
+    out = flat.gather(-1, along).unflatten(-1, target)
+    if how.padding not in (None, "zeros"):
+        return out
+    return torch.where(inside.unsqueeze(-d - 1), out, fill_like(x, how.fill or 0.0, d))
+
+
+def source(i: Tensor, n: int, mode: str | None) -> tuple[Tensor, Tensor]:
+    """The pixel that the place i shows, on an axis of n pixels, and whether it lies inside the frame."""
+    inside = (i >= 0) & (i < n)
+    if mode == "reflection":
+        i = (i % max(2 * n - 2, 1)).abs()
+        i = torch.minimum(i, max(2 * n - 2, 1) - i)
+    elif mode == "symmetric":
+        i = i % (2 * n)
+        i = torch.minimum(i, 2 * n - 1 - i)
+    return i.clamp(0, n - 1), inside
 
 
 def to_wide(x: Tensor) -> Tensor:

@@ -12,9 +12,11 @@ from torch import Tensor
 
 from augfn.math.planned import Planned
 from augfn.run import sampler
-from augfn.run.constants import identity_like
+from augfn.run.constants import constant, identity_like
 from augfn.run.mode import untracked
 
+FAR = 1e6  # pixels, outside of any frame
+HORIZON = 1e-6  # of the weight in the middle of the frame: a point of less lies behind it
 FIXED_STEPS = {2: 8, 3: 24}  # of the inverse of a displacement, each by the miss: all of it, or in 2-D a start for
 NEWTON_STEPS = 10  # rounds of Newton's method
 DIFFERENCE = 0.25  # pixels: the step of its slopes
@@ -23,7 +25,8 @@ FOLDED = 0.01  # of the area: less of it is taken for a fold, which has no inver
 
 @dataclass(frozen=True)
 class Linear(Planned):
-    """u -> A u + t as a homogeneous matrix `[*b, d+1, d+1]`; `projective` divides by the last coordinate."""
+    """u -> A u + t as a homogeneous matrix `[*b, d+1, d+1]`; `projective` divides by the last coordinate, the weight,
+    which is positive before the horizon: what lies behind is far outside of any frame, not mirrored into it."""
 
     matrix: Tensor
     projective: bool = False
@@ -37,7 +40,13 @@ class Linear(Planned):
         """Points `[*b, n, d]`."""
         m, d = self.matrix.to(torch.promote_types(self.matrix.dtype, points.dtype)), points.shape[-1]
         moved = points.to(m.dtype) @ m[..., :, :d].transpose(-1, -2) + m[..., None, :, d]
-        return moved[..., :d] / moved[..., d:] if self.projective else moved[..., :d]
+        return divided(moved[..., :d], moved[..., d:]) if self.projective else moved[..., :d]
+
+    def before(self, points: Tensor) -> Tensor:
+        """True of the points `[*b, n, d]` that lie before the horizon."""
+        d = points.shape[-1]
+        row = self.matrix[..., d:, :].to(points.dtype)
+        return (points * row[..., :d]).sum(-1) + row[..., d] > HORIZON
 
     def inverse(self) -> Linear:
         return Linear(torch.linalg.inv_ex(self.matrix).inverse, self.projective)
@@ -46,6 +55,13 @@ class Linear(Planned):
         """u -> first(self(u))."""
         left, right = alike(first.matrix, self.matrix)
         return Linear(left @ right, self.projective or first.projective)
+
+
+def divided(x: Tensor, weight: Tensor) -> Tensor:
+    """`x / weight`, and far away, on its own side, what has no positive weight."""
+    before = weight > HORIZON
+    inverse = torch.where(before, weight, 1.0).reciprocal()
+    return torch.where(before, x * inverse, torch.copysign(constant(FAR, x), x))
 
 
 # x and y `[*b, n]`, apart: what broadcasts along a last axis of two is several times slower

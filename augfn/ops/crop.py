@@ -15,7 +15,7 @@ from augfn.core.spec import is_whole
 from augfn.distributions import LogUniform, Uniform
 from augfn.errors import explain
 from augfn.math.maps import Map
-from augfn.math.resample import Sampling, fill_like
+from augfn.math.resample import Sampling, fill_like, source
 from augfn.ops.geometric import frame_like
 from augfn.run.constants import cached, constant
 from augfn.run.mode import is_plain
@@ -57,6 +57,12 @@ def window_map(scale: Tensor, offset: Tensor, size: Size, **known: Any) -> Map:
     return Map.linear(torch.diag_embed(scale), offset, size=size, window=True, **known)
 
 
+def copied_window(shift: Tensor, size: Size, corner: Tensor) -> Map:
+    """The window of whole pixels at `corner [*b, 2]`."""
+    copy = partial(cut, size=size)
+    return window_map(torch.ones_like(shift), shift, size, copy=copy, place=corner, whole=True)
+
+
 def fixed_window(scale: tuple[float, float], shift: tuple[float, float]) -> Tensor:
     """The matrix of u to scale u + shift, x first."""
     return cached(make_window, scale, shift)
@@ -79,7 +85,7 @@ def center_crop(frame: Size, *, size: Any) -> Map:
     top, left = round((frame[0] - h) / 2), round((frame[1] - w) / 2)
     matrix = fixed_window((1.0, 1.0), (left + (w - frame[1]) / 2, top + (h - frame[0]) / 2))
     copy = lambda x, *_: x[..., top : top + h, left : left + w].clone()  # noqa: E731
-    return Map.of(matrix, size=(h, w), window=True, copy=copy)
+    return Map.of(matrix, size=(h, w), window=True, copy=copy, whole=True)
 
 
 @geometric(example={"size": (7, 8)})
@@ -96,7 +102,7 @@ def random_crop(frame: Size, *, size: Any, position: WholePosition2 = Uniform(0.
     room = constant((float(frame[1] - w), float(frame[0] - h)), position)
     corner = whole(position, room)
     shift = corner - room / 2
-    return window_map(torch.ones_like(shift), shift, (h, w), copy=partial(cut, size=(h, w)), place=corner)
+    return copied_window(shift, (h, w), corner)
 
 
 def whole(position: Tensor, room: Tensor) -> Tensor:
@@ -222,7 +228,7 @@ def padded(frame: Size, sides: tuple[int, ...]) -> Map:
     left, top, right, bottom = sides
     matrix = fixed_window((1.0, 1.0), ((right - left) / 2, (bottom - top) / 2))
     size = (frame[0] + top + bottom, frame[1] + left + right)
-    return Map.of(matrix, size=size, barrier=True, copy=partial(pad_pixels, sides=sides))
+    return Map.of(matrix, size=size, barrier=True, copy=partial(pad_pixels, sides=sides), whole=True)
 
 
 def pad_pixels(x: Tensor, how: Sampling, place: None, *, sides: tuple[int, ...]) -> Tensor:
@@ -236,15 +242,3 @@ def pad_pixels(x: Tensor, how: Sampling, place: None, *, sides: tuple[int, ...])
     if how.padding not in (None, "zeros"):
         return out
     return torch.where(inside_rows[:, None] & inside_columns, out, fill_like(x, how.fill or 0.0, 2))
-
-
-def source(i: Tensor, n: int, mode: str | None) -> tuple[Tensor, Tensor]:
-    """The pixel that the place i shows, on an axis of n pixels, and whether it lies inside the frame."""
-    inside = (i >= 0) & (i < n)
-    if mode == "reflection":
-        i = (i % max(2 * n - 2, 1)).abs()
-        i = torch.minimum(i, max(2 * n - 2, 1) - i)
-    elif mode == "symmetric":
-        i = i % (2 * n)
-        i = torch.minimum(i, 2 * n - 1 - i)
-    return i.clamp(0, n - 1), inside

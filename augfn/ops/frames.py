@@ -15,9 +15,21 @@ from augfn.core.augmentation import geometric
 from augfn.core.targets import Boxes
 from augfn.distributions import Uniform
 from augfn.math.maps import Map, centred
-from augfn.math.resample import Sampling, apply_weights, fill_like, sample, to_wide
+from augfn.math.resample import Sampling, apply_weights, fill_like, sample, source, to_wide
 from augfn.math.shapes import cast
-from augfn.ops.crop import WholePosition2, by_side, cut, fitting, padded, pair, resized, source, take, whole, window_map
+from augfn.ops.crop import (
+    WholePosition2,
+    by_side,
+    copied_window,
+    cut,
+    fitting,
+    padded,
+    pair,
+    resized,
+    take,
+    whole,
+    window_map,
+)
 from augfn.ops.geometric import frame_like
 from augfn.run.constants import constant
 from augfn.typing import Leaf, Position2
@@ -67,7 +79,7 @@ def pad_to(frame: Size, *, size: Any, position: WholePosition2 | None = None) ->
         return padded(frame, (0, 0, w - frame[1], h - frame[0]))
     corner = whole(position, constant((float(w - frame[1]), float(h - frame[0])), position))
     shift = constant(((w - frame[1]) / 2, (h - frame[0]) / 2), position) - corner
-    known = {"copy": partial(put_on_canvas, size=(h, w)), "place": corner}
+    known = {"copy": partial(put_on_canvas, size=(h, w)), "place": corner, "whole": True}
     return Map.linear(torch.eye(2).to(shift), shift, size=(h, w), barrier=True, **known)
 
 
@@ -220,7 +232,7 @@ def mask_crop(
     inside = whole(position, constant((float(w - 1), float(h - 1)), position))
     corner = torch.minimum((pixel - inside.to(pixel)).clamp(min=0), room)
     shift = corner - room / 2
-    return window_map(torch.ones_like(shift), shift, (h, w), copy=partial(cut, size=(h, w)), place=corner)
+    return copied_window(shift, (h, w), corner)
 
 
 def picked_pixel(here: Tensor, pick: Tensor, width: int) -> Tensor:

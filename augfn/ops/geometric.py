@@ -22,7 +22,7 @@ Corners = Annotated[
 
 def flip_map(signs: tuple[float, ...], axis: int) -> Map:
     """Mirror the coordinate of sign -1, which lies along the array's `axis`."""
-    return Map.of(cached(make_diagonal, *signs, 1.0), window=True, copy=lambda x, *_: x.flip(axis))
+    return Map.of(cached(make_diagonal, *signs, 1.0), window=True, copy=lambda x, *_: x.flip(axis), whole=True)
 
 
 def make_diagonal(*entries: float) -> Tensor:
@@ -66,7 +66,7 @@ def rot90(frame: Size, *, k: int = 1) -> Map:
         raise TypeError(explain("rot90: k", k, "an integer number of quarter turns", "k=1"))
     size = frame[::-1] if k % 2 else frame
     copy = lambda x, *_: torch.rot90(x, k, (-2, -1))  # noqa: E731
-    return Map.of(cached(make_turn, k % 4), size=size, window=k % 2 == 0, copy=copy)
+    return Map.of(cached(make_turn, k % 4), size=size, window=k % 2 == 0, copy=copy, whole=True)
 
 
 def make_turn(k: int) -> Tensor:

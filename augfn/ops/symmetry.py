@@ -62,7 +62,7 @@ def symmetries(frame: Size, choice: Tensor) -> Map:
     of = [kept(k, square) for k in range(choice.shape[-1])]
     matrix = choice @ constant(tuple(MATRICES[k] for k in of), choice)
     copy = partial(chosen, of=tuple(of))
-    return Map.linear(matrix.unflatten(-1, (2, 2)), window=not square, copy=copy, place=choice)
+    return Map.linear(matrix.unflatten(-1, (2, 2)), window=not square, copy=copy, place=choice, whole=True)
 
 
 def kept(k: int, square: bool) -> int:

@@ -96,3 +96,8 @@ def is_readable(t: Tensor) -> bool:
         return False
     traced, moded, functioned, _ = MODES
     return not (traced() or moded() or functioned()) and torch._C._dispatch_keys(t).raw_repr() in PLAIN
+
+
+def autocasts(device: torch.device) -> bool:
+    """Tell whether autocast is on for the device (some, such as "meta", have none)."""
+    return torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type)
