@@ -16,6 +16,7 @@ from augfn.core.draw import Params, draw, leaves_of, merge
 from augfn.core.targets import FRAMED, LAYOUT, kind_of, read
 from augfn.distributions import Constant, Distribution
 from augfn.errors import explain
+from augfn.run.compiling import OwnCode
 from augfn_nn.ranges import Ranges
 
 Generator = Tensor | torch.Generator  # a key, or torch's generator
@@ -129,6 +130,7 @@ class Augment(Base):
     ) -> None:
         super().__init__(f, learnable, same_on_batch, keepdim)
 
+    @OwnCode
     def forward(self, x: Any, params: Params | None = None, generator: Generator | None = None) -> Any:
         return self.augment(x, params, generator) if self.training else x
 

@@ -1,8 +1,9 @@
 """The one sampling kernel, kept whole under torch.compile on the CPU.
 
 Inductor takes `grid_sample` apart into scalar gathers, which on the CPU is several times slower than torch's own
-vectorised kernel. So a traced CPU call goes through an opaque operator that runs that kernel; eager and CUDA calls go
-straight to it. That kernel runs a thread per image, so a single one is cut into parts.
+vectorised kernel. So a compiled CPU call goes through an opaque operator that runs that kernel; eager, exported (a
+program has to run where augfn is not) and CUDA calls go straight to it. That kernel runs a thread per image, so a
+single one is cut into parts.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from torch.nn import functional as F
 
 from augfn.run.mode import untracked
 
+# as torch's operators number them
 MODES = {"bilinear": 0, "nearest": 1, "bicubic": 2}
 PADDINGS = {"zeros": 0, "border": 1, "reflection": 2}
 MANY = 1 << 14  # coordinates that are worth a second thread
@@ -22,8 +24,10 @@ MANY = 1 << 14  # coordinates that are worth a second thread
 
 def grid_sample(x: Tensor, grid: Tensor, mode: str, padding: str, corners: bool) -> Tensor:
     """`F.grid_sample` of `x [n, c, *in]` at `grid [n, *out, d]`."""
-    if torch.compiler.is_compiling() and x.device.type == "cpu":
-        return sample_whole(x, grid, mode, padding, corners)
+    if torch.compiler.is_compiling() and not torch.compiler.is_exporting() and x.device.type == "cpu":
+        from augfn.run.opaque import Sample
+
+        return Sample.apply(x, grid, MODES[mode], PADDINGS[padding], corners)
     single = x.shape[0] == grid.shape[0] == 1 and mode != "nearest"  # which is too fast for it to pay
     parts = parts_of(grid) if single and untracked(x, grid) else 1
     if parts == 1:
@@ -37,64 +41,6 @@ def parts_of(grid: Tensor) -> int:
     rows = grid.shape[1]
     threads = torch.get_num_threads() if grid.numel() >= MANY else 1
     return max(n for n in range(1, min(threads, rows) + 1) if rows % n == 0) if rows else 1
-
-
-@torch.library.custom_op("augfn::grid_sample", mutates_args=())
-def sample_whole(x: Tensor, grid: Tensor, mode: str, padding: str, corners: bool) -> Tensor:
-    return F.grid_sample(x, grid, mode, padding, corners)
-
-
-@sample_whole.register_fake
-def _(x: Tensor, grid: Tensor, mode: str, padding: str, corners: bool) -> Tensor:
-    return x.new_empty((x.shape[0], x.shape[1], *grid.shape[1:-1]))
-
-
-@torch.library.custom_op("augfn::grid_sample_backward", mutates_args=())
-def sample_backward(g: Tensor, x: Tensor, grid: Tensor, mode: str, padding: str, corners: bool) -> list[Tensor]:
-    aten = torch.ops.aten
-    backward = aten.grid_sampler_2d_backward if x.ndim == 4 else aten.grid_sampler_3d_backward
-    return list(backward(g, x, grid, MODES[mode], PADDINGS[padding], corners, [True, True]))
-
-
-@sample_backward.register_fake
-def _(g: Tensor, x: Tensor, grid: Tensor, mode: str, padding: str, corners: bool) -> list[Tensor]:
-    return [torch.empty_like(x), torch.empty_like(grid)]
-
-
-def setup(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    x, grid, *ctx.how = inputs
-    ctx.save_for_backward(x, grid)
-
-
-def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
-    return (*sample_backward(g, *ctx.saved_tensors, *ctx.how), None, None, None)
-
-
-sample_whole.register_autograd(backward, setup_context=setup)
-
-
-def over_batch(info: Any, in_dims: tuple[Any, ...], x: Tensor, grid: Tensor, *how: Any) -> tuple[Tensor, int]:
-    """vmap: the mapped dimension joins the batch."""
-    size = info.batch_size
-    flat = [
-        t.movedim(i, 0) if i is not None else t.expand(size, *t.shape) for t, i in zip((x, grid), in_dims, strict=False)
-    ]
-    out = sample_whole(*(t.flatten(0, 1) for t in flat), *how)
-    return out.unflatten(0, (size, -1)), 0
-
-
-def backward_over_batch(info: Any, in_dims: tuple[Any, ...], g: Tensor, x: Tensor, grid: Tensor, *how: Any) -> Any:
-    size = info.batch_size
-    flat = [
-        t.movedim(i, 0) if i is not None else t.expand(size, *t.shape)
-        for t, i in zip((g, x, grid), in_dims, strict=False)
-    ]
-    outs = sample_backward(*(t.flatten(0, 1) for t in flat), *how)
-    return [t.unflatten(0, (size, -1)) for t in outs], [0, 0]
-
-
-sample_whole.register_vmap(over_batch)
-sample_backward.register_vmap(backward_over_batch)
 
 
 @torch.library.custom_op("augfn::gamma_slope", mutates_args=())
