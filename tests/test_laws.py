@@ -23,7 +23,7 @@ MATRICES = {
     "rgb_shift",
     "planckian_jitter",
 }  # of three channels
-RGB = MATRICES | {"color_jitter", "color_jiggle"} | {name for name, spec in SPECS.items() if spec.rgb}
+RGB = MATRICES | {"color_jitter", "color_jiggle"} | {name for name, spec in SPECS.items() if spec.requires_rgb}
 VALUES = sorted(n for n, s in SPECS.items() if s.kind in ("photometric", "filter", "noise"))
 
 

@@ -57,7 +57,7 @@ def test_clip(name):
     torch.testing.assert_close(*slopes)
 
 
-COLOURFUL = {n: lambda n=n: example(n) for n in VALUES if SPECS[n].rgb} | {
+COLOURFUL = {n: lambda n=n: example(n) for n in VALUES if SPECS[n].requires_rgb} | {
     f"{n} {leaf}": lambda n=n, leaf=leaf: getattr(af, n)(**{leaf: 0.1})
     for n, leaf in itertools.product(("color_jitter", "color_jiggle"), ("saturation", "hue"))
 }

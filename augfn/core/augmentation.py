@@ -38,6 +38,7 @@ COMMON = {
     "mix": ("p",),
 }
 SEEN = ("mask", "boxes")  # targets that a body may ask to see
+TRAITS = ("requires_rgb", "field_channels", "single_pass", "convolves", "planar")  # of bodies that change pixel values
 
 
 class Augmentation:
@@ -141,9 +142,11 @@ class Spec:
     example: dict[str, Any] = field(default_factory=dict)
     sampling: Sampling = Sampling()
     clip: str = "none"
-    rgb: bool = False
-    planes: int | None = None  # channels of the field of noise; None: those of the image
-    light: bool = False  # it reads and writes the image once, or is one call of a library's kernel
+    requires_rgb: bool = False
+    field_channels: int | None = None  # of the field of noise; None: those of the image
+    single_pass: bool = False  # it reads and writes the image once
+    convolves: bool = False  # it is one call of a library's kernel
+    planar: bool = False  # of a volume it sees the slices as images
 
     @property
     def common(self) -> tuple[str, ...]:
@@ -224,8 +227,8 @@ def act_geometric(op: Op, body: Callable[..., Any], leaves: dict[str, Any], samp
 
 def act_pixels(op: Op, body: Callable[..., Any], leaves: dict[str, Any], sampling: Sampling) -> Action:
     if "x" in op.spec.wants:
-        needs = op.name if op.spec.rgb else ""
-        return Pixels(op.spec.kind, body, leaves, op.clip, op.channels, needs, op.spec.planes, op.spec.light)
+        traits = {n: getattr(op.spec, n) for n in TRAITS}
+        return Pixels(op.spec.kind, body, leaves, op.clip, op.channels, op.name, **traits)
     color = body(**leaves)
     return color if op.clip == "none" and op.channels is None else replace(color, clip=op.clip, channels=op.channels)
 
@@ -282,15 +285,18 @@ def decorator(kind: str) -> Callable[..., Any]:
         ndim: int = 2,
         example: dict[str, Any] | None = None,
         clip: str = "none",
-        rgb: bool = False,
-        planes: int | None = None,
-        light: bool = False,
+        requires_rgb: bool = False,
+        field_channels: int | None = None,
+        single_pass: bool = False,
+        convolves: bool = False,
+        planar: bool = False,
         **sampling: Any,
     ) -> Any:
+        known = dict(
+            zip(TRAITS, (requires_rgb, field_channels, single_pass, convolves, planar), strict=True), clip=clip
+        )
         if body is None:
-            pixels = {"clip": clip, "rgb": rgb, "planes": planes, "light": light}
-            return partial(decorate, ndim=ndim, example=example, **pixels, **sampling)
-        known = {"clip": clip, "rgb": rgb, "planes": planes, "light": light}
+            return partial(decorate, ndim=ndim, example=example, **known, **sampling)
         spec = replace(spec_of(body, kind, ndim, example or {}, Sampling(**sampling)), **known)
         SPECS[spec.name] = spec
 

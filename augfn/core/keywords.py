@@ -52,8 +52,8 @@ def channels_of(spec: Any, channels: Any) -> tuple[int, ...] | None:
         return None
     given = (channels,) if isinstance(channels, int) else tuple(channels)
     good = all(isinstance(c, int) and not isinstance(c, bool) and c >= 0 for c in given)
-    if not given or not good or len(set(given)) != len(given) or (spec.rgb and len(given) != 3):
-        want = "three different indices" if spec.rgb else "different indices, counted from 0"
+    if not given or not good or len(set(given)) != len(given) or (spec.requires_rgb and len(given) != 3):
+        want = "three different indices" if spec.requires_rgb else "different indices, counted from 0"
         raise ValueError(explain(f"{spec.name}: channels", channels, want, "channels=(0, 1, 2)"))
     return given
 

@@ -136,8 +136,8 @@ def repaint(action: Pixels, t: Target, s: Sample, name: str = "image") -> Tensor
     """Run a body on the channels it sees of `[*b, (T,) C, H, W]`."""
     axis, d = -len(s.size) - 1, len(s.size)
     x = picked(t.value, action.channels, axis)
-    if action.rgb:
-        require_rgb(x.movedim(axis, -3), action.rgb)
+    if action.requires_rgb:
+        require_rgb(x.movedim(axis, -3), action.name)
     wide = planes(to_wide(x), len(s.batch), d) if action.kind == "filter" else to_wide(x)
     out = clipped(repainted(action, wide, t.kind, len(s.batch), name), wide, action.clip)
     if action.gate is not None:
@@ -160,7 +160,7 @@ def repainted(action: Pixels, x: Tensor, kind: str, b: int, name: str) -> Tensor
     flat = x.flatten(-3, -2) if kind == "volume" else x
     given, field = dict(action.leaves), []
     if action.kind == "noise":
-        depth = flat.shape[-3] if action.planes is None else action.planes
+        depth = flat.shape[-3] if action.field_channels is None else action.field_channels
         field = [noise_field(given.pop("seed"), name, (*flat.shape[b:-3], depth, *flat.shape[-2:]))]
     leaves = {k: v if v is None else spread(cast(v, x.dtype), b, flat.ndim) for k, v in given.items()}
     return shaped(action.body(flat, *field, **leaves), x.shape)

@@ -26,7 +26,7 @@ Length = Annotated[Any, Leaf("pixels", low=1.0)]
 Radius = Annotated[Any, Leaf("pixels", neutral=0.0, low=0.0)]
 
 
-@filtering(light=True, example={"length": (2.0, 5.0)})
+@filtering(convolves=True, example={"length": (2.0, 5.0)})
 def motion_blur(
     x: Tensor,
     *,
@@ -51,7 +51,7 @@ def motion_blur(
     return conv.dense(x, kernels.motion_kernel(turned, tilt, extent, size), padding_mode)
 
 
-@filtering(light=True)
+@filtering(convolves=True)
 def defocus(
     x: Tensor, *, kernel_size: int = 9, radius: Radius = Uniform(1.0, 4.0), padding_mode: str = "reflect"
 ) -> Tensor:

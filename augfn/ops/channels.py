@@ -38,7 +38,7 @@ def keys_of(x: Tensor, keys: Tensor, op: str) -> Tensor:
     return keys.narrow(-3, 0, x.shape[-3])
 
 
-@photometric(clip="clamp", rgb=True)
+@photometric(clip="clamp", requires_rgb=True)
 def rgb_shift(*, shift: Shift3 = Uniform((-0.1,) * 3, (0.1,) * 3)) -> Color:
     """Add a number to each of red, green and blue: y_c = x_c + shift_c, full scale = 1.
 
@@ -51,7 +51,7 @@ def rgb_shift(*, shift: Shift3 = Uniform((-0.1,) * 3, (0.1,) * 3)) -> Color:
     return Color(shift=shift)
 
 
-@photometric(light=True)
+@photometric(single_pass=True)
 def channel_shuffle(x: Tensor, *, order: Keys = Uniform((0.0,) * MOST, (1.0,) * MOST)) -> Tensor:
     """Put the channels into another order: that of their sort keys, ascending, of at most 32.
 
@@ -64,7 +64,7 @@ def channel_shuffle(x: Tensor, *, order: Keys = Uniform((0.0,) * MOST, (1.0,) * 
     return permute_channels(x, ordered(keys_of(x, order, "channel_shuffle")))
 
 
-@photometric(light=True)
+@photometric(single_pass=True)
 def channel_dropout(
     x: Tensor, *, drop: Keys = Uniform((0.0,) * MOST, (1.0,) * MOST), num: int = 1, fill: float = 0.0
 ) -> Tensor:
@@ -84,7 +84,7 @@ def channel_dropout(
     return x * kept + (1 - kept) * fill if fill else x * kept
 
 
-@photometric(clip="clamp", rgb=True)
+@photometric(clip="clamp", requires_rgb=True)
 def planckian_jitter(*, temperature: Temperature = Uniform(4.0, 15.0), mode: str = "blackbody") -> Color:
     """Other light: the gains for red and blue of a light of this `temperature`, in thousand kelvin; 6.5 is nearly
     neutral.

@@ -48,7 +48,7 @@ def spread(leaf: Tensor, x: Tensor) -> Tensor:
     return leaf.to(x.dtype).reshape(leaf.shape + (1,) * (x.ndim - leaf.ndim))
 
 
-@filtering(light=True)
+@filtering(convolves=True)
 def gaussian_blur(
     x: Tensor, *, kernel_size: Any = 5, sigma: Sigma = Uniform(0.1, 2.0), padding_mode: str = "reflect"
 ) -> Tensor:
@@ -64,7 +64,7 @@ def gaussian_blur(
     return conv.separable(x, [conv.gaussian_kernel1d(sigma, n, x.dtype) for n in sizes], padding_mode)
 
 
-@filtering(light=True)
+@filtering(convolves=True)
 def box_blur(
     x: Tensor, *, kernel_size: Any = 5, width: Width = Uniform(1.0, 5.0), padding_mode: str = "reflect"
 ) -> Tensor:
@@ -137,7 +137,7 @@ def unsharp_mask(
     return x + spread(amount, x) * (x - blurred)
 
 
-@filtering(clip="clamp", light=True)
+@filtering(clip="clamp", convolves=True)
 def ringing(
     x: Tensor,
     *,

@@ -59,7 +59,7 @@ def plasma_contrast(
     return fields.stretch(x, plasma(x, field, roughness), intensity)
 
 
-@noise(clip="clamp", planes=1)
+@noise(clip="clamp", field_channels=1)
 def plasma_shadow(
     x: Tensor,
     field: Tensor,

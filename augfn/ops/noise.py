@@ -65,7 +65,7 @@ def poisson_noise(x: Tensor, field: Tensor, *, photons: Photons = LogUniform(30.
     return torch.addcmul(x, spread, field.to(x.dtype))
 
 
-@noise(planes=1)
+@noise(field_channels=1)
 def salt_and_pepper(
     x: Tensor,
     field: Tensor,
@@ -103,7 +103,7 @@ def below(field: Tensor, share: Tensor, grad: str) -> Tensor:
     return stepped(compared(torch.lt, field, torch.special.ndtri(edge)), share, soft, grad)
 
 
-@noise(clip="clamp", rgb=True, planes=2)
+@noise(clip="clamp", requires_rgb=True, field_channels=2)
 def iso_noise(
     x: Tensor, field: Tensor, *, intensity: Intensity = Uniform(0.1, 0.5), color_shift: HueShift = Uniform(0.01, 0.05)
 ) -> Tensor:

@@ -30,7 +30,7 @@ Highlights = Annotated[Any, Leaf("height of the curve's second control point", n
 Quality = Annotated[Any, Leaf("JPEG quality", low=1.0, high=100.0)]
 
 
-@photometric(light=True)
+@photometric(single_pass=True)
 def posterize(x: Tensor, *, bits: Bits = Uniform(3.0, 8.0), grad: str = "none") -> Tensor:
     """Keep the highest `bits` of the 8 of every level: y = floor(255 x / s) s / 255, s = 2^(8 - bits); x at 8 bits.
 
@@ -124,7 +124,7 @@ def dither(x: Tensor, *, levels: Levels = Uniform(2.0, 8.0), size: int = 4, grad
     return tone.dither(x, along(levels, x), size, grad)
 
 
-@filtering(clip="clamp", rgb=True)
+@filtering(clip="clamp", requires_rgb=True)
 def jpeg(x: Tensor, *, quality: Quality = Uniform(30.0, 95.0), grad: str = "soft") -> Tensor:
     """What is left after JPEG compression, 4:2:0, standard tables; any size, slices and frames one by one.
 
