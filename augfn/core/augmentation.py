@@ -37,6 +37,7 @@ COMMON = {
     "occlusion": ("p", "fill", "fill_mask"),
     "mix": ("p",),
 }
+SPATIAL = ("geometric", "occlusion")  # kinds to which the axes of the frame matter
 SEEN = ("mask", "boxes")  # targets that a body may ask to see
 TRAITS = ("requires_rgb", "field_channels", "single_pass", "convolves", "planar")  # of bodies that change pixel values
 
@@ -60,6 +61,7 @@ class Augmentation:
     params: Params
     schema: dict[str, Any]
     ndim: int = 2
+    spatial: bool = True  # False: it takes a dict with a volume too, whatever ndim is
     sampling: Sampling = UNSET
     mixes: bool = False
     fused: bool = True
@@ -78,7 +80,7 @@ class Augmentation:
         distribution left no key is needed: handing in returned params replays the call.
         """
         tree = merge(params, self.params, self.schema, self.name)
-        return self.on(read(x, self.ndim, self.targets), tree, generator)
+        return self.on(read(x, self.ndim, self.targets, self.spatial), tree, generator)
 
     def on(self, sample: Sample, tree: Params, generator: Any) -> tuple[Any, Params]:
         """The call, on what has been read and completed."""
@@ -177,7 +179,8 @@ class Op(Augmentation):
         channels: tuple[int, ...] | None = None,
     ) -> None:
         schema = dict(spec.leaves) | ({"gate": GATE} if "gate" in params else {})
-        super().__init__(spec.name, params, schema, ndim=spec.ndim, sampling=sampling, mixes=spec.kind == "mix")
+        known = {"ndim": spec.ndim, "spatial": spec.kind in SPATIAL, "sampling": sampling, "mixes": spec.kind == "mix"}
+        super().__init__(spec.name, params, schema, **known)
         self.spec, self.static, self.clip, self.channels = spec, static, clip, channels
         self.needs = tuple(n for n in spec.wants if n in SEEN)
 

@@ -13,6 +13,7 @@ from augfn.distributions import Uniform
 from augfn.errors import explain
 from augfn.math import planckian
 from augfn.math.channels import ordered, permute_channels
+from augfn.math.shapes import over
 from augfn.typing import Leaf
 
 MOST = 32  # channels that can be put in an order
@@ -31,11 +32,12 @@ Keys = Annotated[
 
 
 def keys_of(x: Tensor, keys: Tensor, op: str) -> Tensor:
-    """The sort keys `[*b, C, 1, 1]` of the image's channels."""
-    if x.shape[-3] > MOST:
+    """The sort keys `[*b, C]` of the image's channels."""
+    channels = x.shape[keys.ndim - 1]
+    if channels > MOST:
         expected, fix = f"{MOST} channels at most", f"channels=tuple(range({MOST})) picks some of more"
         raise ValueError(explain(f"{op}: too many channels", x, expected, fix))
-    return keys.narrow(-3, 0, x.shape[-3])
+    return keys.narrow(-1, 0, channels)
 
 
 @photometric(clip="clamp", requires_rgb=True)
@@ -77,10 +79,10 @@ def channel_dropout(
     tensor([0.0000, 0.0000, 0.3000])
     """
     keys = keys_of(x, drop, "channel_dropout")
-    if not 1 <= num <= x.shape[-3]:
-        expected = f"1 to {x.shape[-3]}, as many as the image has channels"
+    if not 1 <= num <= keys.shape[-1]:
+        expected = f"1 to {keys.shape[-1]}, as many as the image has channels"
         raise ValueError(explain("channel_dropout: num", num, expected, "num=1"))
-    kept = torch.ones_like(keys).scatter(-3, ordered(keys).narrow(-3, 0, num), 0.0)
+    kept = over(x, torch.ones_like(keys).scatter(-1, ordered(keys).narrow(-1, 0, num), 0.0))
     return x * kept + (1 - kept) * fill if fill else x * kept
 
 

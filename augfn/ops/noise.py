@@ -1,4 +1,7 @@
-"""Noise: functions of the image and a field of standard normal numbers."""
+"""Noise: functions of the image and a field of standard normal numbers, of its shape (or of one or two channels).
+
+It is that of a sensor: it differs from frame to frame of a video, in a volume from voxel to voxel.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from torch import Tensor
 from augfn.core.augmentation import noise
 from augfn.distributions import LogUniform, Uniform
 from augfn.math import color
+from augfn.math.shapes import over
 from augfn.math.steps import compared, stepped
 from augfn.typing import Leaf, Level
 
@@ -34,8 +38,8 @@ def gaussian_noise(x: Tensor, field: Tensor, *, std: Std = Uniform(0.0, 0.1), me
     >>> y.std().round(decimals=2)
     tensor(0.1000)
     """
-    y = torch.addcmul(x, std, field.to(x.dtype))
-    return y if mean is None else y + mean
+    y = torch.addcmul(x, over(x, std), field.to(x.dtype))
+    return y if mean is None else y + over(x, mean)
 
 
 @noise(clip="clamp")
@@ -46,7 +50,7 @@ def speckle(x: Tensor, field: Tensor, *, std: Relative = Uniform(0.0, 0.2)) -> T
     >>> y.std().round(decimals=2)
     tensor(0.0500)
     """
-    return torch.addcmul(x, x * std, field.to(x.dtype))
+    return torch.addcmul(x, x * over(x, std), field.to(x.dtype))
 
 
 @noise(clip="clamp")
@@ -61,7 +65,7 @@ def poisson_noise(x: Tensor, field: Tensor, *, photons: Photons = LogUniform(30.
     >>> y.std().round(decimals=2)
     tensor(0.0500)
     """
-    spread = (x.clamp_min(torch.finfo(x.dtype).eps ** 2) / photons).sqrt()
+    spread = (x.clamp_min(torch.finfo(x.dtype).eps ** 2) / over(x, photons)).sqrt()
     return torch.addcmul(x, spread, field.to(x.dtype))
 
 
@@ -89,7 +93,8 @@ def salt_and_pepper(
     (tensor([0.5000, 1.0000]), tensor(0.2000))
     """
     field = field.to(x.dtype)
-    return x * (1 - below(field, amount, grad)) + below(field, amount * salt, grad)
+    changed, white = (below(field, over(x, share), grad) for share in (amount, amount * salt))
+    return x * (1 - changed) + white
 
 
 def below(field: Tensor, share: Tensor, grad: str) -> Tensor:
@@ -118,10 +123,11 @@ def iso_noise(
     >>> y.shape
     torch.Size([3, 8, 8])
     """
-    turns, light = (n.to(x.dtype) for n in field.split(1, -3))
-    grey = color.luma(x)
-    variance = (grey - grey.mean((-2, -1), keepdim=True)).square().mean((-2, -1), keepdim=True)
+    axis, strength, turn = intensity.ndim, over(x, intensity), over(x, color_shift * intensity)
+    turns, light = (n.to(x.dtype) for n in field.split(1, axis))
+    grey, pixels = color.luma(x, axis), tuple(range(axis + 1, x.ndim))
+    variance = (grey - grey.mean(pixels, keepdim=True)).square().mean(pixels, keepdim=True)
     variance = variance + torch.finfo(x.dtype).eps ** 2
-    moved = color.hue(x, turns * (color_shift * intensity))
-    towards = light * (variance**0.25 * intensity**1.5) + variance.sqrt() * intensity**2
+    moved = color.turned(x, turns * turn, axis)
+    towards = light * (variance**0.25 * strength**1.5) + variance.sqrt() * strength**2
     return torch.addcmul(moved, 1 - moved, towards)

@@ -132,7 +132,7 @@ def color_jitter(
     {'brightness': [2], 'hue': [2], 'order': [2, 4]}
     """
     if saturation is not None or hue is not None:
-        color.require_rgb(x, "color_jitter with saturation or hue")
+        color.require_rgb(x, "color_jitter with saturation or hue", order.ndim - 1)
     return color.jitter(x, brightness, contrast, saturation, hue, order, clip)
 
 
@@ -158,7 +158,7 @@ def color_jiggle(
     {'brightness': [2], 'hue': [2], 'order': [2, 4]}
     """
     if saturation is not None or hue is not None:
-        color.require_rgb(x, "color_jiggle with saturation or hue")
+        color.require_rgb(x, "color_jiggle with saturation or hue", order.ndim - 1)
     return color.jiggle(x, brightness, contrast, saturation, hue, order, clip)
 
 
