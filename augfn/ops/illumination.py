@@ -36,7 +36,8 @@ def plasma_brightness(
     """Brighten and darken by a fractal for each channel: y = x + intensity (2 plasma - 1), plasma in [0, 1].
 
     The plasma is grown from the leaf `seed` by diamond-square steps (`augfn.math.fields.diamond_square`) and is
-    differentiable in `roughness`. Source: kornia `RandomPlasmaBrightness`; Nicolaou et al. 2022 (TorMentor).
+    differentiable in `roughness`; all frames of a video, and slices of a volume, have the same. Source: kornia
+    `RandomPlasmaBrightness`; Nicolaou et al. 2022 (TorMentor).
 
     >>> y, params = af.plasma_brightness()(torch.full((3, 8, 8), 0.5), None, af.key(0))
     >>> list(params)

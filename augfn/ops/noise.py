@@ -32,7 +32,8 @@ SOFT = 0.1  # width of the smooth surrogate of a step at the probability q, in q
 def gaussian_noise(x: Tensor, field: Tensor, *, std: Std = Uniform(0.0, 0.1), mean: Level | None = None) -> Tensor:
     """Add normal noise: y = x + mean + std n, n drawn per pixel and channel from the leaf `seed`, full scale = 1.
 
-    Source: torchvision `GaussianNoise`.
+    Of a video every frame has a noise of its own, as under a sensor (mean and std are the clip's). Source: torchvision
+    `GaussianNoise`.
 
     >>> y, _ = af.gaussian_noise(std=0.1)(torch.full((3, 64, 64), 0.5), None, af.key(0))
     >>> y.std().round(decimals=2)
@@ -44,7 +45,9 @@ def gaussian_noise(x: Tensor, field: Tensor, *, std: Std = Uniform(0.0, 0.1), me
 
 @noise(clip="clamp")
 def speckle(x: Tensor, field: Tensor, *, std: Relative = Uniform(0.0, 0.2)) -> Tensor:
-    """Multiply by normal noise: y = x (1 + std n), n drawn per pixel and channel. Source: scikit-image `random_noise`.
+    """Multiply by normal noise: y = x (1 + std n), n drawn per pixel and channel, of a video in every frame.
+
+    Source: scikit-image `random_noise`.
 
     >>> y, _ = af.speckle(std=0.1)(torch.full((3, 64, 64), 0.5), None, af.key(0))
     >>> y.std().round(decimals=2)
@@ -59,7 +62,8 @@ def poisson_noise(x: Tensor, field: Tensor, *, photons: Photons = LogUniform(30.
 
     The normal approximation of Poisson(photons x) / photons: mean and variance are exact, and it is differentiable.
     It lacks whole counts and the skewness 1 / sqrt(photons x), which is 0.1 at 100 counts. At x <= 0 nothing is added
-    and the gradient is 1. Source: DALI `noise.shot`, imgaug `AdditivePoissonNoise`.
+    and the gradient is 1. Of a video every frame has a noise of its own. Source: DALI `noise.shot`, imgaug
+    `AdditivePoissonNoise`.
 
     >>> y, _ = af.poisson_noise(photons=100.0)(torch.full((3, 64, 64), 0.25), None, af.key(0))
     >>> y.std().round(decimals=2)
@@ -86,7 +90,8 @@ def salt_and_pepper(
     | `"ste"` | that of the expected image (1 - amount) x + amount salt, at the pixels as drawn |
     | `"soft"` | that of sigmoid edges, at the pixels that are about to change |
 
-    The gradient to the image is 1 where it shows. Source: kornia `RandomSaltAndPepperNoise`.
+    The gradient to the image is 1 where it shows. Of a video every frame has pixels of its own. Source: kornia
+    `RandomSaltAndPepperNoise`.
 
     >>> y, _ = af.salt_and_pepper(amount=0.2, salt=1.0)(torch.full((3, 64, 64), 0.5), None, af.key(0))
     >>> y.unique(), (y == 1).float().mean().round(decimals=1)
@@ -115,9 +120,9 @@ def iso_noise(
     """Noise of a camera at high ISO: the hue turns by `color_shift intensity n` turns, then pixels move towards white
     by d = intensity (m + sqrt(m) n'), m = intensity std(luma(x)): y = x + d (1 - x).
 
-    n and n' are drawn per pixel. Source: albumentations `ISONoise`, with its Poisson counts of mean m as normal
-    numbers of the same mean and variance, white in RGB for lightness in HLS, and the hue in turns, as documented
-    there.
+    n and n' are drawn per pixel, of a video in every frame. Source: albumentations `ISONoise`, with its Poisson counts
+    of mean m as normal numbers of the same mean and variance, white in RGB for lightness in HLS, and the hue in turns,
+    as documented there.
 
     >>> y, _ = af.iso_noise()(torch.rand(3, 8, 8), None, af.key(0))
     >>> y.shape

@@ -167,8 +167,8 @@ def patch(
     """Fill the rectangle of `erase` with uniform noise, a value in [0, 1] for every pixel and channel.
 
     A change of the image alone: masks, boxes and keypoints stay as they are, as under torchvision; a video's frames
-    and a volume's slices have the same noise, from the seed `grain`. Source: Zhong et al. 2020 (random values); torchvision
-    `RandomErasing(value="random")`, whose noise is normal.
+    and a volume's slices have the same noise, from the seed `grain`. Source: Zhong et al. 2020 (random values);
+    torchvision `RandomErasing(value="random")`, whose noise is normal.
 
     >>> af.patch(scale=0.5, ratio=2.0, position=0.0)(torch.ones(1, 2, 2), None, af.key(0))[0][0, 1]
     tensor([1., 1.])

@@ -116,7 +116,8 @@ def dither(x: Tensor, *, levels: Levels = Uniform(2.0, 8.0), size: int = 4, grad
     """Few levels and a Bayer pattern between them: y = floor((levels - 1) x + T) / (levels - 1).
 
     T repeats the thresholds of the Bayer matrix of `size` 2, 4, 8 or 16; `levels` is rounded to the nearest whole
-    number. Gradient to the image: 0; grad="ste": 1; grad="soft": that of smooth stairs. Source: Bayer 1973.
+    number. A volume slice by slice. Gradient to the image: 0; grad="ste": 1; grad="soft": that of smooth stairs.
+    Source: Bayer 1973.
 
     >>> af.dither(levels=2, size=2)(torch.full((1, 2, 4), 0.5))[0]
     tensor([[[0., 1., 0., 1.],
