@@ -295,9 +295,8 @@ def decorator(kind: str) -> Callable[..., Any]:
         planar: bool = False,
         **sampling: Any,
     ) -> Any:
-        known = dict(
-            zip(TRAITS, (requires_rgb, field_channels, single_pass, convolves, planar), strict=True), clip=clip
-        )
+        known: dict[str, Any] = {"clip": clip, "requires_rgb": requires_rgb, "field_channels": field_channels}
+        known |= {"single_pass": single_pass, "convolves": convolves, "planar": planar}
         if body is None:
             return partial(decorate, ndim=ndim, example=example, **known, **sampling)
         spec = replace(spec_of(body, kind, ndim, example or {}, Sampling(**sampling)), **known)
