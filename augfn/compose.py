@@ -37,7 +37,7 @@ class Combined(Augmentation):
     """Base of the combinators: named steps, and leaves of its own beside them."""
 
     def __init__(self, name: str, steps: Steps, params: dict[str, Any], schema: dict[str, Any], **known: Any) -> None:
-        known["ndim"] = common_ndim(name, steps)
+        known["ndim"], known["spatial"] = common_ndim(name, steps), any(f.spatial for f in steps.values())
         known["mixes"] = any(f.mixes for f in steps.values())
         known["foreign"] = any(f.foreign for f in steps.values())
         inner = {target: kind for f in steps.values() for target, kind in f.targets.items()}
@@ -133,7 +133,7 @@ def named(steps: Sequence[Any], keywords: Mapping[str, Any], what: str) -> Steps
 
 def common_ndim(what: str, steps: Steps) -> int:
     """3 if there is a 3-D op, else 2; geometry of both worlds does not mix."""
-    flat = [n for n, f in steps.items() if f.ndim == 2 and is_spatial(f)]
+    flat = [n for n, f in steps.items() if f.ndim == 2 and f.spatial]
     deep = [n for n, f in steps.items() if f.ndim == 3]
     if flat and deep:
         raise ValueError(
@@ -145,12 +145,6 @@ def common_ndim(what: str, steps: Steps) -> int:
             )
         )
     return 3 if deep else 2
-
-
-def is_spatial(f: Augmentation) -> bool:
-    """True if the frame's two axes matter to it (colour and noise act on volumes as on images)."""
-    inner = getattr(f, "steps", None)
-    return any(map(is_spatial, inner.values())) if inner else f.spec.kind in ("geometric", "occlusion")  # type: ignore[attr-defined]
 
 
 def pipeline(
@@ -313,7 +307,7 @@ def invert(f: Augmentation | None = None, size: Size | None = None, **keywords: 
         )
 
     def inverse(y: Any, params: dict[str, Any]) -> tuple[Any, Tensor]:
-        sample = read(y, f.ndim, f.targets)
+        sample = read(y, f.ndim, f.targets, f.spatial)
         before, tree = size or sample.size, merge(params, f.params, f.schema, f.name)
         drawn = draw(tree, leaves_of(tree), f.meanings, f.salts, sample.batch, None, sample.device)
         m, sampling, after = geometry_of(f, drawn, before)
@@ -332,8 +326,8 @@ def invert(f: Augmentation | None = None, size: Size | None = None, **keywords: 
         action = Geometric(back, sampling)
         ones = torch.ones(sample.batch + (1, *sample.size), device=sample.device)
         out = apply(action, sample)
-        valid = apply(Geometric(back, Sampling("nearest")), read(ones, f.ndim, {}))
-        return out.output(), valid.output().squeeze(-f.ndim - 1)
+        valid = apply(Geometric(back, Sampling("nearest")), read(ones, len(sample.size), {}))
+        return out.output(), valid.output().squeeze(-len(sample.size) - 1)
 
     return inverse
 

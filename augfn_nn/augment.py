@@ -66,7 +66,7 @@ class Base(nn.Module):
         if shared and key is not None:
             tree, key = draw_shared(f, tree, key, shared)
         x, self._frame, dims = lift(x, f)
-        y, self._params = f.on(read(x, f.ndim, f.targets), tree, key)
+        y, self._params = f.on(read(x, f.ndim, f.targets, f.spatial), tree, key)
         return lower(y, dims) if self.keepdim and dims else y
 
     def undo(self, x: Any, params: Params | None, size: Size | None) -> Any:
@@ -192,10 +192,11 @@ def lift(x: Any, f: Augmentation) -> tuple[Any, Frame | None, Any]:
     else:
         pairs = ((kind_of(n, f.targets), v) for n, v in x.items()) if isinstance(x, Mapping) else ()
         kind, value = next(((k, v) for k, v in pairs if k in FRAMED), ("label", None))
-    rank = len((LAYOUT[kind][f.ndim - 2] or "").split())
+    d = 3 if kind == "volume" and not f.spatial else f.ndim
+    rank = len((LAYOUT[kind][d - 2] or "").split())
     if not rank or not isinstance(value, Tensor) or value.ndim < rank - 1:
         return x, None, None
-    size = tuple(value.shape[-f.ndim :])
+    size = tuple(value.shape[-d:])
     if value.ndim > rank:
         return x, (tuple(value.shape[:-rank]), size), None
     dims: Any = rank + 1 - value.ndim

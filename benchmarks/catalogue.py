@@ -116,7 +116,7 @@ def line(name: str, pictures: Path | None) -> list[str]:
     spec = SPECS[name]
     shown = f"[`{name}`]({name}.jpg)" if pictures and (pictures / f"{name}.jpg").exists() else f"`{name}`"
     leaves = "<br>".join(leaf_text(n, leaf, spec.defaults[n]) for n, leaf in spec.leaves.items())
-    marks = " (3-D)" * (spec.ndim == 3) + " (three channels)" * spec.rgb
+    marks = " (3-D)" * (spec.ndim == 3) + " (three channels)" * spec.requires_rgb
     return [cell(t) for t in (shown + marks, summary(spec), leaves, settings(spec), changed(spec), source(spec))]
 
 

@@ -12,6 +12,7 @@ from augfn.core.actions import Color, Pixels
 from augfn.core.augmentation import photometric
 from augfn.core.spec import SPECS
 from augfn.distributions import Uniform
+from augfn.math.shapes import over
 from augfn.typing import Factor
 from benchmarks import fuzz
 from benchmarks.fuzz_programs import Group, Op, some_sample
@@ -63,16 +64,16 @@ def shapes(x, *, factor: Factor = Uniform(0.5, 1.5)):
 
 
 def finite(x, *, factor: Factor = Uniform(0.5, 1.5)):
-    return x / (factor - factor)
+    return x / over(x, factor - factor)
 
 
 def replays(x, *, factor: Factor = Uniform(0.5, 1.5)):
-    return x * factor + torch.rand(())
+    return x * over(x, factor) + torch.rand(())
 
 
 def pure(x, *, factor: Factor = Uniform(0.5, 1.5)):
     torch.rand(1)
-    return x * factor
+    return x * over(x, factor)
 
 
 def independent(x, *, factor: Factor = Uniform(0.5, 1.5)):
@@ -80,7 +81,7 @@ def independent(x, *, factor: Factor = Uniform(0.5, 1.5)):
 
 
 def differentiable(x, *, factor: Factor = Uniform(0.5, 1.5)):
-    return x + (factor - factor).sqrt()
+    return x + over(x, factor - factor).sqrt()
 
 
 @pytest.fixture

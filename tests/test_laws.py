@@ -10,6 +10,7 @@ import augfn.core.augmentation
 from augfn.core.augmentation import geometric, photometric
 from augfn.core.spec import SPECS
 from augfn.math.maps import Map
+from augfn.math.shapes import over
 from augfn.testing import LAWS, check, example
 from augfn.testing.case import agree, kinds_of, smooth_image, targets_for
 from augfn.typing import Degrees, Factor, Leaf, Level
@@ -24,7 +25,7 @@ MATRICES = {
     "rgb_shift",
     "planckian_jitter",
 }  # of three channels
-RGB = MATRICES | {"color_jitter", "color_jiggle"} | {name for name, spec in SPECS.items() if spec.rgb}
+RGB = MATRICES | {"color_jitter", "color_jiggle"} | {name for name, spec in SPECS.items() if spec.requires_rgb}
 VALUES = sorted(n for n, s in SPECS.items() if s.kind in ("photometric", "filter", "noise"))
 
 
@@ -127,35 +128,35 @@ class Stale(af.Uniform):
 
 
 def noisy(x: torch.Tensor, *, factor: Factor = af.Uniform(0.8, 1.2)) -> torch.Tensor:
-    return x * factor + torch.rand(())
+    return x * over(x, factor) + torch.rand(())
 
 
 def in_place(x: torch.Tensor, *, factor: Factor = af.Uniform(0.8, 1.2)) -> torch.Tensor:
-    return x.mul_(factor)
+    return x.mul_(over(x, factor))
 
 
 def coupled(x: torch.Tensor, *, factor: Factor = af.Uniform(0.8, 1.2)) -> torch.Tensor:
-    return x * factor + x.mean()
+    return x * over(x, factor) + x.mean()
 
 
 def positional(x: torch.Tensor, *, factor: Factor = Positional(0.8, 1.2)) -> torch.Tensor:
-    return x * factor
+    return x * over(x, factor)
 
 
 def detached(x: torch.Tensor, *, factor: Factor = af.Uniform(0.8, 1.2)) -> torch.Tensor:
-    return x * factor.detach()
+    return x * over(x, factor).detach()
 
 
 def stale(x: torch.Tensor, *, factor: Factor = Stale(0.8, 1.2)) -> torch.Tensor:
-    return x * factor
+    return x * over(x, factor)
 
 
 def branching(x: torch.Tensor, *, factor: Factor = af.Uniform(0.8, 1.2)) -> torch.Tensor:
-    return x * factor if factor.mean() > 1 else x / factor
+    return x * over(x, factor) if factor.mean() > 1 else x / over(x, factor)
 
 
 def shifted(x: torch.Tensor, *, level: Level = af.Uniform(0.0, 0.1)) -> torch.Tensor:
-    return x + level + 0.01
+    return x + over(x, level) + 0.01
 
 
 def torn() -> Map:
@@ -164,7 +165,7 @@ def torn() -> Map:
 
 
 def overflowing(x: torch.Tensor, *, factor: Factor = af.Uniform(0.8, 1.2)) -> torch.Tensor:
-    return x * factor * 1e6
+    return x * over(x, factor) * 1e6
 
 
 def clockwise(*, degrees: Degrees = af.Uniform(-30.0, 30.0)) -> Map:

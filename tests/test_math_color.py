@@ -13,6 +13,7 @@ from torch.autograd import gradcheck
 from torch.func import grad, vmap
 
 from augfn.math import color
+from augfn.math.shapes import over
 
 F64 = torch.float64
 ORDERS = list(itertools.permutations(range(4)))
@@ -30,18 +31,18 @@ def photo(dtype=torch.float32):
 
 
 def leaf(*values, dtype=torch.float32):
-    return torch.tensor(values, dtype=dtype).view(-1, 1, 1, 1)
+    return torch.tensor(values, dtype=dtype)
 
 
 def factors(b, dtype=torch.float32):
     """Generic values: no clipping to speak of, no neutral value."""
     ranges = ((0.6, 0.95), (0.6, 1.1), (0.5, 1.3), (-0.45, 0.45))
-    return [torch.empty(b, 1, 1, 1, dtype=dtype).uniform_(*r) for r in ranges]
+    return [torch.empty(b, dtype=dtype).uniform_(*r) for r in ranges]
 
 
 def keys(orders):
     """Sort keys that put the ops in the given orders."""
-    return torch.tensor(orders).argsort(-1).float().add(0.25).div(4).view(-1, 4, 1, 1)
+    return torch.tensor(orders).argsort(-1).float().add(0.25).div(4)
 
 
 def in_sequence(x, values, order, mode="clamp"):
@@ -85,7 +86,7 @@ def test_clip_values_and_gradients():
 
     def in_place(x, mode):
         """jitter clips its own tensor in place, which must make no difference."""
-        return color.jitter(x.view(5, 1, 1, 1), leaf(1.0), None, None, None, torch.rand(1, 4, 1, 1), mode).flatten()
+        return color.jitter(x.view(5, 1, 1, 1), leaf(1.0), None, None, None, torch.rand(1, 4), mode).flatten()
 
     for mode, value, slope in (
         ("clamp", x.clamp(0, 1), inside),
@@ -123,7 +124,7 @@ def test_contrast_pivot_by_number_of_channels():
 
 
 def test_grey_images_keep_their_colour_and_other_channels_are_refused():
-    x, order = torch.rand(2, 1, 5, 5), torch.rand(2, 4, 1, 1)
+    x, order = torch.rand(2, 1, 5, 5), torch.rand(2, 4)
     b, c, s, h = factors(2)
     assert torch.equal(color.saturation(x, s), x)
     assert torch.equal(color.hue(x, h), x)
@@ -146,7 +147,7 @@ def test_hue_agrees_with_colorsys(rgb, turns):
 
 def test_hue_is_a_rotation():
     x = torch.rand(4, 3, 8, 8, dtype=F64)
-    a, b = torch.rand(2, 4, 1, 1, 1, dtype=F64)
+    a, b = torch.rand(2, 4, dtype=F64)
     torch.testing.assert_close(color.hue(color.hue(x, a), b), color.hue(x, a + b))
     torch.testing.assert_close(color.hue(x, torch.full_like(a, 1 / 3)), x.roll(1, -3))
     torch.testing.assert_close(color.hue(x, a).amax(-3), x.amax(-3))
@@ -174,7 +175,7 @@ def test_gradients_are_finite_at_corners(name, dtype):
         color.gamma(x, f[0]),
         color.gamma(x, f[2]),
         color.gamma(x, one),
-        color.jitter(x, *f, torch.tensor([0.3, 0.1, 0.4, 0.2]).view(1, 4, 1, 1)),
+        color.jitter(x, *f, torch.tensor([[0.3, 0.1, 0.4, 0.2]])),
     ]
     for y in outputs:
         assert y.dtype == dtype
@@ -191,7 +192,7 @@ def test_hue_of_grey_is_grey():
 def test_jitter_in_every_order_and_in_a_mixed_batch():
     x = torch.rand(24, 3, 10, 11)
     x[:, :, 0], x[:, :, 1], x[:, 1, 2] = 0, 0.5, x[:, 2, 2]
-    values = [torch.empty(24, 1, 1, 1).uniform_(*r) for r in ((0.3, 1.9),) * 3 + ((-0.5, 0.5),)]
+    values = [torch.empty(24).uniform_(*r) for r in ((0.3, 1.9),) * 3 + ((-0.5, 0.5),)]
     together = color.jitter(x, *values, keys(ORDERS))
     for i, order in enumerate(ORDERS):
         one = [v[i] for v in values]
@@ -213,7 +214,7 @@ def test_jitter_with_absent_ops(present, mode):
 
 def test_jitter_breaks_ties_in_the_order_of_the_ops():
     x, values = torch.rand(1, 3, 6, 6), factors(1)
-    y = color.jitter(x, *values, torch.zeros(1, 4, 1, 1))
+    y = color.jitter(x, *values, torch.zeros(1, 4))
     torch.testing.assert_close(y, in_sequence(x, values, range(4)), atol=1e-6, rtol=0)
 
 
@@ -226,7 +227,7 @@ def test_jitter_on_clips_with_factors_shared_over_time():
 
 
 def test_inputs_are_left_alone():
-    x, values, order = torch.rand(2, 3, 6, 6), factors(2), torch.rand(2, 4, 1, 1)
+    x, values, order = torch.rand(2, 3, 6, 6), factors(2), torch.rand(2, 4)
     before = [t.clone() for t in (x, *values, order)]
     for f in (color.contrast, color.saturation, color.hue, color.gamma, color.solarize):
         f(x, values[1])
@@ -281,7 +282,7 @@ def test_vmap_is_the_batch(batched):
     if batched == (None, None, None):
         return
     shapes = [3 if dim == 0 else 1 for dim in batched]
-    x, values, order = torch.rand(shapes[0], 3, 5, 5), factors(shapes[1]), torch.rand(shapes[2], 4, 1, 1)
+    x, values, order = torch.rand(shapes[0], 3, 5, 5), factors(shapes[1]), torch.rand(shapes[2], 4)
     operands = (x, *values, order)
     dims = (batched[0], *(batched[1],) * 4, batched[2])
     mapped = [t if d == 0 else t[0] for t, d in zip(operands, dims, strict=True)]
@@ -308,15 +309,14 @@ def test_vmap_of_the_single_ops(dims):
 
 @pytest.mark.parametrize("backend", ["eager", "aot_eager"])
 def test_compiles_without_a_graph_break(backend):
-    x, values, order = torch.rand(3, 3, 8, 8), factors(3), torch.rand(3, 4, 1, 1)
+    x, values, order = torch.rand(3, 3, 8, 8), factors(3), torch.rand(3, 4)
     for mode in ("clamp", "ste"):
         compiled = torch.compile(color.jitter, fullgraph=True, backend=backend)
         torch.testing.assert_close(compiled(x, *values, order, mode), color.jitter(x, *values, order, mode))
     for f, i in DIFFERENTIABLE.values():
         torch.testing.assert_close(torch.compile(f, fullgraph=True, backend=backend)(x, values[i]), f(x, values[i]))
-    flat = [v.flatten() for v in values]
-    matrix, offset = torch.compile(color.twist_matrix, fullgraph=True, backend=backend)(*flat)
-    torch.testing.assert_close((matrix, offset), color.twist_matrix(*flat))
+    matrix, offset = torch.compile(color.twist_matrix, fullgraph=True, backend=backend)(*values)
+    torch.testing.assert_close((matrix, offset), color.twist_matrix(*values))
 
 
 def apply(matrix, offset, x):
@@ -326,11 +326,11 @@ def apply(matrix, offset, x):
 def test_twist_is_the_four_steps():
     x = torch.rand(5, 3, 4, 4, dtype=F64)
     b, c, s, h = factors(5, F64)
-    y = color.saturation(c * (b * x) + (1 - c) * 0.4, s)
+    y = color.saturation(over(x, c) * (over(x, b) * x) + (1 - over(x, c)) * 0.4, s)
     angle = 2 * math.pi * h.view(5, 1, 1)
     cross = torch.tensor([[0, -1, 1], [1, 0, -1], [-1, 1, 0]], dtype=F64) / math.sqrt(3)
     y = apply(torch.linalg.matrix_exp(angle * cross), torch.zeros(5, 3, dtype=F64), y)
-    torch.testing.assert_close(apply(*color.twist_matrix(*(v.flatten() for v in (b, c, s, h)), pivot=0.4), x), y)
+    torch.testing.assert_close(apply(*color.twist_matrix(b, c, s, h, pivot=0.4), x), y)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, F64])
@@ -345,7 +345,7 @@ def test_twist_neutral_is_exact_and_a_third_turn_permutes(dtype):
 
 
 def test_twist_broadcasts_differentiates_and_maps():
-    values = [v.flatten().requires_grad_() for v in factors(4, F64)]
+    values = [v.requires_grad_() for v in factors(4, F64)]
     assert gradcheck(color.twist_matrix, values)
     matrix, offset = color.twist_matrix(values[0], values[1][:1], values[2][0], values[3])
     assert matrix.shape == (4, 3, 3)

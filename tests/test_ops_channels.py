@@ -12,6 +12,7 @@ import augfn as af
 import augfn_nn as A
 from augfn.core.spec import SPECS
 from augfn.math import color, planckian
+from augfn.math.shapes import over
 from augfn.testing import example
 from augfn.testing.case import smooth_image
 
@@ -57,7 +58,7 @@ def test_clip(name):
     torch.testing.assert_close(*slopes)
 
 
-COLOURFUL = {n: lambda n=n: example(n) for n in VALUES if SPECS[n].rgb} | {
+COLOURFUL = {n: lambda n=n: example(n) for n in VALUES if SPECS[n].requires_rgb} | {
     f"{n} {leaf}": lambda n=n, leaf=leaf: getattr(af, n)(**{leaf: 0.1})
     for n, leaf in itertools.product(("color_jitter", "color_jiggle"), ("saturation", "hue"))
 }
@@ -229,10 +230,10 @@ def test_hsv_saturation(factor):
 def test_gradients_are_finite_at_grey_and_at_corners(rgb):
     x = torch.tensor(rgb).reshape(1, 3, 1, 1)
     for factor in (0.0, 0.5, 1.0, 3.0):
-        f = torch.tensor([[[[factor]]]])
+        f = torch.tensor([factor])
         for g in grad(lambda x, f: color.hsv_saturation(x, f).sum(), (0, 1))(x, f):
             assert g.isfinite().all()
-        order = torch.rand(1, 4, 1, 1)
+        order = torch.rand(1, 4)
         slopes = grad(lambda x, f, o=order: color.jiggle(x, f, f, f, f - 1, o).sum(), (0, 1))(x, f)
         assert all(g.isfinite().all() for g in slopes)
     if len(set(rgb)) == 1:
@@ -244,13 +245,13 @@ ORDERS = list(itertools.permutations(range(4)))
 
 def keys(orders):
     """Sort keys that put the four in the given orders."""
-    return torch.tensor(orders).argsort(-1).float().add(0.25).div(4).reshape(-1, 4, 1, 1)
+    return torch.tensor(orders).argsort(-1).float().add(0.25).div(4)
 
 
 def factors(n, dtype=torch.float32):
     g = torch.Generator().manual_seed(1)
     ranges = ((0.7, 1.3), (0.6, 1.5), (0.3, 1.8), (-0.4, 0.4))
-    return [torch.empty(n, 1, 1, 1, dtype=dtype).uniform_(*r, generator=g) for r in ranges]
+    return [torch.empty(n, dtype=dtype).uniform_(*r, generator=g) for r in ranges]
 
 
 def jiggle(*args):
@@ -259,7 +260,7 @@ def jiggle(*args):
 
 def in_sequence(x, values, order, mode="clamp"):
     """kornia's way: one op after the other, for one sample."""
-    ops = (lambda x, f: x + f - 1, lambda x, f: x * f, color.hsv_saturation, color.hue)
+    ops = (lambda x, f: x + over(x, f) - 1, lambda x, f: x * over(x, f), color.hsv_saturation, color.hue)
     for i in order:
         if values[i] is not None:
             x = color.clip(ops[i](x, values[i]), mode)
@@ -292,7 +293,7 @@ def test_jiggle_under_vmap(batched, mode):
     if batched == (None,) * 3:
         return
     n = [3 if dim == 0 else 1 for dim in batched]
-    x, (b, c, s, h), order = torch.rand(n[0], 3, 5, 5), factors(n[1]), torch.rand(n[2], 4, 1, 1)
+    x, (b, c, s, h), order = torch.rand(n[0], 3, 5, 5), factors(n[1]), torch.rand(n[2], 4)
     operands, dims = (x, b, c, s, h, order), (batched[0], *(batched[1],) * 4, batched[2])
     for absent in (None, 1, 3, 4):
         given = [None if i == absent else t for i, t in enumerate(operands)]

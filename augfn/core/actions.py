@@ -145,9 +145,11 @@ class Pixels(Action):
     * `kind`: "photometric", "filter" (sees the spatial axes) or "noise" (sees a field).
     * `clip`: what is done to values outside [0, 1] ("none", "clamp", "ste").
     * `channels`: those that the body sees; the others stay as they are. None: all.
-    * `rgb`: it needs three of them; the op's name, for the error.
-    * `planes`: the channels of the field of noise, None: as many as it sees.
-    * `light`: it reads and writes the image once; of a filter: it is one call of a library's kernel.
+    * `name`: the op's.
+    * `requires_rgb`: it needs three channels.
+    * `field_channels`: of the field of noise, None: as many as it sees.
+    * `single_pass`: it reads and writes the image once. `convolves`: it is one call of a library's kernel.
+    * `planar`: of a volume it sees the slices as images.
     """
 
     kind: str
@@ -155,9 +157,12 @@ class Pixels(Action):
     leaves: Mapping[str, Any]
     clip: str = "none"
     channels: tuple[int, ...] | None = None
-    rgb: str = ""
-    planes: int | None = None
-    light: bool = False
+    name: str = ""
+    requires_rgb: bool = False
+    field_channels: int | None = None
+    single_pass: bool = False
+    convolves: bool = False
+    planar: bool = False
 
 
 @dataclass(frozen=True)

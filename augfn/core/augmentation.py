@@ -47,6 +47,9 @@ from augfn.run.rows import run
 from augfn.run.slices import differentiated, in_slices
 from augfn.typing import GATE
 
+SPATIAL = ("geometric", "occlusion")  # kinds to which the axes of the frame matter
+TRAITS = ("requires_rgb", "field_channels", "single_pass", "convolves", "planar")  # of bodies that change pixel values
+
 
 class Augmentation:
     """A pure function `(tensor, params, generator) -> (tensor, params)`; combinators return the same type.
@@ -67,6 +70,7 @@ class Augmentation:
     params: Params
     schema: dict[str, Any]
     ndim: int = 2
+    spatial: bool = True  # False: it takes a dict with a volume too, whatever ndim is
     sampling: Sampling = UNSET
     mixes: bool = False
     fused: bool = True
@@ -88,7 +92,7 @@ class Augmentation:
         distribution left no key is needed: handing in returned params replays the call.
         """
         tree = merge(params, self.params, self.schema, self.name)
-        return self.on(read(x, self.ndim, self.targets), tree, generator)
+        return self.on(read(x, self.ndim, self.targets, self.spatial), tree, generator)
 
     def compiled(self, **options: Any) -> Callable[..., tuple[Any, Params]]:
         """This augmentation by `torch.compile`, drawing included, with a compiled code of its own.
@@ -182,7 +186,8 @@ class Op(Augmentation):
         channels: tuple[int, ...] | None = None,
     ) -> None:
         schema = spec.leaves | ({"gate": GATE} if "p" in COMMON[spec.kind] else {})
-        super().__init__(spec.name, params, schema, ndim=spec.ndim, sampling=sampling, mixes=spec.kind == "mix")
+        known = {"ndim": spec.ndim, "spatial": spec.kind in SPATIAL, "sampling": sampling, "mixes": spec.kind == "mix"}
+        super().__init__(spec.name, params, schema, **known)
         self.spec, self.static, self.clip, self.channels = spec, static, clip, channels
         self.foreign = not is_ours(spec.body)
         self.needs = tuple(n for n in spec.wants if n in SEEN)
@@ -232,8 +237,8 @@ def act_geometric(op: Op, body: Callable[..., Any], leaves: dict[str, Any], samp
 
 def act_pixels(op: Op, body: Callable[..., Any], leaves: dict[str, Any], sampling: Sampling) -> Action:
     if "x" in op.spec.wants:
-        needs = op.name if op.spec.rgb else ""
-        return Pixels(op.spec.kind, body, leaves, op.clip, op.channels, needs, op.spec.planes, op.spec.light)
+        traits = {n: getattr(op.spec, n) for n in TRAITS}
+        return Pixels(op.spec.kind, body, leaves, op.clip, op.channels, op.name, **traits)
     color = body(**leaves)
     return color if op.clip == "none" and op.channels is None else replace(color, clip=op.clip, channels=op.channels)
 
@@ -266,15 +271,17 @@ def decorator(kind: str) -> Callable[..., Any]:
         ndim: int = 2,
         example: dict[str, Any] | None = None,
         clip: str = "none",
-        rgb: bool = False,
-        planes: int | None = None,
-        light: bool = False,
+        requires_rgb: bool = False,
+        field_channels: int | None = None,
+        single_pass: bool = False,
+        convolves: bool = False,
+        planar: bool = False,
         **sampling: Any,
     ) -> Any:
+        known: dict[str, Any] = {"clip": clip, "requires_rgb": requires_rgb, "field_channels": field_channels}
+        known |= {"single_pass": single_pass, "convolves": convolves, "planar": planar}
         if body is None:
-            pixels = {"clip": clip, "rgb": rgb, "planes": planes, "light": light}
-            return partial(decorate, ndim=ndim, example=example, **pixels, **sampling)
-        known = {"clip": clip, "rgb": rgb, "planes": planes, "light": light}
+            return partial(decorate, ndim=ndim, example=example, **known, **sampling)
         spec = replace(spec_of(body, kind, ndim, example or {}, Sampling(**sampling)), **known)
         register(spec)
 

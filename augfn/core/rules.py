@@ -115,14 +115,14 @@ def affine_channels(action: Color, x: Tensor, rest: int) -> Tensor:
 
 
 def repaint(action: Pixels, t: Target, s: Sample, name: str = "image") -> Tensor:
-    """Run a body on the channels it sees of `[*b, (T,) C, H, W]`."""
-    axis, d = -len(s.size) - 1, len(s.size)
+    """Run a body on the channels it sees of `[*b, (T,) C, *spatial]`."""
+    axis = -len(s.size) - 1
     x = picked(t.value, action.channels, axis)
-    if action.rgb:
-        require_rgb(x.movedim(axis, -3), action.rgb)
-    wide = planes(to_wide(x), len(s.batch), d) if action.kind == "filter" else to_wide(x)
+    if action.requires_rgb:
+        require_rgb(x, action.name, axis)
+    wide = to_wide(x)
     out = clipped(repainted(action, wide, t.kind, len(s.batch), name), wide, action.clip)
-    return put_back(shaped(cast(out, x.dtype), x.shape), t.value, action.channels, axis)
+    return put_back(cast(out, x.dtype), t.value, action.channels, axis)
 
 
 def clipped(out: Tensor, x: Tensor, mode: str) -> Tensor:
@@ -134,31 +134,36 @@ def clipped(out: Tensor, x: Tensor, mode: str) -> Tensor:
 
 
 def repainted(action: Pixels, x: Tensor, kind: str, b: int, name: str) -> Tensor:
-    """The body's result, with its leaves broadcastable; a volume's depth is laid along its height."""
-    if action.kind == "filter":
-        return action.body(x, **action.leaves)
-    flat = x.flatten(-3, -2) if kind == "volume" else x
-    given, field = dict(action.leaves), []
-    if action.kind == "noise":
-        depth = flat.shape[-3] if action.planes is None else action.planes
-        field = [noise_field(given.pop("seed"), name, (*flat.shape[b:-3], depth, *flat.shape[-2:]))]
-    leaves = {k: v if v is None else spread(cast(v, x.dtype), b, flat.ndim) for k, v in given.items()}
-    return shaped(action.body(flat, *field, **leaves), x.shape)
+    """The body's result on a batch `[*b, k, *spatial]`, with leaves `[*b, *event]` of the same dtype.
+
+    The frames of a video, and for a planar body the slices of a volume, are one more dim of the batch, along which leaves
+    have the size 1: all of them share a draw.
+    """
+    sliced = kind == "volume" and action.planar
+    seen = x.movedim(b + 1, b) if sliced else x
+    frames = seen.shape[b : b + 1] if sliced or kind == "video" else ()
+    given = dict(action.leaves)
+    field = [field_over(action, given.pop("seed"), seen, b, frames, name)] if action.kind == "noise" else []
+    leaves = {n: v if v is None else cast(v, x.dtype) for n, v in given.items()}
+    if frames:
+        leaves = {n: v if v is None else v.unsqueeze(b) for n, v in leaves.items()}
+    out = action.body(seen, *field, **leaves)
+    return out.movedim(b, b + 1).contiguous() if sliced else out
+
+
+def field_over(action: Pixels, seed: Tensor, x: Tensor, b: int, frames: Size, name: str) -> Tensor:
+    """The field of a noise: another for every frame, as a sensor's is; of a planar body one that all frames share."""
+    channels, *spatial = x.shape[b + len(frames) :]
+    shape = (channels if action.field_channels is None else action.field_channels, *spatial)
+    if action.planar and frames:
+        return noise_field(seed, name, shape).unsqueeze(b)
+    return noise_field(seed, name, (*frames, *shape))
 
 
 def noise_field(seed: Tensor, name: str, shape: Size) -> Tensor:
     """Standard normal numbers `[*b, *shape]`, from two uniform numbers and the target's name."""
     key = random.fold_in(seed_key(seed), random.salt(name) & 0x7FFFFFFF)
     return random.normal_field(key, shape)
-
-
-def spread(leaf: Tensor, batch: int, ndim: int) -> Tensor:
-    """A leaf `[*b, *event]` against an image of `ndim` dims: a vector lies along the channels."""
-    if leaf.ndim == batch:
-        return leaf.reshape(leaf.shape + (1,) * (ndim - batch))
-    event = leaf.shape[batch:]
-    ones = ndim - batch - len(event) - 2
-    return leaf.reshape(leaf.shape[:batch] + (1,) * ones + event + (1, 1))
 
 
 # occlusion

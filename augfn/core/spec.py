@@ -57,9 +57,11 @@ class Spec:
     example: dict[str, Any] = field(default_factory=dict)
     sampling: Sampling = Sampling()
     clip: str = "none"
-    rgb: bool = False
-    planes: int | None = None  # channels of the field of noise; None: those of the image
-    light: bool = False  # it reads and writes the image once, or is one call of a library's kernel
+    requires_rgb: bool = False
+    field_channels: int | None = None  # of the field of noise; None: those of the image
+    single_pass: bool = False  # it reads and writes the image once
+    convolves: bool = False  # it is one call of a library's kernel
+    planar: bool = False  # of a volume it sees the slices as images
 
     @property
     def common(self) -> tuple[str, ...]:
@@ -168,8 +170,8 @@ def channels_of(spec: Any, channels: Any) -> tuple[int, ...] | None:
         return None
     given = (channels,) if isinstance(channels, int) else tuple(channels)
     good = all(isinstance(c, int) and not isinstance(c, bool) and c >= 0 for c in given)
-    if not given or not good or len(set(given)) != len(given) or (spec.rgb and len(given) != 3):
-        want = "three different indices" if spec.rgb else "different indices, counted from 0"
+    if not given or not good or len(set(given)) != len(given) or (spec.requires_rgb and len(given) != 3):
+        want = "three different indices" if spec.requires_rgb else "different indices, counted from 0"
         raise ValueError(explain(f"{spec.name}: channels", channels, want, "channels=(0, 1, 2)"))
     return given
 

@@ -251,8 +251,9 @@ def kind_of(name: str, given: Mapping[str, str]) -> str:
     return kind
 
 
-def read(x: Any, ndim: int, given: Mapping[str, str]) -> Sample:
-    """A bare tensor or a dict of targets, checked, for ops of `ndim` spatial dimensions."""
+def read(x: Any, ndim: int, given: Mapping[str, str], spatial: bool = True) -> Sample:
+    """A bare tensor or a dict of targets, checked, for ops of `ndim` spatial dimensions; where these are not `spatial`
+    (colour, noise), a dict with a volume is one of 3."""
     if isinstance(x, Tensor):
         kind = "image" if ndim == 2 else "volume"
         targets = {kind: Target(kind, x)}
@@ -264,6 +265,8 @@ def read(x: Any, ndim: int, given: Mapping[str, str]) -> Sample:
             explain("nothing to augment", x, "a tensor [*batch, C, H, W] or a dict of targets", "pass torch tensors")
         )
     targets = {name: Target(kind_of(name, given), value) for name, value in x.items()}
+    if not spatial and any(t.kind == "volume" for t in targets.values()):
+        ndim = 3
     return checked(targets, ndim, False)
 
 

@@ -1,7 +1,7 @@
-"""Colour arithmetic on images `[..., C, H, W]`: luma, blends, hue, tone curves, colour matrices.
+"""Colour arithmetic on images and volumes `[*b, C, *spatial]`: luma, blends, hue, tone curves, colour matrices.
 
-Parameters are tensors that broadcast against the image, `[..., 1, 1, 1]`, in the image's dtype. Values are meant to
-lie in [0, 1]. Nothing is clipped unless it says so, and no input is changed. H and W may be a flattened volume.
+Parameters are one number per sample, `[*b]`, or what broadcasts to it. Values are meant to lie in [0, 1]. Nothing is
+clipped unless it says so, and no input is changed.
 
 In-place arithmetic is used on fresh tensors alone, and only with operands that a fresh tensor was computed from or
 together with: so it holds under vmap when some of the inputs have no batch dimension.
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from augfn.errors import explain
 from augfn.math.channels import ordered
-from augfn.math.shapes import common_shape, one_batch, shaped
+from augfn.math.shapes import common_shape, one_batch, over, shaped
 from augfn.math.steps import compared, stepped
 from augfn.run.constants import cached, constant
 from augfn.run.mode import is_plain, untracked
@@ -26,22 +26,22 @@ LUMA = (0.2989, 0.587, 0.114)
 """Weights of red, green and blue in the luma, as torchvision and PIL have them. They add up to 0.9999."""
 
 
-def require_rgb(x: Tensor, what: str) -> None:
-    """Raises: ValueError unless the image has three channels."""
-    if x.shape[-3] != 3:
+def require_rgb(x: Tensor, what: str, axis: int = -3) -> None:
+    """Raises: ValueError unless the image has three channels along the axis."""
+    if x.shape[axis] != 3:
         fix = "channels=(0, 1, 2) picks three of more; a grey image: leave it out, or x.expand(..., 3, H, W)"
         raise ValueError(explain(f"{what} needs three channels", x, "[*batch, 3, H, W]", fix))
 
 
-def luma(x: Tensor) -> Tensor:
+def luma(x: Tensor, axis: int = -3) -> Tensor:
     """Brightness as the eye sees it: `0.2989 r + 0.587 g + 0.114 b`.
 
-    Shapes: `[..., 3, H, W]` -> `[..., 1, H, W]`. Source: ITU-R BT.601, rounded as in torchvision.
+    The channels lie along `axis`, which becomes 1. Source: ITU-R BT.601, rounded as in torchvision.
 
     >>> luma(torch.tensor([1.0, 0.5, 0.0]).view(3, 1, 1)).item()
     0.5924
     """
-    r, g, b = x.split_with_sizes((1, 1, 1), -3)
+    r, g, b = x.split_with_sizes((1, 1, 1), axis)
     return (r * LUMA[0]).add_(g, alpha=LUMA[1]).add_(b, alpha=LUMA[2])
 
 
@@ -84,7 +84,7 @@ def standard_moments(n: int, dtype: torch.dtype, device: torch.device) -> tuple[
 
 def brightness(x: Tensor, factor: Tensor) -> Tensor:
     """Multiply: `y = factor * x`; neutral at 1. Source: torchvision `adjust_brightness`, unclipped."""
-    return x * factor
+    return x * over(x, factor)
 
 
 def contrast(x: Tensor, factor: Tensor) -> Tensor:
@@ -96,7 +96,8 @@ def contrast(x: Tensor, factor: Tensor) -> Tensor:
     >>> contrast(torch.tensor([[[0.2, 0.8]]]), torch.tensor(0.5)).tolist()
     [[[0.35, 0.65]]]
     """
-    return (x * factor).add_(_sum(x) * ((1 - factor) / (x.shape[-2] * x.shape[-1])))
+    each, pixels = over(x, factor), math.prod(x.shape[factor.ndim + 1 :])
+    return (x * each).add_(_sum(x, factor.ndim) * ((1 - each) / pixels))
 
 
 def saturation(x: Tensor, factor: Tensor) -> Tensor:
@@ -104,10 +105,11 @@ def saturation(x: Tensor, factor: Tensor) -> Tensor:
 
     An image of one channel is grey already and stays as it is. Source: torchvision `adjust_saturation`, unclipped.
     """
-    if x.shape[-3] == 1:
+    if x.shape[factor.ndim] == 1:
         return x
-    require_rgb(x, "saturation")
-    return torch.addcmul(luma(x) * (1 - factor), x, factor)
+    require_rgb(x, "saturation", factor.ndim)
+    each = over(x, factor)
+    return torch.addcmul(luma(x, factor.ndim) * (1 - each), x, each)
 
 
 def hue(x: Tensor, turns: Tensor) -> Tensor:
@@ -124,11 +126,16 @@ def hue(x: Tensor, turns: Tensor) -> Tensor:
     >>> hue(torch.tensor([1.0, 0.0, 0.0]).view(3, 1, 1), torch.tensor(1 / 3)).flatten().round(decimals=4).tolist()
     [0.0, 1.0, 0.0]
     """
-    if x.shape[-3] == 1:
+    return turned(x, over(x, turns), turns.ndim)
+
+
+def turned(x: Tensor, turns: Tensor, axis: int) -> Tensor:
+    """`hue` by turns that broadcast against the image, such as a field; its channels lie along `axis`."""
+    if x.shape[axis] == 1:
         return x
-    require_rgb(x, "hue")
-    angle, chroma, base = _hexagon(x)
-    return _ramp(angle, turns).mul_(chroma).add_(base)
+    require_rgb(x, "hue", axis)
+    angle, chroma, base = _hexagon(x, axis)
+    return _ramp(angle, turns, axis).mul_(chroma).add_(base)
 
 
 def hsv_saturation(x: Tensor, factor: Tensor) -> Tensor:
@@ -140,11 +147,11 @@ def hsv_saturation(x: Tensor, factor: Tensor) -> Tensor:
     >>> hsv_saturation(torch.tensor([0.8, 0.6, 0.4]).view(3, 1, 1), torch.tensor(0.5)).flatten()
     tensor([0.8000, 0.7000, 0.6000])
     """
-    require_rgb(x, "hsv_saturation")
-    r, g, b = x.split_with_sizes((1, 1, 1), -3)
+    require_rgb(x, "hsv_saturation", factor.ndim)
+    r, g, b = x.split_with_sizes((1, 1, 1), factor.ndim)
     least = torch.minimum(torch.minimum(r, b), g)
     most = torch.maximum(torch.maximum(r, b), g)
-    return torch.addcmul(x, x - most, _more(factor, least, most - least))
+    return torch.addcmul(x, x - most, _more(over(x, factor), least, most - least))
 
 
 def jiggle(
@@ -166,8 +173,8 @@ def jiggle(
     """
     colourful = saturation is not None or hue is not None
     if colourful:
-        require_rgb(x, "jiggle with saturation or hue")
-    keys = ordered(ordered(order)).split_with_sizes((1, 1, 1, 1), -3)
+        require_rgb(x, "jiggle with saturation or hue", order.ndim - 1)
+    keys = ordered(ordered(order)).unbind(-1)
     lines = [i for i, f in enumerate((brightness, contrast)) if f is not None]
     places = [sum((keys[j] < key for j in lines), torch.zeros_like(key)) for key in keys]
     plain = is_plain()
@@ -196,7 +203,7 @@ def jitter(
 ) -> Tensor:
     """Brightness, contrast, saturation and hue, one after the other, in an order of its own for each sample.
 
-    `order` `[..., 4, 1, 1]` holds sort keys of any dtype: the op with the lowest key comes first (0 brightness, 1
+    `order` `[*b, 4]` holds sort keys of any dtype: the op with the lowest key comes first (0 brightness, 1
     contrast, 2 saturation, 3 hue; equal keys keep that order). An op whose factor is `None` is absent. Each op is
     followed by `clip`. Source: torchvision `ColorJitter`, whose order is one for the whole batch.
 
@@ -205,23 +212,24 @@ def jitter(
     precede it in some sample, and before passes for those that follow. A pass that a sample has no use for multiplies
     by 1.
     """
-    if x.shape[-3] == 1:
+    axis = order.ndim - 1  # of the channels
+    if x.shape[axis] == 1:
         saturation = hue = None
     if saturation is not None or hue is not None:
-        require_rgb(x, "jitter with saturation or hue")
+        require_rgb(x, "jitter with saturation or hue", axis)
     blends = {i: f for i, f in enumerate((brightness, contrast, saturation)) if f is not None}
     if not blends:
-        return x if hue is None else _clip(_turn(x, hue), clip, is_plain())
-    given = [order, *blends.values(), *([] if hue is None else [hue])]
-    batch = common_shape(x.shape[:-3], *(t.shape[:-3] for t in given))
-    passes = _schedule(blends, hue is not None, order, batch, x.shape[-2] * x.shape[-1])
+        return x if hue is None else _clip(turned(x, over(x, hue), axis), clip, is_plain())
+    image = x.shape[axis:]
+    batch = common_shape(x.shape[:axis], order.shape[:-1], *(t.shape for t in (*blends.values(), hue) if t is not None))
+    passes = _schedule(blends, hue is not None, order, batch, image)
     plain = is_plain()
-    flat = one_batch(x, batch, 3)
+    flat = one_batch(x, batch, len(image))
     for step, (factor, to_sum, to_luma) in enumerate(passes):
         if hue is not None and step == len(blends):
-            flat = _turn(flat, one_batch(hue, batch, 3))
+            flat = turned(flat, over(flat, one_batch(hue, batch, 0)), 1)
         flat = _clip(_blend(flat, factor, to_sum, to_luma, fresh=step > 0), clip, plain)
-    return shaped(flat, batch + x.shape[-3:])
+    return shaped(flat, batch + image)
 
 
 def twist_matrix(
@@ -258,7 +266,8 @@ def solarize(x: Tensor, threshold: Tensor, addition: Tensor | None = None, grad:
     `grad` as in `stepped`, but that "none" is the gradient of the values, 1 or -1; "soft" makes the threshold a sigmoid
     of width 0.05. Source: torchvision `solarize`; the addition is kornia's.
     """
-    x = x if addition is None else _clip(x + addition, "clamp", is_plain())
+    x = x if addition is None else _clip(x + over(x, addition), "clamp", is_plain())
+    threshold = over(x, threshold)
     # Weights of exactly 0 and 1 make lerp exact; it is three times as fast as torch.where on a CPU.
     value = torch.lerp(x, 1 - x, compared(torch.ge, x, threshold))
     if grad == "none":
@@ -272,10 +281,11 @@ def gamma(x: Tensor, gamma: Tensor, gain: Tensor | None = None) -> Tensor:
     Below 0, y is what it is at 0, and the gradient is 0. For `gamma < 1` the curve is vertical at 0: it is cut there at
     the smallest normal number, so that the gradient is finite.
     """
-    x = x.clamp(min=(gamma < 1).to(x.dtype) * torch.finfo(x.dtype).tiny)
-    fast = untracked(x, gamma) and x.shape[:-3] == gamma.shape[:-3]  # half the time of a power; at 1 x itself
-    y = x.log().mul_(gamma).exp_().lerp_(x, (gamma == 1).to(x.dtype)) if fast else x**gamma
-    return y if gain is None else y * gain
+    power = over(x, gamma)
+    x = x.clamp(min=(power < 1).to(x.dtype) * torch.finfo(x.dtype).tiny)
+    fast = untracked(x, gamma) and x.shape[: gamma.ndim] == gamma.shape  # half the time of a power; at 1 x itself
+    y = x.log().mul_(power).exp_().lerp_(x, (power == 1).to(x.dtype)) if fast else x**power
+    return y if gain is None else y * over(x, gain)
 
 
 # The rows I, J / 3, K / sqrt(3) and W: the neutral weights (1, 0, 0, 0) give the identity to the last bit.
@@ -288,10 +298,10 @@ _TWIST_BASIS = (
 )
 
 
-def _sum(x: Tensor) -> Tensor:
-    """The sum of all grey values `[..., 1, 1, 1]`. The luma is linear, so it may be taken after the sum."""
-    total = x.sum((-2, -1), keepdim=True)
-    return luma(total) if x.shape[-3] == 3 else total.mean(-3, keepdim=True)
+def _sum(x: Tensor, axis: int) -> Tensor:
+    """The sum of all grey values `[*b, 1, 1, ...]`. The luma is linear, so it may be taken after the sum."""
+    total = x.sum(tuple(range(axis + 1, x.ndim)), keepdim=True)
+    return luma(total, axis) if x.shape[axis] == 3 else total.mean(axis, keepdim=True)
 
 
 def _clip(x: Tensor, mode: str, in_place: bool) -> Tensor:
@@ -305,16 +315,11 @@ def _clip(x: Tensor, mode: str, in_place: bool) -> Tensor:
     raise ValueError(f"clip must be 'clamp', 'ste' or 'none', not {mode!r}")
 
 
-def _turn(x: Tensor, turns: Tensor) -> Tensor:
-    """`hue`, for jitter, where the factor has its name."""
-    return hue(x, turns)
-
-
-def _ramp(angle: Tensor, turns: Tensor) -> Tensor:
-    """The three channels of a hue, `[..., 3, H, W]` from 1/6 to 1/3."""
+def _ramp(angle: Tensor, turns: Tensor, axis: int) -> Tensor:
+    """The three channels of a hue, `[*b, 3, *spatial]` from 1/6 to 1/3."""
     angle = angle + turns
     angle = angle.sub_(angle.round())
-    axes = constant((((-1 / 3,),), ((0.0,),), ((1 / 3,),)), angle)
+    axes = constant((-1 / 3, 0.0, 1 / 3), angle).view((3,) + (1,) * (angle.ndim - axis - 1))
     return (angle - axes).abs_().sub_(0.5).abs_().clamp_min_(1 / 6).clamp_max_(1 / 3)
 
 
@@ -327,23 +332,24 @@ def _turn_hsv(x: Tensor, factor: Tensor | None, turns: Tensor | None) -> Tensor:
     """Saturation and hue of HSV, which commute, in one."""
     if factor is None or turns is None:
         return hue(x, turns) if turns is not None else x if factor is None else hsv_saturation(x, factor)
-    angle, chroma, base = _hexagon(x)
-    more = chroma * _more(factor, base + chroma / 6, chroma / 6)
-    return _ramp(angle, turns).mul_(chroma + more).add_(base - more / 3)
+    angle, chroma, base = _hexagon(x, turns.ndim)
+    more = chroma * _more(over(x, factor), base + chroma / 6, chroma / 6)
+    return _ramp(angle, over(x, turns), turns.ndim).mul_(chroma + more).add_(base - more / 3)
 
 
 def _line(x: Tensor, brightness: Tensor | None, contrast: Tensor | None, fresh: bool) -> Tensor:
     """`contrast x + brightness - 1`, in place on a fresh tensor."""
     if contrast is not None:
-        x = x.mul_(contrast) if fresh else x * contrast
+        x = x.mul_(over(x, contrast)) if fresh else x * over(x, contrast)
     if brightness is None:
         return x
-    return x.add_(brightness - 1) if fresh else x + (brightness - 1)
+    shift = over(x, brightness - 1)
+    return x.add_(shift) if fresh else x + shift
 
 
-def _hexagon(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Hue in turns from green, 6 C, and N - C, each `[..., 1, H, W]`."""
-    r, g, b = x.split_with_sizes((1, 1, 1), -3)
+def _hexagon(x: Tensor, axis: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Hue in turns from green, 6 C, and N - C, each `[*b, 1, *spatial]`."""
+    r, g, b = x.split_with_sizes((1, 1, 1), axis)
     low, high = torch.minimum(r, b), torch.maximum(r, b)
     least, most = torch.minimum(low, g), torch.maximum(high, g)
     side = b - r
@@ -355,28 +361,27 @@ def _hexagon(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _schedule(
-    blends: dict[int, Tensor], hue: bool, order: Tensor, batch: tuple[int, ...], pixels: int
+    blends: dict[int, Tensor], hue: bool, order: Tensor, batch: tuple[int, ...], image: tuple[int, ...]
 ) -> list[tuple[Tensor, Tensor | None, Tensor | None]]:
     """What each pass does to each sample: the scale of the image, and the weights of the sum of all grey values and of
-    the luma, each `[B, 1, 1, 1]` over the flattened batch; None where that blend is absent.
+    the luma, each `[B, 1, 1, ...]` over the flattened batch; None where that blend is absent.
 
     A blend takes the pass of its rank; with hue there are n passes on either side of it, and a blend takes the one of
     its distance in rank from hue.
     """
     n = len(blends)
     ids = [*blends, 3] if hue else [*blends]
-    keys = order.flatten(-3)
-    keys = keys if len(ids) == 4 else torch.stack([keys[..., i] for i in ids], -1)
+    keys = order if len(ids) == 4 else torch.stack([order[..., i] for i in ids], -1)
     rank = keys.argsort(dim=-1, stable=True).argsort(-1)
     if hue:
         rank = rank[..., :n] - rank[..., n:]
     steps = tuple(range(-n, 0)) + tuple(range(1, n + 1)) if hue else tuple(range(n))
     shape = common_shape(*(f.shape for f in blends.values()))
-    factors = torch.cat([f if f.shape == shape else f.expand(shape) for f in blends.values()], -3).squeeze(-1)
-    rest = (rank.unsqueeze(-1) == constant(steps, rank)) * (1 - factors)  # [..., n, passes]
-    parts = one_batch(rest, batch, 2).reshape(-1, n, len(steps), 1, 1, 1)
+    factors = torch.stack([f if f.shape == shape else f.expand(shape) for f in blends.values()], -1).unsqueeze(-1)
+    rest = (rank.unsqueeze(-1) == constant(steps, rank)) * (1 - factors)  # [*b, n, passes]
+    parts = one_batch(rest, batch, 2).reshape(-1, n, len(steps), *(1,) * len(image))
     weights = dict(zip(blends, parts.unbind(1), strict=True))
-    sums = (weights[1] / pixels).unbind(1) if 1 in weights else (None,) * len(steps)
+    sums = (weights[1] / math.prod(image[1:])).unbind(1) if 1 in weights else (None,) * len(steps)
     lumas = weights[2].unbind(1) if 2 in weights else (None,) * len(steps)
     return list(zip((1 - parts.sum(1)).unbind(1), sums, lumas, strict=True))
 
@@ -388,11 +393,11 @@ def _blend(x: Tensor, factor: Tensor, to_sum: Tensor | None, to_luma: Tensor | N
     """
     ref = None
     if to_luma is not None:
-        grey = luma(x)
+        grey = luma(x, 1)
         ref = grey * to_luma
         if to_sum is not None:
-            ref = ref.add_(grey.sum((-2, -1), keepdim=True) * to_sum)
+            ref = ref.add_(grey.sum(tuple(range(2, x.ndim)), keepdim=True) * to_sum)
     elif to_sum is not None:
-        ref = _sum(x) * to_sum
+        ref = _sum(x, 1) * to_sum
     y = x.mul_(factor) if fresh else x * factor
     return y if ref is None else y.add_(ref)

@@ -54,6 +54,16 @@ def cast(x: Tensor, dtype: torch.dtype) -> Tensor:
     return x if x.dtype == dtype else x.to(dtype)
 
 
+def over(x: Tensor, leaf: Tensor) -> Tensor:
+    """A leaf `[*b]` over `x [*b, k, *spatial]`, in its dtype: `[*b, 1, 1, ...]`. A vector `[*b, k]` lies along the
+    channels.
+
+    >>> over(torch.zeros(4, 3, 8, 9), torch.zeros(4)).shape, over(torch.zeros(4, 3, 8, 9), torch.zeros(4, 3)).shape
+    (torch.Size([4, 1, 1, 1]), torch.Size([4, 3, 1, 1]))
+    """
+    return cast(leaf, x.dtype).reshape(leaf.shape + (1,) * (x.ndim - leaf.ndim))
+
+
 def one_batch(x: Tensor, batch: Shape, event: int) -> Tensor:
     """`[*k, *event]`, k broadcastable to the batch, as `[n, *event]`, for `event` trailing dims.
 

@@ -43,34 +43,33 @@ def stairs(u: Tensor) -> Tensor:
 
 
 def autocontrast(x: Tensor) -> Tensor:
-    """Stretch every channel to [0, 1]: `y = (x - min) / (max - min)`; one of a single value stays as it is.
+    """Stretch channels `[..., n]` to [0, 1]: `y = (x - min) / (max - min)`; one of a single value stays as it is.
 
     Source: torchvision `autocontrast`.
     """
-    low, high = x.amin((-2, -1), keepdim=True), x.amax((-2, -1), keepdim=True)
+    low, high = x.amin(-1, keepdim=True), x.amax(-1, keepdim=True)
     flat = low == high
     return (x - low.masked_fill(flat, 0)) / (high - low).masked_fill(flat, 1)
 
 
 def equalize(x: Tensor, grad: str = "none") -> Tensor:
-    """Make the histogram of every channel uniform, by PIL's table
+    """Make the histogram of every channel `[..., n]` uniform, by PIL's table
 
         y = floor((below[k] + floor(s / 2)) / s) / 255,    s = floor((n - last) / 255),    k = floor(255 x)
 
     with `below` the number of pixels of a lower level and `last` that of the highest level that occurs. A channel with
     s = 0 stays as it is. The gradient of "soft" is that of `soft_equalize`. Source: PIL, torchvision `equalize`.
     """
-    flat = x.flatten(-2)
-    index = level(flat.detach())
+    index = level(x.detach())
     counts = histogram(index, LEVELS)
     upto = counts.cumsum(-1)
     last = counts.gather(-1, upto.argmax(-1, keepdim=True))
-    step = torch.div(flat.shape[-1] - last, 255, rounding_mode="floor")
+    step = torch.div(x.shape[-1] - last, 255, rounding_mode="floor")
     whole = step.clamp(min=1)
     table = torch.div(upto - counts + step // 2, whole, rounding_mode="floor").clamp(0, 255)
     value = (table.to(x.dtype) / 255).gather(-1, index)
-    out = stepped(value, flat, lambda: soft_equalize(flat, 1 / (255.0 * whole)), grad)
-    return torch.lerp(out, flat, (step == 0).to(x.dtype)).reshape(x.shape)
+    out = stepped(value, x, lambda: soft_equalize(x, 1 / (255.0 * whole)), grad)
+    return torch.lerp(out, x, (step == 0).to(x.dtype))
 
 
 def soft_equalize(x: Tensor, scale: Tensor) -> Tensor:

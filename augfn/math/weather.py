@@ -1,8 +1,4 @@
-"""Weather: where drops, fog, shadows and flares lie in an image; pure functions of a few numbers per sample.
-
-Leaves come as they lie in an image, `[*b, 1, 1, 1]` (a vector `[*b, n, 1, 1]`; in a video one more 1 before it), and
-what comes out lies over the image `x [*b, ..., C, H, W]`.
-"""
+"""Weather: where drops, fog, shadows and flares lie in an image; pure functions of a few numbers per sample."""
 
 from __future__ import annotations
 
@@ -17,26 +13,27 @@ from augfn.math.variates import straight_through
 from augfn.run.constants import cached, constant
 
 
-def snow(x: Tensor, brightness: Tensor, covered: Tensor) -> Tensor:
-    """Scale the lightness L = (max + min) / 2 of HLS by `brightness`, up to 1, where `covered [*b, ..., 1, H, W]` is 1.
+def snow(x: Tensor, light: Tensor, brightness: Tensor, covered: Tensor) -> Tensor:
+    """Scale the lightness L = (max + min) / 2 of HLS, `light`, by `brightness`, up to 1, where `covered` is 1.
 
     Hue and saturation stay, so that the chroma goes with c(L) = 1 - |2 L - 1|, and no hue has to be computed:
     y = L' + (x - L) c(L') / c(L).
 
+    Shapes: brightness and covered broadcast to light, light to x: `[*b, 1, *spatial]`.
+
     >>> grey = torch.full((3, 1, 1), 0.2)
-    >>> snow(grey, torch.tensor(2.0), torch.ones(1, 1, 1)).flatten()
+    >>> snow(grey, lightness(grey, 0), torch.tensor(2.0), torch.tensor(1.0)).flatten()
     tensor([0.4000, 0.4000, 0.4000])
     """
-    light = lightness(x)
     scaled = torch.lerp(light, (light * brightness).clamp(max=1), covered)
     room = chroma(light)
     ratio = torch.where(room > 1e-6, chroma(scaled) / room.clamp(min=1e-6), 1.0)
     return torch.addcmul(scaled - light * ratio, x, ratio)
 
 
-def lightness(x: Tensor) -> Tensor:
-    """(max + min) / 2 over the channels, `[..., 1, H, W]`."""
-    return (x.amax(-3, keepdim=True) + x.amin(-3, keepdim=True)) / 2
+def lightness(x: Tensor, axis: int) -> Tensor:
+    """(max + min) / 2 over the channels, which lie along the axis; it stays, with one entry."""
+    return (x.amax(axis, keepdim=True) + x.amin(axis, keepdim=True)) / 2
 
 
 def chroma(light: Tensor) -> Tensor:
@@ -127,22 +124,15 @@ def spline(side: int, n: int, dtype: torch.dtype, device: torch.device) -> Tenso
     return torch.where(far < 1, 2 / 3 - far**2 + far**3 / 2, (2 - far).clamp(min=0) ** 3 / 6)
 
 
-def quadrilateral(corners: Tensor, softness: Tensor, x: Tensor) -> Tensor:
+def quadrilateral(corners: Tensor, softness: Tensor, size: tuple[int, int]) -> Tensor:
     """The share of every pixel inside four corners in turn: the four half planes, with edges `softness` pixels wide.
 
     Of a quadrilateral that is not convex it is the part from which the whole of it is seen.
 
-    Shapes: corners `[*b, 4, 2, 1, 1]` as fractions, softness `[*b, 1, 1, 1]` -> `[*b, 1, H, W]`.
+    Shapes: corners `[*b, 4, 2]` as fractions, softness `[*b]` -> `[*b, H, W]`.
     """
-    h, w = x.shape[-2:]
-    lead = corners.shape[:-4]
-    here = corners[..., 0, 0] * constant((float(w), float(h)), corners)
-    return over(shares_inside(here, (h, w), softness.reshape(lead)), len(lead), x)
-
-
-def over(field: Tensor, batch: int, x: Tensor) -> Tensor:
-    """`[*b, H, W]` over an image or a video `[*b, ..., C, H, W]`."""
-    return field.reshape(field.shape[:batch] + (1,) * (x.ndim - batch - 2) + field.shape[-2:])
+    h, w = size
+    return shares_inside(corners * constant((float(w), float(h)), corners), size, softness)
 
 
 def squares(center: Tensor, size: tuple[int, int], scale: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from augfn.distributions import Uniform
 from augfn.errors import explain
 from augfn.math import conv, kernels
 from augfn.math.maps import centred
-from augfn.math.shapes import common_shape, one_batch, planes, shaped
+from augfn.math.shapes import common_shape, one_batch, shaped
 from augfn.math.variates import seed_key
 from augfn.ops.filters import odd_size
 from augfn.run.constants import constant
@@ -26,7 +26,7 @@ Length = Annotated[Any, Leaf("pixels", low=1.0)]
 Radius = Annotated[Any, Leaf("pixels", neutral=0.0, low=0.0)]
 
 
-@filtering(light=True, example={"length": (2.0, 5.0)})
+@filtering(convolves=True, planar=True, example={"length": (2.0, 5.0)})
 def motion_blur(
     x: Tensor,
     *,
@@ -47,11 +47,10 @@ def motion_blur(
     """
     size = odd_size(kernel_size, "motion_blur")
     extent = torch.full_like(angle, size) if length is None else length
-    turned, tilt, extent = (leaf.to(x.dtype) for leaf in (angle, direction, extent))
-    return conv.dense(x, kernels.motion_kernel(turned, tilt, extent, size), padding_mode)
+    return conv.dense(x, kernels.motion_kernel(angle, direction, extent, size), padding_mode)
 
 
-@filtering(light=True)
+@filtering(convolves=True, planar=True)
 def defocus(
     x: Tensor, *, kernel_size: int = 9, radius: Radius = Uniform(1.0, 4.0), padding_mode: str = "reflect"
 ) -> Tensor:
@@ -65,10 +64,10 @@ def defocus(
     tensor([0.0000, 0.1496, 0.2991, 0.1496, 0.0000])
     """
     size = odd_size(kernel_size, "defocus")
-    return conv.dense(x, kernels.disk_kernel(radius.to(x.dtype), size), padding_mode)
+    return conv.dense(x, kernels.disk_kernel(radius, size), padding_mode)
 
 
-@filtering
+@filtering(planar=True)
 def zoom_blur(x: Tensor, *, factor: Scale = Uniform(1.0, 1.2), steps: int = 8) -> Tensor:
     """A lens that zooms: the mean of `steps` copies, zoomed about the centre by factor^(k / (steps - 1)), k = 0, 1, ...
 
@@ -80,10 +79,10 @@ def zoom_blur(x: Tensor, *, factor: Scale = Uniform(1.0, 1.2), steps: int = 8) -
     """
     if not isinstance(steps, int) or steps < 2 or steps & (steps - 1):
         raise ValueError(explain("zoom_blur: bad steps", steps, "a power of two, at least 2", "steps=8"))
-    ratio, out = factor.to(x.dtype) ** (1 / (steps - 1)), planes(x, factor.ndim, 2)
+    ratio = factor ** (1 / (steps - 1))
     for doubling in range(steps.bit_length() - 1):
-        out = torch.lerp(out, zoomed(out, ratio ** (2**doubling)), 0.5)
-    return shaped(out, x.shape)
+        x = torch.lerp(x, zoomed(x, ratio ** (2**doubling)), 0.5)
+    return x
 
 
 def zoomed(x: Tensor, factor: Tensor) -> Tensor:
@@ -91,7 +90,7 @@ def zoomed(x: Tensor, factor: Tensor) -> Tensor:
     return sampled(x, centre_grid(x) / factor[..., None, None, None])
 
 
-@filtering
+@filtering(planar=True)
 def glass_blur(
     x: Tensor,
     *,
@@ -111,13 +110,11 @@ def glass_blur(
     torch.Size([3, 16, 16])
     """
     size = odd_size(kernel_size, "glass_blur")
-    flat = planes(x, sigma.ndim, 2)
     h, w = x.shape[-2:]
     field = 2 * pane(seed, (h, w, 2)) - 1
-    reach = delta.to(x.dtype)[..., None, None, None] * constant((2 / w, 2 / h), x)
-    moved = sampled(flat, centre_grid(x) + reach * field.to(x.dtype))
-    blurred = conv.separable(moved, [conv.gaussian_kernel1d(sigma, size, x.dtype)] * 2)
-    return shaped(blurred, x.shape)
+    reach = delta[..., None, None, None] * constant((2 / w, 2 / h), x)
+    moved = sampled(x, centre_grid(x) + reach * field.to(x.dtype))
+    return conv.separable(moved, [conv.gaussian_kernel1d(sigma, size, x.dtype)] * 2)
 
 
 def pane(seed: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -13,6 +13,7 @@ from augfn.distributions import Uniform
 from augfn.errors import explain
 from augfn.math import planckian
 from augfn.math.channels import ordered, permute_channels
+from augfn.math.shapes import over
 from augfn.typing import Leaf
 
 MOST = 32  # channels that can be put in an order
@@ -31,14 +32,15 @@ Keys = Annotated[
 
 
 def keys_of(x: Tensor, keys: Tensor, op: str) -> Tensor:
-    """The sort keys `[*b, C, 1, 1]` of the image's channels."""
-    if x.shape[-3] > MOST:
+    """The sort keys `[*b, C]` of the image's channels."""
+    channels = x.shape[keys.ndim - 1]
+    if channels > MOST:
         expected, fix = f"{MOST} channels at most", f"channels=tuple(range({MOST})) picks some of more"
         raise ValueError(explain(f"{op}: too many channels", x, expected, fix))
-    return keys.narrow(-3, 0, x.shape[-3])
+    return keys.narrow(-1, 0, channels)
 
 
-@photometric(clip="clamp", rgb=True)
+@photometric(clip="clamp", requires_rgb=True)
 def rgb_shift(*, shift: Shift3 = Uniform((-0.1,) * 3, (0.1,) * 3)) -> Color:
     """Add a number to each of red, green and blue: y_c = x_c + shift_c, full scale = 1.
 
@@ -51,7 +53,7 @@ def rgb_shift(*, shift: Shift3 = Uniform((-0.1,) * 3, (0.1,) * 3)) -> Color:
     return Color(shift=shift)
 
 
-@photometric(light=True)
+@photometric(single_pass=True)
 def channel_shuffle(x: Tensor, *, order: Keys = Uniform((0.0,) * MOST, (1.0,) * MOST)) -> Tensor:
     """Put the channels into another order: that of their sort keys, ascending, of at most 32.
 
@@ -64,7 +66,7 @@ def channel_shuffle(x: Tensor, *, order: Keys = Uniform((0.0,) * MOST, (1.0,) * 
     return permute_channels(x, ordered(keys_of(x, order, "channel_shuffle")))
 
 
-@photometric(light=True)
+@photometric(single_pass=True)
 def channel_dropout(
     x: Tensor, *, drop: Keys = Uniform((0.0,) * MOST, (1.0,) * MOST), num: int = 1, fill: float = 0.0
 ) -> Tensor:
@@ -77,14 +79,14 @@ def channel_dropout(
     tensor([0.0000, 0.0000, 0.3000])
     """
     keys = keys_of(x, drop, "channel_dropout")
-    if not 1 <= num <= x.shape[-3]:
-        expected = f"1 to {x.shape[-3]}, as many as the image has channels"
+    if not 1 <= num <= keys.shape[-1]:
+        expected = f"1 to {keys.shape[-1]}, as many as the image has channels"
         raise ValueError(explain("channel_dropout: num", num, expected, "num=1"))
-    kept = torch.ones_like(keys).scatter(-3, ordered(keys).narrow(-3, 0, num), 0.0)
+    kept = over(x, torch.ones_like(keys).scatter(-1, ordered(keys).narrow(-1, 0, num), 0.0))
     return x * kept + (1 - kept) * fill if fill else x * kept
 
 
-@photometric(clip="clamp", rgb=True)
+@photometric(clip="clamp", requires_rgb=True)
 def planckian_jitter(*, temperature: Temperature = Uniform(4.0, 15.0), mode: str = "blackbody") -> Color:
     """Other light: the gains for red and blue of a light of this `temperature`, in thousand kelvin; 6.5 is nearly
     neutral.

@@ -15,6 +15,7 @@ from augfn.errors import explain
 from augfn.math import conv, kernels
 from augfn.math import median as median_of
 from augfn.math.resample import apply_weights
+from augfn.math.shapes import over
 from augfn.typing import Factor, Leaf, Sigma
 
 Width = Annotated[Any, Leaf("pixels", neutral=1.0, low=0.0)]
@@ -43,12 +44,7 @@ def odd_size(kernel_size: Any, what: str) -> int:
     return kernel_size
 
 
-def spread(leaf: Tensor, x: Tensor) -> Tensor:
-    """A leaf `[*b]` against `x [*b, k, *spatial]`."""
-    return leaf.to(x.dtype).reshape(leaf.shape + (1,) * (x.ndim - leaf.ndim))
-
-
-@filtering(light=True)
+@filtering(convolves=True)
 def gaussian_blur(
     x: Tensor, *, kernel_size: Any = 5, sigma: Sigma = Uniform(0.1, 2.0), padding_mode: str = "reflect"
 ) -> Tensor:
@@ -64,7 +60,7 @@ def gaussian_blur(
     return conv.separable(x, [conv.gaussian_kernel1d(sigma, n, x.dtype) for n in sizes], padding_mode)
 
 
-@filtering(light=True)
+@filtering(convolves=True)
 def box_blur(
     x: Tensor, *, kernel_size: Any = 5, width: Width = Uniform(1.0, 5.0), padding_mode: str = "reflect"
 ) -> Tensor:
@@ -82,7 +78,7 @@ def box_blur(
     return conv.separable(x, [conv.box_kernel1d(width, n, x.dtype) for n in sizes], padding_mode)
 
 
-@filtering
+@filtering(planar=True)
 def median_blur(x: Tensor, *, kernel_size: Any = 3, padding_mode: str = "reflect") -> Tensor:
     """The median of `kernel_size` pixels (odd; an int, or rows and columns); a volume slice by slice.
 
@@ -95,7 +91,7 @@ def median_blur(x: Tensor, *, kernel_size: Any = 3, padding_mode: str = "reflect
     return median_of.median(x, rows, columns, padding_mode)
 
 
-@filtering(clip="clamp")
+@filtering(clip="clamp", planar=True)
 def sharpness(x: Tensor, *, factor: Factor = Uniform(0.5, 1.5)) -> Tensor:
     """Blend with a smoothed image: y = factor x + (1 - factor) smooth(x); 0 smooths, above 1 sharpens.
 
@@ -107,10 +103,10 @@ def sharpness(x: Tensor, *, factor: Factor = Uniform(0.5, 1.5)) -> Tensor:
     """
     h, w = x.shape[-2:]
     if min(h, w) < 3:
-        return x + 0 * spread(factor, x)
+        return x + 0 * over(x, factor)
     columns = x[..., :-2] + x[..., 1:-1] + x[..., 2:]
     nine = columns[..., :-2, :] + columns[..., 1:-1, :] + columns[..., 2:, :]
-    detail = (x[..., 1:-1, 1:-1] * 9 - nine) * ((spread(factor, x) - 1) / 13)
+    detail = (x[..., 1:-1, 1:-1] * 9 - nine) * ((over(x, factor) - 1) / 13)
     return x + F.pad(detail, (1, 1, 1, 1))
 
 
@@ -134,10 +130,10 @@ def unsharp_mask(
     """
     sizes = odd_sizes(kernel_size, x.ndim - sigma.ndim - 1, "unsharp_mask")
     blurred = conv.separable(x, [conv.gaussian_kernel1d(sigma, n, x.dtype) for n in sizes], padding_mode)
-    return x + spread(amount, x) * (x - blurred)
+    return x + over(x, amount) * (x - blurred)
 
 
-@filtering(clip="clamp", light=True)
+@filtering(clip="clamp", convolves=True, planar=True)
 def ringing(
     x: Tensor,
     *,
@@ -155,7 +151,7 @@ def ringing(
     tensor(True)
     """
     size = odd_size(kernel_size, "ringing")
-    return conv.dense(x, kernels.lowpass_kernel(cutoff.to(x.dtype), size), padding_mode)
+    return conv.dense(x, kernels.lowpass_kernel(cutoff, size), padding_mode)
 
 
 @filtering
@@ -174,6 +170,6 @@ def downscale(x: Tensor, *, factor: Resolution = Uniform(0.25, 0.75), interpolat
         expected = "'nearest' or 'bilinear'"
         raise ValueError(explain("downscale: bad interpolation", interpolation, expected, "choose one of them"))
     for axis in range(factor.ndim + 1 - x.ndim, 0):
-        weights = kernels.lattice_weights(1 / factor.to(x.dtype), x.shape[axis], interpolation == "bilinear")
+        weights = kernels.lattice_weights(1 / factor, x.shape[axis], interpolation == "bilinear")
         x = apply_weights(x, weights, axis)
     return x

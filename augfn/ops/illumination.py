@@ -1,4 +1,4 @@
-"""Illumination: light and shade that vary over the frame. On volumes it varies over height and depth laid in a row."""
+"""Illumination: light and shade that vary over the frame, the same in all frames of a video and slices of a volume."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from augfn.core.augmentation import noise, photometric
 from augfn.distributions import Bernoulli, Choice, Uniform
 from augfn.errors import explain
 from augfn.math import fields
+from augfn.math.shapes import over
 from augfn.typing import Leaf, Level
 
 Roughness = Annotated[Any, Leaf("weight of the detail: 0 smooth, 1 white noise", low=0.0, high=1.0)]
@@ -25,26 +26,27 @@ Corner = Annotated[Any, Leaf("one of bottom right, bottom left, top right, top l
 
 def plasma(x: Tensor, field: Tensor, roughness: Tensor) -> Tensor:
     """The fractal of a standard normal field."""
-    return fields.diamond_square(torch.special.ndtr(field.to(x.dtype)), roughness)
+    return fields.diamond_square(torch.special.ndtr(field.to(x.dtype)), over(x, roughness))
 
 
-@noise(clip="clamp")
+@noise(clip="clamp", planar=True)
 def plasma_brightness(
     x: Tensor, field: Tensor, *, roughness: Roughness = Uniform(0.1, 0.7), intensity: Strength = Uniform(0.0, 1.0)
 ) -> Tensor:
     """Brighten and darken by a fractal for each channel: y = x + intensity (2 plasma - 1), plasma in [0, 1].
 
     The plasma is grown from the leaf `seed` by diamond-square steps (`augfn.math.fields.diamond_square`) and is
-    differentiable in `roughness`. Source: kornia `RandomPlasmaBrightness`; Nicolaou et al. 2022 (TorMentor).
+    differentiable in `roughness`; all frames of a video, and slices of a volume, have the same. Source: kornia
+    `RandomPlasmaBrightness`; Nicolaou et al. 2022 (TorMentor).
 
     >>> y, params = af.plasma_brightness()(torch.full((3, 8, 8), 0.5), None, af.key(0))
     >>> list(params)
     ['roughness', 'intensity', 'seed']
     """
-    return fields.brighten(x, plasma(x, field, roughness), intensity)
+    return fields.brighten(x, plasma(x, field, roughness), over(x, intensity))
 
 
-@noise(clip="clamp")
+@noise(clip="clamp", planar=True)
 def plasma_contrast(
     x: Tensor, field: Tensor, *, roughness: Roughness = Uniform(0.1, 0.7), intensity: Strength = 1.0
 ) -> Tensor:
@@ -56,10 +58,10 @@ def plasma_contrast(
     >>> af.plasma_contrast()(torch.full((3, 8, 8), 0.5), None, af.key(0))[0].unique()
     tensor([0.5000])
     """
-    return fields.stretch(x, plasma(x, field, roughness), intensity)
+    return fields.stretch(x, plasma(x, field, roughness), over(x, intensity))
 
 
-@noise(clip="clamp", planes=1)
+@noise(clip="clamp", field_channels=1, planar=True)
 def plasma_shadow(
     x: Tensor,
     field: Tensor,
@@ -82,10 +84,10 @@ def plasma_shadow(
     if not softness > 0:
         raise ValueError(explain("plasma_shadow: softness", softness, "a number > 0", "softness=0.02"))
     one = plasma(x, field, roughness)
-    return fields.shade(x, one, shade_intensity, shade_quantity, softness)
+    return fields.shade(x, one, over(x, shade_intensity), over(x, shade_quantity), softness)
 
 
-@photometric(clip="clamp")
+@photometric(clip="clamp", planar=True)
 def gaussian_illumination(
     x: Tensor,
     *,
@@ -102,10 +104,11 @@ def gaussian_illumination(
     >>> f(torch.zeros(1, 1, 3))[0]
     tensor([[[0.0000, 0.5000, 0.0000]]])
     """
-    return torch.addcmul(x, fields.spot(x.shape[-2:], center, sigma), gain * (2 * brighten - 1))
+    light = fields.spot(x.shape[-2:], over(x, center), over(x, sigma))
+    return torch.addcmul(x, light, over(x, gain * (2 * brighten - 1)))
 
 
-@photometric(clip="clamp")
+@photometric(clip="clamp", planar=True)
 def linear_illumination(
     x: Tensor,
     *,
@@ -122,11 +125,11 @@ def linear_illumination(
     >>> f(torch.zeros(1, 1, 3))[0]
     tensor([[[0.0000, 0.2500, 0.5000]]])
     """
-    bottom, top, right, left = (edge * (gain * (2 * brighten - 1))).split(1, -3)
+    bottom, top, right, left = (over(x, e * (gain * (2 * brighten - 1))) for e in edge.unbind(-1))
     return x + fields.ramp(x.shape[-2:], (right - left, bottom - top), top + left)
 
 
-@photometric(clip="clamp")
+@photometric(clip="clamp", planar=True)
 def linear_corner_illumination(
     x: Tensor,
     *,
@@ -144,7 +147,7 @@ def linear_corner_illumination(
     tensor([[[1.0000, 0.5000],
              [0.5000, 0.0000]]])
     """
-    low_right, low_left, high_right, high_left = (corner * (gain * (brighten - 0.5))).split(1, -3)
+    low_right, low_left, high_right, high_left = (over(x, c * (gain * (brighten - 0.5))) for c in corner.unbind(-1))
     across = low_right - low_left + high_right - high_left
     down = low_right + low_left - high_right - high_left
     return x + fields.ramp(x.shape[-2:], (across, down), low_left + high_right + 2 * high_left)

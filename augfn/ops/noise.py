@@ -1,4 +1,7 @@
-"""Noise: functions of the image and a field of standard normal numbers."""
+"""Noise: functions of the image and a field of standard normal numbers, of its shape (or of one or two channels).
+
+It is that of a sensor: it differs from frame to frame of a video, in a volume from voxel to voxel.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from torch import Tensor
 from augfn.core.augmentation import noise
 from augfn.distributions import LogUniform, Uniform
 from augfn.math import color
+from augfn.math.shapes import over
 from augfn.math.steps import compared, stepped
 from augfn.typing import Leaf, Level
 
@@ -28,25 +32,28 @@ SOFT = 0.1  # width of the smooth surrogate of a step at the probability q, in q
 def gaussian_noise(x: Tensor, field: Tensor, *, std: Std = Uniform(0.0, 0.1), mean: Level | None = None) -> Tensor:
     """Add normal noise: y = x + mean + std n, n drawn per pixel and channel from the leaf `seed`, full scale = 1.
 
-    Source: torchvision `GaussianNoise`.
+    Of a video every frame has a noise of its own, as under a sensor (mean and std are the clip's). Source: torchvision
+    `GaussianNoise`.
 
     >>> y, _ = af.gaussian_noise(std=0.1)(torch.full((3, 64, 64), 0.5), None, af.key(0))
     >>> y.std().round(decimals=2)
     tensor(0.1000)
     """
-    y = torch.addcmul(x, std, field.to(x.dtype))
-    return y if mean is None else y + mean
+    y = torch.addcmul(x, over(x, std), field.to(x.dtype))
+    return y if mean is None else y + over(x, mean)
 
 
 @noise(clip="clamp")
 def speckle(x: Tensor, field: Tensor, *, std: Relative = Uniform(0.0, 0.2)) -> Tensor:
-    """Multiply by normal noise: y = x (1 + std n), n drawn per pixel and channel. Source: scikit-image `random_noise`.
+    """Multiply by normal noise: y = x (1 + std n), n drawn per pixel and channel, of a video in every frame.
+
+    Source: scikit-image `random_noise`.
 
     >>> y, _ = af.speckle(std=0.1)(torch.full((3, 64, 64), 0.5), None, af.key(0))
     >>> y.std().round(decimals=2)
     tensor(0.0500)
     """
-    return torch.addcmul(x, x * std, field.to(x.dtype))
+    return torch.addcmul(x, x * over(x, std), field.to(x.dtype))
 
 
 @noise(clip="clamp")
@@ -55,17 +62,18 @@ def poisson_noise(x: Tensor, field: Tensor, *, photons: Photons = LogUniform(30.
 
     The normal approximation of Poisson(photons x) / photons: mean and variance are exact, and it is differentiable.
     It lacks whole counts and the skewness 1 / sqrt(photons x), which is 0.1 at 100 counts. At x <= 0 nothing is added
-    and the gradient is 1. Source: DALI `noise.shot`, imgaug `AdditivePoissonNoise`.
+    and the gradient is 1. Of a video every frame has a noise of its own. Source: DALI `noise.shot`, imgaug
+    `AdditivePoissonNoise`.
 
     >>> y, _ = af.poisson_noise(photons=100.0)(torch.full((3, 64, 64), 0.25), None, af.key(0))
     >>> y.std().round(decimals=2)
     tensor(0.0500)
     """
-    spread = (x.clamp_min(torch.finfo(x.dtype).eps ** 2) / photons).sqrt()
+    spread = (x.clamp_min(torch.finfo(x.dtype).eps ** 2) / over(x, photons)).sqrt()
     return torch.addcmul(x, spread, field.to(x.dtype))
 
 
-@noise(planes=1)
+@noise(field_channels=1)
 def salt_and_pepper(
     x: Tensor,
     field: Tensor,
@@ -82,14 +90,16 @@ def salt_and_pepper(
     | `"ste"` | that of the expected image (1 - amount) x + amount salt, at the pixels as drawn |
     | `"soft"` | that of sigmoid edges, at the pixels that are about to change |
 
-    The gradient to the image is 1 where it shows. Source: kornia `RandomSaltAndPepperNoise`.
+    The gradient to the image is 1 where it shows. Of a video every frame has pixels of its own. Source: kornia
+    `RandomSaltAndPepperNoise`.
 
     >>> y, _ = af.salt_and_pepper(amount=0.2, salt=1.0)(torch.full((3, 64, 64), 0.5), None, af.key(0))
     >>> y.unique(), (y == 1).float().mean().round(decimals=1)
     (tensor([0.5000, 1.0000]), tensor(0.2000))
     """
     field = field.to(x.dtype)
-    return x * (1 - below(field, amount, grad)) + below(field, amount * salt, grad)
+    changed, white = (below(field, over(x, share), grad) for share in (amount, amount * salt))
+    return x * (1 - changed) + white
 
 
 def below(field: Tensor, share: Tensor, grad: str) -> Tensor:
@@ -103,25 +113,26 @@ def below(field: Tensor, share: Tensor, grad: str) -> Tensor:
     return stepped(compared(torch.lt, field, torch.special.ndtri(edge)), share, soft, grad)
 
 
-@noise(clip="clamp", rgb=True, planes=2)
+@noise(clip="clamp", requires_rgb=True, field_channels=2)
 def iso_noise(
     x: Tensor, field: Tensor, *, intensity: Intensity = Uniform(0.1, 0.5), color_shift: HueShift = Uniform(0.01, 0.05)
 ) -> Tensor:
     """Noise of a camera at high ISO: the hue turns by `color_shift intensity n` turns, then pixels move towards white
     by d = intensity (m + sqrt(m) n'), m = intensity std(luma(x)): y = x + d (1 - x).
 
-    n and n' are drawn per pixel. Source: albumentations `ISONoise`, with its Poisson counts of mean m as normal
-    numbers of the same mean and variance, white in RGB for lightness in HLS, and the hue in turns, as documented
-    there.
+    n and n' are drawn per pixel, of a video in every frame. Source: albumentations `ISONoise`, with its Poisson counts
+    of mean m as normal numbers of the same mean and variance, white in RGB for lightness in HLS, and the hue in turns,
+    as documented there.
 
     >>> y, _ = af.iso_noise()(torch.rand(3, 8, 8), None, af.key(0))
     >>> y.shape
     torch.Size([3, 8, 8])
     """
-    turns, light = (n.to(x.dtype) for n in field.split(1, -3))
-    grey = color.luma(x)
-    variance = (grey - grey.mean((-2, -1), keepdim=True)).square().mean((-2, -1), keepdim=True)
+    axis, strength, turn = intensity.ndim, over(x, intensity), over(x, color_shift * intensity)
+    turns, light = (n.to(x.dtype) for n in field.split(1, axis))
+    grey, pixels = color.luma(x, axis), tuple(range(axis + 1, x.ndim))
+    variance = (grey - grey.mean(pixels, keepdim=True)).square().mean(pixels, keepdim=True)
     variance = variance + torch.finfo(x.dtype).eps ** 2
-    moved = color.hue(x, turns * (color_shift * intensity))
-    towards = light * (variance**0.25 * intensity**1.5) + variance.sqrt() * intensity**2
+    moved = color.turned(x, turns * turn, axis)
+    towards = light * (variance**0.25 * strength**1.5) + variance.sqrt() * strength**2
     return torch.addcmul(moved, 1 - moved, towards)

@@ -155,7 +155,7 @@ def mask_dropout(mask: Tensor, *, p_object: Dropped = 0.5, seed: Seed = Uniform(
     return ((luck < p_object.detach()[..., None, None]) & (labels > 0)).to(p_object.dtype)
 
 
-@photometric
+@photometric(planar=True)
 def patch(
     x: Tensor,
     *,
@@ -167,17 +167,17 @@ def patch(
     """Fill the rectangle of `erase` with uniform noise, a value in [0, 1] for every pixel and channel.
 
     A change of the image alone: masks, boxes and keypoints stay as they are, as under torchvision; a video's frames
-    have the same noise, from the seed `grain`. Source: Zhong et al. 2020 (random values); torchvision
-    `RandomErasing(value="random")`, whose noise is normal.
+    and a volume's slices have the same noise, from the seed `grain`. Source: Zhong et al. 2020 (random values);
+    torchvision `RandomErasing(value="random")`, whose noise is normal.
 
     >>> af.patch(scale=0.5, ratio=2.0, position=0.0)(torch.ones(1, 2, 2), None, af.key(0))[0][0, 1]
     tensor([1., 1.])
     """
     frame = (x.shape[-2], x.shape[-1])
     limit = frame_like(frame, scale)
-    sides = rectangle(scale[..., 0, 0, 0], ratio[..., 0, 0, 0], limit)
-    hidden = covered(position[..., 0, 0] * (limit - sides), sides, frame)[..., None, :, :]
-    shown = random.uniform_field(seed_key(grain[..., 0, 0]), tuple(x.shape[-3:])).to(x.dtype)
+    sides = rectangle(scale, ratio, limit)
+    hidden = covered(position * (limit - sides), sides, frame).unsqueeze(-3)
+    shown = random.uniform_field(seed_key(grain), tuple(x.shape[-3:])).to(x.dtype)
     return torch.addcmul(x, hidden, shown - x)
 
 

@@ -33,7 +33,7 @@ Threshold = Annotated[
 Gamma = Annotated[Any, Leaf("exponent", neutral=1.0, low=0.0)]
 
 
-@photometric(clip="clamp", light=True)
+@photometric(clip="clamp", single_pass=True)
 def brightness(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2)) -> Tensor:
     """Multiply: y = factor x. Source: torchvision `adjust_brightness`.
 
@@ -70,7 +70,7 @@ def contrast(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2)) -> Tensor:
     return color.contrast(x, factor)
 
 
-@photometric(clip="clamp", rgb=True)
+@photometric(clip="clamp", requires_rgb=True)
 def saturation(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2)) -> Tensor:
     """Blend with grey: y = factor x + (1 - factor) luma(x).
 
@@ -84,7 +84,7 @@ def saturation(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2)) -> Tensor:
     return color.saturation(x, factor)
 
 
-@photometric(clip="clamp", rgb=True)
+@photometric(clip="clamp", requires_rgb=True)
 def hsv_saturation(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2)) -> Tensor:
     """Scale the saturation of HSV, up to full: y = x + (x - M) min(factor - 1, N / (M - N)).
 
@@ -98,7 +98,7 @@ def hsv_saturation(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2)) -> Tensor:
     return color.hsv_saturation(x, factor)
 
 
-@photometric(clip="clamp", rgb=True)
+@photometric(clip="clamp", requires_rgb=True)
 def hue(x: Tensor, *, hue: Turns = Uniform(-0.05, 0.05)) -> Tensor:
     """Turn the hue of HSV by `hue` turns. Source: torchvision `adjust_hue`; undefined at grey, where the gradient is
     zero.
@@ -132,7 +132,7 @@ def color_jitter(
     {'brightness': [2], 'hue': [2], 'order': [2, 4]}
     """
     if saturation is not None or hue is not None:
-        color.require_rgb(x, "color_jitter with saturation or hue")
+        color.require_rgb(x, "color_jitter with saturation or hue", order.ndim - 1)
     return color.jitter(x, brightness, contrast, saturation, hue, order, clip)
 
 
@@ -158,7 +158,7 @@ def color_jiggle(
     {'brightness': [2], 'hue': [2], 'order': [2, 4]}
     """
     if saturation is not None or hue is not None:
-        color.require_rgb(x, "color_jiggle with saturation or hue")
+        color.require_rgb(x, "color_jiggle with saturation or hue", order.ndim - 1)
     return color.jiggle(x, brightness, contrast, saturation, hue, order, clip)
 
 

@@ -6,11 +6,13 @@ from typing import Annotated, Any
 
 from torch import Tensor
 
+from augfn.core.actions import Size
 from augfn.core.augmentation import filtering, photometric
 from augfn.distributions import Uniform
 from augfn.errors import explain
 from augfn.math import jpeg as codec
 from augfn.math import tone
+from augfn.math.shapes import over, shaped
 from augfn.typing import Leaf
 
 Bits = Annotated[
@@ -30,7 +32,7 @@ Highlights = Annotated[Any, Leaf("height of the curve's second control point", n
 Quality = Annotated[Any, Leaf("JPEG quality", low=1.0, high=100.0)]
 
 
-@photometric(light=True)
+@photometric(single_pass=True)
 def posterize(x: Tensor, *, bits: Bits = Uniform(3.0, 8.0), grad: str = "none") -> Tensor:
     """Keep the highest `bits` of the 8 of every level: y = floor(255 x / s) s / 255, s = 2^(8 - bits); x at 8 bits.
 
@@ -40,11 +42,11 @@ def posterize(x: Tensor, *, bits: Bits = Uniform(3.0, 8.0), grad: str = "none") 
     >>> af.posterize(bits=1)(torch.tensor([[[0.2, 0.4, 0.8]]]))[0] * 255
     tensor([[[  0.,   0., 128.]]])
     """
-    return tone.posterize(x, bits, grad)
+    return tone.posterize(x, over(x, bits), grad)
 
 
 @photometric
-def equalize(x: Tensor, *, grad: str = "none") -> Tensor:
+def equalize(x: Tensor, frame: Size, *, grad: str = "none") -> Tensor:
     """Make the histogram of every channel uniform, over 256 levels (of a volume as one, of a video per frame).
 
     A channel of fewer than 256 pixels outside its highest level stays as it is. Gradient to the image: 0; grad="ste":
@@ -54,22 +56,23 @@ def equalize(x: Tensor, *, grad: str = "none") -> Tensor:
     >>> x.mean(), af.equalize()(x)[0].mean()
     (tensor(0.3335), tensor(0.4975))
     """
-    return tone.equalize(x, grad)
+    return shaped(tone.equalize(x.flatten(-len(frame)), grad), x.shape)
 
 
 @photometric
-def autocontrast(x: Tensor) -> Tensor:
+def autocontrast(x: Tensor, frame: Size) -> Tensor:
     """Stretch every channel to [0, 1]: y = (x - min) / (max - min); a constant channel stays as it is.
 
-    Differentiable, through the extremes too. Source: torchvision `autocontrast`.
+    A channel is the whole of a volume, a frame of a video. Differentiable, through the extremes too. Source:
+    torchvision `autocontrast`.
 
     >>> af.autocontrast()(torch.tensor([[[0.2, 0.3, 0.6]]]))[0]
     tensor([[[0.0000, 0.2500, 1.0000]]])
     """
-    return tone.autocontrast(x)
+    return shaped(tone.autocontrast(x.flatten(-len(frame))), x.shape)
 
 
-@filtering
+@filtering(planar=True)
 def clahe(x: Tensor, *, clip_limit: ClipLimit = 40.0, grid_size: Any = (8, 8), grad: str = "none") -> Tensor:
     """Contrast limited adaptive histogram equalization: equalize in `grid_size` = (rows, columns) tiles, blended.
 
@@ -87,7 +90,7 @@ def clahe(x: Tensor, *, clip_limit: ClipLimit = 40.0, grid_size: Any = (8, 8), g
         raise ValueError(
             explain("clahe: bad grid_size", grid_size, "whole numbers (rows, columns) of tiles", "grid_size=(8, 8)")
         )
-    return tone.clahe(x, along(clip_limit, x), grid, grad)
+    return tone.clahe(x, over(x, clip_limit), grid, grad)
 
 
 @photometric(clip="clamp")
@@ -105,15 +108,16 @@ def tone_curve(
     >>> af.tone_curve(shadows=0.0, highlights=1.0)(torch.tensor([[[0.25, 0.5, 0.75]]]))[0]
     tensor([[[0.1562, 0.5000, 0.8438]]])
     """
-    return tone.tone_curve(x, shadows, highlights)
+    return tone.tone_curve(x, over(x, shadows), over(x, highlights))
 
 
-@filtering
+@filtering(planar=True)
 def dither(x: Tensor, *, levels: Levels = Uniform(2.0, 8.0), size: int = 4, grad: str = "none") -> Tensor:
     """Few levels and a Bayer pattern between them: y = floor((levels - 1) x + T) / (levels - 1).
 
     T repeats the thresholds of the Bayer matrix of `size` 2, 4, 8 or 16; `levels` is rounded to the nearest whole
-    number. Gradient to the image: 0; grad="ste": 1; grad="soft": that of smooth stairs. Source: Bayer 1973.
+    number. A volume slice by slice. Gradient to the image: 0; grad="ste": 1; grad="soft": that of smooth stairs.
+    Source: Bayer 1973.
 
     >>> af.dither(levels=2, size=2)(torch.full((1, 2, 4), 0.5))[0]
     tensor([[[0., 1., 0., 1.],
@@ -121,10 +125,10 @@ def dither(x: Tensor, *, levels: Levels = Uniform(2.0, 8.0), size: int = 4, grad
     """
     if size not in (2, 4, 8, 16):
         raise ValueError(explain("dither: bad size", size, "2, 4, 8 or 16", "size=4"))
-    return tone.dither(x, along(levels, x), size, grad)
+    return tone.dither(x, over(x, levels), size, grad)
 
 
-@filtering(clip="clamp", rgb=True)
+@filtering(clip="clamp", requires_rgb=True, planar=True)
 def jpeg(x: Tensor, *, quality: Quality = Uniform(30.0, 95.0), grad: str = "soft") -> Tensor:
     """What is left after JPEG compression, 4:2:0, standard tables; any size, slices and frames one by one.
 
@@ -140,11 +144,4 @@ def jpeg(x: Tensor, *, quality: Quality = Uniform(30.0, 95.0), grad: str = "soft
     >>> [f"{(af.jpeg(quality=q)(x)[0] - x).abs().mean():.3f}" for q in (90.0, 10.0)]
     ['0.001', '0.014']
     """
-    images = x.movedim(-4, -3) if x.ndim - quality.ndim == 4 else x.unflatten(-3, (-1, 3))
-    out = codec.codec(images, quality.to(x.dtype)[(..., *[None] * 4)], grad)
-    return out.movedim(-3, -4) if x.ndim - quality.ndim == 4 else out.flatten(-4, -3)
-
-
-def along(leaf: Tensor, x: Tensor) -> Tensor:
-    """A leaf `[*b]` against `x [*b, k, *spatial]`."""
-    return leaf.to(x.dtype)[(..., *[None] * (x.ndim - leaf.ndim))]
+    return codec.codec(x, over(x, quality), grad)

@@ -1,7 +1,7 @@
 """Weather: rain, snow, fog, shadows, sun flares.
 
 All random places come from leaves (a seed, corners, positions), so that every picture replays and can be edited. A
-video's frames have the same weather.
+video's frames have the same weather, and so have the slices of a volume.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from augfn.core.augmentation import photometric
 from augfn.distributions import Uniform
 from augfn.errors import explain
 from augfn.math import weather
+from augfn.math.shapes import over
 from augfn.math.steps import compared, stepped
 from augfn.math.variates import seed_key
 from augfn.ops.geometric import frame_like
@@ -42,7 +43,7 @@ QUARTERS = Uniform(
 )
 
 
-@photometric(example={"number_of_drops": (3.0, 7.0), "drop_height": (2.0, 5.0), "drop_width": (1.0, 3.0)})
+@photometric(planar=True, example={"number_of_drops": (3.0, 7.0), "drop_height": (2.0, 5.0), "drop_width": (1.0, 3.0)})
 def rain(
     x: Tensor,
     *,
@@ -68,10 +69,9 @@ def rain(
     """
     if most < 1 or longest < 1:
         raise ValueError(explain("rain: nothing to draw", (most, longest), "most >= 1, longest >= 1", "most=2000"))
-    start = weather.drops(seed_key(places[..., 0, 0]), most).to(x)
-    number, height, width = (v[..., 0, 0, 0] for v in (number_of_drops, drop_height, drop_width))
-    wet = weather.wet(start, number, height, width, (x.shape[-2], x.shape[-1]), longest)[..., None, :, :]
-    return torch.lerp(x, value, wet)
+    start = weather.drops(seed_key(places), most).to(x)
+    wet = weather.wet(start, number_of_drops, drop_height, drop_width, (x.shape[-2], x.shape[-1]), longest)
+    return torch.lerp(x, over(x, value), wet.unsqueeze(-3))
 
 
 @photometric(clip="clamp", example={"brightness": (1.5, 2.5)})
@@ -84,13 +84,13 @@ def snow(x: Tensor, *, coefficient: Coefficient = 0.5, brightness: Boost = 2.0, 
     >>> af.snow(brightness=3.0)(torch.tensor([0.1, 0.2, 0.6]).expand(3, 1, 3))[0][0]
     tensor([[0.3000, 0.6000, 0.6000]])
     """
-    light = weather.lightness(x)
-    covered = compared(torch.lt, light, coefficient)
-    covered = stepped(covered, coefficient - light, lambda: torch.sigmoid((coefficient - light) * 20), grad)
-    return weather.snow(x, brightness, covered)
+    light, bound = weather.lightness(x, coefficient.ndim), over(x, coefficient)
+    covered = compared(torch.lt, light, bound)
+    covered = stepped(covered, bound - light, lambda: torch.sigmoid((bound - light) * 20), grad)
+    return weather.snow(x, light, over(x, brightness), covered)
 
 
-@photometric
+@photometric(planar=True)
 def fog(
     x: Tensor,
     *,
@@ -112,12 +112,12 @@ def fog(
     """
     if cells < 1 or octaves < 1:
         raise ValueError(explain("fog: no field", (cells, octaves), "cells >= 1, octaves >= 1", "cells=3, octaves=3"))
-    field = weather.clouds(seed_key(clouds[..., 0, 0]), (x.shape[-2], x.shape[-1]), cells, octaves, x.dtype)
-    thickness = density * (1 - patchiness * field[..., None, :, :])
-    return torch.addcmul(x, thickness, level - x)
+    field = weather.clouds(seed_key(clouds), (x.shape[-2], x.shape[-1]), cells, octaves, x.dtype)
+    thickness = over(x, density) * (1 - over(x, patchiness) * field.unsqueeze(-3))
+    return torch.addcmul(x, thickness, over(x, level) - x)
 
 
-@photometric
+@photometric(planar=True)
 def shadow(
     x: Tensor,
     *,
@@ -135,11 +135,12 @@ def shadow(
     >>> af.shadow(corners=corners, intensity=0.75, softness=0.0)(torch.ones(1, 1, 4))[0]
     tensor([[[0.2500, 0.2500, 1.0000, 1.0000]]])
     """
-    width = 1 + softness * min(x.shape[-2:])
-    return x * (1 - intensity * weather.quadrilateral(corners, width, x))
+    size = (x.shape[-2], x.shape[-1])
+    cover = weather.quadrilateral(corners, 1 + softness * min(size), size)
+    return x * (1 - over(x, intensity) * cover.unsqueeze(-3))
 
 
-@photometric
+@photometric(planar=True)
 def sun_flare(
     x: Tensor,
     *,
@@ -162,15 +163,15 @@ def sun_flare(
     tensor([[[0., 1., 0.]]])
     """
     size = (x.shape[-2], x.shape[-1])
-    short, power = min(size), intensity[..., 0, :, :]
+    short, power = min(size), intensity[..., None, None]
     frame = frame_like(size, x)
-    sun = center[..., 0, 0] * frame
-    dark = 1 - power * weather.glow(sun, radius[..., 0, 0, 0] * short, size)
-    for i in range(ghosts.shape[-3]):
-        place = sun + ghosts[..., i, :, 0] * (frame / 2 - sun)
-        spot = weather.disc(place, sizes[..., i, 0, 0] * short, size)
+    sun = center * frame
+    dark = 1 - power * weather.glow(sun, radius * short, size)
+    for along, extent in zip(ghosts.unbind(-1), sizes.unbind(-1), strict=True):
+        place = sun + along.unsqueeze(-1) * (frame / 2 - sun)
+        spot = weather.disc(place, extent * short, size)
         dark = dark * (1 - ghost_intensity * power * spot)
-    return torch.addcmul(x, (1 - dark)[..., None, :, :] * tint(color, x), 1 - x)
+    return torch.addcmul(x, (1 - dark).unsqueeze(-3) * tint(color, x), 1 - x)
 
 
 def tint(color: Any, x: Tensor) -> Tensor:

@@ -97,9 +97,7 @@ def is_one_pass(action: Action) -> bool:
         m = action.map
         copies = m.copy is not None and (m.place is None or m.window)
         return copies or m.resize or (m.window and m.copy is None and not action.sampling.antialias)
-    return isinstance(action, Color | Occlusion) or (
-        isinstance(action, Pixels) and action.light and action.kind != "filter"
-    )
+    return isinstance(action, Color | Occlusion) or (isinstance(action, Pixels) and action.single_pass)
 
 
 @lru_cache(maxsize=1)
@@ -115,7 +113,7 @@ def keep_freed_memory() -> None:
 def block_bytes(action: Action) -> int:
     """More for one call of a library's kernel, a resample or a convolution."""
     resamples = isinstance(action, Geometric) and action.map.copy is None
-    convolves = isinstance(action, Pixels) and action.light and action.kind == "filter"
+    convolves = isinstance(action, Pixels) and action.convolves
     return BLOCK_BYTES * (LARGER[type(action)] if resamples or convolves else 1)
 
 
