@@ -20,7 +20,7 @@ from augfn.math.channels import ordered
 from augfn.math.shapes import common_shape, one_batch, shaped
 from augfn.math.steps import compared, stepped
 from augfn.run.constants import cached, constant
-from augfn.run.mode import is_plain, untracked
+from augfn.run.mode import is_plain
 
 LARGE = 1 << 20  # numbers that fill the cache, so that each pass over them counts
 LUMA = (0.2989, 0.587, 0.114)
