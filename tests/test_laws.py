@@ -147,6 +147,11 @@ def detached(x: torch.Tensor, *, factor: Factor = af.Uniform(0.8, 1.2)) -> torch
     return x * over(x, factor).detach()
 
 
+def cornered(x: torch.Tensor, *, factor: Factor = af.Uniform(0.8, 1.2)) -> torch.Tensor:
+    """A term of 0, with a slope of 0, of which torch's second derivative is NaN."""
+    return x * factor + torch.copysign(x - x.detach(), x)
+
+
 def stale(x: torch.Tensor, *, factor: Factor = Stale(0.8, 1.2)) -> torch.Tensor:
     return x * over(x, factor)
 
@@ -179,6 +184,7 @@ BROKEN = [
     (3, photometric, coupled),
     (4, photometric, positional),
     (5, photometric, detached),
+    (5, photometric, cornered),
     (6, photometric, stale),
     (7, photometric, branching),
     (8, photometric, shifted),

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.autograd import gradcheck
+from torch.autograd import gradcheck, gradgradcheck
 from torch.func import grad, vmap
 
 from augfn.math import color
@@ -252,6 +252,30 @@ def test_gradcheck(name):
     f, i = DIFFERENTIABLE[name]
     x = torch.rand(2, 3, 3, 2, dtype=F64, requires_grad=True)
     assert gradcheck(f, (x, factors(2, F64)[i].requires_grad_()))
+
+
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_gradgradcheck(name):
+    """At generic colours, and where the largest channel is green, so that hue's `beyond` is 0 and has no sign."""
+    f, i = DIFFERENTIABLE[name]
+    x = torch.rand(2, 3, 3, 2, dtype=F64)
+    x[..., 0] += torch.tensor([0.0, 1.0, 0.0], dtype=F64).view(3, 1, 1)[..., 0]
+    assert gradgradcheck(f, (x.requires_grad_(), factors(2, F64)[i].requires_grad_()))
+
+
+@pytest.mark.parametrize("name", ["hue", "saturation", "gamma"])
+@pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("dtype", [torch.float32, F64])
+def test_second_derivatives_of_grey_are_small(name, level, dtype):
+    """A cone has no curvature at its tip: what is told there has to be of the size of its surroundings."""
+    f, i = DIFFERENTIABLE[name]
+    x = torch.full((1, 3, 2, 2), level, dtype=dtype, requires_grad=True)
+    value = factors(1, dtype)[i].requires_grad_()
+    slopes = torch.autograd.grad(f(x, value).square().sum(), (x, value), create_graph=True)
+    for curve in torch.autograd.grad(sum(s.square().sum() for s in slopes), (x, value)):
+        assert curve.abs().max() < 1e4
+    bend = torch.autograd.grad(color.hsv_saturation(x, value + 1).square().sum(), x, create_graph=True)[0]
+    assert torch.autograd.grad(bend.square().sum(), x)[0].abs().max() < 1e4
 
 
 @pytest.mark.parametrize("mode", ["clamp", "none"])

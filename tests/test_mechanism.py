@@ -1,5 +1,7 @@
 """What the mechanism does for every body: clip, channels, and bodies that look at the mask or the boxes."""
 
+import math
+
 import pytest
 import torch
 from torch.autograd import forward_ad
@@ -8,9 +10,12 @@ from torch.func import vmap
 import augfn as af
 import augfn_nn
 from augfn.core.augmentation import geometric, occlusion
+from augfn.core.spec import SPECS
 from augfn.math.color import luma
 from augfn.math.maps import Map
 from augfn.math.steps import stepped
+from augfn.testing import example
+from augfn.testing.case import smooth_image
 from augfn.typing import Fraction
 
 X = torch.linspace(-0.2, 1.2, 2 * 5 * 4 * 6).reshape(2, 5, 4, 6)
@@ -184,10 +189,21 @@ def test_steps_have_a_choice_of_gradient():
     for mode, wanted in slopes.items():
         y = stepped(x.round(), x, lambda: x**2, mode)
         assert torch.equal(y, x.round())
-        found = torch.autograd.grad(y.sum(), x, allow_unused=True)[0] if y.requires_grad else torch.zeros(2)
-        torch.testing.assert_close(found, torch.tensor(wanted))
+        torch.testing.assert_close(torch.autograd.grad(y.sum(), x)[0], torch.tensor(wanted))
     with pytest.raises(ValueError, match="one of none, ste, soft"):
         stepped(x, x, lambda: x, "hard")
+
+
+@pytest.mark.parametrize("name", [n for n, s in SPECS.items() if "grad" in s.static])
+def test_no_gradient_is_a_gradient_of_zero(name):
+    """The image is in the graph of what comes out, also of one with values that are not finite."""
+    x = smooth_image((2,), 3, (20, 24), torch.float32)
+    x[..., 3, 3] = math.inf
+    x.requires_grad_()
+    y = example(name, grad="none")(x, None, af.key(0))[0]
+    slope = torch.autograd.grad(y.nan_to_num(0, 0, 0).sum(), x)[0]
+    assert slope.isfinite().all()
+    assert (slope == 0).all() or name in ("solarize", "salt_and_pepper", "snow")  # which show the image too
 
 
 def test_a_leaf_that_makes_the_op_cannot_be_none():

@@ -13,13 +13,14 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from augfn.errors import explain
 from augfn.math.channels import ordered
 from augfn.math.shapes import common_shape, one_batch, over, shaped
 from augfn.math.steps import compared, stepped
 from augfn.run.constants import cached, constant
-from augfn.run.mode import is_plain, untracked
+from augfn.run.mode import is_plain
 
 LARGE = 1 << 20  # numbers that fill the cache, so that each pass over them counts
 LUMA = (0.2989, 0.587, 0.114)
@@ -278,13 +279,14 @@ def solarize(x: Tensor, threshold: Tensor, addition: Tensor | None = None, grad:
 def gamma(x: Tensor, gamma: Tensor, gain: Tensor | None = None) -> Tensor:
     """The power law `y = gain * x ** gamma`, unclipped; neutral at 1. Source: torchvision `adjust_gamma`.
 
-    Below 0, y is what it is at 0, and the gradient is 0. For `gamma < 1` the curve is vertical at 0: it is cut there at
-    the smallest normal number, so that the gradient is finite.
+    Below 0, y is what it is at 0, and the gradient is 0. At 0, where the curve can be vertical, it is 0 too, but for
+    `gamma = 1`.
     """
     power = over(x, gamma)
-    x = x.clamp(min=(power < 1).to(x.dtype) * torch.finfo(x.dtype).tiny)
-    fast = untracked(x, gamma) and x.shape[: gamma.ndim] == gamma.shape  # half the time of a power; at 1 x itself
-    y = x.log().mul_(power).exp_().lerp_(x, (power == 1).to(x.dtype)) if fast else x**power
+    low = math.sqrt(
+        torch.finfo(x.dtype).tiny
+    )  # the square of its inverse, which is in the second derivative, is finite
+    y = torch.where(x > low, F.threshold(x, low, 1.0) ** power, _at_zero(x, power))
     return y if gain is None else y * over(x, gain)
 
 
@@ -315,6 +317,12 @@ def _clip(x: Tensor, mode: str, in_place: bool) -> Tensor:
     raise ValueError(f"clip must be 'clamp', 'ste' or 'none', not {mode!r}")
 
 
+def _at_zero(x: Tensor, gamma: Tensor) -> Tensor:
+    """The power of what is 0, less, or so small that its derivatives overflow: x for an exponent of 1, 1 for one of 0,
+    else 0."""
+    return torch.addcmul((gamma == 0).to(x.dtype), x.clamp(min=0), (gamma == 1).to(x.dtype))
+
+
 def _ramp(angle: Tensor, turns: Tensor, axis: int) -> Tensor:
     """The three channels of a hue, `[*b, 3, *spatial]` from 1/6 to 1/3."""
     angle = angle + turns
@@ -325,7 +333,14 @@ def _ramp(angle: Tensor, turns: Tensor, axis: int) -> Tensor:
 
 def _more(factor: Tensor, least: Tensor, chroma: Tensor) -> Tensor:
     """By how much a factor of the saturation exceeds 1, up to where the saturation is full."""
-    return torch.minimum(factor - 1, least.clamp_min(0) / chroma.clamp_min(torch.finfo(chroma.dtype).eps ** 2))
+    bound = least.clamp_min(0) / _divisor(chroma)
+    return torch.minimum(factor - 1, bound.masked_fill(chroma <= torch.finfo(chroma.dtype).eps ** 2, math.inf))
+
+
+def _divisor(chroma: Tensor) -> Tensor:
+    """The chroma; of a grey pixel a constant, so that its derivatives of any order are finite. (The bound is far below
+    any chroma that a rounded colour can have.)"""
+    return F.threshold(chroma, torch.finfo(chroma.dtype).eps ** 2, 1.0)
 
 
 def _turn_hsv(x: Tensor, factor: Tensor | None, turns: Tensor | None) -> Tensor:
@@ -353,10 +368,12 @@ def _hexagon(x: Tensor, axis: int) -> tuple[Tensor, Tensor, Tensor]:
     low, high = torch.minimum(r, b), torch.maximum(r, b)
     least, most = torch.minimum(low, g), torch.maximum(high, g)
     side = b - r
+    sign = torch.copysign(
+        constant(1.0, x), side.detach()
+    )  # of beyond it would be, but that has no second derivative at 0
     beyond = (most - g).add_(low - least, alpha=2)
     chroma = (most - least).mul_(6)
-    # eps ** 2 bounds the gradient of a grey pixel, yet is far below any chroma that a rounded colour can have.
-    angle = (torch.copysign(beyond, side) + side).div_(chroma.clamp_min(torch.finfo(x.dtype).eps ** 2))
+    angle = torch.addcmul(side, beyond, sign).div_(_divisor(chroma))
     return angle, chroma, torch.sub(least, chroma, alpha=1 / 6)
 
 

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from augfn.errors import explain
 from augfn.math.steps import GRADS
-from augfn.math.variates import straight_through
+from augfn.math.variates import still, straight_through
 from augfn.run.constants import cached, constant
 
 LUMA_TABLE = (
@@ -97,8 +97,13 @@ def codec(x: Tensor, quality: Tensor, grad: str = "soft") -> Tensor:
     if grad not in GRADS:
         raise ValueError(explain("grad", grad, f"one of {', '.join(GRADS)}", 'grad="soft"'))
     if grad == "none":
-        x, quality = x.detach(), quality.detach()
-    steps, (h, w) = STEPS[grad], x.shape[-2:]
+        return still(coded(x.detach(), quality.detach(), STEPS[grad]), x, quality)
+    return coded(x, quality, STEPS[grad])
+
+
+def coded(x: Tensor, quality: Tensor, steps: Steps) -> Tensor:
+    """`codec` with these steps."""
+    h, w = x.shape[-2:]
     ycc = mixed(extended(x), TO_YCC) * 255
     scale = steps.floor(torch.where(quality < 50, 5000 / quality, 200 - 2 * quality))
     luma, chroma = ycc.split_with_sizes((1, 2), -3)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from augfn.errors import explain
 from augfn.math.shapes import common_shape
-from augfn.math.variates import straight_through
+from augfn.math.variates import still, straight_through
 from augfn.run.mode import is_plain
 
 GRADS = ("none", "ste", "soft")
@@ -46,7 +46,7 @@ def stepped(value: Tensor, x: Tensor, soft: Callable[[], Tensor], grad: str) -> 
     tensor([0.4000, 1.4000])
     """
     if grad == "none":
-        return value.detach()
+        return still(value, x)
     if grad == "ste":
         return straight_through(value, x)
     if grad == "soft":

@@ -39,6 +39,16 @@ def within(support: Tensor, log_prob: Tensor) -> Tensor:
     return torch.where(support, log_prob, -math.inf)
 
 
+def still(value: Tensor, *sources: Tensor) -> Tensor:
+    """`value` exactly, with a gradient of zero to what it was computed from."""
+    if untracked(value, *sources):
+        return value
+    value, never = value.detach(), torch.zeros((), dtype=torch.bool, device=value.device)
+    for source in sources:  # no product with 0, which would be NaN for what is not finite
+        value = torch.where(never, source, value)
+    return value
+
+
 def log_gamma(shape: Tensor, noise: Tensor, rounds: int) -> Tensor:
     """The logarithm of a gamma variable (no underflow for tiny shapes), differentiable in `shape`; noise `[2 rounds +
     1, ...]`."""

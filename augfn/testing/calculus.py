@@ -39,11 +39,12 @@ def gradients(c: Case) -> None:
     """Law 5: gradients to the image and to every leaf agree with central differences in float64 at a generic point.
 
     A leaf declared flat (its gradient is zero by its nature) has to have a gradient of exactly zero. Reverse mode, jacrev
-    and vmap(grad) agree.
+    and vmap(grad) agree. The gradient has a gradient, which agrees too, and is finite for every image.
     """
     c, tree = generic(c)
     params = c.f(c.x, tree, c.key)[1]
     compare("image", lambda x: weighted(c, c.f(x, params)[0]), c.x, grad(lambda x: weighted(c, c.f(x, params)[0]))(c.x))
+    twice(c, params)
     if not params:
         return
     found = grad(lambda p: weighted(c, c.f(c.x, p)[0]))(params)
@@ -90,6 +91,62 @@ def other_ways(c: Case, params: Params, found: Params) -> None:
         weight = window(c.f(c.x, params)[0], c.f.ndim)
         each = vmap(grad(lambda p, x, w: (c.f(x, p)[0] * w).sum()))(params, c.x, weight)
         agree("vmap(grad) and grad", each, found, 1e-8)
+
+
+def twice(c: Case, params: Params) -> None:
+    """The gradient of the gradient, as gradient penalties and hypergradients take it, agrees with central differences of
+    the gradient; at pixels that are black, grey, white or of equal channels, where colour has kinks, it is finite."""
+    flat = {path for path, leaf in c.leaves() if leaf.flat}
+    values = {"image": c.x, **leaves_of(params)}
+    along = {
+        n: random.normal(random.key(i), v.shape).to(v) * (n not in flat) for i, (n, v) in enumerate(values.items())
+    }
+
+    def slope(values: dict[str, Tensor]) -> dict[str, Tensor]:
+        y = c.f(values["image"], grown(params, values))[0]
+        loss = weighted(c, y) + (y * y).sum()
+        wanted = [n for n in values if n not in flat]
+        found = torch.autograd.grad(loss, [values[n] for n in wanted], create_graph=True, materialize_grads=True)
+        return dict(zip(wanted, found, strict=True))
+
+    def asking(values: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {n: v.detach().requires_grad_() for n, v in values.items()}
+
+    def curvature(values: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The Hessian, times the direction."""
+        given = asking(values)
+        total = sum((g * along[n]).sum() for n, g in slope(given).items()) + 0 * sum(v.sum() for v in given.values())
+        return dict(zip(given, torch.autograd.grad(total, list(given.values())), strict=True))
+
+    found = curvature(values)
+    above, below = (slope(asking({n: v + step * along[n] for n, v in values.items()})) for step in (STEP, -STEP))
+    for n, up in above.items():
+        numeric, size = (up - below[n]) / (2 * STEP), max(float(up.detach().abs().max()), 1.0)
+        numeric = numeric.detach()
+        far, scale = (found[n] - numeric).abs().max(), max(float(numeric.abs().max()), 1e-2)
+        claim(
+            far <= 10 * ALLOWED * scale + 10 * ROUNDING * size / STEP,
+            f"the gradient of the gradient, to {n}, is off by {far:.3g} of {scale:.3g}",
+        )
+    for n, v in curvature(values | {"image": flattened(c.x, c.f.ndim)}).items():
+        claim(
+            v.isfinite().all(),
+            f"the gradient of the gradient, to {n}, is not finite where colours are black, grey or pure",
+        )
+
+
+def grown(params: Params, values: dict[str, Tensor]) -> Params:
+    """The params with these values by path."""
+    for path in leaves_of(params):
+        params = put(params, path, values[path])
+    return params
+
+
+def flattened(x: Tensor, ndim: int) -> Tensor:
+    """Values of 0, 1/2 and 1 alone, and no colour in every other column."""
+    x = (2 * (2 * x - 0.5)).round().clamp(0, 2) / 2
+    grey = torch.arange(x.shape[-1]) % 2 == 0
+    return torch.where(grey, x.narrow(-ndim - 1, 0, 1), x)
 
 
 def learnable(c: Case) -> None:
