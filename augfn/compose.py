@@ -23,6 +23,7 @@ from augfn.math.maps import Map, pixel_matrix
 from augfn.math.resample import UNSET, Sampling, copied
 from augfn.math.stages import Linear
 from augfn.ops.photometric import invert as negative
+from augfn.run.host import home_of
 from augfn.typing import GATE, Leaf
 
 Steps = dict[str, Augmentation]
@@ -309,7 +310,8 @@ def invert(f: Augmentation | None = None, size: Size | None = None, **keywords: 
     def inverse(y: Any, params: dict[str, Any]) -> tuple[Any, Tensor]:
         sample = read(y, f.ndim, f.targets, f.spatial)
         before, tree = size or sample.size, merge(params, f.params, f.schema, f.name)
-        drawn = draw(tree, leaves_of(tree), f.meanings, f.salts, sample.batch, None, sample.device)
+        leaves = leaves_of(tree)
+        drawn = draw(tree, leaves, f.meanings, f.salts, sample.batch, None, home_of(leaves, sample.device))
         m, sampling, after = geometry_of(f, drawn, before)
         if after != sample.size:
             raise ValueError(

@@ -36,6 +36,7 @@ FLOORS = [
     ["augfn.core.annotations"],
     ["augfn.core.rules"],
     ["augfn.run.rows"],
+    ["augfn.run.host"],
     ["augfn.core.draw", "augfn.run.slices", "augfn.core.spec"],
     ["augfn.core.augmentation"],
     ["augfn.ops"],

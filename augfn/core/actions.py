@@ -28,9 +28,11 @@ A = TypeVar("A", bound="Action")
 
 @dataclass(frozen=True, kw_only=True)
 class Action(Planned):
-    """Base of the kinds. `gate [*b]` holds only 0 and 1; it stays on the host, where it says which rows are touched."""
+    """Base of the kinds. `gate [*b]` holds only 0 and 1; it stays on the host, where it says which rows are touched.
+    `index`: the numbers of those rows, where the sample is not on the host."""
 
     gate: Tensor | None = None
+    index: Tensor | None = None
 
     def size(self, size: Size) -> Size:
         """The frame that comes out of one of this size."""
@@ -45,10 +47,7 @@ class Action(Planned):
         return replace(self, gate=gate.value if self.gate is None else self.gate * gate.value)
 
     def ungated(self: A) -> A:
-        return self if self.gate is None else replace(self, gate=None)
-
-    def to(self: A, device: torch.device) -> A:
-        return replace(self.ungated().mapped(lambda t, _: t.to(device)), gate=self.gate)
+        return self if self.gate is None else replace(self, gate=None, index=None)
 
 
 @dataclass(frozen=True)
@@ -241,10 +240,6 @@ class Blend(Action):
 
     def gated(self, gate: Gate, size: Size) -> Blend:
         return replace(self, weights=self.weights * gate.value[..., None])
-
-    def to(self, device: torch.device) -> Blend:
-        branches = tuple(tuple(a.to(device) for a in branch) for branch in self.branches)
-        return replace(self, weights=self.weights.to(device), branches=branches)
 
     @property
     def rest(self) -> Tensor:

@@ -42,6 +42,7 @@ from augfn.distributions import Distribution
 from augfn.errors import explain, unknown
 from augfn.math.resample import UNSET, Sampling, require_finite
 from augfn.run.compiling import copied
+from augfn.run.host import HOST, home_of, sent
 from augfn.run.mode import autocasts, below_autograd, is_plain
 from augfn.run.rows import run
 from augfn.run.slices import differentiated, in_slices
@@ -116,7 +117,8 @@ class Augmentation:
         leaves = leaves_of(tree)
         own, tracked = not self.foreign and is_own(leaves), not is_untracked(sample, leaves)
         with below_autograd() if own and not tracked else nullcontext():
-            drawn = draw(tree, leaves, self.meanings, self.salts, sample.batch, generator, sample.device)
+            home = home_of(leaves, sample.device)
+            drawn = draw(tree, leaves, self.meanings, self.salts, sample.batch, generator, home)
             actions = self.actions(drawn, sample, tree)
             way = in_slices if not tracked else differentiated if own else run
             return way(actions, sample).output(), drawn
@@ -125,7 +127,7 @@ class Augmentation:
         """What is done to the sample, with neighbours of one kind as one."""
         planned = self.planned(params, sample.size, given)
         planned = fuse(planned) if self.fused else planned
-        return planned if sample.device.type == "cpu" else [a.to(sample.device) for a in planned]
+        return planned if sample.device == HOST else sent(planned, sample.device)
 
     def planned(self, params: Params, size: Size, given: Params | None = None) -> list[Action]:
         """What is done, step by step, for params that were drawn from the `given` ones."""

@@ -54,7 +54,7 @@ def open_rows(gate: Tensor) -> list[int] | None:
 
 def on_rows(action: Action, rows: list[int], sample: Sample, run_rows: Any, owned: set[str]) -> Sample:
     """The action on these samples alone, by `run_rows(actions, sample)`."""
-    index = torch.tensor(rows)
+    index = torch.tensor(rows) if action.index is None else action.index
     seen = {n: t for n, t in sample.targets.items() if touches(action, t.kind)}
     few = Sample(taken(seen, index), (len(rows),), sample.size, sample.device, sample.bare)
     new = run_rows([action.ungated().rows(index)], few)
