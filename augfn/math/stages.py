@@ -49,6 +49,10 @@ class Linear:
     def inverse(self) -> Linear:
         return Linear(torch.linalg.inv_ex(self.matrix).inverse, self.projective)
 
+    def intervals(self, side: int) -> int:
+        """Into how many parts a line as long as the frame, of `side` pixels, is cut to be followed to half a pixel."""
+        return 1
+
     def gated(self, gate: Tensor) -> Linear:
         matrix, gate = alike(self.matrix, gate)
         return Linear(torch.lerp(identity_like(matrix), matrix, gate[..., None, None]), self.projective)
@@ -141,6 +145,11 @@ class Displacement:
     def inverse(self) -> Displacement:
         return replace(self, inverted=not self.inverted)
 
+    def intervals(self, side: int) -> int:
+        """As many for each cell as a curve needs, or enough to come near the bend at its border."""
+        cells = max(self.field.shape[-self.dims :]) - 1
+        return max(cells, math.ceil(side / 4 if self.linear else cells * math.sqrt(side) / 4))
+
     def gated(self, gate: Tensor) -> Displacement:
         return replace(self, field=self.field * gate.reshape(gate.shape + (1,) * (len(self.size) + 1)).to(self.field))
 
@@ -180,6 +189,9 @@ class Analytic:
     def inverse(self) -> Analytic:
         return replace(self, inverted=not self.inverted)
 
+    def intervals(self, side: int) -> int:
+        return math.ceil(math.sqrt(side))
+
     def gated(self, gate: Tensor) -> Analytic:
         return replace(self, gate=gate if self.gate is None else self.gate * gate)
 
@@ -209,6 +221,9 @@ class Lines:
 
     def inverse(self) -> Lines:
         return Lines(self.to_knots, self.from_knots)
+
+    def intervals(self, side: int) -> int:
+        return math.ceil(math.sqrt(side))
 
     def gated(self, gate: Tensor) -> Lines:
         knots, gate = alike(self.to_knots, gate[..., None, None])
