@@ -1,6 +1,7 @@
 """Boxes that need not be upright, what makes boxes valid, labels that go with them, left and right keypoints."""
 
 import math
+from typing import Annotated, Any
 
 import pytest
 import torch
@@ -9,7 +10,11 @@ from hypothesis import strategies as st
 from torch.func import vmap
 
 import augfn as af
+from augfn.core.augmentation import geometric
+from augfn.math.maps import Map
 from augfn.math.polygons import area_inside, polygon_area
+from augfn.math.stages import Displacement
+from augfn.typing import Leaf
 
 IMAGE = torch.zeros(1, 40, 60)
 
@@ -163,3 +168,62 @@ def test_turned_boxes_and_pairs_compile():
     out = f(sample, None, af.key(3))[0]
     torch.testing.assert_close(out["boxes"].data, eager["boxes"].data)
     torch.testing.assert_close(out["keypoints"].xy, eager["keypoints"].xy)
+
+
+# bends
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        af.elastic(alpha=0.03),
+        af.piecewise_affine(scale=0.05),
+        af.grid_distortion(),
+        af.thin_plate_spline(),
+        af.fisheye(),
+        af.optical_distortion(k=0.4),
+        af.optical_distortion(k=-0.25),
+        af.pipeline(af.rotate(degrees=5.0), af.grid_distortion(), af.rotate(degrees=-9.0)),
+        af.pipeline(af.affine(degrees=20.0, scale=1.2), af.elastic(alpha=0.02), af.perspective(distortion_scale=0.3)),
+    ],
+    ids=lambda f: "+".join(getattr(f, "steps", [f.name])),
+)
+def test_the_box_of_a_bend_holds_what_is_in_it(f):
+    """A filled rectangle, rendered three times as fine: no part of it sticks out of its box by more than half a pixel;
+    nor the box where the rectangle has not left the frame (what left it is clipped as a box, not as a shape)."""
+    n, fine = 256, 3
+    boxes = torch.tensor([[13.0, 20, 243, 231], [30, 8, 120, 250], [90, 100, 200, 130], [5, 150, 110, 180]])
+    place = torch.arange(n) + 0.5
+    low, high = boxes[:, :2], boxes[:, 2:]
+    within = [(place > low[:, i, None]) & (place < high[:, i, None]) for i in (0, 1)]
+    x = {
+        "image": torch.zeros(4, 1, n, n),
+        "mask": within[1][:, :, None] & within[0][:, None, :],
+        "boxes": af.Boxes(boxes[:, None], clip=False),
+    }
+    larger = af.pipeline(f, af.resize(size=fine * n, antialias=None))  # fused: one reading
+    for seed in range(3):
+        params = f(x["image"][:1], None, af.key(seed))[1]
+        box = f(x, params)[0]["boxes"].data[:, 0]
+        shown = larger({k: x[k] for k in ("image", "mask")}, {f.name: params})[0]["mask"]
+        for i, mask in enumerate(shown):
+            pixels = (mask.nonzero().flip(-1) + 0.5) / fine
+            outline = torch.cat([pixels.amin(0) - 0.5 / fine, pixels.amax(0) + 0.5 / fine])
+            beyond = (box[i] - outline) * torch.tensor([1.0, 1, -1, -1])
+            assert beyond.max() < 0.5, (seed, i)
+            if box[i].min() > 0 and box[i].max() < n:
+                assert beyond.min() > -1.0, (seed, i)
+
+
+def test_the_box_of_a_bend_in_a_volume():
+    """A field that moves the middle of a face, which is not on any edge of the box."""
+    field = torch.zeros(3, 5, 5, 5)
+    field[2, :, 2, 2] = -3.0  # the column in the middle comes from 3 voxels further up
+
+    @geometric(ndim=3)
+    def lift(frame, *, height: Annotated[Any, Leaf("factor")] = 1.0):
+        return Map((Displacement(field * height[..., None, None, None, None], frame),))
+
+    x = {"volume": torch.zeros(1, 33, 33, 33), "boxes": torch.tensor([[4.0, 4, 12, 29, 29, 20]])}
+    box = lift()(x)[0]["boxes"][0]
+    torch.testing.assert_close(box, torch.tensor([4.0, 4, 12, 29, 29, 23]), atol=0.3, rtol=0)

@@ -15,9 +15,10 @@ from augfn.core.targets import Boxes, Keypoints, Sample, Target
 from augfn.math.maps import Map, centre_of
 from augfn.math.polygons import area_inside, polygon_area, shares_inside
 from augfn.math.resample import to_wide
-from augfn.math.stages import Linear
-from augfn.run.constants import constant
+from augfn.math.stages import Linear, Lines
+from augfn.run.constants import cached, constant
 
+FACE_INTERVALS = 4  # along an edge in 3-D, where a box has six faces full of points
 TURNED_PIXELS = 1 << 23  # of turned boxes that are looked at together
 ROUNDINGS = 32  # of float32 that a coordinate, as large as the frame, may be off after a chain of steps
 
@@ -82,12 +83,10 @@ def warp_boxes(action: Geometric, t: Target, s: Sample) -> Any:
 
 
 def warp_upright(action: Geometric, b: Boxes, s: Sample) -> Boxes:
-    """The upright box around the moved outline (corners and edge middles), clipped to the frame; one with its ends
-    exchanged keeps them so."""
+    """The upright box around the moved outline, clipped to the frame; one with its ends exchanged keeps them so."""
     target, d = action.size(s.size), len(s.size)
     low, high = to_wide(b.xyxy(s.size)).chunk(2, -1)
-    steps = (0.0, 1.0) if all(isinstance(x, Linear) for x in action.map.stages) else (0.0, 0.5, 1.0)
-    outline = constant(tuple(itertools.product(steps, repeat=d)), low)
+    outline = cached(make_outline, intervals(action.map, max(*s.size, *target)), d, low.dtype, low.device)
     points = low[..., None, :] + (high - low)[..., None, :] * outline - 0.5
     moved, before = push(action.map, points.flatten(-3, -2), s.size, target)
     moved = moved.reshape(points.shape) + 0.5
@@ -100,6 +99,27 @@ def warp_upright(action: Geometric, b: Boxes, s: Sample) -> Boxes:
         return new
     left = area(within(box, target, rounding(b.data.dtype) * max(target)))
     return seen_by(new, share_of(left, area(box)), again=not b.clip)
+
+
+def intervals(m: Map, side: int) -> int:
+    """How finely the edges of a box are followed. Lines that bend each axis by itself keep an upright box upright if
+    they come first, and what lies outermost outermost if they come last."""
+    last = len(m.stages) - 1
+    return max(
+        [s.intervals(side) for i, s in enumerate(m.stages) if not (isinstance(s, Lines) and i in (0, last))], default=1
+    )
+
+
+def make_outline(n: int, d: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Points `[k, d]` on the sides of the unit square or cube: its corners, or n + 1 along each of its edges (in 3-D at
+    most 5, over its faces)."""
+    if n == 1:
+        return torch.tensor(list(itertools.product((0.0, 1.0), repeat=d)), dtype=dtype, device=device)
+    n = n if d == 2 else min(n, FACE_INTERVALS)
+    along = torch.arange(n + 1, dtype=dtype, device=device) / n
+    face = torch.stack(torch.meshgrid(*[along] * (d - 1), indexing="ij"), -1).reshape(-1, d - 1)
+    ends = [torch.full_like(face[:, :1], end) for end in (0.0, 1.0)]
+    return torch.cat([torch.cat([face[:, :i], end, face[:, i:]], -1) for i in range(d) for end in ends])
 
 
 def within(xyxy: Tensor, size: Size, room: float = 0.0) -> Tensor:

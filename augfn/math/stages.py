@@ -51,6 +51,10 @@ class Linear(Planned):
     def inverse(self) -> Linear:
         return Linear(torch.linalg.inv_ex(self.matrix).inverse, self.projective)
 
+    def intervals(self, side: int) -> int:
+        """Into how many parts a line as long as the frame, of `side` pixels, is cut to be followed to half a pixel."""
+        return 1
+
     def after(self, first: Linear) -> Linear:
         """u -> first(self(u))."""
         left, right = alike(first.matrix, self.matrix)
@@ -136,6 +140,11 @@ class Displacement(Planned):
     def inverse(self) -> Displacement:
         return replace(self, inverted=not self.inverted)
 
+    def intervals(self, side: int) -> int:
+        """As many for each cell as a curve needs, or enough to come near the bend at its border."""
+        cells = max(self.field.shape[-self.dims :]) - 1
+        return max(cells, math.ceil(side / 4 if self.linear else cells * math.sqrt(side) / 4))
+
 
 @dataclass(frozen=True)
 class Analytic(Planned):
@@ -163,6 +172,9 @@ class Analytic(Planned):
     def inverse(self) -> Analytic:
         return replace(self, inverted=not self.inverted)
 
+    def intervals(self, side: int) -> int:
+        return math.ceil(math.sqrt(side))
+
 
 @dataclass(frozen=True)
 class Lines(Planned):
@@ -184,6 +196,9 @@ class Lines(Planned):
 
     def inverse(self) -> Lines:
         return Lines(self.to_knots, self.from_knots)
+
+    def intervals(self, side: int) -> int:
+        return math.ceil(math.sqrt(side))
 
 
 def bent(x: Tensor, knots: Tensor, values: Tensor) -> Tensor:
@@ -215,6 +230,9 @@ class Chosen(Planned):
 
     def inverse(self) -> Chosen:
         return Chosen(self.stage.inverse(), self.gate)
+
+    def intervals(self, side: int) -> int:
+        return self.stage.intervals(side)
 
 
 Stage = Linear | Displacement | Analytic | Lines | Chosen
