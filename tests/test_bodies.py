@@ -277,3 +277,12 @@ def test_a_leaf_over_an_image():
         laid = over(x, torch.zeros(leaf))
         assert laid.shape == shape
         assert laid.dtype == x.dtype
+
+
+@pytest.mark.parametrize("kind", ["video", "volume"])
+@pytest.mark.parametrize("name", ["hue", "gaussian_noise", "plasma_shadow", "motion_blur"])
+def test_frames_and_slices_compile(name, kind):
+    x, f = {kind: clip() if kind == "video" else volume()}, example(name)
+    compiled = torch.compile(f, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(x, None, KEY)[0][kind], f(x, None, KEY)[0][kind], atol=1e-5, rtol=1e-5)
+    torch._dynamo.reset()
