@@ -11,7 +11,6 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from types import MethodType
 from typing import Any, get_args, get_type_hints
 
 import torch
@@ -25,7 +24,7 @@ from augfn.core.targets import Boxes, Sample, array_of, read
 from augfn.distributions import Bernoulli, Distribution, Uniform
 from augfn.errors import explain, unknown
 from augfn.math.resample import UNSET, Sampling, require_finite
-from augfn.run.compiling import copied
+from augfn.run.compiling import own_code
 from augfn.run.mode import below_autograd, is_plain
 from augfn.run.slices import in_blocks, run
 from augfn.typing import GATE, Leaf, Seed
@@ -92,8 +91,7 @@ class Augmentation:
         >>> fast(torch.rand(2, 3, 8, 8), None, af.key(0))[0].shape
         torch.Size([2, 3, 8, 8])
         """
-        call = MethodType(copied(type(self).__call__), self)
-        return torch.compile(call, **{"fullgraph": True, **options})
+        return torch.compile(own_code(self.__call__), **{"fullgraph": True, **options})
 
     def on(self, sample: Sample, tree: Params, generator: Any) -> tuple[Any, Params]:
         """The call, on what has been read and completed."""
