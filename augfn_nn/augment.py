@@ -16,7 +16,7 @@ from augfn.core.draw import Params, draw, leaves_of, merge
 from augfn.core.targets import FRAMED, LAYOUT, kind_of, read
 from augfn.distributions import Constant, Distribution
 from augfn.errors import explain
-from augfn.run.compiling import OwnCode
+from augfn.run.compiling import own_code
 from augfn_nn.ranges import Ranges
 
 Generator = Tensor | torch.Generator  # a key, or torch's generator
@@ -41,6 +41,7 @@ class Base(nn.Module):
         self.f, self.same_on_batch, self.keepdim = f, same_on_batch, keepdim
         self.ranges = Ranges(self.own(f), f.schema, learnable)
         self._params, self._frame = None, None
+        self.forward = own_code(self.forward)  # so that any number of modules compile
 
     def own(self, f: Augmentation) -> Params:
         """The part of the tree that is registered here (a container's children keep theirs)."""
@@ -95,7 +96,19 @@ class Base(nn.Module):
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy or a saved module knows the last call by value, without its graph."""
-        return self.__dict__ | {"_params": tree_map_only(Tensor, Tensor.detach, self._params)}
+        state = self.__dict__ | {"_params": tree_map_only(Tensor, Tensor.detach, self._params)}
+        del state["forward"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.forward = own_code(self.forward)
+
+    def _replicate_for_data_parallel(self) -> Any:
+        """torch copies the attributes; a replica calls itself, not the module it came from."""
+        replica = super()._replicate_for_data_parallel()
+        del replica.__dict__["forward"]
+        return replica
 
 
 class Augment(Base):
@@ -130,7 +143,6 @@ class Augment(Base):
     ) -> None:
         super().__init__(f, learnable, same_on_batch, keepdim)
 
-    @OwnCode
     def forward(self, x: Any, params: Params | None = None, generator: Generator | None = None) -> Any:
         return self.augment(x, params, generator) if self.training else x
 

@@ -16,7 +16,6 @@ from augfn.core.draw import Params
 from augfn.core.targets import FRAMED, Boxes
 from augfn.errors import explain, unknown
 from augfn.math.resample import Sampling
-from augfn.run.compiling import OwnCode
 from augfn_nn.augment import Augment, Base, Generator, Path, Size
 from augfn_nn.shorthands import name_of, sampling_of
 
@@ -144,7 +143,6 @@ class AugmentationSequential(Base):
     def children_named(self) -> Iterator[tuple[str, Base]]:
         return self.steps.items()  # type: ignore[return-value]
 
-    @OwnCode
     def forward(
         self,
         *args: Any,

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
-from types import MethodType
 from typing import Any
 
 import torch
@@ -41,7 +40,7 @@ from augfn.core.targets import Boxes, Sample, array_of, read
 from augfn.distributions import Distribution
 from augfn.errors import explain, unknown
 from augfn.math.resample import UNSET, Sampling, require_finite
-from augfn.run.compiling import copied
+from augfn.run.compiling import own_code
 from augfn.run.host import HOST, home_of, sent
 from augfn.run.mode import autocasts, below_autograd, is_plain
 from augfn.run.rows import run
@@ -106,8 +105,7 @@ class Augmentation:
         >>> fast(torch.rand(2, 3, 8, 8), None, af.key(0))[0].shape
         torch.Size([2, 3, 8, 8])
         """
-        call = MethodType(copied(type(self).__call__), self)
-        return torch.compile(call, **{"fullgraph": True, **options})
+        return torch.compile(own_code(self.__call__), **{"fullgraph": True, **options})
 
     def on(self, sample: Sample, tree: Params, generator: Any) -> tuple[Any, Params]:
         """The call, on what has been read and completed."""
