@@ -37,49 +37,15 @@ PIPELINES: dict[str, Callable[[], Any]] = {
     "one_of 5 geometric": lambda: af.one_of(af.rotate(), af.shear(), af.translate(), af.scale(), af.hflip()),
 }
 # Operators that launch nothing: they allocate, look at sizes, or make a view.
-QUIET = frozenset(
-    [
-        "alias",
-        "as_strided",
-        "broadcast_tensors",
-        "broadcast_to",
-        "chunk",
-        "detach",
-        "empty",
-        "empty_like",
-        "empty_strided",
-        "expand",
-        "expand_as",
-        "flatten",
-        "is_complex",
-        "item",
-        "lift_fresh",
-        "movedim",
-        "mT",
-        "narrow",
-        "new_empty",
-        "numpy_T",
-        "permute",
-        "resolve_conj",
-        "resolve_neg",
-        "result_type",
-        "promote_types",
-        "select",
-        "slice",
-        "split",
-        "split_with_sizes",
-        "squeeze",
-        "transpose",
-        "unbind",
-        "unflatten",
-        "unsqueeze",
-        "view",
-        "view_as",
-        "can_cast",
-        "is_floating_point",
-        "is_pinned",
-    ]
-)
+# fmt: off
+QUIET = frozenset((
+    "alias", "as_strided", "broadcast_tensors", "broadcast_to", "can_cast", "chunk", "detach", "empty",
+    "empty_like", "empty_strided", "expand", "expand_as", "flatten", "is_complex", "is_floating_point", "is_pinned",
+    "item", "lift_fresh", "mT", "movedim", "narrow", "new_empty", "numpy_T", "permute", "promote_types",
+    "resolve_conj", "resolve_neg", "result_type", "select", "slice", "split", "split_with_sizes", "squeeze",
+    "transpose", "unbind", "unflatten", "unsqueeze", "view", "view_as",
+))
+# fmt: on
 MAYBE = ("to", "contiguous", "reshape")  # quiet where nothing but views is below them
 NOTES = """\
 * 64 images of 224 px on the meta device, five boxes and five keypoints for each, the key on the CPU; the second call.
