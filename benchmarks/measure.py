@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from tqdm import tqdm
@@ -67,35 +67,52 @@ class Timing:
 
 
 class Lane:
-    """A contestant made ready: built, warmed up, with as many calls per block as fill `block` seconds."""
+    """A contestant made ready: built, warmed up, with as many calls per block as fill `block` seconds of the clock."""
 
-    def __init__(self, contestant: Contestant, block: float, warmup: int) -> None:
+    def __init__(
+        self, contestant: Contestant, block: float, warmup: int, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
         self.timing = Timing(contestant.name, contestant.items)
-        self.step, self.repeats = 0, 1
+        self.step, self.repeats, self.clock = 0, 1, clock
         try:
             self.call = contestant.build()
             for _ in range(warmup):
                 self.run()
             self.repeats = max(1, math.ceil(block / min(self.run(), self.run())))
         except Exception as error:  # a contestant that cannot run is a row in the table, not the end of the run
-            self.timing.error = f"{type(error).__name__}: {_first_line(error)}"
+            self.timing.error = named(error)
 
     def run(self) -> float:
         """Seconds per call over one block; every call has a new step number."""
-        start = time.perf_counter()
+        start = self.clock()
         for _ in range(self.repeats):
             self.step += 1
             self.call(self.step)
-        return (time.perf_counter() - start) / self.repeats
+        return (self.clock() - start) / self.repeats
 
 
-def _first_line(error: Exception) -> str:
-    return textwrap.shorten(next(filter(None, map(str.strip, str(error).splitlines())), ""), 160, placeholder=" ...")
+def named(error: Exception) -> str:
+    """An error's type and first line."""
+    line = next(filter(None, map(str.strip, str(error).splitlines())), "")
+    return f"{type(error).__name__}: {textwrap.shorten(line, 160, placeholder=' ...')}"
 
 
 def race(contestants: Sequence[Contestant], rounds: int, block: float, warmup: int, title: str) -> list[Timing]:
-    """Time all contestants by turns; who starts a round rotates."""
+    """Time all contestants by turns."""
     lanes = [Lane(c, block, warmup) for c in tqdm(contestants, desc=f"{title}: warm-up", leave=False, disable=None)]
+    return by_turns(lanes, rounds, title)
+
+
+class Runs(Protocol):
+    """What takes turns: one block of calls, and where its seconds are kept."""
+
+    timing: Timing
+
+    def run(self) -> float: ...
+
+
+def by_turns(lanes: Sequence[Runs], rounds: int, title: str) -> list[Timing]:
+    """Each lane that could be built runs once a round; who starts a round rotates."""
     running = [lane for lane in lanes if lane.timing.error is None]
     gc.collect()
     gc.disable()
@@ -107,6 +124,25 @@ def race(contestants: Sequence[Contestant], rounds: int, block: float, warmup: i
     finally:
         gc.enable()
     return [lane.timing for lane in lanes]
+
+
+class Verdict(NamedTuple):
+    """A target of the project and what was measured."""
+
+    text: str
+    value: str
+    passed: bool
+
+    def __str__(self) -> str:
+        return f"{'PASS' if self.passed else 'FAIL'}  {self.text}: {self.value}"
+
+
+def cost(text: str, record: dict[str, Any], other: dict[str, Any], most: float) -> Verdict:
+    """Whether one record takes at most `most` times as long as another."""
+    if "median_s" not in record or "median_s" not in other:
+        return Verdict(text, "not measured", False)
+    ratio = record["median_s"] / other["median_s"]
+    return Verdict(text, f"{ratio:.2f}x", ratio <= most)
 
 
 def unrest(records: Iterable[dict[str, Any]]) -> str:
@@ -154,6 +190,11 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "not installed"
+
+
+def failures(records: Iterable[dict[str, Any]]) -> str:
+    """What could not run, and why."""
+    return "\n".join(dict.fromkeys(f"* {r['name']}: {r['error']}" for r in records if "error" in r))
 
 
 def header(env: dict[str, Any]) -> str:

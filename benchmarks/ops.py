@@ -28,7 +28,9 @@ from benchmarks import ops_peers, ops_peers_geometry, peers
 from benchmarks.measure import (
     Call,
     Contestant,
+    Verdict,
     environment,
+    failures,
     geometric_mean,
     header,
     keep_memory,
@@ -38,7 +40,6 @@ from benchmarks.measure import (
     write,
 )
 from benchmarks.ops_peers import Row
-from benchmarks.pipeline import Verdict, failures
 from benchmarks.registry import default
 
 AUGFN, KORNIA, TORCHVISION, ALBUMENTATIONS = "augfn", "kornia", "torchvision v2", "albumentations"

@@ -76,6 +76,6 @@ def to_ranges(x: Tensor, *, twist: bool, compiled: bool) -> Call:
 
 
 def gradients(call: Call, leaves: list[Tensor]) -> Call:
-    """The gradient of the output's sum to the leaves."""
-    ones = torch.ones_like(call(0))
+    """The gradient of the output's sum to the leaves, the first of which is the images (whose shape the output has)."""
+    ones = torch.ones_like(leaves[0])
     return lambda step: torch.autograd.grad(call(step), leaves, ones, allow_unused=True)

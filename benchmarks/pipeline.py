@@ -1,6 +1,6 @@
 """Speed of affine + colour jitter + normalise against the peers, cost per call, and one against eight geometric steps.
 
-    python -m benchmarks.pipeline [--quick] [--out benchmarks/results] [--threads 2]
+    python -m benchmarks.pipeline [--quick] [--out benchmarks/results] [--threads 2] [--only PART ...]
 
 Writes `pipeline.json` and `pipeline.md`, and prints one PASS or FAIL line for each of the project's targets.
 """
@@ -21,9 +21,23 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import augfn as af
-from benchmarks import ours, peers
-from benchmarks.measure import Call, Contestant, environment, geometric_mean, header, race, table, unrest, write
+from benchmarks import gradients, ours, peers
+from benchmarks.measure import (
+    Call,
+    Contestant,
+    Verdict,
+    cost,
+    environment,
+    failures,
+    geometric_mean,
+    header,
+    race,
+    table,
+    unrest,
+    write,
+)
 
+PARTS = ("chain", "calls", "pipeline", "gradients")
 SIZES, QUICK_SIZES = {32: 512, 224: 64, 512: 16}, {32: 64, 224: 8}
 FORWARD, BACKWARD = "forward", "forward + backward"
 KORNIA, AUGFN, TWIST = "kornia", "augfn", "augfn, color_twist"
@@ -182,31 +196,27 @@ def ratios(records: list[dict[str, Any]], mode: str) -> dict[str, dict[str, floa
     return found
 
 
-class Verdict(NamedTuple):
-    """A target of the project and what was measured."""
+def verdicts(data: dict[str, Any]) -> list[Verdict]:
+    """The targets of the parts that were measured."""
+    found: list[Verdict] = []
+    if "pipeline" in data:
+        forward = ratios(data["pipeline"], FORWARD)
+        found += [speed(forward, name, least) for name, least in ((AUGFN, 2), (AUGFN + COMPILED, 3), (TWIST, 4))]
+    if "calls" in data:
+        found += [per_call(data["calls"], title) for title in (IMAGE, EVERY)]
+    if "chain" in data:
+        found += chained(data["chain"])
+    return found + (gradients.verdicts(data["gradients"]) if "gradients" in data else [])
 
-    text: str
-    value: str
-    passed: bool
 
-    def __str__(self) -> str:
-        return f"{'PASS' if self.passed else 'FAIL'}  {self.text}: {self.value}"
-
-
-def verdicts(pipeline: list[dict[str, Any]], calls: list[dict[str, Any]], chain: list[dict[str, Any]]) -> list[Verdict]:
-    """The targets that the last lines of the page state."""
-    forward = ratios(pipeline, FORWARD)
-    found = [speed(forward, name, least) for name, least in ((AUGFN, 2), (AUGFN + COMPILED, 3), (TWIST, 4))]
-    found += [per_call(calls, title) for title in (IMAGE, EVERY)]
-    one, eight = ({r["name"]: r for r in chain}[name] for name in (ONE, EIGHT))
-    found.append(cost("eight geometric steps cost at most 1.3x one", eight, one, 1.3))
+def chained(records: list[dict[str, Any]]) -> list[Verdict]:
+    one, eight = ({r["name"]: r for r in records}[name] for name in (ONE, EIGHT))
     count = eight["resamples"]
-    found.append(
-        Verdict(
-            "eight geometric steps make one resample", "not measured" if count is None else f"{count:g}", count == 1
-        )
-    )
-    return found
+    shown = "not measured" if count is None else f"{count:g}"
+    return [
+        cost("eight geometric steps cost at most 1.3x one", eight, one, 1.3),
+        Verdict("eight geometric steps make one resample", shown, count == 1),
+    ]
 
 
 def speed(forward: dict[str, dict[str, float]], name: str, least: float) -> Verdict:
@@ -224,24 +234,20 @@ def per_call(calls: list[dict[str, Any]], title: str) -> Verdict:
     return cost(f"augfn_nn per call at most 0.5x kornia, {title}", here[MODULE], here[KORNIA], 0.5)
 
 
-def cost(text: str, record: dict[str, Any], other: dict[str, Any], most: float) -> Verdict:
-    """Whether one record takes at most `most` times as long as another."""
-    if "median_s" not in record or "median_s" not in other:
-        return Verdict(text, "not measured", False)
-    ratio = record["median_s"] / other["median_s"]
-    return Verdict(text, f"{ratio:.2f}x", ratio <= most)
-
-
 def report(env: dict[str, Any], data: dict[str, Any], judged: list[Verdict]) -> str:
     """The Markdown page."""
-    records = [*data["pipeline"], *data["calls"], *data["chain"]]
+    records = [r for part in data.values() for r in (gradients.all_records(part) if isinstance(part, dict) else part)]
     parts = ["# Benchmark: affine, colour jitter, normalise", f"{header(env)}\n* rounds: {unrest(records)}"]
     parts += ["**A quick run: it shows that all of it runs, not how fast.**"] if "--quick" in env["command"] else []
-    for mode in (FORWARD, BACKWARD):
+    for mode in (FORWARD, BACKWARD) if "pipeline" in data else ():
         parts += [f"## Images per second, {mode}", pipeline_table(data["pipeline"], mode)]
     parts += ["In brackets: times kornia's eager speed; the mean is geometric. Losses are printed like wins.", NOTES]
-    parts += ["## One call on 1x3x16x16: horizontal flip, affine, colour jitter", calls_table(data["calls"])]
-    parts += ["## One against eight chained geometric steps, 3 channels", chain_table(data["chain"])]
+    if "gradients" in data:
+        parts += gradients.report(data["gradients"])
+    if "calls" in data:
+        parts += ["## One call on 1x3x16x16: horizontal flip, affine, colour jitter", calls_table(data["calls"])]
+    if "chain" in data:
+        parts += ["## One against eight chained geometric steps, 3 channels", chain_table(data["chain"])]
     failed = failures(records)
     parts += ["## What could not run", failed] if failed else []
     parts += ["## Targets", "\n".join(f"* {verdict}" for verdict in judged)]
@@ -272,16 +278,13 @@ def chain_table(records: list[dict[str, Any]]) -> str:
     return table(["", f"batch of {records[0]['items']}", "resamples of each image"], rows)
 
 
-def failures(records: list[dict[str, Any]]) -> str:
-    return "\n".join(dict.fromkeys(f"* {r['name']}: {r['error']}" for r in records if "error" in r))
-
-
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pipeline", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="small batches, few rounds, nothing compiled")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"), help="folder of the results")
     parser.add_argument("--threads", type=int, default=2, help="torch threads")
     parser.add_argument("--rounds", type=int, default=9, help="rounds of the race; the median is reported")
+    parser.add_argument("--only", nargs="*", choices=PARTS, metavar="PART", help=f"what to measure: {', '.join(PARTS)}")
     return parser.parse_args(arguments)
 
 
@@ -292,17 +295,20 @@ def main(arguments: list[str]) -> None:
     env = environment(" ".join(["python -m benchmarks.pipeline", *arguments]), options.threads)
     quick, rounds = options.quick, 3 if options.quick else options.rounds
     block, compiled = (0.02, False) if quick else (0.2, True)
-    data = {
-        "chain": measure_chain(8 if quick else 64, 224, rounds, block),
-        "calls": measure_calls(rounds, block, compiled),
-        "pipeline": measure_pipeline(QUICK_SIZES if quick else SIZES, rounds, block, compiled),
+    sizes = QUICK_SIZES if quick else SIZES
+    measures: dict[str, Callable[[], Any]] = {
+        "chain": lambda: measure_chain(8 if quick else 64, 224, rounds, block),
+        "calls": lambda: measure_calls(rounds, block, compiled),
+        "pipeline": lambda: measure_pipeline(sizes, rounds, block, compiled),
+        "gradients": lambda: gradients.measure(sizes, rounds, block, compiled),
     }
-    judged = verdicts(data["pipeline"], data["calls"], data["chain"])
-    summary = {mode: ratios(data["pipeline"], mode) for mode in (FORWARD, BACKWARD)}
+    data = {part: measures[part]() for part in options.only or PARTS}
+    judged = verdicts(data)
+    summary = {mode: ratios(data["pipeline"], mode) for mode in (FORWARD, BACKWARD)} if "pipeline" in data else {}
     record = {"environment": env, "verdicts": [v._asdict() for v in judged], "over_kornia": summary, **data}
     page = report(env, data, judged)
-    paths = write(options.out, "pipeline-quick" if quick else "pipeline", record, page)
-    print(page, *(f"written: {path}" for path in paths), sep="\n")
+    stem = "pipeline" + "-quick" * quick + "-part" * bool(options.only)
+    print(page, *(f"written: {path}" for path in write(options.out, stem, record, page)), sep="\n")
 
 
 if __name__ == "__main__":

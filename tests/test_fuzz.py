@@ -13,6 +13,7 @@ from augfn.core.augmentation import photometric
 from augfn.core.spec import SPECS
 from augfn.distributions import Uniform
 from augfn.math.shapes import over
+from augfn.testing.case import agree
 from augfn.typing import Factor
 from benchmarks import fuzz
 from benchmarks.fuzz_programs import Group, Op, some_sample
@@ -37,7 +38,7 @@ def test_long_pipelines_keep_the_laws(seed):
 def test_a_seed_names_a_case():
     (one, _), (other, _) = (fuzz.trial(Random(7), ops=20) for _ in range(2))
     assert one.program.code() == other.program.code()
-    fuzz.agree("samples", one.x, other.x)
+    agree("samples", one.x, other.x)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -45,7 +46,7 @@ def test_the_code_that_is_printed_is_the_program(seed):
     t, _ = fuzz.trial(Random(seed), ops=8)
     again = eval(t.program.code(), {"af": af})
     assert repr(again) == repr(t.f)
-    fuzz.agree("results", again(t.x, None, t.key), t.f(t.x, None, t.key))
+    agree("results", again(t.x, None, t.key), t.f(t.x, None, t.key))
 
 
 def test_samples_are_of_all_kinds():

@@ -1,0 +1,123 @@
+"""What the processes of `benchmarks.apart` time: builders of `call(step)`, by name, on photos.
+
+They run on earlier commits too, so they use what is public in augfn and nothing else of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+import augfn as af
+from benchmarks import ours, peers
+from benchmarks.measure import Call
+
+HUE = 0.1
+SPAN = (0.8, 1.2)
+
+
+def images(size: int, batch: int) -> Tensor:
+    return peers.to_float(peers.photos(size, batch))
+
+
+# affine, colour jitter, normalise, as in `benchmarks.pipeline`
+
+
+def forward(size: int, batch: int, twist: bool = False, compiled: bool = False) -> Call:
+    return ours.forward(images(size, batch), twist=twist, compiled=compiled)
+
+
+def backward(size: int, batch: int, ranges: bool = False) -> Call:
+    """With the gradient to the images, or to them and all ranges."""
+    x = images(size, batch).requires_grad_()
+    if ranges:
+        return ours.to_ranges(x, twist=False, compiled=False)
+    return ours.gradients(ours.forward(x, twist=False, compiled=False), [x])
+
+
+def kornia_forward(size: int, batch: int) -> Call:
+    return peers.kornia_pipeline(images(size, batch))
+
+
+def kornia_backward(size: int, batch: int) -> Call:
+    x = images(size, batch).requires_grad_()
+    return ours.gradients(peers.kornia_pipeline(x), [x])
+
+
+# policies
+
+
+def color_jitter(**gate: Any) -> Any:
+    return af.color_jitter(brightness=SPAN, contrast=SPAN, saturation=SPAN, hue=(-HUE, HUE), **gate)
+
+
+def affine_and_jitter() -> Any:
+    return af.pipeline(af.affine(degrees=(-15, 15), scale=(0.9, 1.1)), color_jitter())
+
+
+def one_of_fourteen(magnitude: float = 9.0) -> Any:
+    """RandAugment's operations, one for each sample."""
+    m = 0.9 * magnitude / 30
+    factor, slope, shift = (1 - m, 1 + m), (-16, 16), (-0.2, 0.2)
+    return af.one_of(
+        identity=af.rotate(degrees=0.0),
+        shear_x=af.shear(shear=(slope, (0, 0))),
+        shear_y=af.shear(shear=((0, 0), slope)),
+        translate_x=af.translate(translate=(shift, (0, 0))),
+        translate_y=af.translate(translate=((0, 0), shift)),
+        rotate=af.rotate(degrees=(-9, 9)),
+        brightness=af.brightness(factor=factor),
+        color=af.saturation(factor=factor),
+        contrast=af.contrast(factor=factor),
+        sharpness=af.sharpness(factor=factor),
+        posterize=af.posterize(bits=6.0),
+        solarize=af.solarize(threshold=0.7),
+        autocontrast=af.autocontrast(),
+        equalize=af.equalize(),
+    )
+
+
+def simclr() -> Any:
+    span = (0.2, 1.8)
+    return af.pipeline(
+        af.hflip(p=0.5),
+        af.resized_crop(size=224),
+        af.color_jitter(brightness=span, contrast=span, saturation=span, hue=(-0.2, 0.2), p=0.8),
+        af.grayscale(p=0.2),
+        af.gaussian_blur(kernel_size=23, p=0.5),
+        af.solarize(threshold=0.5, p=0.2),
+    )
+
+
+POLICIES = {
+    "affine + color_jitter": affine_and_jitter,
+    "one_of(14)": one_of_fourteen,
+    "repeat(one_of(14), 2)": lambda: af.repeat(one_of_fourteen(), 2),
+    "gaussian_blur": lambda **gate: af.gaussian_blur(kernel_size=5, **gate),
+    "color_jitter": color_jitter,
+    "SimCLR": simclr,
+}
+
+
+def policy(name: str, size: int, batch: int, p: float | None = None, gradient: bool = False) -> Call:
+    """Draw and apply with an own key for each call; with the gradient to the images where asked."""
+    augment, x = POLICIES[name](**({} if p is None else {"p": p})), images(size, batch)
+    if not gradient:
+        return ours.draw(augment, x)
+    return ours.gradients(ours.draw(augment, x.requires_grad_()), [x])
+
+
+def kornia_simclr(size: int, batch: int) -> Call:
+    import kornia.augmentation as K
+
+    steps = [
+        K.RandomHorizontalFlip(p=0.5),
+        K.RandomResizedCrop((224, 224), p=1.0),
+        K.ColorJitter(0.8, 0.8, 0.8, 0.2, p=0.8),
+        K.RandomGrayscale(p=0.2),
+        K.RandomGaussianBlur((23, 23), (0.1, 2.0), p=0.5),
+        K.RandomSolarize((0.5, 0.5), (0.0, 0.0), p=0.2),
+    ]
+    augment, x = K.AugmentationSequential(*steps, data_keys=["input"]), images(size, batch)
+    return lambda step: augment(x)
