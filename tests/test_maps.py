@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from augfn.math.lines import Line, areas, cells
 from augfn.math.maps import Map, axis_angle_matrix, centre_of, centred, homography, pixel_matrix
-from augfn.math.resample import Line, Sampling, apply_weights, fill_like, resample
+from augfn.math.resample import Sampling, fill_like, resample
 from augfn.math.stages import Displacement, Linear
 from augfn.run import sampler
 from augfn.testing.case import smooth_image
@@ -341,4 +342,58 @@ def test_the_few_pixels_that_count_are_those_of_the_dense_weights(n, size, mode,
     shape = [6, 2, 4, 5, 3]
     shape[axis] = n
     x = torch.rand(shape, dtype=F64)
-    torch.testing.assert_close(line.read_few(x, axis), apply_weights(x, line.weights(), axis))
+    dense = along(x, dense_weights(scale, shift, n, size, mode), axis)
+    for read in (line.read, line.read_bags):
+        torch.testing.assert_close(read(x, axis), dense)
+        assert read(x, axis).is_contiguous()
+
+
+def dense_weights(scale, shift, n, size, mode):
+    """Of every input pixel in each output pixel, `[b, size, n]`: Keys' cubic or a triangle, as wide as the footprint."""
+    centre = scale[:, None] * centred(size, F64, scale.device) + shift[:, None]
+    t = (centred(n, F64, scale.device) - centre[..., None]).abs() / scale.abs().clamp(min=1)[:, None, None]
+    near, far = 1.5 * t**3 - 2.5 * t**2 + 1, -0.5 * t**3 + 2.5 * t**2 - 4 * t + 2
+    w = (1 - t).relu() if mode == "bilinear" else torch.where(t < 1, near, torch.where(t < 2, far, 0.0))
+    return w / w.sum(-1, keepdim=True)
+
+
+def along(x, weights, axis):
+    """Contract an axis of `x [b, ..., n, ...]` with `weights [b, m, n]`."""
+    moved = x.movedim(axis, -1)
+    return (moved @ weights.mT[(slice(None), *[None] * (x.ndim - 3))]).movedim(-1, axis)
+
+
+def cover(low, high, n):
+    """How much of each of n pixels lies between two places, `[b, m, n]`; the first and the last reach to infinity."""
+    start = torch.arange(n, dtype=F64)
+    start, end = torch.cat([torch.tensor([-math.inf]), start[1:]]), torch.cat([start[1:], torch.tensor([math.inf])])
+    return (torch.minimum(high[..., None], end) - torch.maximum(low[..., None], start)).clamp(min=0)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 20])
+@pytest.mark.parametrize("axis", [-3, -2, -1])
+def test_running_sums_average_as_dense_weights_do(n, axis):
+    shape = [3, 2, 4, 5, 3]
+    shape[axis] = n
+    x = torch.rand(shape, dtype=F64)
+    low = torch.tensor([[-2.0, 0.3, n - 0.2, 1.7], [0.0, -1.5, 0.2, n], [0.25, 0.0, 0.0, n + 1.0]], dtype=F64)
+    high = low + torch.tensor([3.1, 0.4, 0.1, 5.0], dtype=F64)
+    want = along(x, cover(low, high, n) / (high - low)[..., None], axis)
+    torch.testing.assert_close(areas(x, low, high, axis), want)
+    assert areas(x, high, high, axis).isfinite().all()
+    step, i = torch.tensor([1.0, 2.5, 30.0], dtype=F64), torch.arange(n)
+    for smooth in (False, True):
+        place = (i + 0.5) / step[:, None] - (0.5 if smooth else 0.0)
+        first = place.floor() * step[:, None]
+        shares = [cover(first + k * step[:, None], first + (k + 1) * step[:, None], n) for k in (0, 1)]
+        blended = torch.lerp(*shares, (place - place.floor())[..., None]) if smooth else shares[0]
+        got = cells(x, step, axis, smooth)
+        torch.testing.assert_close(got, along(x, blended / step[:, None, None], axis))
+        assert got.is_contiguous()
+
+
+def test_running_sums_are_exact_to_rounding_on_long_lines():
+    """In float32 a sum of 2^16 bright pixels would be off by a hundredth of a pixel's value."""
+    x = torch.rand(1, 1 << 16) + 7
+    low = torch.arange(x.shape[1] - 2.0)[None] + 0.5
+    torch.testing.assert_close(areas(x, low, low + 1, -1), (x[:, :-2] + x[:, 1:-1]) / 2, atol=1e-5, rtol=0)

@@ -273,7 +273,9 @@ def gamma(x: Tensor, gamma: Tensor, gain: Tensor | None = None) -> Tensor:
     Below 0, y is what it is at 0, and the gradient is 0. At 0, where the curve can be vertical, it is 0 too, but for
     `gamma = 1`.
     """
-    low = math.sqrt(torch.finfo(x.dtype).tiny)  # the square of its inverse, which is in the second derivative, is finite
+    low = math.sqrt(
+        torch.finfo(x.dtype).tiny
+    )  # the square of its inverse, which is in the second derivative, is finite
     y = torch.where(x > low, F.threshold(x, low, 1.0) ** gamma, _at_zero(x, gamma))
     return y if gain is None else y * gain
 
@@ -360,7 +362,9 @@ def _hexagon(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     low, high = torch.minimum(r, b), torch.maximum(r, b)
     least, most = torch.minimum(low, g), torch.maximum(high, g)
     side = b - r
-    sign = torch.copysign(constant(1.0, x), side.detach())  # of beyond it would be, but that has no second derivative at 0
+    sign = torch.copysign(
+        constant(1.0, x), side.detach()
+    )  # of beyond it would be, but that has no second derivative at 0
     beyond = (most - g).add_(low - least, alpha=2)
     chroma = (most - least).mul_(6)
     angle = torch.addcmul(side, beyond, sign).div_(_divisor(chroma))

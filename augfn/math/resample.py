@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from augfn.errors import explain
-from augfn.math.maps import Map, centred
+from augfn.math.lines import Line
+from augfn.math.maps import Map
 from augfn.math.shapes import cast, common_shape, one_batch, planes, shaped, unless_off
 from augfn.math.stages import Linear
 from augfn.run import sampler
@@ -222,61 +223,6 @@ def window_sample(x: Tensor, m: Map, target: tuple[int, ...], mode: str) -> Tens
     for axis in range(d):
         i = d - 1 - axis
         line = Line(matrix[..., i, i], matrix[..., i, d], x.shape[axis - d], target[axis], mode)
-        few = untracked(x, matrix) and x.numel() and line.scale.shape in ((), x.shape[: -d - 1])
-        x = line.read_few(x, axis - d) if few else apply_weights(x, line.weights(), axis - d)
+        plain = untracked(x, matrix) and x.numel() and line.scale.shape in ((), x.shape[: -d - 1])
+        x = (line.read_bags if plain else line.read)(x, axis - d)
     return x
-
-
-@dataclass(frozen=True)
-class Line:
-    """How `size` output pixels read the n input pixels of an axis: around centres at scale u + shift, both `[*b]`."""
-
-    scale: Tensor
-    shift: Tensor
-    n: int
-    size: int
-    mode: str
-
-    @property
-    def centre(self) -> Tensor:
-        return self.scale[..., None] * centred(self.size, self.scale.dtype, self.scale.device) + self.shift[..., None]
-
-    def falling(self, distance: Tensor) -> Tensor:
-        """The weight, not yet normalised, of a pixel at this distance `[*b, size, k]`."""
-        t = (distance / self.scale.abs().clamp(min=1)[..., None, None]).abs()
-        if self.mode == "bilinear":
-            return torch.relu(1 - t)
-        # Keys' cubic, a = -0.5, as torch and PIL use where they antialias
-        near, far = (1.5 * t - 2.5) * t * t + 1, ((-0.5 * t + 2.5) * t - 4) * t + 2
-        return torch.where(t < 1, near, torch.where(t < 2, far, torch.zeros_like(t)))
-
-    def weights(self) -> Tensor:
-        """Of every input pixel in each output pixel, `[*b, size, n]`."""
-        w = self.falling(centred(self.n, self.scale.dtype, self.scale.device) - self.centre[..., None])
-        return w / w.sum(-1, keepdim=True)
-
-    def read_few(self, x: Tensor, axis: int) -> Tensor:
-        """The same from the few pixels that count, as many as the whole frame's scale needs, as weighted sums of rows."""
-        if axis == -1:
-            return self.read_few(x.transpose(-1, -2).contiguous(), -2).transpose(-1, -2)
-        radius = 1 if self.mode == "bilinear" else 2
-        taps = math.ceil(2 * radius * max(1.0, self.n / self.size))
-        centre = self.centre[..., None] + (self.n - 1) / 2
-        first = torch.floor(centre - radius * self.scale.abs().clamp(min=1)[..., None, None]) + 1
-        index = first + torch.arange(taps, device=x.device)
-        w = self.falling(index - centre) * ((index >= 0) & (index < self.n))
-        lead, inner = self.scale.shape.numel(), x.shape[axis + 1 :].numel()
-        rows = x.reshape(lead, -1, self.n, inner)
-        start = torch.arange(lead * rows.shape[1], device=x.device).reshape(lead, -1, 1, 1) * self.n
-        index = start + index.long().clamp(0, self.n - 1).reshape(lead, 1, self.size, taps)
-        w = (w / w.sum(-1, keepdim=True)).reshape(lead, 1, self.size, taps).expand(index.shape)
-        flat = [t.reshape(-1, taps) for t in (index, w)]
-        out = F.embedding_bag(flat[0], rows.reshape(-1, inner), mode="sum", per_sample_weights=flat[1])
-        return out.reshape(*x.shape[:axis], self.size, *x.shape[axis + 1 :])
-
-
-def apply_weights(x: Tensor, w: Tensor, axis: int) -> Tensor:
-    """Contract one axis of `x [*b, ..., n, ...]` with `w [*b, o, n]`."""
-    moved = x.movedim(axis, -1)
-    w = w.reshape(w.shape[:-2] + (1,) * (moved.ndim - w.ndim) + w.shape[-2:])
-    return (moved @ w.transpose(-1, -2)).movedim(-1, axis)

@@ -98,7 +98,9 @@ def twice(c: Case, params: Params) -> None:
     the gradient; at pixels that are black, grey, white or of equal channels, where colour has kinks, it is finite."""
     flat = {path for path, leaf in c.leaves() if leaf.flat}
     values = {"image": c.x, **leaves_of(params)}
-    along = {n: random.normal(random.key(i), v.shape).to(v) * (n not in flat) for i, (n, v) in enumerate(values.items())}
+    along = {
+        n: random.normal(random.key(i), v.shape).to(v) * (n not in flat) for i, (n, v) in enumerate(values.items())
+    }
 
     def slope(values: dict[str, Tensor]) -> dict[str, Tensor]:
         y = c.f(values["image"], grown(params, values))[0]
@@ -127,7 +129,10 @@ def twice(c: Case, params: Params) -> None:
             f"the gradient of the gradient, to {n}, is off by {far:.3g} of {scale:.3g}",
         )
     for n, v in curvature(values | {"image": flattened(c.x, c.f.ndim)}).items():
-        claim(v.isfinite().all(), f"the gradient of the gradient, to {n}, is not finite where colours are black, grey or pure")
+        claim(
+            v.isfinite().all(),
+            f"the gradient of the gradient, to {n}, is not finite where colours are black, grey or pure",
+        )
 
 
 def grown(params: Params, values: dict[str, Tensor]) -> Params:
