@@ -397,3 +397,37 @@ def test_running_sums_are_exact_to_rounding_on_long_lines():
     x = torch.rand(1, 1 << 16) + 7
     low = torch.arange(x.shape[1] - 2.0)[None] + 0.5
     torch.testing.assert_close(areas(x, low, low + 1, -1), (x[:, :-2] + x[:, 1:-1]) / 2, atol=1e-5, rtol=0)
+
+
+PLACES = {
+    "halves": Map.linear(torch.eye(2, dtype=F64), torch.tensor([[0.5, -1.5], [3.5, 0.5]], dtype=F64)),
+    "far": Map.linear(3 * torch.eye(2, dtype=F64), torch.tensor([[4.5, -7.0], [0.25, 1.0]], dtype=F64)),
+    "turn": Map.rotation(torch.tensor([90.0, 33.0], dtype=F64)),
+    "fixed": Map.of(torch.tensor([[0.5, 0.0, 0.25], [0.1, 1.0, -2.0], [0.0, 0.0, 1.0]], dtype=F64)),
+    "projective": Map.of(
+        torch.tensor([[1.0, 0.2, 0.0], [0.0, 1.0, 0.5], [0.05, 0.02, 1.0]], dtype=F64).expand(2, 3, 3), projective=True
+    ),
+    "smaller": Map.diagonal(torch.tensor([1.7, 0.6], dtype=F64), torch.tensor([1.1, 2.0], dtype=F64), size=(5, 7)),
+}
+UNTIED = ("turn", "projective")
+
+
+@pytest.mark.parametrize("padding", ["zeros", "border", "reflection", "symmetric"])
+@pytest.mark.parametrize(
+    ("name", "size"), [(n, s) for n in PLACES for s in ((16, 8), (1, 8), (4, 1), (9, 7)) if s[0] != 9 or n in UNTIED]
+)
+def test_whole_numbers_are_read_where_torch_reads_the_nearest(name, size, padding):
+    """Ties included, where powers of two keep coordinates exact: of two pixels as near, the one that torch takes."""
+    x = torch.arange(2 * 3 * math.prod(size)).reshape(2, 3, *size) + 1
+    for how in (Sampling("nearest", padding), *([Sampling("nearest", fill=7.0)] if padding == "zeros" else [])):
+        want = resample(x.double(), 1, PLACES[name], how)
+        assert torch.equal(resample(x, 1, PLACES[name], how).double(), want)
+        small = resample(x.to(torch.int16), 1, PLACES[name], how)
+        assert torch.equal(small.float(), resample(x.float(), 1, PLACES[name], how))
+
+
+def test_whole_numbers_of_volumes_are_read_nearest():
+    x = torch.arange(2 * 5 * 6 * 7).reshape(2, 1, 5, 6, 7)
+    m = Map.linear(axis_angle_matrix(torch.tensor([[10.0, 40.0, -20.0], [0.0, 0.0, 90.0]], dtype=F64)))
+    how = Sampling("nearest", "border")
+    assert torch.equal(resample(x, 1, m, how).double(), resample(x.double(), 1, m, how))

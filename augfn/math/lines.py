@@ -26,8 +26,11 @@ def gather(x: Tensor, index: Tensor, axis: int) -> Tensor:
     between, inner = x.shape[len(batch) : axis], x.shape[axis:][1:]
     if not inner:
         return x.gather(-1, index.reshape(*batch, *[1] * len(between), m).expand(*batch, *between, m))
-    planes = torch.arange(math.prod((*batch, *between)), device=x.device).reshape(*batch, -1, 1) * x.shape[axis]
-    rows = x.reshape(-1, *inner).index_select(0, (planes + index.unsqueeze(-2)).flatten())  # copies runs: much faster
+    n, k = x.shape[axis], math.prod(between)
+    planes = torch.arange(math.prod(batch) * k, device=x.device).reshape(*batch, k, 1) * n
+    rows = x.reshape(math.prod(batch) * k * n, *inner).index_select(
+        0, (planes + index.unsqueeze(-2)).flatten()
+    )  # copies runs: much faster
     return rows.reshape(*batch, *between, m, *inner)
 
 

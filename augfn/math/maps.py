@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from augfn.math.stages import Linear, Stage, pairs, part
+from augfn.math.stages import Linear, Stage, alike, pairs, part
 from augfn.run.constants import cached, constant, identity_like
 from augfn.run.mode import untracked
 
@@ -206,7 +206,7 @@ def pixel_matrix(matrix: Tensor, source: tuple[int, ...], target: tuple[int, ...
 def homography(points: Tensor, images: Tensor) -> Tensor:
     """The projective matrix `[*b, 3, 3]` that takes four points `[*b, 4, 2]` to their images: an 8 x 8 linear
     system."""
-    points, images = torch.broadcast_tensors(points, images)
+    points, images = torch.broadcast_tensors(*alike(points, images))
     x, y = points.unbind(-1)
     u, v = images.unbind(-1)
     one, zero = torch.ones_like(x), torch.zeros_like(x)

@@ -16,7 +16,7 @@ from augfn.core.targets import Boxes
 from augfn.distributions import Uniform
 from augfn.math.lines import areas, gather
 from augfn.math.maps import Map, centred
-from augfn.math.resample import Sampling, fill_like, sample, to_wide
+from augfn.math.resample import Sampling, fill_like, read, to_wide
 from augfn.math.shapes import cast
 from augfn.ops.crop import WholePosition2, by_side, cut, fitting, padded, pair, resized, source, whole, window_map
 from augfn.ops.geometric import frame_like
@@ -139,9 +139,9 @@ def canvas_map(place: Tensor, target: Size) -> Map:
 
 def draw_on_canvas(x: Tensor, how: Sampling, place: Tensor, *, size: Size) -> Tensor:
     """`x [*b, k, H, W]` on a frame of this size: averaged over every pixel's footprint, with the fill around it."""
-    wide = to_wide(x)
     if how.interpolation not in (None, "bilinear") or not how.antialias or how.padding not in (None, "zeros"):
-        return cast(sample(wide, canvas_map(place, size), size, how), x.dtype)
+        return read(x, canvas_map(place, size), size, how)
+    wide = to_wide(x)
     scale, across, down = place.to(wide).unbind(-1)
     seen = []
     for axis, shift in ((-2, down), (-1, across)):
