@@ -1164,7 +1164,7 @@ def speckle(
     clip: Clip = "clamp",
     channels: int | Sequence[int] | None = None,
 ) -> Op:
-    """Multiply by normal noise: y = x (1 + std n), n drawn per pixel and channel. Source: scikit-image `random_noise`."""
+    """Multiply by normal noise: y = x (1 + std n), n drawn per pixel and channel, of a video in every frame."""
 
 def sun_flare(
     *,

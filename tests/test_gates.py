@@ -10,6 +10,7 @@ from augfn.core.actions import Blend
 from augfn.core.augmentation import photometric
 from augfn.core.spec import SPECS
 from augfn.core.targets import read
+from augfn.math.shapes import over
 from augfn.run import rows
 from augfn.testing import example
 from augfn.testing.case import LARGE, agree, gated, smooth_image, targets_for, window
@@ -69,7 +70,7 @@ def test_closed_rows_cost_nothing():
     @photometric
     def counted(x, *, factor: Factor = 1.0):
         met.append(len(x))
-        return x * factor
+        return x * over(x, factor)
 
     x = torch.rand(8, 3, 4, 4)
     counted(p=0.5)(x, {"gate": torch.tensor([0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0])})

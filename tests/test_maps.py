@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from augfn.math.lines import Line, areas, cells
 from augfn.math.maps import Map, axis_angle_matrix, centre_of, centred, homography, pixel_matrix
-from augfn.math.resample import Line, Sampling, apply_weights, fill_like, resample
+from augfn.math.resample import Sampling, fill_like, resample
 from augfn.math.stages import Displacement, Linear
 from augfn.run import sampler
 from augfn.testing.case import smooth_image
@@ -329,4 +330,92 @@ def test_the_few_pixels_that_count_are_those_of_the_dense_weights(n, size, mode,
     shape = [6, 2, 4, 5, 3]
     shape[axis] = n
     x = torch.rand(shape, dtype=F64)
-    torch.testing.assert_close(line.read_few(x, axis), apply_weights(x, line.weights(), axis))
+    dense = along(x, dense_weights(scale, shift, n, size, mode), axis)
+    for read in (line.read, line.read_bags):
+        torch.testing.assert_close(read(x, axis), dense)
+        assert read(x, axis).is_contiguous()
+
+
+def dense_weights(scale, shift, n, size, mode):
+    """Of every input pixel in each output pixel, `[b, size, n]`: Keys' cubic or a triangle, as wide as the footprint."""
+    centre = scale[:, None] * centred(size, F64, scale.device) + shift[:, None]
+    t = (centred(n, F64, scale.device) - centre[..., None]).abs() / scale.abs().clamp(min=1)[:, None, None]
+    near, far = 1.5 * t**3 - 2.5 * t**2 + 1, -0.5 * t**3 + 2.5 * t**2 - 4 * t + 2
+    w = (1 - t).relu() if mode == "bilinear" else torch.where(t < 1, near, torch.where(t < 2, far, 0.0))
+    return w / w.sum(-1, keepdim=True)
+
+
+def along(x, weights, axis):
+    """Contract an axis of `x [b, ..., n, ...]` with `weights [b, m, n]`."""
+    moved = x.movedim(axis, -1)
+    return (moved @ weights.mT[(slice(None), *[None] * (x.ndim - 3))]).movedim(-1, axis)
+
+
+def cover(low, high, n):
+    """How much of each of n pixels lies between two places, `[b, m, n]`; the first and the last reach to infinity."""
+    start = torch.arange(n, dtype=F64)
+    start, end = torch.cat([torch.tensor([-math.inf]), start[1:]]), torch.cat([start[1:], torch.tensor([math.inf])])
+    return (torch.minimum(high[..., None], end) - torch.maximum(low[..., None], start)).clamp(min=0)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 20])
+@pytest.mark.parametrize("axis", [-3, -2, -1])
+def test_running_sums_average_as_dense_weights_do(n, axis):
+    shape = [3, 2, 4, 5, 3]
+    shape[axis] = n
+    x = torch.rand(shape, dtype=F64)
+    low = torch.tensor([[-2.0, 0.3, n - 0.2, 1.7], [0.0, -1.5, 0.2, n], [0.25, 0.0, 0.0, n + 1.0]], dtype=F64)
+    high = low + torch.tensor([3.1, 0.4, 0.1, 5.0], dtype=F64)
+    want = along(x, cover(low, high, n) / (high - low)[..., None], axis)
+    torch.testing.assert_close(areas(x, low, high, axis), want)
+    assert areas(x, high, high, axis).isfinite().all()
+    step, i = torch.tensor([1.0, 2.5, 30.0], dtype=F64), torch.arange(n)
+    for smooth in (False, True):
+        place = (i + 0.5) / step[:, None] - (0.5 if smooth else 0.0)
+        first = place.floor() * step[:, None]
+        shares = [cover(first + k * step[:, None], first + (k + 1) * step[:, None], n) for k in (0, 1)]
+        blended = torch.lerp(*shares, (place - place.floor())[..., None]) if smooth else shares[0]
+        got = cells(x, step, axis, smooth)
+        torch.testing.assert_close(got, along(x, blended / step[:, None, None], axis))
+        assert got.is_contiguous()
+
+
+def test_running_sums_are_exact_to_rounding_on_long_lines():
+    """In float32 a sum of 2^16 bright pixels would be off by a hundredth of a pixel's value."""
+    x = torch.rand(1, 1 << 16) + 7
+    low = torch.arange(x.shape[1] - 2.0)[None] + 0.5
+    torch.testing.assert_close(areas(x, low, low + 1, -1), (x[:, :-2] + x[:, 1:-1]) / 2, atol=1e-5, rtol=0)
+
+
+PLACES = {
+    "halves": Map.linear(torch.eye(2, dtype=F64), torch.tensor([[0.5, -1.5], [3.5, 0.5]], dtype=F64)),
+    "far": Map.linear(3 * torch.eye(2, dtype=F64), torch.tensor([[4.5, -7.0], [0.25, 1.0]], dtype=F64)),
+    "turn": Map.rotation(torch.tensor([90.0, 33.0], dtype=F64)),
+    "fixed": Map.of(torch.tensor([[0.5, 0.0, 0.25], [0.1, 1.0, -2.0], [0.0, 0.0, 1.0]], dtype=F64)),
+    "projective": Map.of(
+        torch.tensor([[1.0, 0.2, 0.0], [0.0, 1.0, 0.5], [0.05, 0.02, 1.0]], dtype=F64).expand(2, 3, 3), projective=True
+    ),
+    "smaller": Map.diagonal(torch.tensor([1.7, 0.6], dtype=F64), torch.tensor([1.1, 2.0], dtype=F64), size=(5, 7)),
+}
+UNTIED = ("turn", "projective")
+
+
+@pytest.mark.parametrize("padding", ["zeros", "border", "reflection", "symmetric"])
+@pytest.mark.parametrize(
+    ("name", "size"), [(n, s) for n in PLACES for s in ((16, 8), (1, 8), (4, 1), (9, 7)) if s[0] != 9 or n in UNTIED]
+)
+def test_whole_numbers_are_read_where_torch_reads_the_nearest(name, size, padding):
+    """Ties included, where powers of two keep coordinates exact: of two pixels as near, the one that torch takes."""
+    x = torch.arange(2 * 3 * math.prod(size)).reshape(2, 3, *size) + 1
+    for how in (Sampling("nearest", padding), *([Sampling("nearest", fill=7.0)] if padding == "zeros" else [])):
+        want = resample(x.double(), 1, PLACES[name], how)
+        assert torch.equal(resample(x, 1, PLACES[name], how).double(), want)
+        small = resample(x.to(torch.int16), 1, PLACES[name], how)
+        assert torch.equal(small.float(), resample(x.float(), 1, PLACES[name], how))
+
+
+def test_whole_numbers_of_volumes_are_read_nearest():
+    x = torch.arange(2 * 5 * 6 * 7).reshape(2, 1, 5, 6, 7)
+    m = Map.linear(axis_angle_matrix(torch.tensor([[10.0, 40.0, -20.0], [0.0, 0.0, 90.0]], dtype=F64)))
+    how = Sampling("nearest", "border")
+    assert torch.equal(resample(x, 1, m, how).double(), resample(x.double(), 1, m, how))

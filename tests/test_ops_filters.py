@@ -9,7 +9,8 @@ from torch.nn import functional as F
 import augfn as af
 import augfn_nn as nn
 from augfn.math.conv import dense
-from augfn.math.kernels import disk_kernel, lattice_weights, lowpass_kernel, motion_kernel
+from augfn.math.kernels import disk_kernel, lowpass_kernel, motion_kernel
+from augfn.math.lines import cells
 from augfn.math.median import median, median_by_network
 
 F64 = torch.float64
@@ -86,11 +87,11 @@ def test_streak():
 
 
 def test_lattice():
-    w = lattice_weights(values(1.0, 2.5), 7, smooth=False)
+    w = cells(torch.eye(7, dtype=F64).expand(2, 7, 7), values(1.0, 2.5), -2, smooth=False)
     assert torch.equal(w[0], torch.eye(7, dtype=F64))
     torch.testing.assert_close(w[1, 0], values(1, 1, 0.5, 0, 0, 0, 0) / 2.5)
     torch.testing.assert_close(w[1, 6], values(0, 0, 0, 0, 0, 1, 1.5) / 2.5)
-    smooth = lattice_weights(values(1.0, 2.0), 6, smooth=True)
+    smooth = cells(torch.eye(6, dtype=F64).expand(2, 6, 6), values(1.0, 2.0), -2, smooth=True)
     assert torch.equal(smooth[0], torch.eye(6, dtype=F64))
     torch.testing.assert_close(smooth[1, 2] @ torch.arange(6.0, dtype=F64), values(2.0)[0])  # between 0.5 and 2.5
 

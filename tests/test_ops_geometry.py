@@ -319,7 +319,7 @@ def test_zoom_out_shows_what_the_larger_canvas_shows():
     x = image(2, 3, 20, 24)
     y = af.zoom_out(side=2.0, position=torch.tensor([0.25, 0.5]), fill=0.5)(x)[0]
     canvas = af.pad(padding=(6, 10, 18, 10), fill=0.5)(x)[0]
-    torch.testing.assert_close(y, af.resize(size=(20, 24))(canvas)[0], atol=0.08, rtol=0)
+    torch.testing.assert_close(y, torch.nn.functional.avg_pool2d(canvas, 2))
     assert (y[..., 16:, :] == 0.5).all()
 
 

@@ -7,10 +7,12 @@ import torch
 from torch.utils._pytree import tree_leaves, tree_map
 
 import augfn as af
+from augfn.core.draw import leaves_of
 from augfn.core.spec import SPECS
 from augfn.core.targets import LAYOUT, kind_of, read
+from augfn.math.resample import SIGNED
 from augfn.testing import example
-from augfn.testing.case import agree, smooth_image, targets_for
+from augfn.testing.case import agree, cast, put, smooth_image, targets_for
 
 K = af.key(0)
 H, W = 15, 41
@@ -396,3 +398,89 @@ def test_masks_are_resized_without_an_irregular_step(n, size):
     y = af.resize(size=(4, size))({"image": torch.rand(1, 4, n), "mask": mask})[0]["mask"]
     exact = torch.nn.functional.interpolate(mask[None, None].double(), (4, size), mode="nearest-exact")[0, 0]
     assert y.equal(exact.long())
+
+
+LABELS = torch.tensor([0, 1, 2**53 + 1, 2**62 + 3])
+WIDTHS = {torch.uint16: 2**16, torch.uint32: 2**32, torch.uint64: 2**64, torch.int64: 2**64, torch.uint8: 2**8}
+
+
+@pytest.mark.parametrize("dtype", WIDTHS, ids=str)
+@pytest.mark.parametrize("name", [n for n in SPECS if n != "mask_dropout"])  # which looks for objects of one label
+def test_labels_of_any_width_are_copied(name, dtype):
+    """A mask of large numbers moves as the mask of their names 0, 1, 2, 3 does."""
+    f = example(name)
+    labels = (
+        LABELS.to(dtype)
+        if dtype in (torch.int64, torch.uint64)
+        else torch.tensor([0, 1, 2, WIDTHS[dtype] - 1], dtype=dtype)
+    )
+    x = targets_for(smooth_image((3,), 3, (9, 11) if f.ndim == 2 else (6, 7, 9), torch.float32), f.ndim)
+    names = x["mask"] % 4
+    y, params = f({**x, "mask": names}, None, af.key(0))
+    got = f({**x, "mask": labels.view(SIGNED.get(dtype, dtype))[names].view(dtype)}, params)[0]["mask"]
+    want = labels.view(SIGNED.get(dtype, dtype))[y["mask"]].view(dtype)
+    assert got.dtype == dtype
+    assert torch.equal(got.view(SIGNED.get(dtype, dtype)), want.view(SIGNED.get(dtype, dtype)))
+
+
+@pytest.mark.parametrize("dtype", [torch.uint16, torch.uint64])
+def test_unsigned_masks_take_their_largest_fill(dtype):
+    fill = torch.iinfo(dtype).max if dtype == torch.uint16 else 2**63
+    mask = torch.ones(1, 4, 4, dtype=torch.int16 if dtype == torch.uint16 else torch.int64).view(dtype)
+    for f in (af.pad(padding=1, fill_mask=fill), af.translate(translate=0.25, fill_mask=fill)):
+        y = f({"image": torch.zeros(1, 3, 4, 4), "mask": mask})[0]["mask"]
+        assert y.dtype == dtype
+        assert y[0, 0, 0].item() == fill
+
+
+def test_labels_are_exact_under_vmap_and_compile():
+    f = af.pipeline(af.hflip(p=0.5), af.rotate(degrees=(-40, 40)), padding_mode="border")
+    x = {"image": torch.rand(3, 3, 9, 9), "mask": LABELS[torch.arange(243).reshape(3, 9, 9) % 4]}
+    y, params = f(x, None, af.key(0))
+    assert set(y["mask"].unique().tolist()) == set(LABELS.tolist())
+    assert torch.equal(torch.func.vmap(f)(x, params)[0]["mask"], y["mask"])
+    assert torch.equal(torch.compile(f, fullgraph=True, backend="aot_eager")(x, params)[0]["mask"], y["mask"])
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_outputs_are_contiguous(name):
+    f = example(name)
+    image = smooth_image((2,), 3, (20, 24) if f.ndim == 2 else (6, 7, 9), torch.float32)
+    for x in (image, image.clone().requires_grad_()):
+        whole = targets_for(x, f.ndim)
+        if f.ndim == 2:
+            whole["video"] = torch.stack([x, x.flip(-1)], 1)
+        for target, y in f(whole, None, af.key(0))[0].items():
+            for t in tree_leaves(y):
+                assert t.is_contiguous(), target
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_leaves_may_be_wider_than_the_image(name):
+    """In float64, all of them or one beside others, drawn or as ranges."""
+    f = example(name)
+    x = targets_for(smooth_image((2,), 3, (9, 11) if f.ndim == 2 else (6, 7, 9), torch.float32), f.ndim)
+    image = "image" if f.ndim == 2 else "volume"
+    y, params = f(x, None, af.key(0))
+    paths = leaves_of(params)
+    for wide in (cast(params, torch.float64), *(put(params, p, v.double()) for p, v in paths.items())):
+        z = f(x, wide)[0]
+        assert z[image].dtype == torch.float32
+        torch.testing.assert_close(z[image], y[image], atol=1e-4, rtol=0)
+    assert f(x, cast(f.params, torch.float64), af.key(0))[0][image].dtype == torch.float32
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_the_default_dtype_may_be_float64(name):
+    torch.set_default_dtype(torch.float64)
+    try:
+        f = example(name)
+        x = targets_for(smooth_image((2,), 3, (9, 11) if f.ndim == 2 else (6, 7, 9), torch.float32), f.ndim)
+        y, params = f(x, None, af.key(0))
+        for drawn in (params, cast(params, torch.float32), cast(params, torch.float64)):
+            z = f(x, drawn)[0]
+            assert [t.dtype for t in tree_leaves(z)] == [t.dtype for t in tree_leaves(y)]
+        image = "image" if f.ndim == 2 else "volume"
+        assert y[image].dtype == torch.float32
+    finally:
+        torch.set_default_dtype(torch.float32)

@@ -26,7 +26,7 @@ from augfn.core.targets import FRAMED, Sample, Target
 from augfn.errors import explain
 from augfn.math.color import clip, require_rgb, scale_shift
 from augfn.math.maps import pixel_matrix
-from augfn.math.resample import Sampling, fill_like, require_level, resample, to_wide
+from augfn.math.resample import Sampling, as_signed, fill_like, require_level, resample, to_wide
 from augfn.math.shapes import cast, planes, shaped
 from augfn.math.variates import seed_key
 from augfn.run.mode import is_plain
@@ -42,10 +42,11 @@ def warp(action: Geometric, t: Target, s: Sample) -> Tensor:
         if not (padding or m.window or m.wild):
             require_level(t.value, fill or 0.0)
         sampling = Sampling("nearest", padding, None if padding else fill)
+    x, sampling = as_signed(t.value, sampling)
     if m.copy is None:
-        return resample(t.value, len(s.batch), m, sampling)
-    moved = m.copy(planes(t.value, len(s.batch), len(s.size)), sampling, m.place)
-    return moved.reshape(t.value.shape[: -len(s.size)] + moved.shape[-len(s.size) :])
+        return resample(x, len(s.batch), m, sampling).view(t.value.dtype)
+    moved = m.copy(planes(x, len(s.batch), len(s.size)), sampling, m.place)
+    return moved.reshape(x.shape[: -len(s.size)] + moved.shape[-len(s.size) :]).view(t.value.dtype)
 
 
 def warp_intrinsics(action: Geometric, t: Target, s: Sample) -> Tensor:
@@ -97,7 +98,7 @@ def mapped(action: Color, x: Tensor, kind: str, s: Sample) -> Tensor:
         raise ValueError(explain("colour map and image disagree", given, want, fix))
     moved = x.movedim(c_axis, len(s.batch)) if kind == "video" else x
     out = affine_channels(action, moved, moved.ndim - len(s.batch) - 1)
-    return out.movedim(len(s.batch), c_axis) if kind == "video" else out
+    return out.movedim(len(s.batch), c_axis).contiguous() if kind == "video" else out
 
 
 def affine_channels(action: Color, x: Tensor, rest: int) -> Tensor:

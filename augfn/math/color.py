@@ -283,9 +283,7 @@ def gamma(x: Tensor, gamma: Tensor, gain: Tensor | None = None) -> Tensor:
     `gamma = 1`.
     """
     power = over(x, gamma)
-    low = math.sqrt(
-        torch.finfo(x.dtype).tiny
-    )  # the square of its inverse, which is in the second derivative, is finite
+    low = math.sqrt(torch.finfo(x.dtype).tiny)  # whose inverse squared, in the second derivative, is finite
     y = torch.where(x > low, F.threshold(x, low, 1.0) ** power, _at_zero(x, power))
     return y if gain is None else y * over(x, gain)
 

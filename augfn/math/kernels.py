@@ -1,4 +1,4 @@
-"""Dense 2-D kernels `[*b, k, k]`, normalised to sum 1: a streak, a disk, an ideal low-pass; weights of a coarse lattice."""
+"""Dense 2-D kernels `[*b, k, k]`, normalised to sum 1: a streak, a disk, an ideal low-pass."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from augfn.run.constants import cached
 
@@ -83,30 +82,3 @@ def chebyshev(n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Nodes and weights `[2, n / 2]` of the quadrature with weight sqrt(1 - t^2) over an even integrand; n even."""
     angle = torch.arange(1, n // 2 + 1, dtype=torch.float64) * (math.pi / (n + 1))
     return torch.stack([angle.cos(), angle.sin().square()]).to(device, dtype)
-
-
-def lattice_weights(step: Tensor, n: int, smooth: bool) -> Tensor:
-    """Weights `[*b, n, n]` of n pixels in each of n: averages over cells of `step` >= 1 pixels, read back at full size.
-
-    Every pixel shows the average of the cell it lies in, or with `smooth` a linear blend of the two nearest cells.
-    Outside of the frame the border is repeated.
-
-    >>> lattice_weights(torch.tensor(2.0), 3, smooth=False)
-    tensor([[0.5000, 0.5000, 0.0000],
-            [0.5000, 0.5000, 0.0000],
-            [0.0000, 0.0000, 1.0000]])
-    """
-    step = step[..., None]
-    place = (torch.arange(n, dtype=step.dtype, device=step.device) + 0.5) / step - (0.5 if smooth else 0.0)
-    cell = place.detach().floor()
-    weights = cell_weights(cell, step, n)
-    return torch.lerp(weights, cell_weights(cell + 1, step, n), (place - cell)[..., None]) if smooth else weights
-
-
-def cell_weights(cell: Tensor, step: Tensor, n: int) -> Tensor:
-    """The share of each of n pixels in the cells of these numbers, `[*b, m]` to `[*b, m, n]`; the first and the last
-    pixel reach to infinity."""
-    inner = torch.arange(1, n, dtype=step.dtype, device=step.device)
-    start, end = F.pad(inner, (1, 0), value=-math.inf), F.pad(inner, (0, 1), value=math.inf)
-    low, step = (cell * step)[..., None], step[..., None]
-    return (torch.minimum(low + step, end) - torch.maximum(low, start)).clamp(min=0) / step

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from augfn.math.planned import Planned
-from augfn.math.stages import FAR, HORIZON, Linear, Stage, chosen, divided, pairs
+from augfn.math.stages import FAR, HORIZON, Linear, Stage, alike, chosen, divided, pairs
 from augfn.run.constants import cached, constant, identity_like
 from augfn.run.mode import untracked
 
@@ -219,7 +219,7 @@ def pixel_matrix(matrix: Tensor, source: tuple[int, ...], target: tuple[int, ...
 def homography(points: Tensor, images: Tensor) -> Tensor:
     """The projective matrix `[*b, 3, 3]` that takes four points `[*b, 4, 2]` to their images: an 8 x 8 linear
     system."""
-    points, images = torch.broadcast_tensors(points, images)
+    points, images = torch.broadcast_tensors(*alike(points, images))
     x, y = points.unbind(-1)
     u, v = images.unbind(-1)
     one, zero = torch.ones_like(x), torch.zeros_like(x)

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from augfn.errors import explain
-from augfn.math.maps import Map, centred
+from augfn.math.lines import Line, gather
+from augfn.math.maps import Map
 from augfn.math.shapes import cast, common_shape, one_batch, planes, shaped
 from augfn.math.stages import Linear
 from augfn.run import sampler
@@ -20,6 +21,7 @@ from augfn.run.constants import constant
 from augfn.run.mode import untracked
 
 LONG = (torch.int32, torch.int64, torch.uint32, torch.uint64)
+SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
 MODES = ("bilinear", "nearest", "bicubic")
 PADDINGS = {
     "zeros": "zeros",
@@ -98,13 +100,18 @@ UNSET = Sampling()
 def resample(x: Tensor, batch: int, m: Map, sampling: Sampling) -> Tensor:
     """Pull `x [*b, ..., *spatial]` (`batch` leading dims) through a map whose tensors lead with `[*b]`.
 
-    Bilinear sampling has kinks where an input coordinate is whole. Works in float32 or wider, returns the dtype of `x`.
+    Bilinear sampling has kinks where an input coordinate is whole. Works in float32 or wider, returns the dtype of `x`;
+    what is not floating is read nearest, and copied.
     """
     d = m.stages[0].dims
     target = m.size or tuple(x.shape[-d:])
     flat = planes(x, batch, d)
-    out = cast(sample(to_wide(flat), m, target, sampling), x.dtype)
-    return shaped(out, x.shape[:-d] + target)
+    return shaped(read(flat, m, target, sampling), x.shape[:-d] + target)
+
+
+def read(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling) -> Tensor:
+    """`x [*b, k, *source]` of any dtype to `[*b, k, *target]`."""
+    return cast(sample(to_wide(x), m, target, how), x.dtype) if x.is_floating_point() else pick(x, m, target, how)
 
 
 def copied(x: Tensor, how: Sampling, place: Any = None, *, m: Map) -> Tensor:
@@ -178,6 +185,57 @@ def nearest(x: Tensor, target: tuple[int, ...]) -> Tensor:
     return x
 
 
+def pick(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling) -> Tensor:
+    """The nearest pixels, copied, as torch's kernel finds them: of two as near, the even one (where their coordinates are
+    exact; else rounding decides, here and there)."""
+    if m.resize:
+        return nearest(x, target)
+    d, source = len(target), tuple(x.shape[-len(target) :])
+    grid, padding = normalised_grid(
+        m, source, target, how, torch.float64 if x.dtype in LONG else torch.float32, x.device
+    )
+    index, inside = torch.zeros((), dtype=torch.long, device=x.device), None
+    for coordinate, n in zip(grid.unbind(-1)[::-1], source, strict=True):
+        place = outside_in(
+            (coordinate + 1) * ((n - (padding == "reflection")) / 2) - 0.5 * (padding != "reflection"), n, padding
+        )
+        place = place.round()
+        here = (place >= 0) & (place < n)
+        inside = here if inside is None else inside & here
+        index = index * n + place.nan_to_num(0.0).clamp(0, n - 1).long()
+    index = index.flatten(-d)
+    batch = common_shape(x.shape[: -d - 1], index.shape[:-1])
+    flat = x.flatten(-d)
+    if index.ndim > 1 or not batch:
+        flat, index = flat.expand(*batch, *flat.shape[-2:]), index.expand(*batch, index.shape[-1])
+    out = gather(flat, index, -1).unflatten(-1, target)
+    return out if padding != "zeros" else torch.where(inside.unsqueeze(-d - 1), out, fill_like(x, how.fill or 0, d))
+
+
+def outside_in(place: Tensor, n: int, padding: str) -> Tensor:
+    """Where on an axis of n pixels a place outside reads; with zeros it stays outside."""
+    if padding not in ("reflection", "symmetric"):
+        return place if padding == "zeros" else place.clamp(0, n - 1)
+    low, span = (0.0, n - 1) if padding == "reflection" else (-0.5, n)
+    if not span:
+        return torch.zeros_like(place)
+    far = (place - low).abs()
+    turns = (far / span).floor()
+    rest = far - turns * span
+    return (torch.where(turns % 2 == 0, rest, span - rest) + low).clamp(0, n - 1)
+
+
+def as_signed(x: Tensor, how: Sampling) -> tuple[Tensor, Sampling]:
+    """The bits of unsigned numbers and of their fill as those of signed ones, for which torch has all of its kernels."""
+    if x.dtype not in SIGNED:
+        return x, how
+    signed = SIGNED[x.dtype]
+    fill = how.fill if how.fill is None else int(how.fill)  # type: ignore[arg-type]
+    if fill is not None and fill > torch.iinfo(signed).max:
+        fill -= torch.iinfo(x.dtype).max + 1
+    return x.view(signed), replace(how, fill=fill)
+
+
 def require_finite(fill: float | tuple[float, ...]) -> None:
     if not all(map(math.isfinite, fill if isinstance(fill, tuple) else (fill,))):
         fix = 'interpolation="nearest", or fill what is invalid afterwards'
@@ -212,10 +270,8 @@ def grid_sample(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling, mode:
         )
     shrinks = max(math.ceil(n / size) for n, size in zip(source, target, strict=True))
     steps = max(SUPERSAMPLES, shrinks) if how.antialias and mode != "nearest" else 1
-    padding = "border" if m.window else how.padding or "zeros"
+    grid, padding = normalised_grid(m, source, target, how, x.dtype, x.device, steps)
     corners = padding == "reflection"
-    scale = [2 / max(n - 1, 1) if corners else 2 / n for n in reversed(source)]
-    grid = scaled(m, scale).grid(target, x.dtype, x.device, steps)
     batch = common_shape(x.shape[: -d - 1], grid.shape[: -d - 1])
     kind = "reflection" if padding == "symmetric" else padding
     out = sampler.grid_sample(
@@ -224,6 +280,22 @@ def grid_sample(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling, mode:
     if steps > 1:
         out = (F.avg_pool2d if d == 2 else F.avg_pool3d)(out, steps)
     return shaped(out, batch + out.shape[1:])
+
+
+def normalised_grid(
+    m: Map,
+    source: tuple[int, ...],
+    target: tuple[int, ...],
+    how: Sampling,
+    dtype: torch.dtype,
+    device: torch.device,
+    steps: int = 1,
+) -> tuple[Tensor, str]:
+    """Where each output pixel reads, -1 and 1 at the frame's edges (with reflection, at the outer pixels' centres), and what
+    lies outside."""
+    padding = "border" if m.window else how.padding or "zeros"
+    scale = [2 / max(n - 1, 1) if padding == "reflection" else 2 / n for n in reversed(source)]
+    return scaled(m, scale).grid(target, dtype, device, steps), padding
 
 
 def scaled(m: Map, scale: list[float]) -> Map:
@@ -254,61 +326,6 @@ def window_sample(x: Tensor, m: Map, target: tuple[int, ...], mode: str) -> Tens
     for axis in range(d):
         i = d - 1 - axis
         line = Line(matrix[..., i, i], matrix[..., i, d], x.shape[axis - d], target[axis], mode)
-        few = untracked(x, matrix) and x.numel() and line.scale.shape in ((), x.shape[: -d - 1])
-        x = line.read_few(x, axis - d) if few else apply_weights(x, line.weights(), axis - d)
+        plain = untracked(x, matrix) and x.numel() and line.scale.shape in ((), x.shape[: -d - 1])
+        x = (line.read_bags if plain else line.read)(x, axis - d)
     return x
-
-
-@dataclass(frozen=True)
-class Line:
-    """How `size` output pixels read the n input pixels of an axis: around centres at scale u + shift, both `[*b]`."""
-
-    scale: Tensor
-    shift: Tensor
-    n: int
-    size: int
-    mode: str
-
-    @property
-    def centre(self) -> Tensor:
-        return self.scale[..., None] * centred(self.size, self.scale.dtype, self.scale.device) + self.shift[..., None]
-
-    def falling(self, distance: Tensor) -> Tensor:
-        """The weight, not yet normalised, of a pixel at this distance `[*b, size, k]`."""
-        t = (distance / self.scale.abs().clamp(min=1)[..., None, None]).abs()
-        if self.mode == "bilinear":
-            return torch.relu(1 - t)
-        # Keys' cubic, a = -0.5, as torch and PIL use where they antialias
-        near, far = (1.5 * t - 2.5) * t * t + 1, ((-0.5 * t + 2.5) * t - 4) * t + 2
-        return torch.where(t < 1, near, torch.where(t < 2, far, torch.zeros_like(t)))
-
-    def weights(self) -> Tensor:
-        """Of every input pixel in each output pixel, `[*b, size, n]`."""
-        w = self.falling(centred(self.n, self.scale.dtype, self.scale.device) - self.centre[..., None])
-        return w / w.sum(-1, keepdim=True)
-
-    def read_few(self, x: Tensor, axis: int) -> Tensor:
-        """The same from the few pixels that count, as many as the whole frame's scale needs, as weighted sums of rows."""
-        if axis == -1:
-            return self.read_few(x.transpose(-1, -2).contiguous(), -2).transpose(-1, -2)
-        radius = 1 if self.mode == "bilinear" else 2
-        taps = math.ceil(2 * radius * max(1.0, self.n / self.size))
-        centre = self.centre[..., None] + (self.n - 1) / 2
-        first = torch.floor(centre - radius * self.scale.abs().clamp(min=1)[..., None, None]) + 1
-        index = first + torch.arange(taps, device=x.device)
-        w = self.falling(index - centre) * ((index >= 0) & (index < self.n))
-        lead, inner = self.scale.shape.numel(), x.shape[axis + 1 :].numel()
-        rows = x.reshape(lead, -1, self.n, inner)
-        start = torch.arange(lead * rows.shape[1], device=x.device).reshape(lead, -1, 1, 1) * self.n
-        index = start + index.long().clamp(0, self.n - 1).reshape(lead, 1, self.size, taps)
-        w = (w / w.sum(-1, keepdim=True)).reshape(lead, 1, self.size, taps).expand(index.shape)
-        flat = [t.reshape(-1, taps) for t in (index, w)]
-        out = F.embedding_bag(flat[0], rows.reshape(-1, inner), mode="sum", per_sample_weights=flat[1])
-        return out.reshape(*x.shape[:axis], self.size, *x.shape[axis + 1 :])
-
-
-def apply_weights(x: Tensor, w: Tensor, axis: int) -> Tensor:
-    """Contract one axis of `x [*b, ..., n, ...]` with `w [*b, o, n]`."""
-    moved = x.movedim(axis, -1)
-    w = w.reshape(w.shape[:-2] + (1,) * (moved.ndim - w.ndim) + w.shape[-2:])
-    return (moved @ w.transpose(-1, -2)).movedim(-1, axis)

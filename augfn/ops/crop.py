@@ -14,6 +14,7 @@ from augfn.core.augmentation import geometric
 from augfn.core.spec import is_whole
 from augfn.distributions import LogUniform, Uniform
 from augfn.errors import explain
+from augfn.math.lines import gather
 from augfn.math.maps import Map
 from augfn.math.resample import Sampling, fill_like, source
 from augfn.ops.geometric import frame_like
@@ -117,7 +118,7 @@ def cut(x: Tensor, how: Sampling, corner: Tensor, *, size: Size) -> Tensor:
         return runs(x, top, left, size)
     rows = top[..., None] + torch.arange(size[0], device=x.device)
     columns = left[..., None] + torch.arange(size[1], device=x.device)
-    return take(take(x, rows, -2), columns, -1)
+    return gather(gather(x, rows, -2), columns, -1)
 
 
 def runs(x: Tensor, top: Tensor, left: Tensor, size: Size) -> Tensor:
@@ -127,14 +128,6 @@ def runs(x: Tensor, top: Tensor, left: Tensor, size: Size) -> Tensor:
     start = (plane + top[..., None, None] + torch.arange(h, device=x.device)) * columns + left[..., None, None]
     found = x.reshape(-1).unfold(0, w, 1).index_select(0, start.flatten()) if x.numel() else x
     return found.reshape(*x.shape[:-3], k, h, w)
-
-
-def take(x: Tensor, index: Tensor, axis: int) -> Tensor:
-    """The rows (axis -2) or columns (axis -1) `index [*b, n]` of `x [*b, k, H, W]`."""
-    shape = list(x.shape)
-    shape[axis] = index.shape[-1]
-    along = index[..., None, :, None] if axis == -2 else index[..., None, None, :]
-    return x.gather(axis, along.expand(shape))
 
 
 @geometric(antialias=True, example={"size": (6, 7)})

@@ -14,7 +14,7 @@ from augfn.distributions import Uniform
 from augfn.errors import explain
 from augfn.math import conv, kernels
 from augfn.math import median as median_of
-from augfn.math.resample import apply_weights
+from augfn.math.lines import cells
 from augfn.math.shapes import over
 from augfn.typing import Factor, Leaf, Sigma
 
@@ -170,6 +170,5 @@ def downscale(x: Tensor, *, factor: Resolution = Uniform(0.25, 0.75), interpolat
         expected = "'nearest' or 'bilinear'"
         raise ValueError(explain("downscale: bad interpolation", interpolation, expected, "choose one of them"))
     for axis in range(factor.ndim + 1 - x.ndim, 0):
-        weights = kernels.lattice_weights(1 / factor, x.shape[axis], interpolation == "bilinear")
-        x = apply_weights(x, weights, axis)
+        x = cells(x, 1 / factor, axis, interpolation == "bilinear")
     return x

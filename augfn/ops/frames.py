@@ -14,8 +14,9 @@ from augfn.core.actions import Size
 from augfn.core.augmentation import geometric
 from augfn.core.targets import Boxes
 from augfn.distributions import Uniform
+from augfn.math.lines import areas, gather
 from augfn.math.maps import Map, centred
-from augfn.math.resample import Sampling, apply_weights, fill_like, sample, source, to_wide
+from augfn.math.resample import Sampling, fill_like, read, source, to_wide
 from augfn.math.shapes import cast
 from augfn.ops.crop import (
     WholePosition2,
@@ -26,7 +27,6 @@ from augfn.ops.crop import (
     padded,
     pair,
     resized,
-    take,
     whole,
     window_map,
 )
@@ -93,7 +93,7 @@ def put_on_canvas(x: Tensor, how: Sampling, corner: Tensor, *, size: Size) -> Te
     for axis, i in ((-2, 1), (-1, 0)):
         places = torch.arange(size[axis], device=x.device) - corner[..., i, None].long().to(x.device)
         index, inside = source(places, x.shape[axis], how.padding)
-        x = take(x, index, axis)
+        x = gather(x, index, axis)
         seen.append(inside)
     if how.padding not in (None, "zeros"):
         return x
@@ -108,8 +108,8 @@ def scale_jitter(
     """Zoom to a random size and cut or pad to `size=(h, w)`.
 
     The zoom is `scale * min(h / H, w / W)`: at 1 the whole image just fits. `position` is where the window, or the
-    smaller image, lies. Antialiased where it shrinks. Source: Ghiasi et al. 2021, torchvision `ScaleJitter` with the
-    crop and pad that follow it.
+    smaller image, lies. Averaged over every pixel's footprint where it shrinks. Source: Ghiasi et al. 2021, torchvision
+    `ScaleJitter` with the crop and pad that follow it.
 
     >>> af.scale_jitter(size=2, scale=0.5, position=0.0)(torch.ones(1, 4, 4))[0].round(decimals=4)
     tensor([[[1., 0.],
@@ -124,8 +124,8 @@ def scale_jitter(
 def zoom_out(frame: Size, *, side: Side = Uniform(1.0, 4.0), position: Position2 = Uniform(0.0, 1.0)) -> Map:
     """Put the image on a canvas `side` times as large, and shrink that to the frame.
 
-    `position` is where the image lies on it; around it are `fill` or the `padding_mode`. Antialiased. Source: Liu et
-    al. 2016 (SSD), torchvision `RandomZoomOut`, whose frame grows.
+    `position` is where the image lies on it; around it are `fill` or the `padding_mode`. Every pixel is the average over its
+    footprint. Source: Liu et al. 2016 (SSD), torchvision `RandomZoomOut`, whose frame grows.
 
     >>> af.zoom_out(side=2, position=1.0)(torch.ones(1, 2, 2))[0]
     tensor([[[0., 0.],
@@ -149,28 +149,25 @@ def canvas_map(place: Tensor, target: Size) -> Map:
 
 
 def draw_on_canvas(x: Tensor, how: Sampling, place: Tensor, *, size: Size) -> Tensor:
-    """`x [*b, k, H, W]` on a frame of this size: antialiased as a resize, with the fill around it."""
-    wide = to_wide(x)
+    """`x [*b, k, H, W]` on a frame of this size: averaged over every pixel's footprint, with the fill around it."""
     if how.interpolation not in (None, "bilinear") or not how.antialias or how.padding not in (None, "zeros"):
-        return cast(sample(wide, canvas_map(place, size), size, how), x.dtype)
+        return read(x, canvas_map(place, size), size, how)
+    wide = to_wide(x)
     scale, across, down = place.to(wide).unbind(-1)
-    rows, inside_rows = footprints(scale, down, x.shape[-2], size[0])
-    columns, inside_columns = footprints(scale, across, x.shape[-1], size[1])
-    drawn = apply_weights(apply_weights(wide, rows, -2), columns, -1)
-    inside = (inside_rows[..., None] * inside_columns[..., None, :]).unsqueeze(-3)
-    return cast(torch.lerp(fill_like(wide, how.fill or 0.0, 2).expand_as(drawn), drawn, inside), x.dtype)
+    seen = []
+    for axis, shift in ((-2, down), (-1, across)):
+        n, pixel = x.shape[axis], scale.unsqueeze(-1)
+        centre = pixel * centred(size[axis], scale.dtype, scale.device) + (shift.unsqueeze(-1) + n / 2)
+        low, high = within(centre, pixel, n)
+        seen.append((high - low) / pixel)
+        wide = areas(wide, *within(centre, pixel.clamp(min=1), n), axis)
+    inside = (seen[0][..., None] * seen[1][..., None, :]).unsqueeze(-3)
+    return cast(torch.lerp(fill_like(wide, how.fill or 0.0, 2).expand_as(wide), wide, inside), x.dtype)
 
 
-def footprints(scale: Tensor, shift: Tensor, n: int, size: int) -> tuple[Tensor, Tensor]:
-    """Weights `[*b, size, n]` of n pixels in each pixel of the canvas, which is centred at scale u + shift; and how
-    much of it lies on them, `[*b, size]`."""
-    scale, half = scale.unsqueeze(-1), scale.unsqueeze(-1) / 2
-    centre = scale * centred(size, scale.dtype, scale.device) + shift.unsqueeze(-1)
-    inside = ((centre + half).clamp(max=n / 2) - (centre - half).clamp(min=-n / 2)).clamp(min=0) / scale
-    near = centre.clamp(-(n - 1) / 2, (n - 1) / 2).unsqueeze(-1)
-    width = scale.unsqueeze(-1).clamp(min=1)
-    weights = torch.relu(1 - (centred(n, scale.dtype, scale.device) - near).abs() / width)
-    return weights / weights.sum(-1, keepdim=True), inside
+def within(centre: Tensor, width: Tensor, n: int) -> tuple[Tensor, Tensor]:
+    """The ends of what is around a centre, as far as it lies on an axis of n pixels."""
+    return (centre - width / 2).clamp(0, n), (centre + width / 2).clamp(0, n)
 
 
 @geometric(antialias=True, example={"size": (10, 12)})

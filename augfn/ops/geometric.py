@@ -65,7 +65,7 @@ def rot90(frame: Size, *, k: int = 1) -> Map:
     if isinstance(k, bool) or not isinstance(k, int):
         raise TypeError(explain("rot90: k", k, "an integer number of quarter turns", "k=1"))
     size = frame[::-1] if k % 2 else frame
-    copy = lambda x, *_: torch.rot90(x, k, (-2, -1))  # noqa: E731
+    copy = lambda x, *_: torch.rot90(x, k, (-2, -1)).contiguous()  # noqa: E731
     return Map.of(cached(make_turn, k % 4), size=size, window=k % 2 == 0, copy=copy, whole=True)
 
 
