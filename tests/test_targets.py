@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils.flop_counter import FlopCounterMode
 
 import augfn as af
 from augfn.core.augmentation import SPECS

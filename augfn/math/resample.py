@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from augfn.errors import explain
 from augfn.math.lines import Line, gather
 from augfn.math.maps import Map
-from augfn.math.shapes import cast, common_shape, one_batch, planes, shaped, unless_off
+from augfn.math.shapes import BAND, cast, common_shape, one_batch, planes, shaped, unless_off
 from augfn.math.stages import Linear
 from augfn.run import sampler
 from augfn.run.constants import constant
@@ -31,6 +31,7 @@ PADDINGS = {
     "reflect": "reflection",
     "symmetric": "symmetric",
 }
+BANDS = 16  # of rows, at most, that a supersampled image is made of: so what is on the way is small
 SUPERSAMPLES = 3  # per axis at least, for antialias where a map turns or bends: as many as the frame shrinks
 
 
@@ -239,10 +240,24 @@ def grid_sample(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling, mode:
         )
     shrinks = max(math.ceil(n / size) for n, size in zip(source, target, strict=True))
     steps = max(SUPERSAMPLES, shrinks) if how.antialias and mode != "nearest" else 1
-    grid, padding = normalised_grid(m, source, target, how, x.dtype, x.device, steps)
-    corners = padding == "reflection"
+    step = (
+        max(-(-target[0] // BANDS), BAND // (math.prod(target[1:]) * steps**d))
+        if steps > 1 and x.numel()
+        else target[0]
+    )
+    bands = [slice(i * steps, (i + step) * steps) for i in range(0, target[0], step)] or [slice(None)]
+    outs = [pulled(x, m, target, how, mode, steps, rows) for rows in bands]
+    return outs[0] if len(outs) == 1 else torch.cat(outs, -d)
+
+
+def pulled(
+    x: Tensor, m: Map, target: tuple[int, ...], how: Sampling, mode: str, steps: int, rows: slice = slice(None)
+) -> Tensor:
+    """Some rows of it, each pixel the mean of its sub-pixels."""
+    d, source = len(target), tuple(x.shape[-len(target) :])
+    grid, padding = normalised_grid(m, source, target, how, x.dtype, x.device, steps, rows)
     batch = common_shape(x.shape[: -d - 1], grid.shape[: -d - 1])
-    kind = "reflection" if padding == "symmetric" else padding
+    kind, corners = ("reflection" if padding == "symmetric" else padding), padding == "reflection"
     out = sampler.grid_sample(
         one_batch(x, batch, d + 1), one_batch(cast(grid, x.dtype), batch, d + 1), mode, kind, corners
     )
@@ -259,12 +274,13 @@ def normalised_grid(
     dtype: torch.dtype,
     device: torch.device,
     steps: int = 1,
+    rows: slice = slice(None),
 ) -> tuple[Tensor, str]:
     """Where each output pixel reads, -1 and 1 at the frame's edges (with reflection, at the outer pixels' centres), and what
     lies outside."""
     padding = "border" if m.window else how.padding or "zeros"
     scale = [2 / max(n - 1, 1) if padding == "reflection" else 2 / n for n in reversed(source)]
-    return scaled(m, scale).grid(target, dtype, device, steps), padding
+    return scaled(m, scale).grid(target, dtype, device, steps, rows), padding
 
 
 def scaled(m: Map, scale: list[float]) -> Map:
