@@ -161,17 +161,14 @@ def pick(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling) -> Tensor:
     if m.resize:
         return nearest(x, target)
     d, source = len(target), tuple(x.shape[-len(target) :])
-    grid, padding = normalised_grid(
-        m, source, target, how, torch.float64 if x.dtype in LONG else torch.float32, x.device
-    )
-    index, inside = torch.zeros((), dtype=torch.long, device=x.device), None
-    for coordinate, n in zip(grid.unbind(-1)[::-1], source, strict=True):
-        place = outside_in(
-            (coordinate + 1) * ((n - (padding == "reflection")) / 2) - 0.5 * (padding != "reflection"), n, padding
-        )
-        place = place.round()
-        here = (place >= 0) & (place < n)
-        inside = here if inside is None else inside & here
+    wide = torch.float64 if x.dtype in LONG else torch.float32
+    grid, padding = normalised_grid(m, source, target, how, wide, x.device)
+    index = torch.zeros((), dtype=torch.long, device=x.device)
+    inside = torch.ones((), dtype=torch.bool, device=x.device)
+    for along, n in zip(grid.unbind(-1)[::-1], source, strict=True):
+        place = (along + 1) * ((n - 1) / 2) if padding == "reflection" else (along + 1) * (n / 2) - 0.5
+        place = outside_in(place, n, padding).round()
+        inside = inside & (place >= 0) & (place < n)
         index = index * n + place.nan_to_num(0.0).clamp(0, n - 1).long()
     index = index.flatten(-d)
     batch = common_shape(x.shape[: -d - 1], index.shape[:-1])
@@ -204,6 +201,11 @@ def as_signed(x: Tensor, how: Sampling) -> tuple[Tensor, Sampling]:
     if fill is not None and fill > torch.iinfo(signed).max:
         fill -= torch.iinfo(x.dtype).max + 1
     return x.view(signed), replace(how, fill=fill)
+
+
+def with_bits_of(moved: Tensor, x: Tensor) -> Tensor:
+    """What `as_signed` made of x, and has been moved since, in the dtype of x. (A view as its own dtype has no gradient.)"""
+    return moved if moved.dtype == x.dtype else moved.view(x.dtype)
 
 
 def require_finite(fill: float | tuple[float, ...]) -> None:
@@ -240,14 +242,11 @@ def grid_sample(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling, mode:
         )
     shrinks = max(math.ceil(n / size) for n, size in zip(source, target, strict=True))
     steps = max(SUPERSAMPLES, shrinks) if how.antialias and mode != "nearest" else 1
-    step = (
-        max(-(-target[0] // BANDS), BAND // (math.prod(target[1:]) * steps**d))
-        if steps > 1 and x.numel()
-        else target[0]
-    )
-    bands = [slice(i * steps, (i + step) * steps) for i in range(0, target[0], step)] or [slice(None)]
-    outs = [pulled(x, m, target, how, mode, steps, rows) for rows in bands]
-    return outs[0] if len(outs) == 1 else torch.cat(outs, -d)
+    step = max(-(-target[0] // BANDS), BAND // (math.prod(target[1:]) * steps**d))
+    if steps == 1 or step >= target[0]:
+        return pulled(x, m, target, how, mode, steps)
+    bands = [slice(i * steps, (i + step) * steps) for i in range(0, target[0], step)]
+    return torch.cat([pulled(x, m, target, how, mode, steps, rows) for rows in bands], -d)
 
 
 def pulled(
