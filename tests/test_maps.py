@@ -9,6 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+import augfn as af
+from augfn.math import conv, shapes
+from augfn.math import resample as resample_module
 from augfn.math.lines import Line, areas, cells
 from augfn.math.maps import Map, axis_angle_matrix, centre_of, centred, homography, pixel_matrix
 from augfn.math.resample import Sampling, fill_like, resample
@@ -419,3 +422,24 @@ def test_whole_numbers_of_volumes_are_read_nearest():
     m = Map.linear(axis_angle_matrix(torch.tensor([[10.0, 40.0, -20.0], [0.0, 0.0, 90.0]], dtype=F64)))
     how = Sampling("nearest", "border")
     assert torch.equal(resample(x, 1, m, how).double(), resample(x.double(), 1, m, how))
+
+
+def test_large_images_are_made_in_bands(monkeypatch):
+    """What needs much on the way, row band by row band: as in one piece."""
+    x = waves(2, 3, 37, 23).float()
+    tries = (
+        af.median_blur(kernel_size=5),
+        af.median_blur(kernel_size=(3, 3), padding_mode="zeros"),
+        af.median_blur(kernel_size=9),
+        af.defocus(kernel_size=9, radius=3.0),
+        af.defocus(kernel_size=9, radius=3.0, padding_mode="zeros"),
+        af.rotate(degrees=20.0, antialias=True, fill=0.3),
+        af.elastic(antialias=True, padding_mode="reflection"),
+    )
+    whole = [f(x, None, af.key(0))[0] for f in tries]
+    for module in (shapes, conv, resample_module):
+        monkeypatch.setattr(module, "BAND", 60)
+    for f, want in zip(tries, whole, strict=True):
+        y = f(x, None, af.key(0))[0]
+        torch.testing.assert_close(y, want, atol=1e-6, rtol=0)
+        assert y.is_contiguous()

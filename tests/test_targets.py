@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils.flop_counter import FlopCounterMode
 
 import augfn as af
 from augfn.core.draw import leaves_of
@@ -484,3 +485,20 @@ def test_the_default_dtype_may_be_float64(name):
         assert y[image].dtype == torch.float32
     finally:
         torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_products_are_linear_in_pixels(name):
+    """Of matrices and convolutions, with gradients to the image and the leaves: dense weights along a side would be cubic."""
+
+    def flops(side):
+        spec = SPECS[name]
+        f = example(name, **({"size": (side, side)} if spec.kind == "geometric" and "size" in spec.static else {}))
+        x = smooth_image((2,), 3, (side,) * f.ndim, torch.float32)
+        params = tree_map(lambda t: t.requires_grad_(), f(x, None, af.key(0))[1])
+        with FlopCounterMode(display=False) as counter:
+            f(x.requires_grad_(), params)[0].sum().backward()
+        return counter.get_total_flops()
+
+    small, large = (flops(side) for side in ((16, 32) if SPECS[name].ndim == 2 else (8, 16)))
+    assert large <= 1.1 * small * 2 ** SPECS[name].ndim

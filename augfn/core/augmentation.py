@@ -118,7 +118,7 @@ class Augmentation:
             home = home_of(leaves, sample.device)
             drawn = draw(tree, leaves, self.meanings, self.salts, sample.batch, generator, home)
             actions = self.actions(drawn, sample, tree)
-            way = in_slices if not tracked else differentiated if own else run
+            way = in_slices if not tracked else differentiated if own and is_plain() else run
             return way(actions, sample).output(), drawn
 
     def actions(self, params: Params, sample: Sample, given: Params | None = None) -> list[Action]:

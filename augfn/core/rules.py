@@ -26,7 +26,7 @@ from augfn.core.targets import FRAMED, Sample, Target
 from augfn.errors import explain
 from augfn.math.color import clip, require_rgb, scale_shift
 from augfn.math.maps import pixel_matrix
-from augfn.math.resample import Sampling, as_signed, fill_like, require_level, resample, to_wide
+from augfn.math.resample import Sampling, as_signed, fill_like, require_level, resample, to_wide, with_bits_of
 from augfn.math.shapes import cast, planes, shaped
 from augfn.math.variates import seed_key
 from augfn.run.mode import is_plain
@@ -44,9 +44,9 @@ def warp(action: Geometric, t: Target, s: Sample) -> Tensor:
         sampling = Sampling("nearest", padding, None if padding else fill)
     x, sampling = as_signed(t.value, sampling)
     if m.copy is None:
-        return resample(x, len(s.batch), m, sampling).view(t.value.dtype)
+        return with_bits_of(resample(x, len(s.batch), m, sampling), t.value)
     moved = m.copy(planes(x, len(s.batch), len(s.size)), sampling, m.place)
-    return moved.reshape(x.shape[: -len(s.size)] + moved.shape[-len(s.size) :]).view(t.value.dtype)
+    return with_bits_of(moved.reshape(x.shape[: -len(s.size)] + moved.shape[-len(s.size) :]), t.value)
 
 
 def warp_intrinsics(action: Geometric, t: Target, s: Sample) -> Tensor:

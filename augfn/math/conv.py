@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from augfn.math.shapes import one_batch, shaped
+from augfn.math.shapes import BAND, in_bands, one_batch, shaped
 from augfn.run.mode import is_plain, untracked
 
 COPIES = 150  # planes times taps, up to which shifted copies are faster than oneDNN's depthwise convolution
@@ -96,7 +96,8 @@ def dense(x: Tensor, kernel: Tensor, padding_mode: str = "reflect") -> Tensor:
     flat = x.reshape(math.prod(batch), -1, *x.shape[-2:])
     weight = one_batch(kernel.to(x.dtype), batch, 2).reshape(-1, 1, rows, columns).expand(-1, flat.shape[1], -1, -1)
     by_taps = _by_taps(flat, weight, rows * columns, 9)
-    reach = (rows // 2, columns // 2) if padding_mode == "zeros" and not by_taps else 0
+    small = x.shape[-2:].numel() <= BAND
+    reach = (rows // 2, columns // 2) if padding_mode == "zeros" and small and not by_taps else 0
     if reach:  # the convolution adds zeros by itself, without a copy
         _check(flat, (rows, columns), padding_mode)
     else:
@@ -104,8 +105,9 @@ def dense(x: Tensor, kernel: Tensor, padding_mode: str = "reflect") -> Tensor:
     if by_taps:
         return shaped(_shifted_2d(flat, weight, x.shape[-2], x.shape[-1]), x.shape)
     weight = weight.reshape(-1, 1, rows, columns)
-    y = F.conv2d(flat.reshape(1, -1, *flat.shape[-2:]), weight, padding=reach, groups=weight.shape[0])
-    return y.reshape(x.shape)
+    convolve = lambda band: F.conv2d(band, weight, padding=reach, groups=weight.shape[0])  # noqa: E731
+    flat = flat.reshape(1, -1, *flat.shape[-2:])
+    return (convolve(flat) if small else in_bands(convolve, flat, rows - 1)).reshape(x.shape)
 
 
 def padded(x: Tensor, rows: int, columns: int, padding_mode: str = "reflect") -> Tensor:

@@ -22,7 +22,8 @@ def gather(x: Tensor, index: Tensor, axis: int) -> Tensor:
     """
     if index.ndim == 1:
         return x.index_select(axis, index)
-    batch, m = index.shape[:-1], index.shape[-1]
+    batch, m = x.shape[: index.ndim - 1], index.shape[-1]
+    index = index.expand(*batch, m)
     between, inner = x.shape[len(batch) : axis], x.shape[axis:][1:]
     if not inner:
         return x.gather(-1, index.reshape(*batch, *[1] * len(between), m).expand(*batch, *between, m))

@@ -134,9 +134,13 @@ class Map(Planned):
             points = stage(points)
         return points, seen
 
-    def grid(self, size: tuple[int, ...], dtype: torch.dtype, device: torch.device, steps: int = 1) -> Tensor:
-        """Input coordinates of every output pixel `[*b, *size, d]` (of `steps` sub-pixels along each axis)."""
+    def grid(
+        self, size: tuple[int, ...], dtype: torch.dtype, device: torch.device, steps: int = 1, rows: slice = slice(None)
+    ) -> Tensor:
+        """Input coordinates of every output pixel `[*b, *size, d]` (of `steps` sub-pixels along each axis); of some rows
+        of them along the first axis."""
         axes = [centred(n, dtype, device, steps) for n in size]
+        axes[0] = axes[0][rows]
         stages = self.stages
         if not stages:
             return torch.stack(torch.meshgrid(*axes, indexing="ij")[::-1], -1)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from augfn.math.conv import padded
+from augfn.math.shapes import in_bands
 
 Steps = tuple[tuple[int, int, bool, bool], ...]  # two wires, and whether each is needed after
 Network = tuple[Steps, tuple[int, ...]]
@@ -25,7 +26,7 @@ def median(x: Tensor, rows: int, columns: int, padding_mode: str = "reflect") ->
         return x
     h, w = x.shape[-2:]
     wide = padded(x.reshape(-1, h, w), rows, columns, padding_mode)
-    return middle(wide, rows, columns).reshape(x.shape)
+    return in_bands(lambda band: middle(band, rows, columns), wide, rows - 1).reshape(x.shape)
 
 
 def middle(x: Tensor, rows: int, columns: int) -> Tensor:

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from augfn.errors import explain
 from augfn.math.lines import Line, gather
 from augfn.math.maps import Map
-from augfn.math.shapes import cast, common_shape, one_batch, planes, shaped
+from augfn.math.shapes import BAND, cast, common_shape, one_batch, planes, shaped
 from augfn.math.stages import Linear
 from augfn.run import sampler
 from augfn.run.constants import constant
@@ -32,6 +32,7 @@ PADDINGS = {
     "reflect": "reflection",
     "symmetric": "symmetric",
 }
+BANDS = 16  # of rows, at most, that a supersampled image is made of: so what is on the way is small
 SUPERSAMPLES = 3  # per axis at least, for antialias where a map turns or bends: as many as the frame shrinks
 
 
@@ -191,17 +192,14 @@ def pick(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling) -> Tensor:
     if m.resize:
         return nearest(x, target)
     d, source = len(target), tuple(x.shape[-len(target) :])
-    grid, padding = normalised_grid(
-        m, source, target, how, torch.float64 if x.dtype in LONG else torch.float32, x.device
-    )
-    index, inside = torch.zeros((), dtype=torch.long, device=x.device), None
-    for coordinate, n in zip(grid.unbind(-1)[::-1], source, strict=True):
-        place = outside_in(
-            (coordinate + 1) * ((n - (padding == "reflection")) / 2) - 0.5 * (padding != "reflection"), n, padding
-        )
-        place = place.round()
-        here = (place >= 0) & (place < n)
-        inside = here if inside is None else inside & here
+    wide = torch.float64 if x.dtype in LONG else torch.float32
+    grid, padding = normalised_grid(m, source, target, how, wide, x.device)
+    index = torch.zeros((), dtype=torch.long, device=x.device)
+    inside = torch.ones((), dtype=torch.bool, device=x.device)
+    for along, n in zip(grid.unbind(-1)[::-1], source, strict=True):
+        place = (along + 1) * ((n - 1) / 2) if padding == "reflection" else (along + 1) * (n / 2) - 0.5
+        place = outside_in(place, n, padding).round()
+        inside = inside & (place >= 0) & (place < n)
         index = index * n + place.nan_to_num(0.0).clamp(0, n - 1).long()
     index = index.flatten(-d)
     batch = common_shape(x.shape[: -d - 1], index.shape[:-1])
@@ -234,6 +232,11 @@ def as_signed(x: Tensor, how: Sampling) -> tuple[Tensor, Sampling]:
     if fill is not None and fill > torch.iinfo(signed).max:
         fill -= torch.iinfo(x.dtype).max + 1
     return x.view(signed), replace(how, fill=fill)
+
+
+def with_bits_of(moved: Tensor, x: Tensor) -> Tensor:
+    """What `as_signed` made of x, and has been moved since, in the dtype of x. (A view as its own dtype has no gradient.)"""
+    return moved if moved.dtype == x.dtype else moved.view(x.dtype)
 
 
 def require_finite(fill: float | tuple[float, ...]) -> None:
@@ -270,10 +273,21 @@ def grid_sample(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling, mode:
         )
     shrinks = max(math.ceil(n / size) for n, size in zip(source, target, strict=True))
     steps = max(SUPERSAMPLES, shrinks) if how.antialias and mode != "nearest" else 1
-    grid, padding = normalised_grid(m, source, target, how, x.dtype, x.device, steps)
-    corners = padding == "reflection"
+    step = max(-(-target[0] // BANDS), BAND // (math.prod(target[1:]) * steps**d))
+    if steps == 1 or step >= target[0]:
+        return pulled(x, m, target, how, mode, steps)
+    bands = [slice(i * steps, (i + step) * steps) for i in range(0, target[0], step)]
+    return torch.cat([pulled(x, m, target, how, mode, steps, rows) for rows in bands], -d)
+
+
+def pulled(
+    x: Tensor, m: Map, target: tuple[int, ...], how: Sampling, mode: str, steps: int, rows: slice = slice(None)
+) -> Tensor:
+    """Some rows of it, each pixel the mean of its sub-pixels."""
+    d, source = len(target), tuple(x.shape[-len(target) :])
+    grid, padding = normalised_grid(m, source, target, how, x.dtype, x.device, steps, rows)
     batch = common_shape(x.shape[: -d - 1], grid.shape[: -d - 1])
-    kind = "reflection" if padding == "symmetric" else padding
+    kind, corners = ("reflection" if padding == "symmetric" else padding), padding == "reflection"
     out = sampler.grid_sample(
         one_batch(x, batch, d + 1), one_batch(cast(grid, x.dtype), batch, d + 1), mode, kind, corners
     )
@@ -290,12 +304,13 @@ def normalised_grid(
     dtype: torch.dtype,
     device: torch.device,
     steps: int = 1,
+    rows: slice = slice(None),
 ) -> tuple[Tensor, str]:
     """Where each output pixel reads, -1 and 1 at the frame's edges (with reflection, at the outer pixels' centres), and what
     lies outside."""
     padding = "border" if m.window else how.padding or "zeros"
     scale = [2 / max(n - 1, 1) if padding == "reflection" else 2 / n for n in reversed(source)]
-    return scaled(m, scale).grid(target, dtype, device, steps), padding
+    return scaled(m, scale).grid(target, dtype, device, steps, rows), padding
 
 
 def scaled(m: Map, scale: list[float]) -> Map:

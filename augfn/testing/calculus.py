@@ -115,7 +115,8 @@ def twice(c: Case, params: Params) -> None:
     def curvature(values: dict[str, Tensor]) -> dict[str, Tensor]:
         """The Hessian, times the direction."""
         given = asking(values)
-        total = sum((g * along[n]).sum() for n, g in slope(given).items()) + 0 * sum(v.sum() for v in given.values())
+        parts = [(g * along[n]).sum() for n, g in slope(given).items()] + [0 * v.sum() for v in given.values()]
+        total = torch.stack(parts).sum()  # with all of them in the graph
         return dict(zip(given, torch.autograd.grad(total, list(given.values())), strict=True))
 
     found = curvature(values)
