@@ -66,8 +66,10 @@ class Base(nn.Module):
         shared = self.shared
         if shared and key is not None:
             tree, key = draw_shared(f, tree, key, shared)
-        x, self._frame, dims = lift(x, f)
-        y, self._params = f.on(read(x, f.ndim, f.targets, f.spatial), tree, key)
+        x, frame, dims = lift(x, f)
+        y, drawn = f.on(read(x, f.ndim, f.targets, f.spatial), tree, key)
+        if not torch.compiler.is_exporting():  # which leaves the module as it was
+            self._params, self._frame = drawn, frame
         return lower(y, dims) if self.keepdim and dims else y
 
     def undo(self, x: Any, params: Params | None, size: Size | None) -> Any:

@@ -64,7 +64,7 @@ def flat_ops() -> list[str]:
 
 def exported(f: Augmentation, x: Tensor, params: dict[str, Any]) -> Any:
     """The ONNX program of a replay; its inputs are the image and every leaf of the params."""
-    return torch.onnx.export(Replay(f), (x,), kwargs={"params": params}, dynamo=True, verbose=False)
+    return torch.onnx.export(Replay(f).eval(), (x,), kwargs={"params": params}, dynamo=True, verbose=False)
 
 
 def tried(name: str) -> Row:
