@@ -50,7 +50,6 @@ TESTS = (
     "learn",
     "errors",
     "spec",
-    "maps",
     "mechanism",
 )
 LONGEST = 120  # seconds that the test command may take on the code as it is
