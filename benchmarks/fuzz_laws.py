@@ -16,13 +16,9 @@ from augfn.core.augmentation import Augmentation
 from augfn.core.draw import leaves_of
 from augfn.core.spec import SPECS
 from augfn.core.targets import Boxes, Keypoints, kind_of
+from augfn.run import rows as sparse
 from augfn.testing.case import agree, claim, snapshot
 from benchmarks.fuzz_programs import Group, batch_of, frame_of
-
-try:
-    from augfn.run import rows as sparse
-except ImportError:  # a commit before there were rows
-    sparse = None
 
 # Two ways to the same result may round differently, and a step function (solarize, equalize, nearest) turns that into
 # a jump: so a small share of an image's or a mask's values may differ by more.
@@ -144,21 +140,34 @@ def fuses(t: Trial) -> None:
     steps = readings(t.program)
     if steps == 0 or (steps == 1 and "nearest" not in modes(t.program)):
         by_nearest = ("mask", "depth") if steps else ()  # which may fall to either side
-        nearly("fuse=True and fuse=False", *(without(y, by_nearest) for y in (fused, literal)))
+        for name, value in entries(fused):
+            if isinstance(value, Boxes):
+                same_boxes(name, value, dict(entries(literal))[name])
+        pair = [without(y, (*by_nearest, *limited(fused))) for y in (fused, literal)]
+        nearly("fuse=True and fuse=False", *pair)
 
 
 def same_points(name: str, fused: Keypoints, literal: Keypoints) -> None:
     """A chain may bring back what left the frame on the way, so the fused one sees no less."""
     seen = literal.visible.bool()
     claim((fused.visible.bool() | ~seen).all(), f"{name}: a point is seen step by step, and not in the fused chain")
-    off = (fused.xy.double() - literal.xy.double()).abs().amax(-1) * seen
+    off = torch.where(seen, (fused.xy.double() - literal.xy.double()).abs().amax(-1), 0.0)
     claim(off.max() <= PLACE, f"{name}: fused and step by step lie {off.max():.3g} px apart")
+
+
+def limited(x: Any) -> tuple[str, ...]:
+    """Boxes that must keep a size: they are judged once in a fused chain, and after every step without."""
+    return tuple(n for n, v in entries(x) if isinstance(v, Boxes) and (v.min_area or v.min_size or v.min_visibility))
+
+
+def same_boxes(name: str, fused: Boxes, literal: Boxes) -> None:
+    claim((fused.valid | ~literal.valid).all(), f"{name}: a box is valid step by step, and not in the fused chain")
+    off = torch.where(literal.valid, (fused.data.double() - literal.data.double()).abs().amax(-1), 0.0)
+    claim(off.max() <= PLACE, f"{name}: fused and step by step lie {off.max():.3g} apart")
 
 
 def rows(t: Trial) -> None:
     """What runs on open rows alone gives what the whole batch behind its gates does."""
-    if sparse is None:
-        return
     f = t.f
     y = f(t.x, None, t.key)[0]
     before, sparse.DENSE = sparse.DENSE, True
@@ -248,8 +257,9 @@ def modes(p: Any) -> set[str]:
     return {str(own.get("interpolation"))}.union(*inner)
 
 
-def without(x: Any, kinds: tuple[str, ...]) -> Any:
-    return {n: v for n, v in x.items() if kind_of(n, {}) not in kinds} if isinstance(x, dict) else x
+def without(x: Any, names: tuple[str, ...]) -> Any:
+    """Less the targets of these names or kinds."""
+    return {n: v for n, v in x.items() if not {n, kind_of(n, {})} & set(names)} if isinstance(x, dict) else x
 
 
 def part(tree: Any, i: int) -> Any:

@@ -25,7 +25,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from augfn import random
-from augfn.core.augmentation import SPECS, Augmentation
+from augfn.core.augmentation import Augmentation
+from augfn.core.spec import SPECS
 from augfn.testing.case import case
 from benchmarks.measure import environment, header, table
 

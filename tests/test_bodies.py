@@ -6,7 +6,8 @@ from torch.func import vmap
 
 import augfn as af
 import augfn_nn
-from augfn.core.augmentation import SPECS, filtering, noise, photometric
+from augfn.core.augmentation import filtering, noise, photometric
+from augfn.core.spec import SPECS
 from augfn.distributions import Uniform
 from augfn.math.shapes import over
 from augfn.testing import example

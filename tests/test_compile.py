@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 import augfn as af
 import augfn_nn
-from augfn.core.augmentation import SPECS
+from augfn.core.spec import SPECS
 from augfn.run import sampler
 from augfn.testing.case import agree, case, smooth_image, window
 from augfn_nn.augment import Augment

@@ -5,7 +5,7 @@ import torch
 from torch.utils._pytree import tree_leaves, tree_map
 
 import augfn as af
-from augfn.core.augmentation import SPECS
+from augfn.core.spec import SPECS
 from augfn.ops import photometric
 
 META = torch.device("meta")

@@ -8,14 +8,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import augfn as af
-from augfn.core.actions import Color, Pixels
+from augfn.core.actions import Color, Geometric, Pixels
 from augfn.core.augmentation import photometric
 from augfn.core.spec import SPECS
 from augfn.distributions import Uniform
 from augfn.math.shapes import over
 from augfn.testing.case import agree
 from augfn.typing import Factor
-from benchmarks import fuzz
+from benchmarks import fuzz, fuzz_laws
 from benchmarks.fuzz_programs import Group, Op, some_sample
 
 
@@ -85,6 +85,10 @@ def differentiable(x, *, factor: Factor = Uniform(0.5, 1.5)):
     return x + over(x, factor - factor).sqrt()
 
 
+def compiles(x, *, factor: Factor = Uniform(0.5, 1.5)):
+    return x * factor * (2 if torch.compiler.is_compiling() else 1)
+
+
 @pytest.fixture
 def faulty(request, monkeypatch):
     body = request.param
@@ -92,7 +96,7 @@ def faulty(request, monkeypatch):
     return body.__name__
 
 
-FAULTS = [shapes, finite, replays, pure, independent, differentiable]
+FAULTS = [shapes, finite, replays, pure, independent, differentiable, compiles]
 
 
 @pytest.mark.parametrize("faulty", FAULTS, indirect=True, ids=lambda body: body.__name__)
@@ -126,6 +130,30 @@ def test_a_fault_of_the_mechanism_is_seen(law, monkeypatch):
     error = fuzz.broken(t)
     assert error is not None
     assert error.kind[0] == law
+
+
+def mapped_to_the_first(self, other):
+    return self
+
+
+GEOMETRY = {"image": torch.rand(1, 8, 9), "keypoints": af.Keypoints(torch.tensor([[4.0, 3.0]]))}
+
+
+@pytest.mark.parametrize("second", ["hflip", "rotate"])  # one is exact, the other leaves the points to tell
+def test_a_fault_of_fused_geometry_is_seen(second, monkeypatch):
+    monkeypatch.setattr(Geometric, "then", mapped_to_the_first)
+    t = fuzz.Trial(Group("pipeline", (Op("scale", {}), Op(second, {}))), GEOMETRY, 2, af.key(1))
+    error = fuzz.broken(t)
+    assert error is not None
+    assert error.kind[0] == "fuses"
+
+
+def test_a_fault_of_rows_is_seen(monkeypatch):
+    monkeypatch.setattr(fuzz_laws.sparse, "open_rows", lambda gate: [])
+    t = fuzz.Trial(Group("pipeline", (Op("invert", {"p": 1.0 - 1e-7}),)), torch.rand(3, 8, 9), 2, af.key(1))
+    error = fuzz.broken(t)
+    assert error is not None
+    assert error.kind[0] == "rows"
 
 
 def test_a_point_outside_of_the_frame_is_seen():

@@ -1,0 +1,101 @@
+"""Faults that once survived every test, each as a change to the source that must be found in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+Change = Callable[[str], str]
+
+
+class NotFound(Exception):
+    """The code has changed and the fault has no place in it: give it a new one."""
+
+
+class Fault(NamedTuple):
+    """`places`: where it may be, by file; the first that is there is taken."""
+
+    name: str
+    places: dict[str, Change]
+
+    def patched(self, root: Path) -> tuple[Path, str]:
+        """The file, and its text with the fault."""
+        for name, change in self.places.items():
+            path = root / name
+            text = path.read_text() if path.exists() else ""
+            try:
+                return path, change(text)
+            except NotFound:
+                continue
+        raise NotFound(f"{self.name}: not in {', '.join(self.places)}; mend its place in {__name__}")
+
+
+def swap(old: str, new: str, last: bool = False) -> Change:
+    """One text for another; it must be there once, or `last` must say which is meant."""
+
+    def change(text: str) -> str:
+        count = text.count(old)
+        if count == 0 or (count > 1 and not last):
+            raise NotFound(f"{count} times {old!r}")
+        before, after = text.rsplit(old, 1)
+        return before + new + after
+
+    return change
+
+
+DEFERRED = 'a.rows(cut).ungated() if type(a).__name__ == "Deferred" else a.rows(cut)'
+FAULTS = (
+    Fault(
+        "neighbours join across a barrier (crop, pad, rotate with one fill shows cropped pixels)",
+        {"augfn/core/actions.py": swap("return not b.map.barrier and (free", "return (free")},
+    ),
+    Fault(
+        "gradients of targets other than the image are lost",
+        {
+            "augfn/core/augmentation.py": swap(
+                "if array_of(t).requires_grad:", 'if t.kind == "image" and array_of(t).requires_grad:'
+            )
+        },
+    ),
+    Fault(
+        "the compiled sampler's rule for vmap has the samples in another order",
+        {
+            "augfn/run/opaque.py": swap(
+                "return out.unflatten(0, (info.batch_size, -1)), 0",
+                "return out.unflatten(0, (info.batch_size, -1)).flip(0), 0",
+            ),
+            "augfn/run/sampler.py": swap(
+                "return out.unflatten(0, (size, -1)), 0", "return out.unflatten(0, (size, -1)).flip(0), 0"
+            ),
+        },
+    ),
+    Fault(
+        "a colour map of a matrix leaves out its shift",
+        {
+            "augfn/core/rules.py": swap(
+                "return out.add_(shift[along]) if is_plain(out, shift) else out + shift[along]", "return out"
+            )
+        },
+    ),
+    Fault(
+        "clipped in place although the body returned its input",
+        {
+            "augfn/core/rules.py": swap(
+                "not out.is_contiguous() or out.untyped_storage().data_ptr() == x.untyped_storage().data_ptr()",
+                "not out.is_contiguous()",
+            )
+        },
+    ),
+    Fault(
+        "a deferred action runs in slices without its gate",
+        {
+            "augfn/run/slices.py": swap("run([a.rows(cut) for a in actions]", f"run([{DEFERRED} for a in actions]"),
+            "augfn/core/actions.py": swap("leaves=leaves, gate=part(self.gate, 0, rows)", "leaves=leaves", last=True),
+        },
+    ),
+    Fault(
+        "one_of does not sort its branches by kind",
+        {"augfn/compose.py": swap("pairs.sort(key=lambda pair: ORDER.index(type(pair[0])))", "pass")},
+    ),
+)
