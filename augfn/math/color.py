@@ -19,10 +19,9 @@ from augfn.errors import explain
 from augfn.math.channels import ordered
 from augfn.math.shapes import common_shape, one_batch, over, shaped
 from augfn.math.steps import compared, stepped
-from augfn.run.constants import cached, constant
+from augfn.run.constants import constant
 from augfn.run.mode import is_plain
 
-LARGE = 1 << 20  # numbers that fill the cache, so that each pass over them counts
 LUMA = (0.2989, 0.587, 0.114)
 """Weights of red, green and blue in the luma, as torchvision and PIL have them. They add up to 0.9999."""
 
@@ -64,23 +63,9 @@ def clip(x: Tensor, mode: str = "clamp") -> Tensor:
 
 
 def scale_shift(x: Tensor, scale: Tensor, shift: Tensor, rest: int) -> Tensor:
-    """`scale x + shift`, channel by channel: `x [*b, C, ...]` with `rest` dims after its channels, and `[*b, C]` or what
-    broadcasts to it. What is large takes one pass, by torch's batch normalisation for means of 0 and variances of 1."""
-    along = (..., *(None,) * rest)
-    if not is_plain(x, scale, shift):
-        return x * scale[along] + shift[along]
-    if x.numel() < LARGE or x.requires_grad or scale.requires_grad or shift.requires_grad:
-        return (x * scale[along]).add_(shift[along])
-    batch = x.shape[-rest - 1 : -rest] if scale.ndim == shift.ndim == 1 else x.shape[:-rest]
-    weight, bias = (t.expand(batch).reshape(-1).contiguous() for t in (scale, shift))
-    mean, variance = cached(standard_moments, len(weight), x.dtype, x.device)
-    flat = x.reshape(-1, len(weight), x.shape[-rest:].numel())
-    return torch.native_batch_norm(flat, weight, bias, mean, variance, False, 0.0, 0.0)[0].reshape(x.shape)
-
-
-def standard_moments(n: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, ...]:
-    """Means of 0 and variances of 1, `[n]`."""
-    return torch.zeros(n, dtype=dtype, device=device), torch.ones(n, dtype=dtype, device=device)
+    """`scale x + shift` for `x [*b, C, ...]` with `rest` dims after its channels, and what broadcasts to `[*b, C]`."""
+    y, shift = x * scale[(..., *(None,) * rest)], shift[(..., *(None,) * rest)]
+    return y.add_(shift) if is_plain(y, shift) else y + shift
 
 
 def brightness(x: Tensor, factor: Tensor) -> Tensor:
@@ -316,8 +301,7 @@ def _clip(x: Tensor, mode: str, in_place: bool) -> Tensor:
 
 
 def _at_zero(x: Tensor, gamma: Tensor) -> Tensor:
-    """The power of what is 0, less, or so small that its derivatives overflow: x for an exponent of 1, 1 for one of 0,
-    else 0."""
+    """The power of what is 0, less, or hardly more: x for an exponent of 1, 1 for one of 0, else 0."""
     return torch.addcmul((gamma == 0).to(x.dtype), x.clamp(min=0), (gamma == 1).to(x.dtype))
 
 
