@@ -162,6 +162,7 @@ class Pixels(Action):
     single_pass: bool = False
     convolves: bool = False
     planar: bool = False
+    foreign: bool = False  # the body is not augfn's own, and may return what it holds
 
 
 @dataclass(frozen=True)
@@ -327,6 +328,8 @@ def joins(a: Action, b: Action) -> bool:
         free, antialiased = a.map.wild or b.map.wild, a.sampling.antialias or b.sampling.antialias
         if antialiased and ((turns_in_place(a.map) and b.map.window) or (turns_in_place(b.map) and a.map.window)):
             return False  # together they would be no window, which is read better, and to copy costs little
+        if antialiased and a.map.wild != b.map.wild and a.gate is not None and b.gate is not None:
+            return False  # samples that only the copy meets are not averaged over
         return not b.map.barrier and (free or a.sampling is b.sampling or a.sampling == b.sampling)
     if isinstance(a, Color) and isinstance(b, Color):
         return a.clip == b.clip == "none" and a.channels == b.channels

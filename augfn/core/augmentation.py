@@ -238,7 +238,7 @@ def act_geometric(op: Op, body: Callable[..., Any], leaves: dict[str, Any], samp
 def act_pixels(op: Op, body: Callable[..., Any], leaves: dict[str, Any], sampling: Sampling) -> Action:
     if "x" in op.spec.wants:
         traits = {n: getattr(op.spec, n) for n in TRAITS}
-        return Pixels(op.spec.kind, body, leaves, op.clip, op.channels, op.name, **traits)
+        return Pixels(op.spec.kind, body, leaves, op.clip, op.channels, op.name, **traits, foreign=op.foreign)
     color = body(**leaves)
     return color if op.clip == "none" and op.channels is None else replace(color, clip=op.clip, channels=op.channels)
 

@@ -122,13 +122,13 @@ def repaint(action: Pixels, t: Target, s: Sample, name: str = "image") -> Tensor
     if action.requires_rgb:
         require_rgb(x, action.name, axis)
     wide = to_wide(x)
-    out = clipped(repainted(action, wide, t.kind, len(s.batch), name), wide, action.clip)
+    out = clipped(repainted(action, wide, t.kind, len(s.batch), name), wide, action.clip, action.foreign)
     return put_back(cast(out, x.dtype), t.value, action.channels, axis)
 
 
-def clipped(out: Tensor, x: Tensor, mode: str) -> Tensor:
-    """`clip`, in place where nothing else holds what the body has made."""
-    if mode != "clamp" or out.requires_grad or not is_plain(out, x):
+def clipped(out: Tensor, x: Tensor, mode: str, foreign: bool = False) -> Tensor:
+    """`clip`, in place where nothing else holds what the body has made (that of a user may hold it)."""
+    if mode != "clamp" or foreign or out.requires_grad or not is_plain(out, x):
         return clip(out, mode)
     shared = not out.is_contiguous() or out.untyped_storage().data_ptr() == x.untyped_storage().data_ptr()
     return clip(out, mode) if shared else out.clamp_(0, 1)

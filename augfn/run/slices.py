@@ -71,15 +71,22 @@ def sliced(actions: list[Action], sample: Sample, owned: set[str]) -> Sample:
         small = part(sample, cut)
         done = run([a.rows(cut) for a in actions], small)
         for name, t in done.targets.items():
-            if t is not small.targets[name]:
-                pieces, tree = tree_flatten(t.value)
-                if name not in wholes:
-                    wholes[name] = [x.new_empty((total, *x.shape[1:])) for x in pieces], tree
-                for whole, piece in zip(wholes[name][0], pieces, strict=True):
-                    whole[cut] = piece
+            if t is small.targets[name] and name not in wholes:
+                continue
+            pieces, tree = tree_flatten(t.value)
+            if name not in wholes:
+                wholes[name] = [x.new_empty((total, *x.shape[1:])) for x in pieces], tree
+                fill(wholes[name][0], tree_leaves(part(sample, slice(cut.start)).targets[name].value), slice(cut.start))
+            fill(wholes[name][0], pieces, cut)
     new = {n: Target(sample.targets[n].kind, tree.unflatten(tensors)) for n, (tensors, tree) in wholes.items()}
     owned |= new.keys()
     return sample.changed({**sample.targets, **new}, done.size)
+
+
+def fill(wholes: list[Tensor], pieces: list[Tensor], cut: slice) -> None:
+    if cut.stop:
+        for whole, piece in zip(wholes, pieces, strict=True):
+            whole[cut] = piece
 
 
 def cuts(total: int, step: int) -> list[slice]:
@@ -170,11 +177,17 @@ class Job:
             self.sample, targets=targets, batch=batch
         )
 
-    def outputs(self, before: Sample, after: Sample) -> list[Tensor]:
-        """The tensors of the targets that changed."""
-        out = {n: tree_flatten(t.value) for n, t in after.targets.items() if t is not before.targets[n]}
-        self.changed, self.size = {n: (tree, len(values)) for n, (values, tree) in out.items()}, after.size
-        return [x for values, _ in out.values() for x in values]
+    def outputs(self, after: Sample) -> list[Tensor]:
+        """The tensors of the targets that the job changes (as its forward pass found)."""
+        return [x for n in self.changed for x in tree_leaves(after.targets[n].value)]
+
+    def run(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """The forward pass, which finds what is changed."""
+        actions, sample = self.on(tensors, self.sample.batch)
+        done = in_slices(actions, sample)
+        trees = {n: tree_flatten(t.value) for n, t in done.targets.items() if t is not sample.targets[n]}
+        self.changed, self.size = {n: (tree, len(values)) for n, (values, tree) in trees.items()}, done.size
+        return self.outputs(done)
 
     def joined(self, sample: Sample, outs: Sequence[Tensor]) -> Sample:
         values, targets = iter(outs), dict(sample.targets)
@@ -187,8 +200,7 @@ class Job:
     ) -> Any:
         """The gradients to the wanted tensors, by plain autograd."""
         with torch.enable_grad():
-            actions, sample = self.on(tensors, batch)
-            outs = self.outputs(sample, run(actions, sample))
+            outs = self.outputs(run(*self.on(tensors, batch)))
             pairs = [(y, g) for y, g in zip(outs, slope, strict=True) if g is not None and y.requires_grad]
         if not pairs:
             return [None] * len(wanted)
@@ -201,8 +213,7 @@ class Recomputed(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, job: Job, *tensors: Tensor) -> tuple[Tensor, ...]:
         with below_autograd():
-            actions, sample = job.on([t.detach() for t in tensors], job.sample.batch)
-            outs = job.outputs(sample, in_slices(actions, sample))
+            outs = job.run([t.detach() for t in tensors])
         ctx.job = job
         ctx.save_for_backward(*tensors)
         ctx.mark_non_differentiable(*[y for y in outs if not y.is_floating_point()])

@@ -1,0 +1,101 @@
+"""No gradient is lost, and nothing is changed, in silence."""
+
+import pytest
+import torch
+from torch import nn
+
+import augfn as af
+from augfn.core.augmentation import photometric
+from augfn.math.shapes import over
+from augfn.typing import Factor
+
+NET = nn.Conv2d(3, 3, 1)
+TEXTURE = torch.full((2, 3, 8, 8), 1.5)
+
+
+@photometric
+def through_a_net(x, *, factor: Factor = 1.0):
+    return NET(x) * over(x, factor)
+
+
+@photometric(clip="clamp")
+def textured(x, *, factor: Factor = 1.0):
+    return TEXTURE
+
+
+class Learned(af.Distribution):
+    """One whose draw closes over a Parameter."""
+
+    fields = ("value",)
+    scale = nn.Parameter(torch.tensor(2.0))
+
+    def __init__(self, value):
+        self._set(value=value)
+
+    def draw(self, u):
+        return self.value + self.scale * u
+
+
+@pytest.mark.parametrize("batch", [2, 64])
+@pytest.mark.parametrize("p", [1.0, 0.5])
+def test_a_body_may_hold_what_learns(batch, p):
+    """Of a small batch and of one that is run in slices, for all samples and for some."""
+    x = torch.rand(batch, 3, 64, 64)
+    f = af.pipeline(through_a_net(p=p), af.brightness(factor=0.5, clip="none"))
+    y, _ = f(x, {"through_a_net": {"gate": torch.arange(batch) % 2.0}} if p < 1 else None, af.key(0))
+    assert y.requires_grad
+    slope = torch.autograd.grad(y.sum(), NET.weight)[0]
+    seen = x if p == 1 else x[1::2]
+    torch.testing.assert_close(slope[:, :, 0, 0], (seen.sum((0, 2, 3)) / 2).expand(3, 3), rtol=1e-3, atol=1e-2)
+
+
+def test_a_distribution_may_hold_what_learns():
+    y, _ = af.brightness(factor=0.5)(torch.rand(2, 3, 4, 4), {"factor": Learned(0.1)}, af.key(0))
+    assert torch.autograd.grad(y.sum(), Learned.scale)[0] > 0
+
+
+def test_a_texture_that_a_body_returns_is_not_clipped_in_place():
+    y, _ = textured()(torch.rand(2, 3, 8, 8))
+    assert torch.equal(y, torch.ones_like(y))
+    assert (TEXTURE == 1.5).all()
+
+
+@pytest.mark.parametrize("size", [16, 64])
+def test_differentiated_in_slices_as_whole(size, monkeypatch):
+    """Values, gradients to the image, to the params and to the ranges, and second derivatives."""
+    f = af.pipeline(
+        af.hflip(p=0.5),
+        af.affine(degrees=(-15, 15), scale=(0.9, 1.1), p=0.7),
+        af.color_jitter(brightness=(0.8, 1.2), contrast=(0.8, 1.2), hue=(-0.1, 0.1), p=0.8),
+        af.gaussian_noise(p=0.5),
+        af.erase(p=0.3),
+    )
+    x = {"image": torch.rand(48, 3, size, size, dtype=torch.float64), "mask": torch.randint(5, (48, size, size))}
+    x |= {"boxes": af.Boxes(torch.rand(48, 2, 4, dtype=torch.float64) * size)}
+
+    def slopes():
+        image, low = x["image"].clone().requires_grad_(), torch.tensor(-15.0, dtype=torch.float64, requires_grad=True)
+        degrees = {"degrees": af.Uniform(low, torch.tensor(15.0, dtype=torch.float64))}
+        y, _ = f(x | {"image": image}, {"affine": degrees}, af.key(0))
+        loss = (y["image"] ** 2).sum()
+        first = torch.autograd.grad(loss, (image, low), create_graph=True)
+        return y, first, torch.autograd.grad(first[0].square().sum(), (image, low))
+
+    monkeypatch.setattr("augfn.run.slices.BLOCK_BYTES", 40_000)
+    sliced = slopes()
+    monkeypatch.setattr("augfn.run.slices.BLOCK_BYTES", 10**12)
+    whole = slopes()
+    torch.testing.assert_close(sliced[1:], whole[1:], rtol=1e-9, atol=1e-9)
+    assert torch.equal(sliced[0]["mask"], whole[0]["mask"])
+    torch.testing.assert_close(sliced[0]["image"], whole[0]["image"])
+    torch.testing.assert_close(sliced[0]["boxes"].data, whole[0]["boxes"].data)
+
+
+def test_no_graph_is_kept_of_a_large_batch():
+    """What autograd keeps of a differentiated call are the inputs."""
+    x = torch.rand(64, 3, 64, 64, requires_grad=True)
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.untyped_storage()) or t, lambda t: t):
+        af.pipeline(af.affine(degrees=(-15, 15)), af.color_jitter(hue=(-0.1, 0.1)))(x, None, af.key(0))
+    sizes = {s.data_ptr(): s.nbytes() for s in kept}
+    assert sum(sizes.values()) < 1.1 * x.untyped_storage().nbytes()
