@@ -76,7 +76,8 @@ def sliced(actions: list[Action], sample: Sample, owned: set[str]) -> Sample:
             pieces, tree = tree_flatten(t.value)
             if name not in wholes:
                 wholes[name] = [x.new_empty((total, *x.shape[1:])) for x in pieces], tree
-                fill(wholes[name][0], tree_leaves(part(sample, slice(cut.start)).targets[name].value), slice(cut.start))
+                before = slice(0, cut.start)  # the slices so far, which were not changed
+                fill(wholes[name][0], [x[before] for x in tree_leaves(sample.targets[name].value)], before)
             fill(wholes[name][0], pieces, cut)
     new = {n: Target(sample.targets[n].kind, tree.unflatten(tensors)) for n, (tensors, tree) in wholes.items()}
     owned |= new.keys()
