@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 import torch
@@ -23,6 +25,27 @@ TURNED_PIXELS = 1 << 23  # of turned boxes that are looked at together
 ROUNDINGS = 32  # of float32 that a coordinate, as large as the frame, may be off after a chain of steps
 
 
+Finish = Callable[[Tensor, Tensor | None], Any]
+
+
+def moved_annotations(action: Geometric, s: Sample) -> dict[str, Target]:
+    """Boxes and keypoints after a move: all their points together are taken through the inverse of the map, which for a
+    displacement is most of the cost."""
+    here = {n: POINTS[t.kind](action, t, s) for n, t in s.targets.items() if t.kind in POINTS}
+    if not here:
+        return {}
+    dtype = reduce(torch.promote_types, [points.dtype for points, _ in here.values()])
+    together = torch.cat([points.to(dtype) for points, _ in here.values()], -2)
+    moved, before = push(action.map, together, s.size, action.size(s.size))
+    counts = [points.shape[-2] for points, _ in here.values()]
+    there = moved.split_with_sizes(counts, -2)
+    seen = [None] * len(counts) if before is None else before.split_with_sizes(counts, -1)
+    return {
+        n: Target(s.targets[n].kind, finish(xy.to(points.dtype), visible))
+        for (n, (points, finish)), xy, visible in zip(here.items(), there, seen, strict=True)
+    }
+
+
 def push(m: Map, points: Tensor, source: Size, target: Size) -> tuple[Tensor, Tensor | None]:
     """Input pixel coordinates `[*b, n, d]` to output pixel coordinates, and which of the points lie before the horizon
     `[*b, n]` (None: there is none)."""
@@ -35,24 +58,23 @@ def rounding(dtype: torch.dtype) -> float:
     return ROUNDINGS * torch.finfo(torch.float32).eps + torch.finfo(dtype).eps
 
 
-def warp_keypoints(action: Geometric, t: Target, s: Sample) -> Any:
+def points_of_keypoints(action: Geometric, t: Target, s: Sample) -> tuple[Tensor, Finish]:
     k = t.value if isinstance(t.value, Keypoints) else Keypoints(t.value)
     target, wide = action.size(s.size), to_wide(k.xy)
-    moved, before = push(action.map, wide, s.size, target)
-    room = 0.5 + rounding(k.xy.dtype) * max(target)
-    limit = constant(tuple(n - 1 + room for n in reversed(target)), moved)
-    seen = ((moved >= -room) & (moved <= limit)).all(-1)
-    seen = seen if before is None else seen & before
-    if not action.map.rigid:
-        seen = seen & found(action.map, wide, moved, s.size, target)
-    xy, visible = moved.to(k.xy.dtype), k.visible.bool() & seen
-    if not isinstance(t.value, Keypoints):
-        return xy
-    return (
-        swapped(replace(k, xy=xy, visible=visible), mirrors(action.map))
-        if k.swap
-        else replace(k, xy=xy, visible=visible)
-    )
+
+    def finish(moved: Tensor, before: Tensor | None) -> Any:
+        room = 0.5 + rounding(k.xy.dtype) * max(target)
+        limit = constant(tuple(n - 1 + room for n in reversed(target)), moved)
+        seen = ((moved >= -room) & (moved <= limit)).all(-1)
+        seen = seen if before is None else seen & before
+        if not action.map.rigid:
+            seen = seen & found(action.map, wide, moved, s.size, target)
+        if not isinstance(t.value, Keypoints):
+            return moved.to(k.xy.dtype)
+        new = replace(k, xy=moved.to(k.xy.dtype), visible=k.visible.bool() & seen)
+        return swapped(new, mirrors(action.map)) if k.swap else new
+
+    return wide, finish
 
 
 def found(m: Map, points: Tensor, moved: Tensor, source: Size, target: Size) -> Tensor:
@@ -75,21 +97,34 @@ def swapped(k: Keypoints, where: Tensor) -> Keypoints:
     return replace(k, xy=xy, visible=torch.where(where[..., None], k.visible.index_select(-1, order), k.visible))
 
 
-def warp_boxes(action: Geometric, t: Target, s: Sample) -> Any:
+def points_of_boxes(action: Geometric, t: Target, s: Sample) -> tuple[Tensor, Finish]:
     """Clipped upright boxes around what has moved, or quads whose corners have moved."""
     b = t.value if isinstance(t.value, Boxes) else Boxes(t.value)
-    new = (warp_quads if b.turned else warp_upright)(action, b, s)
-    return new if isinstance(t.value, Boxes) else new.data
+    points = quad_points(b) if b.turned else outline_points(action, b, s)
+
+    def finish(moved: Tensor, before: Tensor | None) -> Any:
+        corners = moved.reshape(points.shape) + 0.5
+        new = (moved_quads if b.turned else moved_upright)(b, corners, before, s.size, action.size(s.size))
+        return new if isinstance(t.value, Boxes) else new.data
+
+    return points.flatten(-3, -2), finish
 
 
-def warp_upright(action: Geometric, b: Boxes, s: Sample) -> Boxes:
-    """The upright box around the moved outline, clipped to the frame; one with its ends exchanged keeps them so."""
-    target, d = action.size(s.size), len(s.size)
+def outline_points(action: Geometric, b: Boxes, s: Sample) -> Tensor:
+    """Points `[*b, N, k, d]` on the outline of upright boxes, in pixels."""
     low, high = to_wide(b.xyxy(s.size)).chunk(2, -1)
-    outline = cached(make_outline, intervals(action.map, max(*s.size, *target)), d, low.dtype, low.device)
-    points = low[..., None, :] + (high - low)[..., None, :] * outline - 0.5
-    moved, before = push(action.map, points.flatten(-3, -2), s.size, target)
-    moved = moved.reshape(points.shape) + 0.5
+    side = max(*s.size, *action.size(s.size))
+    outline = cached(make_outline, intervals(action.map, side), len(s.size), low.dtype, low.device)
+    return low[..., None, :] + (high - low)[..., None, :] * outline - 0.5
+
+
+def quad_points(b: Boxes) -> Tensor:
+    return to_wide(b.corners()) - 0.5
+
+
+def moved_upright(b: Boxes, moved: Tensor, before: Tensor | None, size: Size, target: Size) -> Boxes:
+    """The upright box around the moved outline, clipped to the frame; one with its ends exchanged keeps them so."""
+    low, high = to_wide(b.xyxy(size)).chunk(2, -1)
     ends, exchanged = (moved.amin(-2), moved.amax(-2)), (high < low).any(-1, keepdim=True)
     box = torch.where(exchanged, torch.cat(ends[::-1], -1), torch.cat(ends, -1))
     clipped = within(box, target)
@@ -133,11 +168,8 @@ def in_front(keep: Tensor, before: Tensor | None, points: Tensor) -> Tensor:
     return keep if before is None else keep & before.reshape(points.shape[:-1]).all(-1)
 
 
-def warp_quads(action: Geometric, b: Boxes, s: Sample) -> Boxes:
+def moved_quads(b: Boxes, moved: Tensor, before: Tensor | None, size: Size, target: Size) -> Boxes:
     """The four corners, moved; what counts for validity is the exact area inside the frame."""
-    target, corners = action.size(s.size), to_wide(b.corners()) - 0.5
-    moved, before = push(action.map, corners.flatten(-3, -2), s.size, target)
-    moved = moved.reshape(corners.shape) + 0.5
     edges = (moved.roll(-1, -2) - moved).square().sum(-1).sqrt()
     keep = b.valid & (area_inside(moved, target) > b.min_area) & (edges.amin(-1) >= b.min_size)
     new = b.like_corners(moved, in_front(keep, before, moved))
@@ -145,6 +177,9 @@ def warp_quads(action: Geometric, b: Boxes, s: Sample) -> Boxes:
         return new
     left = area_inside(moved, target, rounding(b.data.dtype) * max(target))
     return seen_by(new, share_of(left, polygon_area(moved)), again=True)
+
+
+POINTS = {"boxes": points_of_boxes, "keypoints": points_of_keypoints}
 
 
 def share_of(part: Tensor, whole: Tensor) -> Tensor:

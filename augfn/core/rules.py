@@ -15,12 +15,12 @@ from torch import Tensor
 from augfn import random
 from augfn.core.actions import Action, Blend, Color, Deferred, Geometric, Mixing, Occlusion, Pixels, Size
 from augfn.core.annotations import (
+    POINTS,
     hide_boxes,
     hide_keypoints,
     mix_boxes,
     mix_keypoints,
-    warp_boxes,
-    warp_keypoints,
+    moved_annotations,
 )
 from augfn.core.targets import FRAMED, Sample, Target
 from augfn.errors import explain
@@ -216,8 +216,6 @@ def mix_label(action: Mixing, t: Target, s: Sample) -> Tensor:
 
 TABLE: dict[tuple[type, str], Callable[..., Any]] = {
     **{(Geometric, t): warp for t in (*FRAMED, "mask")},
-    (Geometric, "boxes"): warp_boxes,
-    (Geometric, "keypoints"): warp_keypoints,
     (Geometric, "intrinsics"): warp_intrinsics,
     **{(Color, t): recolor for t in ("image", "video", "volume")},
     **{(Pixels, t): repaint for t in ("image", "video", "volume")},
@@ -235,16 +233,20 @@ TABLE: dict[tuple[type, str], Callable[..., Any]] = {
 
 def touches(action: Action, kind: str) -> bool:
     """True if an action may change, or looks at, a target of this kind."""
-    return isinstance(action, Blend | Deferred) or (type(action), kind) in TABLE
+    follows = isinstance(action, Geometric) and kind in POINTS
+    return follows or isinstance(action, Blend | Deferred) or (type(action), kind) in TABLE
 
 
 def apply(action: Action, sample: Sample) -> Sample:
     """One action on all targets of all samples, whatever its gate says."""
     if isinstance(action, Deferred):
         action = action.seen(sample)
-    changed = {}
+    changed = dict(sample.targets)
+    if isinstance(action, Geometric):
+        changed |= moved_annotations(action, sample)
     for name, t in sample.targets.items():
         rule = TABLE.get((type(action), t.kind))
-        extra = {"name": name} if rule is repaint else {}
-        changed[name] = t if rule is None else Target(t.kind, rule(action, t, sample, **extra))
+        if rule is not None:
+            extra = {"name": name} if rule is repaint else {}
+            changed[name] = Target(t.kind, rule(action, t, sample, **extra))
     return sample.changed(changed, action.size(sample.size))
