@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 import augfn as af
-from augfn.math import conv, shapes
+from augfn.math import conv
 from augfn.math import resample as resample_module
 from augfn.math.lines import Line, areas, cells
 from augfn.math.maps import Map, axis_angle_matrix, centre_of, centred, homography, pixel_matrix
 from augfn.math.resample import Sampling, fill_like, resample
 from augfn.math.stages import Displacement, Linear
-from augfn.run import sampler
+from augfn.run import bands, sampler
 from augfn.testing.case import smooth_image
 
 F64 = torch.float64
@@ -437,7 +437,7 @@ def test_large_images_are_made_in_bands(monkeypatch):
         af.elastic(antialias=True, padding_mode="reflection"),
     )
     whole = [f(x, None, af.key(0))[0] for f in tries]
-    for module in (shapes, conv, resample_module):
+    for module in (bands, conv, resample_module):
         monkeypatch.setattr(module, "BAND", 60)
     for f, want in zip(tries, whole, strict=True):
         y = f(x, None, af.key(0))[0]

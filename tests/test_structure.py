@@ -26,6 +26,7 @@ FILES = sorted([*ROOT.glob("augfn/**/*.py"), *ROOT.glob("augfn_nn/**/*.py")])
 # without a cycle.
 FLOORS = [
     ["augfn.errors", "augfn.run", "augfn.run.mode"],
+    ["augfn.run.twins", "augfn.run.bands"],
     ["augfn.random"],
     ["augfn.run.constants", "augfn.run.sampler"],
     ["augfn.math"],
@@ -38,6 +39,7 @@ FLOORS = [
     ["augfn.run.rows"],
     ["augfn.run.host"],
     ["augfn.core.draw", "augfn.run.slices", "augfn.core.spec"],
+    ["augfn.run.call"],
     ["augfn.core.augmentation"],
     ["augfn.ops"],
     ["augfn.compose"],
@@ -142,6 +144,21 @@ def test_no_wait_for_a_value(module):
     """`.item()` stops a graph and waits for the device."""
     lines = [node.lineno for name, _, node in calls_of(module) if name == "item"]
     assert not lines, f"{module}, lines {lines}"
+
+
+MODE = {"is_plain", "untracked", "asks_gradient", "is_readable", "autocasts", "is_compiling", "is_exporting"}
+
+
+def test_the_mode_is_asked_in_few_places():
+    """What depends on torch's mode is a twin (augfn.run.twins), or asks by name; testing and programs apart."""
+    outside = [m for m in LIBRARY if not m.startswith(("augfn.run", "augfn.testing"))]
+    asked = [
+        f"{module}:{node.lineno}"
+        for module in outside
+        for node in ast.walk(MODULES[module])
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in MODE
+    ]
+    assert len(asked) <= 12, asked
 
 
 # the signature law

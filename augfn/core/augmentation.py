@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from augfn.core.actions import Action, Deferred, Geometric, Mixing, Occlusion, Pixels, Size, fuse
 from augfn.core.draw import Params, draw, leaves_of, merge, nested, salts_of
@@ -36,15 +34,13 @@ from augfn.core.spec import (
     signature_of,
     spec_of,
 )
-from augfn.core.targets import Boxes, Sample, array_of, read
-from augfn.distributions import Distribution
+from augfn.core.targets import Boxes, Sample, read
 from augfn.errors import explain, unknown
 from augfn.math.resample import UNSET, Sampling, require_finite
+from augfn.run.call import is_ours, mode_of
 from augfn.run.compiling import own_code
 from augfn.run.host import HOST, home_of, sent
-from augfn.run.mode import autocasts, below_autograd, is_plain
-from augfn.run.rows import run
-from augfn.run.slices import differentiated, in_slices
+from augfn.run.mode import autocasts
 from augfn.typing import GATE
 
 SPATIAL = ("geometric", "occlusion")  # kinds to which the axes of the frame matter
@@ -113,13 +109,11 @@ class Augmentation:
             with torch.autocast(sample.device.type, enabled=False):
                 return self.on(sample, tree, generator)
         leaves = leaves_of(tree)
-        own, tracked = not self.foreign and is_own(leaves), not is_untracked(sample, leaves)
-        with below_autograd() if own and not tracked else nullcontext():
+        context, way = mode_of(sample, leaves, self.foreign)
+        with context:
             home = home_of(leaves, sample.device)
             drawn = draw(tree, leaves, self.meanings, self.salts, sample.batch, generator, home)
-            actions = self.actions(drawn, sample, tree)
-            way = in_slices if not tracked else differentiated if own and is_plain() else run
-            return way(actions, sample).output(), drawn
+            return way(self.actions(drawn, sample, tree), sample).output(), drawn
 
     def actions(self, params: Params, sample: Sample, given: Params | None = None) -> list[Action]:
         """What is done to the sample, with neighbours of one kind as one."""
@@ -145,32 +139,6 @@ class Augmentation:
     def __repr__(self) -> str:
         leaves = ", ".join(f"{path}={leaf!r}" for path, leaf in leaves_of(self.params).items())
         return f"{self.name}({leaves})"
-
-
-def is_untracked(sample: Sample, leaves: dict[str, Any]) -> bool:
-    """True in a plain eager call, if no target and none of the leaves of its params asks for a gradient."""
-    if not is_plain():
-        return False
-    if not torch.is_grad_enabled():
-        return True
-    for t in sample.targets.values():
-        if array_of(t).requires_grad:
-            return False
-    for leaf in leaves.values():
-        for tensor in [getattr(leaf, f) for f in leaf.fields] if isinstance(leaf, Distribution) else (leaf,):
-            if isinstance(tensor, Tensor) and tensor.requires_grad:
-                return False
-    return True
-
-
-def is_ours(made: Any) -> bool:
-    """True of a function or class of augfn itself, which holds nothing that learns."""
-    return made.__module__.startswith("augfn.")
-
-
-def is_own(leaves: dict[str, Any]) -> bool:
-    """True if no distribution is the user's own."""
-    return all(is_ours(type(leaf)) for leaf in leaves.values() if isinstance(leaf, Distribution))
 
 
 class Op(Augmentation):

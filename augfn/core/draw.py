@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -17,6 +16,7 @@ from torch import Tensor
 from augfn import random
 from augfn.distributions import Constant, Distribution
 from augfn.errors import explain, unknown
+from augfn.run.twins import remembered
 from augfn.typing import Leaf
 
 Params = dict[str, Any]
@@ -142,8 +142,7 @@ def noise_of(
         names = [path for path, n in zip(shapes, counts, strict=True) if n]
         fix = "f(x, None, af.key(0)), or pass returned params to replay"
         raise ValueError(explain("a key is needed to draw", names, "generator=key", fix))
-    make = counters if torch.compiler.is_compiling() else cached_counters  # Dynamo warns of caches
-    hi, lo = make(tuple([salts[path] for path in shapes]), counts)
+    hi, lo = counters(tuple([salts[path] for path in shapes]), counts)
     noise = random.stream_uniform(checked_key(key, batch), batch, hi, lo)
     return noise if noise.device == device else noise.to(device)
 
@@ -184,13 +183,11 @@ def stacked(ranges: list[Distribution]) -> Distribution:
     return new
 
 
+@remembered
 def counters(salts: tuple[int, ...], counts: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The stream (a leaf's salt) and the position in it of every number to draw."""
     hi = tuple(salt for salt, n in zip(salts, counts, strict=True) for _ in range(n))
     return hi, tuple(i for n in counts for i in range(n))
-
-
-cached_counters = lru_cache(maxsize=256)(counters)
 
 
 def fit(value: Any, leaf: Leaf, batch: tuple[int, ...], device: Any, path: str) -> Tensor:

@@ -29,7 +29,7 @@ from augfn.math.maps import pixel_matrix
 from augfn.math.resample import Sampling, as_signed, fill_like, require_level, resample, to_wide, with_bits_of
 from augfn.math.shapes import cast, planes, shaped
 from augfn.math.variates import seed_key
-from augfn.run.mode import is_plain
+from augfn.run.twins import added, twin
 
 # geometry
 
@@ -109,7 +109,7 @@ def affine_channels(action: Color, x: Tensor, rest: int) -> Tensor:
         out = shaped(matrix @ x.flatten(-rest), x.shape)
         if shift is None:
             return out
-        return out.add_(shift[along]) if is_plain(out, shift) else out + shift[along]
+        return added(out, shift[along])
     if scale is None:
         return x + shift[along]  # type: ignore[index]
     return x * scale[along] if shift is None else scale_shift(x, scale, shift, rest)
@@ -126,12 +126,20 @@ def repaint(action: Pixels, t: Target, s: Sample, name: str = "image") -> Tensor
     return put_back(cast(out, x.dtype), t.value, action.channels, axis)
 
 
+def clip_only(out: Tensor, x: Tensor, mode: str, foreign: bool = False) -> Tensor:
+    return clip(out, mode)
+
+
+def is_own(out: Tensor, x: Tensor, mode: str, foreign: bool = False) -> bool:
+    """True if nothing else holds what the body has made (that of a user may hold it)."""
+    fresh = out.is_contiguous() and out.untyped_storage().data_ptr() != x.untyped_storage().data_ptr()
+    return mode == "clamp" and not foreign and fresh
+
+
+@twin(clip_only, fits=is_own)
 def clipped(out: Tensor, x: Tensor, mode: str, foreign: bool = False) -> Tensor:
-    """`clip`, in place where nothing else holds what the body has made (that of a user may hold it)."""
-    if mode != "clamp" or foreign or out.requires_grad or not is_plain(out, x):
-        return clip(out, mode)
-    shared = not out.is_contiguous() or out.untyped_storage().data_ptr() == x.untyped_storage().data_ptr()
-    return clip(out, mode) if shared else out.clamp_(0, 1)
+    """`clip`, in place."""
+    return out.clamp_(0, 1)
 
 
 def repainted(action: Pixels, x: Tensor, kind: str, b: int, name: str) -> Tensor:

@@ -20,7 +20,7 @@ from augfn.math.channels import ordered
 from augfn.math.shapes import common_shape, one_batch, over, shaped
 from augfn.math.steps import compared, stepped
 from augfn.run.constants import constant
-from augfn.run.mode import is_plain
+from augfn.run.twins import added
 
 LUMA = (0.2989, 0.587, 0.114)
 """Weights of red, green and blue in the luma, as torchvision and PIL have them. They add up to 0.9999."""
@@ -59,13 +59,13 @@ def clip(x: Tensor, mode: str = "clamp") -> Tensor:
     >>> clip(torch.tensor([-0.5, 0.25, 1.5]))
     tensor([0.0000, 0.2500, 1.0000])
     """
-    return _clip(x, mode, in_place=False)
+    return _clip(x, mode)
 
 
 def scale_shift(x: Tensor, scale: Tensor, shift: Tensor, rest: int) -> Tensor:
     """`scale x + shift` for `x [*b, C, ...]` with `rest` dims after its channels, and what broadcasts to `[*b, C]`."""
     y, shift = x * scale[(..., *(None,) * rest)], shift[(..., *(None,) * rest)]
-    return y.add_(shift) if is_plain(y, shift) else y + shift
+    return added(y, shift)
 
 
 def brightness(x: Tensor, factor: Tensor) -> Tensor:
@@ -163,7 +163,6 @@ def jiggle(
     keys = ordered(ordered(order)).unbind(-1)
     lines = [i for i, f in enumerate((brightness, contrast)) if f is not None]
     places = [sum((keys[j] < key for j in lines), torch.zeros_like(key)) for key in keys]
-    plain = is_plain()
     for step in range(len(lines) + 1):
         b, c, s, h = (
             None if f is None else torch.where(place == step, f, neutral)
@@ -174,8 +173,8 @@ def jiggle(
         if colourful:
             x = _turn_hsv(x, s, h)
         if step < len(lines):
-            x = _clip(_line(x, b, c, fresh=step > 0), clip, plain)
-    return _clip(x, clip, plain) if colourful else x
+            x = _clip(_line(x, b, c, fresh=step > 0), clip)
+    return _clip(x, clip) if colourful else x
 
 
 def jitter(
@@ -205,16 +204,15 @@ def jitter(
         require_rgb(x, "jitter with saturation or hue", axis)
     blends = {i: f for i, f in enumerate((brightness, contrast, saturation)) if f is not None}
     if not blends:
-        return x if hue is None else _clip(turned(x, over(x, hue), axis), clip, is_plain())
+        return x if hue is None else _clip(turned(x, over(x, hue), axis), clip)
     image = x.shape[axis:]
     batch = common_shape(x.shape[:axis], order.shape[:-1], *(t.shape for t in (*blends.values(), hue) if t is not None))
     passes = _schedule(blends, hue is not None, order, batch, image)
-    plain = is_plain()
     flat = one_batch(x, batch, len(image))
     for step, (factor, to_sum, to_luma) in enumerate(passes):
         if hue is not None and step == len(blends):
             flat = turned(flat, over(flat, one_batch(hue, batch, 0)), 1)
-        flat = _clip(_blend(flat, factor, to_sum, to_luma, fresh=step > 0), clip, plain)
+        flat = _clip(_blend(flat, factor, to_sum, to_luma, fresh=step > 0), clip)
     return shaped(flat, batch + image)
 
 
@@ -252,7 +250,7 @@ def solarize(x: Tensor, threshold: Tensor, addition: Tensor | None = None, grad:
     `grad` as in `stepped`, but that "none" is the gradient of the values, 1 or -1; "soft" makes the threshold a sigmoid
     of width 0.05. Source: torchvision `solarize`; the addition is kornia's.
     """
-    x = x if addition is None else _clip(x + over(x, addition), "clamp", is_plain())
+    x = x if addition is None else _clip(x + over(x, addition), "clamp")
     threshold = over(x, threshold)
     # Weights of exactly 0 and 1 make lerp exact; it is three times as fast as torch.where on a CPU.
     value = torch.lerp(x, 1 - x, compared(torch.ge, x, threshold))
@@ -289,9 +287,9 @@ def _sum(x: Tensor, axis: int) -> Tensor:
     return luma(total, axis) if x.shape[axis] == 3 else total.mean(axis, keepdim=True)
 
 
-def _clip(x: Tensor, mode: str, in_place: bool) -> Tensor:
+def _clip(x: Tensor, mode: str) -> Tensor:
     if mode == "clamp":
-        return x.clamp_(0, 1) if in_place else x.clamp(0, 1)  # clamp_ has no batching rule: under vmap it would loop
+        return x.clamp(0, 1)
     if mode == "none":
         return x
     if mode == "ste":

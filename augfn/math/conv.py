@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from augfn.math.shapes import BAND, in_bands, one_batch, shaped
+from augfn.math.shapes import one_batch, shaped
+from augfn.run.bands import BAND, in_bands
 from augfn.run.mode import is_plain, untracked
+from augfn.run.twins import accumulated
 
 COPIES = 150  # planes times taps, up to which shifted copies are faster than oneDNN's depthwise convolution
 PLANES, SMALL = 16, 49  # more planes than these, and a kernel up to so many taps: it is faster at once than by axes
@@ -124,9 +126,9 @@ def _shifted_2d(x: Tensor, weight: Tensor, h: int, w: int) -> Tensor:
 
 
 def _sum_of(shifts: Sequence[Tensor], taps: Sequence[Tensor]) -> Tensor:
-    y, own = shifts[0] * taps[0], is_plain(shifts[0], taps[0])
+    y = shifts[0] * taps[0]
     for shift, tap in zip(shifts[1:], taps[1:], strict=True):
-        y = y.addcmul_(shift, tap) if own else torch.addcmul(y, shift, tap)
+        y = accumulated(y, shift, tap)
     return y
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from augfn.math.maps import centred
+from augfn.run.twins import twin
 
 
 def gather(x: Tensor, index: Tensor, axis: int) -> Tensor:
@@ -98,6 +99,21 @@ class Line:
         flat = [t.reshape(-1, self.taps) for t in (index, weights)]
         out = F.embedding_bag(flat[0], rows.reshape(-1, inner), mode="sum", per_sample_weights=flat[1])
         return out.reshape(*x.shape[:axis], self.size, *x.shape[axis + 1 :])
+
+
+def line_by_taps(line: Line, x: Tensor, axis: int) -> Tensor:
+    return line.read(x, axis)
+
+
+def is_alone(line: Line, x: Tensor, axis: int) -> bool:
+    """True where every line is that of one sample, or of all, and nothing learns where it lies."""
+    still = not (line.scale.requires_grad or line.shift.requires_grad)
+    return still and x.numel() > 0 and line.scale.shape in ((), x.shape[: line.scale.ndim])
+
+
+@twin(line_by_taps, fits=is_alone)
+def line_by_bags(line: Line, x: Tensor, axis: int) -> Tensor:
+    return line.read_bags(x, axis)
 
 
 def areas(x: Tensor, low: Tensor, high: Tensor, axis: int) -> Tensor:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 
 import torch
 from torch import Tensor
 
 from augfn.math.conv import padded
-from augfn.math.shapes import in_bands
+from augfn.run.bands import in_bands
+from augfn.run.twins import remembered
 
 Steps = tuple[tuple[int, int, bool, bool], ...]  # two wires, and whether each is needed after
 Network = tuple[Steps, tuple[int, ...]]
@@ -76,12 +76,8 @@ def run(steps: Steps, wires: list[Tensor]) -> list[Tensor]:
     return wires
 
 
+@remembered
 def network(length: int, lists: int, wanted: tuple[int, ...]) -> Network:
-    """`make_network`, remembered (a trace, which warns of caches, makes its own)."""
-    return (make_network if torch.compiler.is_compiling() else cached_network)(length, lists, wanted)
-
-
-def make_network(length: int, lists: int, wanted: tuple[int, ...]) -> Network:
     """The steps that bring `lists` sorted lists of `length` values to the `wanted` ranks, and the wires of those.
 
     Source: Batcher's odd-even merge sort (1968), lists filled up with infinities, and pruned.
@@ -103,9 +99,6 @@ def make_network(length: int, lists: int, wanted: tuple[int, ...]) -> Network:
             kept.append((i, j, i in needed, j in needed))
             needed |= {i, j}
     return tuple(reversed(kept)), ends  # type: ignore[return-value]
-
-
-cached_network = cache(make_network)
 
 
 def merges(start: int, length: int, base: int) -> Iterator[tuple[int, int]]:

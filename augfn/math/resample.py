@@ -12,13 +12,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from augfn.errors import explain
-from augfn.math.lines import Line, gather
+from augfn.math.lines import Line, gather, line_by_bags
 from augfn.math.maps import Map
-from augfn.math.shapes import BAND, cast, common_shape, one_batch, planes, shaped
+from augfn.math.shapes import cast, common_shape, one_batch, planes, shaped
 from augfn.math.stages import Linear
 from augfn.run import sampler
+from augfn.run.bands import BAND
 from augfn.run.constants import constant
-from augfn.run.mode import untracked
 
 LONG = (torch.int32, torch.int64, torch.uint32, torch.uint64)
 SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
@@ -341,6 +341,5 @@ def window_sample(x: Tensor, m: Map, target: tuple[int, ...], mode: str) -> Tens
     for axis in range(d):
         i = d - 1 - axis
         line = Line(matrix[..., i, i], matrix[..., i, d], x.shape[axis - d], target[axis], mode)
-        plain = untracked(x, matrix) and x.numel() and line.scale.shape in ((), x.shape[: -d - 1])
-        x = (line.read_bags if plain else line.read)(x, axis - d)
+        x = line_by_bags(line, x, axis - d)
     return x

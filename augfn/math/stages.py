@@ -13,7 +13,7 @@ from torch import Tensor
 from augfn.math.planned import Planned
 from augfn.run import sampler
 from augfn.run.constants import constant, identity_like
-from augfn.run.mode import untracked
+from augfn.run.twins import twin
 
 FAR = 1e6  # pixels, outside of any frame
 HORIZON = 1e-6  # of the weight in the middle of the frame: a point of less lies behind it
@@ -260,8 +260,11 @@ def alike(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     return a.to(b.device, dtype), b.to(dtype)
 
 
+def stacked_pairs(x: Tensor, y: Tensor) -> Tensor:
+    return torch.stack([x, y], -1)
+
+
+@twin(stacked_pairs)
 def pairs(x: Tensor, y: Tensor) -> Tensor:
     """Planes x and y as one array of points `[..., 2]`."""
-    if untracked(x, y):
-        return torch.view_as_real(torch.complex(x, y))
-    return torch.stack([x, y], -1)
+    return torch.view_as_real(torch.complex(x, y))

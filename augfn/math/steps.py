@@ -9,7 +9,7 @@ from torch import Tensor
 from augfn.errors import explain
 from augfn.math.shapes import common_shape
 from augfn.math.variates import still, straight_through
-from augfn.run.mode import is_plain
+from augfn.run.twins import twin
 
 GRADS = ("none", "ste", "soft")
 
@@ -22,10 +22,16 @@ def compared(comparison: Callable[..., Tensor], x: Tensor, bound: Tensor) -> Ten
     >>> compared(torch.ge, torch.tensor([0.2, 0.7]), torch.tensor(0.5))
     tensor([0., 1.])
     """
-    x, bound = x.detach(), bound.detach()
-    if is_plain(x, bound):
-        return comparison(x, bound, out=x.new_empty(common_shape(x.shape, bound.shape)))
+    return written(comparison, x.detach(), bound.detach())
+
+
+def converted(comparison: Callable[..., Tensor], x: Tensor, bound: Tensor) -> Tensor:
     return comparison(x, bound).to(x.dtype)
+
+
+@twin(converted)
+def written(comparison: Callable[..., Tensor], x: Tensor, bound: Tensor) -> Tensor:
+    return comparison(x, bound, out=x.new_empty(common_shape(x.shape, bound.shape)))
 
 
 def stepped(value: Tensor, x: Tensor, soft: Callable[[], Tensor], grad: str) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from augfn.math.steps import stepped
 from augfn.run.constants import constant
-from augfn.run.mode import untracked
+from augfn.run.twins import twin
 
 LEVELS = 256
 EXACT = 2.0**80  # exact from 1e-17 to 1e14
@@ -27,14 +27,22 @@ def posterize(x: Tensor, bits: Tensor, grad: str = "none") -> Tensor:
     >>> posterize(torch.tensor([0.2, 0.4, 0.8]), torch.tensor(1.0)) * 255
     tensor([  0.,   0., 128.])
     """
-    step = torch.exp2(8 - bits.detach().round())
+    return stepped_levels(x, torch.exp2(8 - bits.detach().round()), grad)
+
+
+def levels(x: Tensor, step: Tensor, grad: str) -> Tensor:
+    """Levels that are `step` of 255 apart, and x itself for a step of 1."""
     scale = 255 / step
-    if grad == "none" and untracked(x, bits):  # 8 bits: a scale so large that floats are whole
-        scale = scale.masked_fill_(step == 1, EXACT)
-        return (x * scale).floor_().div_(scale)
     scaled = x * scale
     out = stepped(scaled.floor(), scaled, lambda: stairs(scaled), grad) / scale
     return torch.lerp(out, x, (step == 1).to(x.dtype))  # exact for weights of 0 and 1, and faster than torch.where
+
+
+@twin(levels, fits=lambda x, step, grad: grad == "none")
+def stepped_levels(x: Tensor, step: Tensor, grad: str) -> Tensor:
+    """The same in place; at a step of 1 by a scale so large that floats are whole."""
+    scale = (255 / step).masked_fill_(step == 1, EXACT)
+    return (x * scale).floor_().div_(scale)
 
 
 def stairs(u: Tensor) -> Tensor:

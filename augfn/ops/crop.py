@@ -19,7 +19,7 @@ from augfn.math.maps import Map
 from augfn.math.resample import Sampling, fill_like, source
 from augfn.ops.geometric import frame_like
 from augfn.run.constants import cached, constant
-from augfn.run.mode import is_plain
+from augfn.run.twins import twin
 from augfn.typing import Area, Leaf, Position2, Ratio
 
 WholePosition2 = Annotated[
@@ -114,13 +114,16 @@ def whole(position: Tensor, room: Tensor) -> Tensor:
 def cut(x: Tensor, how: Sampling, corner: Tensor, *, size: Size) -> Tensor:
     """The window at `corner [*b, 2]` (left, top) of `x [*b, k, H, W]`."""
     left, top = corner.long().to(x.device).unbind(-1)
-    if is_plain(x, corner) and not (x.requires_grad and torch.is_grad_enabled()):
-        return runs(x, top, left, size)
+    return runs(x, top, left, size)
+
+
+def gathered(x: Tensor, top: Tensor, left: Tensor, size: Size) -> Tensor:
     rows = top[..., None] + torch.arange(size[0], device=x.device)
     columns = left[..., None] + torch.arange(size[1], device=x.device)
     return gather(gather(x, rows, -2), columns, -1)
 
 
+@twin(gathered)
 def runs(x: Tensor, top: Tensor, left: Tensor, size: Size) -> Tensor:
     """The same by copying runs of w pixels, five times as fast; but its gradient would be as large as all windows."""
     (h, w), (k, rows, columns) = size, x.shape[-3:]

@@ -14,7 +14,7 @@ from augfn.distributions import Choice
 from augfn.math.maps import Map
 from augfn.math.resample import Sampling
 from augfn.run.constants import constant
-from augfn.run.mode import is_plain
+from augfn.run.twins import accumulated, added, multiplied
 from augfn.typing import Leaf
 
 Turns4 = Annotated[Any, Leaf("one-hot: quarter turns 0, 1, 2, 3", (4,), low=0.0, high=1.0)]
@@ -85,17 +85,16 @@ def chosen(x: Tensor, how: Sampling, choice: Tensor, *, of: tuple[int, ...]) -> 
     if not odd:
         return straight
     across = blend(x, odd).mT
-    return straight.add_(across) if is_plain(straight, across) else straight + across
+    return added(straight, across)
 
 
 def blend(x: Tensor, parts: list[tuple[Tensor, tuple[int, ...]]]) -> Tensor:
     """The sum of the image flipped along these axes, by these weights."""
     *others, (weight, axes) = parts  # the last one is flipped, so that a copy of it is there to be scaled in place
-    own = is_plain(x, weight)
-    out = x.flip(axes).mul_(weight) if own else x.flip(axes) * weight
+    out = multiplied(x.flip(axes), weight)
     for weight, axes in others:
         flipped = x.flip(axes) if axes else x
-        out = out.addcmul_(weight, flipped) if own else torch.addcmul(out, weight, flipped)
+        out = accumulated(out, weight, flipped)
     return out
 
 

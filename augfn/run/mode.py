@@ -62,7 +62,7 @@ def is_plain(*values: int | Tensor) -> bool:
 
 def untracked(*values: Tensor) -> bool:
     """Tell whether the values are plain and none of them asks for a gradient."""
-    return is_plain(*values) and not any(v.requires_grad for v in values)
+    return is_plain(*values) and not any(v.requires_grad for v in values if isinstance(v, Tensor))
 
 
 def asks_gradient(t: Tensor) -> bool:

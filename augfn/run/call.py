@@ -1,0 +1,54 @@
+"""A call's mode, asked once: what it is drawn under, and which way its actions are run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from augfn.core.actions import Action
+from augfn.core.targets import Sample
+from augfn.distributions import Distribution
+from augfn.run.mode import below_autograd, is_plain
+from augfn.run.rows import run
+from augfn.run.slices import differentiated, in_slices, tensors_of
+
+Way = Callable[[list[Action], Sample], Sample]
+
+
+def mode_of(sample: Sample, leaves: dict[str, Any], foreign: bool) -> tuple[AbstractContextManager[Any], Way]:
+    """The context of a call, and the way of its actions.
+
+    * nothing is tracked: below autograd, in slices (beside it, where a `foreign` body or distribution may hold what
+      learns);
+    * autograd records: in slices that are recomputed (whole, where a body is foreign);
+    * traced or transformed: whole.
+    """
+    if not is_plain():
+        return nullcontext(), run
+    foreign = foreign or any(isinstance(d, Distribution) and not is_ours(type(d)) for d in leaves.values())
+    if asks(sample, leaves):
+        return nullcontext(), run if foreign else differentiated
+    return nullcontext() if foreign else below_autograd(), in_slices
+
+
+def is_ours(made: Any) -> bool:
+    """True of a function or class of augfn itself, which holds nothing that learns."""
+    return made.__module__.startswith("augfn.")
+
+
+def asks(sample: Sample, leaves: dict[str, Any]) -> bool:
+    """True if a target, or a leaf of the params, asks for a gradient."""
+    if not torch.is_grad_enabled():
+        return False
+    for t in tensors_of(sample):
+        if t.requires_grad:
+            return True
+    for leaf in leaves.values():
+        for tensor in [getattr(leaf, f) for f in leaf.fields] if isinstance(leaf, Distribution) else (leaf,):
+            if isinstance(tensor, Tensor) and tensor.requires_grad:
+                return True
+    return False

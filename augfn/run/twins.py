@@ -1,0 +1,67 @@
+"""Twins: fast ways to a result, each beside the plain one, taken where torch's mode allows it.
+
+A fast way writes into tensors of its own, or calls what no transform knows: so it is for plain eager tensors. `TWINS`
+lists the pairs, which the tests compare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from augfn.run.mode import is_plain, untracked
+
+F = TypeVar("F", bound=Callable[..., Any])
+TWINS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {}  # name: plain, fast
+
+
+def twin(
+    plain: F, when: Callable[..., bool] = untracked, fits: Callable[..., bool] = lambda *_: True
+) -> Callable[[F], F]:
+    """Make the decorated function one that takes the fast way, its own body, `when` the mode lets it and the arguments
+    are such that it `fits`, else the plain one."""
+
+    def decorate(fast: F) -> F:
+        TWINS[fast.__name__] = plain, fast
+
+        @wraps(fast)
+        def either(*args: Any) -> Any:
+            return (fast if when(*args) and fits(*args) else plain)(*args)
+
+        return either  # type: ignore[return-value]
+
+    return decorate
+
+
+def remembered(make: F) -> F:
+    """`make`, with its results kept; a compiler, which warns of caches, makes its own."""
+    known = lru_cache(maxsize=256)(make)
+
+    @wraps(make)
+    def either(*args: Any) -> Any:
+        return make(*args) if torch.compiler.is_compiling() else known(*args)
+
+    return either  # type: ignore[return-value]
+
+
+# arithmetic that writes into its first argument, which must be the caller's own
+
+
+@twin(torch.add, is_plain)
+def added(own: Tensor, other: Tensor) -> Tensor:
+    return own.add_(other)
+
+
+@twin(torch.mul, is_plain)
+def multiplied(own: Tensor, other: Tensor) -> Tensor:
+    return own.mul_(other)
+
+
+@twin(torch.addcmul, is_plain)
+def accumulated(own: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """`own + a b`."""
+    return own.addcmul_(a, b)

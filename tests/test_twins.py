@@ -1,0 +1,63 @@
+"""Fast ways beside their plain twins, one table; and every size from which a fast way is taken, forced low."""
+
+import pytest
+import torch
+
+import augfn as af
+from augfn.core.rules import clipped
+from augfn.math.lines import Line
+from augfn.run import mode
+from augfn.run.twins import TWINS
+from augfn.testing.case import agree, smooth_image, targets_for
+
+G = torch.Generator().manual_seed(0)
+
+
+def some(*shape):
+    return torch.rand(*shape, generator=G)
+
+
+AXES = [torch.arange(n) - (n - 1) / 2 for n in (5.0, 7.0)]
+ARGUMENTS = {
+    "added": lambda: (some(2, 3, 4), some(3, 1)),
+    "multiplied": lambda: (some(2, 3, 4), some(3, 1)),
+    "accumulated": lambda: (some(2, 3, 4), some(3, 1), some(2, 1, 4)),
+    "pairs": lambda: (some(2, 9), some(2, 9)),
+    "affine_grid": lambda: (some(4, 2, 3), AXES),
+    "quotients": lambda: ([some(2, 5, 7), some(2, 5, 7)], some(2, 5, 7) + 0.5),
+    "runs": lambda: (some(2, 3, 8, 9), torch.tensor([0, 3]), torch.tensor([4, 1]), (5, 4)),
+    "written": lambda: (torch.lt, some(2, 5), some(2, 1)),
+    "stepped_levels": lambda: (some(2, 3, 4), torch.exp2(torch.tensor([0.0, 3.0]))[:, None, None], "none"),
+    "line_by_bags": lambda: (Line(some(2) + 0.5, some(2), 12, 7, "bilinear"), some(2, 3, 12, 5), -2),
+    "clipped": lambda: (some(2, 3) * 2 - 0.5, some(2, 3), "clamp"),
+}
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_a_fast_way_is_its_plain_twin(name):
+    plain, fast = TWINS[name]
+    torch.testing.assert_close(fast(*copied(ARGUMENTS[name]())), plain(*copied(ARGUMENTS[name]())), rtol=0, atol=1e-6)
+
+
+def copied(args):
+    G.manual_seed(0)
+    return args
+
+
+def test_a_fast_way_is_taken_in_plain_calls_alone(monkeypatch):
+    x = torch.rand(2, 3) * 2
+    assert clipped(y := x.clone(), x, "clamp") is y
+    assert clipped(x, x, "clamp") is not x  # the input's own storage
+    assert clipped(y := (x.clone().requires_grad_() * 1), x, "clamp") is not y
+    assert clipped(y := x.clone(), x, "clamp", True) is not y
+    monkeypatch.setattr(mode, "PLAIN", frozenset())
+    assert clipped(y := x.clone(), x, "clamp") is not y
+
+
+@pytest.mark.parametrize("name", ["rotate", "perspective", "random_crop", "resized_crop", "posterize", "gaussian_blur"])
+def test_calls_without_any_fast_way_are_the_same(name, monkeypatch):
+    f = getattr(af, name)(**({"size": 7} if "crop" in name else {}))
+    x = targets_for(smooth_image((3,), 3, (9, 11), torch.float32), 2)
+    y, params = f(x, None, af.key(0))
+    monkeypatch.setattr(mode, "PLAIN", frozenset())
+    agree("without fast ways", f(x, params)[0], y, 1e-5)
