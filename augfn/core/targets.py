@@ -325,7 +325,7 @@ def check_device(name: str, t: Target, device: torch.device, ref: str) -> None:
     for found in tree_leaves(t.value):
         if found.device != device:
             what = f"{name}: on another device than {ref}"
-            raise ValueError(explain(what, found.device, device, f'{name}.to("{device}"), all of it'))
+            raise ValueError(explain(what, found.device, str(device), f'{name}.to("{device}"), all of it'))
 
 
 def check_shape(name: str, t: Target, batch: tuple[int, ...], size: tuple[int, ...], ref: str) -> None:

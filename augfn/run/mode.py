@@ -79,7 +79,7 @@ def asks_gradient(t: Tensor) -> bool:
         return True
     if not torch.is_grad_enabled():
         return False
-    core: Any = torch._C._functorch
+    core: Any = torch._C._functorch  # type: ignore[attr-defined]
     while not t.requires_grad and core.is_functorch_wrapped_tensor(t):
         t = core.get_unwrapped(t)
     return t.requires_grad

@@ -29,8 +29,8 @@ def slope(g: Tensor, x: Tensor, grid: Tensor, *how: Any) -> Pair:
     """The gradients to `x` and `grid`; zeros that take no memory for one that is not wanted."""
     aten = torch.ops.aten
     backward = aten.grid_sampler_2d_backward if x.ndim == 4 else aten.grid_sampler_3d_backward
-    *how, wanted = how
-    found = backward(g, x, grid, *how, wanted)
+    wanted = how[-1]
+    found = backward(g, x, grid, *how)
     return found[0] if wanted[0] else nothing(x), found[1] if wanted[1] else nothing(grid)
 
 
@@ -105,7 +105,7 @@ class Sample(torch.autograd.Function):
         ctx.save_for_backward(x, grid)
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
+    def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
         wanted = list(ctx.needs_input_grad[:2])
         slopes = Slope.apply(g, *ctx.saved_tensors, *ctx.how, wanted)
         return (*(s if yes else None for s, yes in zip(slopes, wanted, strict=True)), None, None, None)

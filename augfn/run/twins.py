@@ -20,13 +20,13 @@ TWINS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {}  # name: pl
 
 
 def twin(
-    plain: F, when: Callable[..., bool] = untracked, fits: Callable[..., bool] = lambda *_: True
+    plain: Callable[..., Any], when: Callable[..., bool] = untracked, fits: Callable[..., Any] = lambda *_: True
 ) -> Callable[[F], F]:
     """Make the decorated function one that takes the fast way, its own body, `when` the mode lets it and the arguments
     are such that it `fits`, else the plain one."""
 
     def decorate(fast: F) -> F:
-        TWINS[fast.__name__] = plain, fast
+        TWINS[fast.__name__] = plain, fast  # type: ignore[attr-defined]
 
         @wraps(fast)
         def either(*args: Any) -> Any:
