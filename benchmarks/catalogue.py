@@ -25,7 +25,7 @@ from tqdm import tqdm
 import augfn as af
 from augfn.app import viz
 from augfn.core.actions import Color, Geometric, Mixing, Occlusion, Pixels
-from augfn.core.rules import TABLE
+from augfn.core.rules import targets_of
 from augfn.core.spec import SPECS, Spec
 from augfn.random import salt
 from augfn.typing import Leaf
@@ -104,7 +104,7 @@ def changed(spec: Spec) -> str:
     action = Color if spec.kind == "photometric" and "x" not in spec.wants else ACTIONS[spec.kind]
     flat = spec.ndim == 2 and spec.kind in ("geometric", "occlusion")
     others = ("volume",) if flat else ("image", "video", "depth", "intrinsics") if spec.ndim == 3 else ()
-    return ", ".join(target for kind, target in TABLE if kind is action and target not in others)
+    return ", ".join(target for target in targets_of(action) if target not in others)
 
 
 def cell(text: str) -> str:

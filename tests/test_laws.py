@@ -31,7 +31,7 @@ VALUES = sorted(n for n, s in SPECS.items() if s.kind in ("photometric", "filter
 
 def on_volumes(name):
     """What changes values alone acts on volumes too, next to a step of three dimensions."""
-    return af.pipeline(af.hflip3d(p=0.5), example(name))
+    return af.pipeline(example(name), af.hflip3d(p=0.5))
 
 
 COMBINED = {

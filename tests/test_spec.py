@@ -13,6 +13,7 @@ from augfn.core.augmentation import photometric
 from augfn.core.draw import leaves_of
 from augfn.core.spec import SPECS, Spec, register
 from augfn.distributions import Uniform
+from augfn.math.shapes import over
 from augfn.testing import example
 from augfn.typing import Factor
 from augfn_nn import Augment
@@ -24,7 +25,7 @@ X = torch.rand(2, 3, 4, 5)
 @photometric
 def brightness(x, *, factor: Factor = Uniform(0.8, 1.2)):
     """An op of a user under the name of augfn's."""
-    return -x * factor
+    return -x * over(x, factor)
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_policies_name_both():
 def test_an_op_within_a_function_is_copied_but_not_pickled():
     @photometric
     def inner(x, *, factor: Factor = 2.0):
-        return x * factor
+        return x * over(x, factor)
 
     f = inner()
     assert copy.deepcopy(f).spec is f.spec
@@ -78,7 +79,7 @@ def test_an_op_that_another_replaced_is_not_pickled_as_that(monkeypatch):
     f = brightness()
 
     def body(x, *, factor: Factor = 3.0):
-        return x * factor
+        return x * over(x, factor)
 
     body.__module__, body.__qualname__ = __name__, "brightness"
     monkeypatch.setitem(globals(), "brightness", photometric(body))
@@ -88,7 +89,7 @@ def test_an_op_that_another_replaced_is_not_pickled_as_that(monkeypatch):
 
 def test_two_ops_of_augfn_under_one_name():
     def brightness(x, *, factor: Factor = 3.0):
-        return x * factor
+        return x * over(x, factor)
 
     brightness.__module__ = "augfn.ops.elsewhere"
     with pytest.raises(ValueError, match=r"augfn\.ops\.elsewhere(.|\n)*rename one"):

@@ -41,7 +41,7 @@ def moved_annotations(action: Geometric, s: Sample) -> dict[str, Target]:
     there = moved.split_with_sizes(counts, -2)
     seen = [None] * len(counts) if before is None else before.split_with_sizes(counts, -1)
     return {
-        n: Target(s.targets[n].kind, finish(xy.to(points.dtype), visible))
+        n: Target(s.targets[n].kind, finish(xy.contiguous().to(points.dtype), visible))
         for (n, (points, finish)), xy, visible in zip(here.items(), there, seen, strict=True)
     }
 

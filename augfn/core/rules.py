@@ -239,10 +239,14 @@ TABLE: dict[tuple[type, str], Callable[..., Any]] = {
 }
 
 
+def targets_of(kind: type) -> list[str]:
+    """The kinds of targets that a kind of action changes."""
+    return [t for k, t in TABLE if k is kind] + (list(POINTS) if kind is Geometric else [])
+
+
 def touches(action: Action, kind: str) -> bool:
     """True if an action may change, or looks at, a target of this kind."""
-    follows = isinstance(action, Geometric) and kind in POINTS
-    return follows or isinstance(action, Blend | Deferred) or (type(action), kind) in TABLE
+    return isinstance(action, Blend | Deferred) or kind in targets_of(type(action))
 
 
 def apply(action: Action, sample: Sample) -> Sample:
