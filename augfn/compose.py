@@ -203,6 +203,9 @@ def one_of(*branches: Augmentation, weights: Any = None, **named_branches: Augme
     True
     """
     steps = named(branches, named_branches, "one_of")
+    if isinstance(weights, Tensor) and weights.requires_grad:
+        given, want = weights, "a distribution that learns: logits behind a relaxation"
+        raise ValueError(explain("one_of: weights cannot learn", given, want, "weights=af.GumbelChoice(logits)"))
     choice = (
         weights if isinstance(weights, Distribution) else Choice([1.0] * len(steps) if weights is None else weights)
     )

@@ -47,8 +47,8 @@ def swap(old: str, new: str, last: bool = False) -> Change:
 DEFERRED = 'a.rows(cut).ungated() if type(a).__name__ == "Deferred" else a.rows(cut)'
 FAULTS = (
     Fault(
-        "neighbours join across a barrier (crop, pad, rotate with one fill shows cropped pixels)",
-        {"augfn/core/actions.py": swap("return not b.map.barrier and (free", "return (free")},
+        "neighbours join across a flush (crop, pad, rotate with one fill shows cropped pixels)",
+        {"augfn/core/actions.py": swap("return not b.map.flush and (free", "return (free")},
     ),
     Fault(
         "gradients of targets other than the image are lost",

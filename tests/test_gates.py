@@ -196,3 +196,8 @@ def test_maybe_blends_the_whole_of_what_it_holds():
     y, params = f(x, None, K)
     g = params["gate"].reshape(-1, 1, 1, 1)
     torch.testing.assert_close(y, x * (1 - g) + g * (1 - x) / 2)
+
+
+def test_weights_that_would_not_learn_are_an_error():
+    with pytest.raises(ValueError, match=r"weights cannot learn[\s\S]*af.GumbelChoice\(logits\)"):
+        af.one_of(af.hflip(), af.vflip(), weights=torch.zeros(2, requires_grad=True))

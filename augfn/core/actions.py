@@ -65,7 +65,7 @@ class Geometric(Action):
         return self.map if self.gate is None else self.map.chosen(self.gate)
 
     def then(self, other: Geometric) -> Geometric:
-        sampling = other.sampling if self.map.wild else self.sampling
+        sampling = other.sampling if self.map.exact else self.sampling
         return Geometric(self.settled().then(other.settled()), sampling, gate=either(self.gate, other.gate))
 
 
@@ -320,17 +320,17 @@ def runs(actions: list[Action]) -> list[list[Any]]:
 
 def turns_in_place(m: Map) -> bool:
     """True if it copies, but not from an upright window: quarter turns."""
-    return m.wild and not m.window
+    return m.exact and not m.window
 
 
 def joins(a: Action, b: Action) -> bool:
     if isinstance(a, Geometric) and isinstance(b, Geometric):
-        free, antialiased = a.map.wild or b.map.wild, a.sampling.antialias or b.sampling.antialias
+        free, antialiased = a.map.exact or b.map.exact, a.sampling.antialias or b.sampling.antialias
         if antialiased and ((turns_in_place(a.map) and b.map.window) or (turns_in_place(b.map) and a.map.window)):
             return False  # together they would be no window, which is read better, and to copy costs little
-        if antialiased and a.map.wild != b.map.wild and a.gate is not None and b.gate is not None:
+        if antialiased and a.map.exact != b.map.exact and a.gate is not None and b.gate is not None:
             return False  # samples that only the copy meets are not averaged over
-        return not b.map.barrier and (free or a.sampling is b.sampling or a.sampling == b.sampling)
+        return not b.map.flush and (free or a.sampling is b.sampling or a.sampling == b.sampling)
     if isinstance(a, Color) and isinstance(b, Color):
         return a.clip == b.clip == "none" and a.channels == b.channels
     if isinstance(a, Occlusion) and isinstance(b, Occlusion):

@@ -95,7 +95,9 @@ def draw(
     ranges = {path: leaf for path, leaf in leaves.items() if isinstance(leaf, Distribution)}
     if ranges:
         leaves = leaves | draw_all(ranges, meanings, salts, batch, key, device)
-    return nested(tree, iter([fit(value, meanings[path], batch, device, path) for path, value in leaves.items()]))
+    return nested(
+        tree, iter([broadcast_leaf(value, meanings[path], batch, device, path) for path, value in leaves.items()])
+    )
 
 
 def value_if_constant(leaf: Any, meaning: Leaf) -> Any:
@@ -190,7 +192,7 @@ def counters(salts: tuple[int, ...], counts: tuple[int, ...]) -> tuple[tuple[int
     return hi, tuple(i for n in counts for i in range(n))
 
 
-def fit(value: Any, leaf: Leaf, batch: tuple[int, ...], device: Any, path: str) -> Tensor:
+def broadcast_leaf(value: Any, leaf: Leaf, batch: tuple[int, ...], device: Any, path: str) -> Tensor:
     """A tensor `[*k, *leaf.shape]`, whose k lies along the leading dims, as `[*batch, *leaf.shape]`."""
     want = batch + leaf.shape
     value = as_values(value, leaf, path)

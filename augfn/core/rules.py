@@ -39,7 +39,7 @@ def warp(action: Geometric, t: Target, s: Sample) -> Tensor:
     if t.kind in ("mask", "depth"):
         fill = sampling.fill_mask if t.kind == "mask" else 0.0
         padding = sampling.padding_mode if sampling.padding in ("border", "reflection", "symmetric") else None
-        if not (padding or m.window or m.wild):
+        if not (padding or m.window or m.exact):
             require_level(t.value, fill or 0.0)
         sampling = Sampling("nearest", padding, None if padding else fill)
     x, sampling = as_signed(t.value, sampling)

@@ -32,7 +32,7 @@ class Map(Planned):
       any dtype, sampling, place) -> array; `place [*b, d]` is what it needs to know of each sample.
     * `window`: reads an upright window inside the frame (a resize, a crop, a flip): nothing outside is ever met.
     * `resize`: reads the whole frame, as it stands, for every sample alike.
-    * `barrier`: what came before must be resampled first (a pad shows fill, not what an earlier crop left out).
+    * `flush`: what came before must be resampled first (a pad shows fill, not what an earlier crop left out).
     * `whole`: moves whole pixels, so that its inverse does.
     """
 
@@ -42,7 +42,7 @@ class Map(Planned):
     place: Tensor | None = None
     window: bool = False
     resize: bool = False
-    barrier: bool = False
+    flush: bool = False
     whole: bool = False
     events: ClassVar[dict[str, int]] = {"place": 1}
 
@@ -83,9 +83,9 @@ class Map(Planned):
         return Map.linear(rotation_matrix(degrees))
 
     @property
-    def wild(self) -> bool:
+    def exact(self) -> bool:
         """True if how pixels are read is all the same to it: it copies, and shows nothing from outside."""
-        return self.copy is not None and not self.barrier
+        return self.copy is not None and not self.flush
 
     @property
     def rigid(self) -> bool:
@@ -110,7 +110,7 @@ class Map(Planned):
                 stages.append(stage)
         size, window = second.size or self.size, self.window and second.window
         whole = self.whole and second.whole
-        return Map(tuple(stages), size, window=window, barrier=self.barrier, whole=whole)
+        return Map(tuple(stages), size, window=window, flush=self.flush, whole=whole)
 
     def chosen(self, gate: Tensor) -> Map:
         """This map where the gate `[*b]` is open, the identity where it is closed."""

@@ -224,7 +224,7 @@ def padded(frame: Size, sides: tuple[int, ...]) -> Map:
     left, top, right, bottom = sides
     matrix = fixed_window((1.0, 1.0), ((right - left) / 2, (bottom - top) / 2))
     size = (frame[0] + top + bottom, frame[1] + left + right)
-    return Map.of(matrix, size=size, barrier=True, copy=partial(pad_pixels, sides=sides), whole=True)
+    return Map.of(matrix, size=size, flush=True, copy=partial(pad_pixels, sides=sides), whole=True)
 
 
 def pad_pixels(x: Tensor, how: Sampling, place: None, *, sides: tuple[int, ...]) -> Tensor:

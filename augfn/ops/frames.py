@@ -80,7 +80,7 @@ def pad_to(frame: Size, *, size: Any, position: WholePosition2 | None = None) ->
     corner = whole(position, constant((float(w - frame[1]), float(h - frame[0])), position))
     shift = constant(((w - frame[1]) / 2, (h - frame[0]) / 2), position) - corner
     known = {"copy": partial(put_on_canvas, size=(h, w)), "place": corner, "whole": True}
-    return Map.linear(torch.eye(2).to(shift), shift, size=(h, w), barrier=True, **known)
+    return Map.linear(torch.eye(2).to(shift), shift, size=(h, w), flush=True, **known)
 
 
 def put_on_canvas(x: Tensor, how: Sampling, corner: Tensor, *, size: Size) -> Tensor:
@@ -145,7 +145,7 @@ def canvas(frame: Size, target: Size, zoom: Tensor, position: Tensor) -> Map:
 def canvas_map(place: Tensor, target: Size) -> Map:
     """u -> scale u + shift, for `place [*b, 3]` of the scale and the shift."""
     scale, shift = place.split_with_sizes((1, 2), -1)
-    return Map.linear(torch.diag_embed(scale.expand(shift.shape)), shift, size=target, barrier=True)
+    return Map.linear(torch.diag_embed(scale.expand(shift.shape)), shift, size=target, flush=True)
 
 
 def draw_on_canvas(x: Tensor, how: Sampling, place: Tensor, *, size: Size) -> Tensor:
