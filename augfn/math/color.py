@@ -393,7 +393,7 @@ def _blend(x: Tensor, factor: Tensor, to_sum: Tensor | None, to_luma: Tensor | N
         grey = luma(x, 1)
         ref = grey * to_luma
         if to_sum is not None:
-            ref = ref.addcmul_(grey.sum(tuple(range(2, x.ndim)), keepdim=True), to_sum)
+            ref = torch.addcmul(ref, grey.sum(tuple(range(2, x.ndim)), keepdim=True), to_sum)
     elif to_sum is not None:
         ref = _sum(x, 1) * to_sum
     y = x.mul_(factor) if fresh else x * factor
