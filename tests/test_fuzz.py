@@ -16,7 +16,7 @@ from augfn.math.shapes import over
 from augfn.testing.case import agree
 from augfn.typing import Factor
 from benchmarks import fuzz, fuzz_laws
-from benchmarks.fuzz_programs import Group, Op, some_sample
+from benchmarks.fuzz_programs import Group, Op, batch_of, some_sample
 
 
 @settings(max_examples=200, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
@@ -54,7 +54,7 @@ def test_samples_are_of_all_kinds():
     names = {n for x, _ in samples if isinstance(x, dict) for n in x}
     assert names == {"image", "video", "volume", "mask", "boxes", "keypoints", "depth", "intrinsics", "label"}
     assert {d for _, d in samples} == {2, 3}
-    assert {fuzz.batch_of(x, d) for x, d in samples} == {(), (1,), (3,), (2, 2)}
+    assert {batch_of(x, d) for x, d in samples} == {(), (1,), (3,), (2, 2)}
 
 
 # ops with a fault each, in the words of the law that sees it
@@ -86,7 +86,7 @@ def differentiable(x, *, factor: Factor = Uniform(0.5, 1.5)):
 
 
 def compiles(x, *, factor: Factor = Uniform(0.5, 1.5)):
-    return x * factor * (2 if torch.compiler.is_compiling() else 1)
+    return x * over(x, factor) * (2 if torch.compiler.is_compiling() else 1)
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_a_fault_of_fused_geometry_is_seen(second, monkeypatch):
 
 
 def test_a_fault_of_rows_is_seen(monkeypatch):
-    monkeypatch.setattr(fuzz_laws.sparse, "open_rows", lambda gate: [])
+    monkeypatch.setattr(fuzz_laws.sparse, "open_rows", lambda gate: None if fuzz_laws.sparse.DENSE else [])
     t = fuzz.Trial(Group("pipeline", (Op("invert", {"p": 1.0 - 1e-7}),)), torch.rand(3, 8, 9), 2, af.key(1))
     error = fuzz.broken(t)
     assert error is not None
