@@ -10,6 +10,7 @@ together with: so it holds under vmap when some of the inputs have no batch dime
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -20,7 +21,7 @@ from augfn.math.channels import ordered
 from augfn.math.shapes import common_shape, one_batch, over, shaped
 from augfn.math.steps import compared, stepped
 from augfn.run.constants import constant
-from augfn.run.twins import added
+from augfn.run.twins import accumulated, added, between_0_and_1, clamped
 
 LUMA = (0.2989, 0.587, 0.114)
 """Weights of red, green and blue in the luma, as torchvision and PIL have them. They add up to 0.9999."""
@@ -173,8 +174,8 @@ def jiggle(
         if colourful:
             x = _turn_hsv(x, s, h)
         if step < len(lines):
-            x = _clip(_line(x, b, c, fresh=step > 0), clip)
-    return _clip(x, clip) if colourful else x
+            x = _clip(_line(x, b, c, fresh=step > 0), clip, clamped)
+    return _clip(x, clip, clamped) if colourful else x
 
 
 def jitter(
@@ -212,7 +213,7 @@ def jitter(
     for step, (factor, to_sum, to_luma) in enumerate(passes):
         if hue is not None and step == len(blends):
             flat = turned(flat, over(flat, one_batch(hue, batch, 0)), 1)
-        flat = _clip(_blend(flat, factor, to_sum, to_luma, fresh=step > 0), clip)
+        flat = _clip(_blend(flat, factor, to_sum, to_luma, fresh=step > 0), clip, clamped)
     return shaped(flat, batch + image)
 
 
@@ -287,9 +288,10 @@ def _sum(x: Tensor, axis: int) -> Tensor:
     return luma(total, axis) if x.shape[axis] == 3 else total.mean(axis, keepdim=True)
 
 
-def _clip(x: Tensor, mode: str) -> Tensor:
+def _clip(x: Tensor, mode: str, clamp: Callable[[Tensor], Tensor] = between_0_and_1) -> Tensor:
+    """`clamp`: in place, for a tensor of one's own, or not."""
     if mode == "clamp":
-        return x.clamp(0, 1)
+        return clamp(x)
     if mode == "none":
         return x
     if mode == "ste":
@@ -393,7 +395,7 @@ def _blend(x: Tensor, factor: Tensor, to_sum: Tensor | None, to_luma: Tensor | N
         grey = luma(x, 1)
         ref = grey * to_luma
         if to_sum is not None:
-            ref = torch.addcmul(ref, grey.sum(tuple(range(2, x.ndim)), keepdim=True), to_sum)
+            ref = accumulated(ref, grey.sum(tuple(range(2, x.ndim)), keepdim=True), to_sum)
     elif to_sum is not None:
         ref = _sum(x, 1) * to_sum
     y = x.mul_(factor) if fresh else x * factor

@@ -65,3 +65,13 @@ def multiplied(own: Tensor, other: Tensor) -> Tensor:
 def accumulated(own: Tensor, a: Tensor, b: Tensor) -> Tensor:
     """`own + a b`."""
     return own.addcmul_(a, b)
+
+
+def between_0_and_1(x: Tensor) -> Tensor:
+    return x.clamp(0, 1)
+
+
+@twin(between_0_and_1, is_plain)
+def clamped(own: Tensor) -> Tensor:
+    """`own` brought into [0, 1]. (clamp_ has no batching rule: under vmap it would loop.)"""
+    return own.clamp_(0, 1)
