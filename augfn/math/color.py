@@ -21,7 +21,7 @@ from augfn.math.channels import ordered
 from augfn.math.shapes import common_shape, one_batch, over, shaped
 from augfn.math.steps import compared, stepped
 from augfn.run.constants import constant
-from augfn.run.twins import accumulated, added, between_0_and_1, clamped
+from augfn.run.twins import added, between_0_and_1, clamped
 
 LUMA = (0.2989, 0.587, 0.114)
 """Weights of red, green and blue in the luma, as torchvision and PIL have them. They add up to 0.9999."""
@@ -395,7 +395,7 @@ def _blend(x: Tensor, factor: Tensor, to_sum: Tensor | None, to_luma: Tensor | N
         grey = luma(x, 1)
         ref = grey * to_luma
         if to_sum is not None:
-            ref = accumulated(ref, grey.sum(tuple(range(2, x.ndim)), keepdim=True), to_sum)
+            ref = ref.add_(grey.sum(tuple(range(2, x.ndim)), keepdim=True) * to_sum)
     elif to_sum is not None:
         ref = _sum(x, 1) * to_sum
     y = x.mul_(factor) if fresh else x * factor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from torch import Tensor
@@ -33,6 +34,12 @@ def odd_sizes(kernel_size: Any, axes: int, what: str) -> tuple[int, ...]:
     return sizes
 
 
+def for_each(sizes: tuple[int, ...], make: Callable[[int], Tensor]) -> list[Tensor]:
+    """A kernel for each axis, made once for those of one size."""
+    made = {n: make(n) for n in sizes}
+    return [made[n] for n in sizes]
+
+
 def is_odd(n: Any) -> bool:
     return is_whole(n) and n > 0 and n % 2 == 1
 
@@ -57,7 +64,7 @@ def gaussian_blur(
     tensor([[[0.0000, 0.2741, 0.4519, 0.2741, 0.0000]]])
     """
     sizes = odd_sizes(kernel_size, x.ndim - sigma.ndim - 1, "gaussian_blur")
-    return conv.separable(x, [conv.gaussian_kernel1d(sigma, n, x.dtype) for n in sizes], padding_mode)
+    return conv.separable(x, for_each(sizes, lambda n: conv.gaussian_kernel1d(sigma, n, x.dtype)), padding_mode)
 
 
 @filtering(convolves=True)
@@ -75,7 +82,7 @@ def box_blur(
     tensor([[[0.0000, 0.2500, 0.5000, 0.2500, 0.0000]]])
     """
     sizes = odd_sizes(kernel_size, x.ndim - width.ndim - 1, "box_blur")
-    return conv.separable(x, [conv.box_kernel1d(width, n, x.dtype) for n in sizes], padding_mode)
+    return conv.separable(x, for_each(sizes, lambda n: conv.box_kernel1d(width, n, x.dtype)), padding_mode)
 
 
 @filtering(planar=True)
@@ -129,7 +136,7 @@ def unsharp_mask(
     tensor([[[0.2000, 0.1178, 0.6644, 0.1178, 0.2000]]])
     """
     sizes = odd_sizes(kernel_size, x.ndim - sigma.ndim - 1, "unsharp_mask")
-    blurred = conv.separable(x, [conv.gaussian_kernel1d(sigma, n, x.dtype) for n in sizes], padding_mode)
+    blurred = conv.separable(x, for_each(sizes, lambda n: conv.gaussian_kernel1d(sigma, n, x.dtype)), padding_mode)
     return x + over(x, amount) * (x - blurred)
 
 
