@@ -36,7 +36,7 @@ def odd_sizes(kernel_size: Any, axes: int, what: str) -> tuple[int, ...]:
 
 def for_each(sizes: tuple[int, ...], make: Callable[[int], Tensor]) -> list[Tensor]:
     """A kernel for each axis, made once for those of one size."""
-    made = {n: make(n) for n in sizes}
+    made = {n: make(n) for n in dict.fromkeys(sizes)}
     return [made[n] for n in sizes]
 
 
