@@ -99,3 +99,15 @@ def test_no_graph_is_kept_of_a_large_batch():
         af.pipeline(af.affine(degrees=(-15, 15)), af.color_jitter(hue=(-0.1, 0.1)))(x, None, af.key(0))
     sizes = {s.data_ptr(): s.nbytes() for s in kept}
     assert sum(sizes.values()) < 1.1 * x.untyped_storage().nbytes()
+
+
+@pytest.mark.parametrize("batch", [2, 64])
+def test_what_no_gradient_reaches_asks_for_none(batch):
+    """Boxes beside a differentiated image, of a small batch and of one that is recomputed in slices."""
+    x = {"image": torch.rand(batch, 3, 64, 64, requires_grad=True), "boxes": af.Boxes(torch.rand(batch, 2, 4) * 64)}
+    f = af.pipeline(af.affine(degrees=(-15, 15)), af.brightness())
+    y, _ = f(x, None, af.key(0))
+    assert y["image"].requires_grad
+    assert not y["boxes"].data.requires_grad
+    turned = {"affine": {"degrees": torch.zeros(batch, requires_grad=True)}}
+    assert f(x, turned, af.key(0))[0]["boxes"].data.requires_grad

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map
 
 from augfn.core.actions import Action, Color, Geometric, Mixing, Occlusion, Pixels, Size
+from augfn.core.rules import touches
 from augfn.core.targets import Sample, Target
 from augfn.run.mode import below_autograd, is_plain
 from augfn.run.rows import on_rows, open_rows, run
@@ -190,6 +191,16 @@ class Job:
         self.changed, self.size = {n: (tree, len(values)) for n, (values, tree) in trees.items()}, done.size
         return self.outputs(done)
 
+    def learns(self) -> list[bool]:
+        """Of each output, whether a gradient can reach anything through it."""
+        moving = [a for a in self.actions if any(t.requires_grad for t in a.tensors())]
+        out = []
+        for name, (_, n) in self.changed.items():
+            t = self.sample.targets[name]
+            own = any(x.requires_grad for x in tree_leaves(t.value))
+            out += [own or any(touches(a, t.kind) for a in moving)] * n
+        return out
+
     def joined(self, sample: Sample, outs: Sequence[Tensor]) -> Sample:
         values, targets = iter(outs), dict(sample.targets)
         for name, (tree, n) in self.changed.items():
@@ -217,7 +228,9 @@ class Recomputed(torch.autograd.Function):
             outs = job.run([t.detach() for t in tensors])
         ctx.job = job
         ctx.save_for_backward(*tensors)
-        ctx.mark_non_differentiable(*[y for y in outs if not y.is_floating_point()])
+        ctx.mark_non_differentiable(
+            *[y for y, learns in zip(outs, job.learns(), strict=True) if not (learns and y.is_floating_point())]
+        )
         ctx.set_materialize_grads(False)
         return tuple(outs)
 
