@@ -111,7 +111,7 @@ class Augmentation:
         leaves = leaves_of(tree)
         context, way = mode_of(sample, leaves, self.foreign)
         with context:
-            home = home_of(leaves, sample.device)
+            home = home_of(leaves, sample.device, generator)
             drawn = draw(tree, leaves, self.meanings, self.salts, sample.batch, generator, home)
             return way(self.actions(drawn, sample, tree), sample).output(), drawn
 
@@ -127,10 +127,9 @@ class Augmentation:
 
     def switches(self, drawn: Params, given: Params) -> Params:
         """The drawn params, with a Gate for every value that decides what acts."""
-        if not self.switched:
-            return drawn
-        leaves = leaves_of(drawn)
-        return nested(drawn, iter(with_gates(leaves, leaves_of(given), self.own, self.switched).values()))
+        own = leaves_of(given)
+        paths = [path for path in self.switched if path in own]
+        return nested(drawn, iter(with_gates(leaves_of(drawn), own, self.own, paths).values())) if paths else drawn
 
     def plan(self, params: Params, size: Size, sampling: Sampling) -> list[Action]:
         """The small objects that decide this augmentation's action, for drawn params and a frame of this size."""

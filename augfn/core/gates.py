@@ -32,8 +32,7 @@ def with_gates(
 ) -> dict[str, Any]:
     """The drawn leaves, with a Gate for the value at each of these paths; what it was drawn from was `given`, and
     `own` are the augmentation's ranges."""
-    gates = {p: Gate(drawn[p], is_hard(drawn[p], given[p], own.get(p))) for p in paths if p in drawn}
-    return drawn | gates if gates else drawn
+    return drawn | {p: Gate(drawn[p], is_hard(drawn[p], given[p], own.get(p))) for p in paths}
 
 
 def is_hard(value: Tensor, given: Any, own: Any) -> bool:

@@ -7,11 +7,11 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from augfn.core.actions import Action
 from augfn.core.targets import Sample
 from augfn.distributions import Distribution
+from augfn.run.host import tensors_in
 from augfn.run.mode import below_autograd, is_plain
 from augfn.run.rows import run
 from augfn.run.slices import differentiated, in_slices, tensors_of
@@ -47,8 +47,4 @@ def asks(sample: Sample, leaves: dict[str, Any]) -> bool:
     for t in tensors_of(sample):
         if t.requires_grad:
             return True
-    for leaf in leaves.values():
-        for tensor in [getattr(leaf, f) for f in leaf.fields] if isinstance(leaf, Distribution) else (leaf,):
-            if isinstance(tensor, Tensor) and tensor.requires_grad:
-                return True
-    return False
+    return any(t.requires_grad for t in tensors_in(leaves))

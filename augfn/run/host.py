@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,16 +16,18 @@ from augfn.run.rows import open_rows
 HOST = torch.device("cpu")
 
 
-def home_of(leaves: dict[str, Any], device: torch.device) -> torch.device:
-    """Where params are drawn: on the host, but for values or ranges that lie on the device already."""
+def home_of(leaves: dict[str, Any], device: torch.device, key: Any = None) -> torch.device:
+    """Where params are drawn: on the host, but for a key, values or ranges that lie on the device already."""
     if device == HOST:
         return device
-    tensors = [t for leaf in leaves.values() for t in (tensors_of(leaf) if isinstance(leaf, Distribution) else (leaf,))]
-    return device if any(isinstance(t, Tensor) and t.device == device for t in tensors) else HOST
+    return device if any(t.device == device for t in tensors_in({**leaves, "": key})) else HOST
 
 
-def tensors_of(d: Distribution) -> list[Tensor]:
-    return [getattr(d, field) for field in d.fields]
+def tensors_in(leaves: dict[str, Any]) -> Iterator[Tensor]:
+    """The tensors among the leaves, and those of the distributions."""
+    for leaf in leaves.values():
+        parts = [getattr(leaf, f) for f in leaf.fields] if isinstance(leaf, Distribution) else (leaf,)
+        yield from (t for t in parts if isinstance(t, Tensor))
 
 
 def sent(actions: Sequence[Action], device: torch.device) -> list[Action]:

@@ -15,15 +15,11 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_map
 from augfn.core.actions import Action, Blend, blend, expand
 from augfn.core.rules import apply, touches
 from augfn.core.targets import Sample, Target
+from augfn.math.resample import SIGNED
 from augfn.run.mode import is_readable, untracked
 
 DENSE = False  # True: all samples are run, and selected afterwards
 BLENDED = ("image", "video", "volume")  # what lies between two results; of all else one is selected
-UNSIGNED = {
-    torch.uint16: torch.int16,
-    torch.uint32: torch.int32,
-    torch.uint64: torch.int64,
-}  # torch indexes few of them
 
 
 def run(actions: list[Action], sample: Sample) -> Sample:
@@ -72,8 +68,8 @@ def taken(targets: dict[str, Target], index: Tensor) -> dict[str, Target]:
 
 
 def take(x: Tensor, index: Tensor) -> Tensor:
-    if x.dtype in UNSIGNED:
-        return take(x.view(UNSIGNED[x.dtype]), index).view(x.dtype)
+    if x.dtype in SIGNED:
+        return take(x.view(SIGNED[x.dtype]), index).view(x.dtype)
     return x.index_select(0, index.to(x.device))
 
 
@@ -85,8 +81,8 @@ def put_back(old: Any, index: Tensor, new: Any, owned: bool) -> Any:
 
 
 def put(old: Tensor, index: Tensor, new: Tensor, owned: bool) -> Tensor:
-    if old.dtype in UNSIGNED:
-        kind = UNSIGNED[old.dtype]
+    if old.dtype in SIGNED:
+        kind = SIGNED[old.dtype]
         return put(old.view(kind), index, new.view(kind), owned).view(old.dtype)
     index = index.to(old.device)
     return old.index_copy_(0, index, new) if owned and untracked(old, new) else old.index_copy(0, index, new)
