@@ -22,7 +22,7 @@ from augfn.distributions import Bernoulli, Distribution
 from augfn.math.resample import Sampling
 from augfn.typing import Leaf
 
-FRAMES = {2: (9, 11), 3: (6, 7, 9)}
+FRAMES = {2: (9, 11), 3: (6, 7, 10)}  # of which no channel has its extremes twice: generic points for any op
 LARGE = {"equalize": (20, 24)}  # ops that leave smaller images as they are
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5}
 
