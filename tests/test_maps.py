@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 import augfn as af
+from augfn import random
+from augfn.core.spec import SPECS
 from augfn.math import conv
 from augfn.math import resample as resample_module
 from augfn.math.lines import Line, areas, cells
@@ -17,7 +19,7 @@ from augfn.math.maps import Map, axis_angle_matrix, centre_of, centred, homograp
 from augfn.math.resample import Sampling, fill_like, resample
 from augfn.math.stages import Displacement, Linear
 from augfn.run import bands, sampler
-from augfn.testing.case import smooth_image
+from augfn.testing.case import example, smooth_image
 
 F64 = torch.float64
 
@@ -443,3 +445,22 @@ def test_large_images_are_made_in_bands(monkeypatch):
         y = f(x, None, af.key(0))[0]
         torch.testing.assert_close(y, want, atol=1e-6, rtol=0)
         assert y.is_contiguous()
+
+
+def test_rows_of_large_images_are_made_apart(monkeypatch):
+    """Resamples, noise and what changes colours point by point: with rows made apart, and the same."""
+    x = waves(1, 3, 37, 23).float().clamp(0, 1)
+    tries = [example(name) for name, spec in SPECS.items() if spec.pointwise]
+    assert len(tries) > 10
+    tries += [example("color_jitter"), af.color_jitter(contrast=0.3), example("iso_noise")]
+    tries += [af.rotate(degrees=20.0, fill=0.3), af.elastic(padding_mode="symmetric"), af.perspective(p=0.5)]
+    whole, field = [f(x, None, af.key(0))[0] for f in tries], random.normal_field(af.key(1), (1, 61, 67))
+    monkeypatch.setattr(bands, "CACHED", 150)
+    monkeypatch.setattr(bands, "LARGER", 1)
+    before = x.clone()
+    for f, want in zip(tries, whole, strict=True):
+        y = f(x, None, af.key(0))[0]
+        torch.testing.assert_close(y, want, atol=2e-6, rtol=0)
+        assert y.is_contiguous()
+        assert torch.equal(x, before), f
+    assert torch.equal(random.normal_field(af.key(1), (1, 61, 67)), field), "noise, in parts"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch.autograd import gradcheck, gradgradcheck
 from torch.func import grad, vmap
 
-from augfn.math import color
+from augfn.math import color, jitter
 from augfn.math.shapes import over
 
 F64 = torch.float64
@@ -86,7 +86,7 @@ def test_clip_values_and_gradients():
 
     def in_place(x, mode):
         """jitter clips its own tensor in place, which must make no difference."""
-        return color.jitter(x.view(5, 1, 1, 1), leaf(1.0), None, None, None, torch.rand(1, 4), mode).flatten()
+        return jitter.jitter(x.view(5, 1, 1, 1), leaf(1.0), None, None, None, torch.rand(1, 4), mode).flatten()
 
     for mode, value, slope in (
         ("clamp", x.clamp(0, 1), inside),
@@ -111,7 +111,7 @@ def test_neutral_values_are_exact():
         assert torch.equal(op(x, one), x), op
     assert torch.equal(color.solarize(x, one * 2), x)
     for order in ORDERS:
-        assert torch.equal(color.jitter(x, one, one, one, None, keys([order, order])), x)
+        assert torch.equal(jitter.jitter(x, one, one, one, None, keys([order, order])), x)
     torch.testing.assert_close(color.hue(x, 0 * one), x, atol=1e-6, rtol=0)
 
 
@@ -128,11 +128,11 @@ def test_grey_images_keep_their_colour_and_other_channels_are_refused():
     b, c, s, h = factors(2)
     assert torch.equal(color.saturation(x, s), x)
     assert torch.equal(color.hue(x, h), x)
-    assert torch.equal(color.jitter(x, b, c, s, h, order), color.jitter(x, b, c, None, None, order))
-    assert torch.equal(color.jitter(x, None, None, s, h, order), x)
+    assert torch.equal(jitter.jitter(x, b, c, s, h, order), jitter.jitter(x, b, c, None, None, order))
+    assert torch.equal(jitter.jitter(x, None, None, s, h, order), x)
     x = torch.rand(2, 4, 5, 5)
-    assert color.jitter(x, b, c, None, None, order).shape == x.shape
-    for call in (lambda: color.saturation(x, s), lambda: color.hue(x, h), lambda: color.jitter(x, b, c, s, h, order)):
+    assert jitter.jitter(x, b, c, None, None, order).shape == x.shape
+    for call in (lambda: color.saturation(x, s), lambda: color.hue(x, h), lambda: jitter.jitter(x, b, c, s, h, order)):
         with pytest.raises(ValueError, match="three channels"):
             call()
 
@@ -175,7 +175,7 @@ def test_gradients_are_finite_at_corners(name, dtype):
         color.gamma(x, f[0]),
         color.gamma(x, f[2]),
         color.gamma(x, one),
-        color.jitter(x, *f, torch.tensor([[0.3, 0.1, 0.4, 0.2]])),
+        jitter.jitter(x, *f, torch.tensor([[0.3, 0.1, 0.4, 0.2]])),
     ]
     for y in outputs:
         assert y.dtype == dtype
@@ -193,12 +193,12 @@ def test_jitter_in_every_order_and_in_a_mixed_batch():
     x = torch.rand(24, 3, 10, 11)
     x[:, :, 0], x[:, :, 1], x[:, 1, 2] = 0, 0.5, x[:, 2, 2]
     values = [torch.empty(24).uniform_(*r) for r in ((0.3, 1.9),) * 3 + ((-0.5, 0.5),)]
-    together = color.jitter(x, *values, keys(ORDERS))
+    together = jitter.jitter(x, *values, keys(ORDERS))
     for i, order in enumerate(ORDERS):
         one = [v[i] for v in values]
         y = in_sequence(x[i], one, order)
         torch.testing.assert_close(together[i], y, atol=1e-5, rtol=0)
-        torch.testing.assert_close(color.jitter(x[i], *one, keys([order])[0]), y, atol=1e-5, rtol=0)
+        torch.testing.assert_close(jitter.jitter(x[i], *one, keys([order])[0]), y, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("present", list(itertools.product([False, True], repeat=4)))
@@ -206,7 +206,7 @@ def test_jitter_in_every_order_and_in_a_mixed_batch():
 def test_jitter_with_absent_ops(present, mode):
     x = torch.rand(24, 3, 6, 6)
     values = [f if keep else None for f, keep in zip(factors(24), present, strict=True)]
-    y = color.jitter(x, *values, keys(ORDERS), mode)
+    y = jitter.jitter(x, *values, keys(ORDERS), mode)
     for i, order in enumerate(ORDERS):
         one = [None if v is None else v[i] for v in values]
         torch.testing.assert_close(y[i], in_sequence(x[i], one, order, mode), atol=1e-5, rtol=0)
@@ -214,14 +214,14 @@ def test_jitter_with_absent_ops(present, mode):
 
 def test_jitter_breaks_ties_in_the_order_of_the_ops():
     x, values = torch.rand(1, 3, 6, 6), factors(1)
-    y = color.jitter(x, *values, torch.zeros(1, 4))
+    y = jitter.jitter(x, *values, torch.zeros(1, 4))
     torch.testing.assert_close(y, in_sequence(x, values, range(4)), atol=1e-6, rtol=0)
 
 
 def test_jitter_on_clips_with_factors_shared_over_time():
     x, values = torch.rand(2, 3, 3, 5, 5), [f.unsqueeze(1) for f in factors(2)]
     orders = [ORDERS[5], ORDERS[18]]
-    y = color.jitter(x, *values, keys(orders).unsqueeze(1))
+    y = jitter.jitter(x, *values, keys(orders).unsqueeze(1))
     for i, t in itertools.product(range(2), range(3)):
         torch.testing.assert_close(y[i, t], in_sequence(x[i, t], [v[i, 0] for v in values], orders[i]))
 
@@ -233,7 +233,7 @@ def test_inputs_are_left_alone():
         f(x, values[1])
     color.clip(x)
     color.luma(x)
-    color.jitter(x, *values, order)
+    jitter.jitter(x, *values, order)
     assert all(torch.equal(a, b) for a, b in zip((x, *values, order), before, strict=True))
 
 
@@ -283,14 +283,14 @@ def test_gradcheck_jitter(mode):
     orders = keys([ORDERS[i] for i in (0, 9, 17, 23)])
     x = (torch.rand(4, 3, 2, 2, dtype=F64) * 0.6 + 0.3).requires_grad_()
     values = [v.requires_grad_() for v in factors(4, F64)]
-    assert gradcheck(lambda x, *v: color.jitter(x, *v, orders, mode), (x, *values))
+    assert gradcheck(lambda x, *v: jitter.jitter(x, *v, orders, mode), (x, *values))
 
 
 def test_jitter_gradient_is_that_of_the_sequence():
     x, values = torch.rand(24, 3, 5, 5, dtype=F64), factors(24, F64)
 
     def together(x, *v):
-        return color.jitter(x, *v, keys(ORDERS)).square().sum()
+        return jitter.jitter(x, *v, keys(ORDERS)).square().sum()
 
     def one_by_one(x, *v):
         return sum(in_sequence(x[i], [f[i] for f in v], o).square().sum() for i, o in enumerate(ORDERS))
@@ -310,10 +310,10 @@ def test_vmap_is_the_batch(batched):
     operands = (x, *values, order)
     dims = (batched[0], *(batched[1],) * 4, batched[2])
     mapped = [t if d == 0 else t[0] for t, d in zip(operands, dims, strict=True)]
-    torch.testing.assert_close(vmap(color.jitter, dims)(*mapped), color.jitter(*operands))
+    torch.testing.assert_close(vmap(jitter.jitter, dims)(*mapped), jitter.jitter(*operands))
 
     def loss(*args):
-        return color.jitter(*args).square().sum()
+        return jitter.jitter(*args).square().sum()
 
     per_sample = vmap(grad(loss, (0, 1, 4)), dims)(*mapped)
     full = [t.expand(3, *t.shape[1:]) for t in operands]
@@ -335,8 +335,8 @@ def test_vmap_of_the_single_ops(dims):
 def test_compiles_without_a_graph_break(backend):
     x, values, order = torch.rand(3, 3, 8, 8), factors(3), torch.rand(3, 4)
     for mode in ("clamp", "ste"):
-        compiled = torch.compile(color.jitter, fullgraph=True, backend=backend)
-        torch.testing.assert_close(compiled(x, *values, order, mode), color.jitter(x, *values, order, mode))
+        compiled = torch.compile(jitter.jitter, fullgraph=True, backend=backend)
+        torch.testing.assert_close(compiled(x, *values, order, mode), jitter.jitter(x, *values, order, mode))
     for f, i in DIFFERENTIABLE.values():
         torch.testing.assert_close(torch.compile(f, fullgraph=True, backend=backend)(x, values[i]), f(x, values[i]))
     matrix, offset = torch.compile(color.twist_matrix, fullgraph=True, backend=backend)(*values)

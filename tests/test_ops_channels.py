@@ -11,7 +11,7 @@ from torch.func import grad, vmap
 import augfn as af
 import augfn_nn as A
 from augfn.core.spec import SPECS
-from augfn.math import color, planckian
+from augfn.math import color, jitter, planckian
 from augfn.math.shapes import over
 from augfn.testing import example
 from augfn.testing.case import smooth_image
@@ -234,7 +234,7 @@ def test_gradients_are_finite_at_grey_and_at_corners(rgb):
         for g in grad(lambda x, f: color.hsv_saturation(x, f).sum(), (0, 1))(x, f):
             assert g.isfinite().all()
         order = torch.rand(1, 4)
-        slopes = grad(lambda x, f, o=order: color.jiggle(x, f, f, f, f - 1, o).sum(), (0, 1))(x, f)
+        slopes = grad(lambda x, f, o=order: jitter.jiggle(x, f, f, f, f - 1, o).sum(), (0, 1))(x, f)
         assert all(g.isfinite().all() for g in slopes)
     if len(set(rgb)) == 1:
         assert color.hsv_saturation(x, f).equal(x)
@@ -255,7 +255,7 @@ def factors(n, dtype=torch.float32):
 
 
 def jiggle(*args):
-    return color.jiggle(*args)
+    return jitter.jiggle(*args)
 
 
 def in_sequence(x, values, order, mode="clamp"):

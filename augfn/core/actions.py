@@ -148,6 +148,7 @@ class Pixels(Action):
     * `requires_rgb`: it needs three channels.
     * `field_channels`: of the field of noise, None: as many as it sees.
     * `single_pass`: it reads and writes the image once. `convolves`: it is one call of a library's kernel.
+    * `pointwise`: what it makes of a pixel depends on that pixel alone, so that rows of a large image can be made apart.
     * `planar`: of a volume it sees the slices as images.
     """
 
@@ -161,6 +162,7 @@ class Pixels(Action):
     field_channels: int | None = None
     single_pass: bool = False
     convolves: bool = False
+    pointwise: bool = False
     planar: bool = False
     foreign: bool = False  # the body is not augfn's own, and may return what it holds
 

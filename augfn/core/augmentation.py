@@ -44,7 +44,14 @@ from augfn.run.mode import autocasts
 from augfn.typing import GATE
 
 SPATIAL = ("geometric", "occlusion")  # kinds to which the axes of the frame matter
-TRAITS = ("requires_rgb", "field_channels", "single_pass", "convolves", "planar")  # of bodies that change pixel values
+TRAITS = (
+    "requires_rgb",
+    "field_channels",
+    "single_pass",
+    "convolves",
+    "pointwise",
+    "planar",
+)  # of bodies that change pixel values
 
 
 class Augmentation:
@@ -242,11 +249,12 @@ def decorator(kind: str) -> Callable[..., Any]:
         field_channels: int | None = None,
         single_pass: bool = False,
         convolves: bool = False,
+        pointwise: bool = False,
         planar: bool = False,
         **sampling: Any,
     ) -> Any:
         known: dict[str, Any] = {"clip": clip, "requires_rgb": requires_rgb, "field_channels": field_channels}
-        known |= {"single_pass": single_pass, "convolves": convolves, "planar": planar}
+        known |= {"single_pass": single_pass, "convolves": convolves, "pointwise": pointwise, "planar": planar}
         if body is None:
             return partial(decorate, ndim=ndim, example=example, **known, **sampling)
         spec = replace(spec_of(body, kind, ndim, example or {}, Sampling(**sampling)), **known)

@@ -29,6 +29,7 @@ from augfn.math.maps import pixel_matrix
 from augfn.math.resample import Sampling, as_signed, fill_like, require_level, resample, to_wide, with_bits_of
 from augfn.math.shapes import cast, planes, shaped
 from augfn.math.variates import seed_key
+from augfn.run.bands import by_points
 from augfn.run.twins import added, twin
 
 # geometry
@@ -121,8 +122,7 @@ def repaint(action: Pixels, t: Target, s: Sample, name: str = "image") -> Tensor
     x = picked(t.value, action.channels, axis)
     if action.requires_rgb:
         require_rgb(x, action.name, axis)
-    wide = to_wide(x)
-    out = clipped(repainted(action, wide, t.kind, len(s.batch), name), wide, action.clip, action.foreign)
+    out = repainted(action, to_wide(x), t.kind, len(s.batch), name)
     return put_back(cast(out, x.dtype), t.value, action.channels, axis)
 
 
@@ -143,7 +143,7 @@ def clipped(out: Tensor, x: Tensor, mode: str, foreign: bool = False) -> Tensor:
 
 
 def repainted(action: Pixels, x: Tensor, kind: str, b: int, name: str) -> Tensor:
-    """The body's result on a batch `[*b, k, *spatial]`, with leaves `[*b, *event]` of the same dtype.
+    """The body's result on a batch `[*b, k, *spatial]`, with leaves `[*b, *event]` of the same dtype; clipped.
 
     The frames of a video, and for a planar body the slices of a volume, are one more dim of the batch, along which leaves
     have the size 1: all of them share a draw.
@@ -156,7 +156,11 @@ def repainted(action: Pixels, x: Tensor, kind: str, b: int, name: str) -> Tensor
     leaves = {n: v if v is None else cast(v, x.dtype) for n, v in given.items()}
     if frames:
         leaves = {n: v if v is None else v.unsqueeze(b) for n, v in leaves.items()}
-    out = action.body(seen, *field, **leaves)
+
+    def paint(band: Tensor, *field: Tensor) -> Tensor:
+        return clipped(action.body(band, *field, **leaves), band, action.clip, action.foreign)
+
+    out = by_points(paint, seen, *field) if action.pointwise else paint(seen, *field)
     return out.movedim(b, b + 1).contiguous() if sliced else out
 
 

@@ -61,6 +61,7 @@ class Spec:
     field_channels: int | None = None  # of the field of noise; None: those of the image
     single_pass: bool = False  # it reads and writes the image once
     convolves: bool = False  # it is one call of a library's kernel
+    pointwise: bool = False  # what it makes of a pixel depends on that pixel alone
     planar: bool = False  # of a volume it sees the slices as images
 
     @property

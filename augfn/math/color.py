@@ -17,11 +17,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from augfn.errors import explain
-from augfn.math.channels import ordered
-from augfn.math.shapes import common_shape, one_batch, over, shaped
+from augfn.math.shapes import over
 from augfn.math.steps import compared, stepped
 from augfn.run.constants import constant
-from augfn.run.twins import added, between_0_and_1, clamped
+from augfn.run.twins import added, between_0_and_1
 
 LUMA = (0.2989, 0.587, 0.114)
 """Weights of red, green and blue in the luma, as torchvision and PIL have them. They add up to 0.9999."""
@@ -46,8 +45,8 @@ def luma(x: Tensor, axis: int = -3) -> Tensor:
     return (r * LUMA[0]).add_(g, alpha=LUMA[1]).add_(b, alpha=LUMA[2])
 
 
-def clip(x: Tensor, mode: str = "clamp") -> Tensor:
-    """Bring values into [0, 1].
+def clip(x: Tensor, mode: str = "clamp", clamp: Callable[[Tensor], Tensor] = between_0_and_1) -> Tensor:
+    """Bring values into [0, 1]; `clamp` does it, in place for a tensor of one's own, or not.
 
     | mode | value | gradient |
     |---|---|---|
@@ -60,7 +59,14 @@ def clip(x: Tensor, mode: str = "clamp") -> Tensor:
     >>> clip(torch.tensor([-0.5, 0.25, 1.5]))
     tensor([0.0000, 0.2500, 1.0000])
     """
-    return _clip(x, mode)
+    if mode == "clamp":
+        return clamp(x)
+    if mode == "none":
+        return x
+    if mode == "ste":
+        # x - x.detach() is an exact zero that carries the gradient: no rounding can leave [0, 1].
+        return x.detach().clamp(0, 1) + (x - x.detach())
+    raise ValueError(f"clip must be 'clamp', 'ste' or 'none', not {mode!r}")
 
 
 def scale_shift(x: Tensor, scale: Tensor, shift: Tensor, rest: int) -> Tensor:
@@ -84,7 +90,7 @@ def contrast(x: Tensor, factor: Tensor) -> Tensor:
     [[[0.35, 0.65]]]
     """
     each, pixels = over(x, factor), math.prod(x.shape[factor.ndim + 1 :])
-    return (x * each).add_(_sum(x, factor.ndim) * ((1 - each) / pixels))
+    return (x * each).add_(grey_sum(x, factor.ndim) * ((1 - each) / pixels))
 
 
 def saturation(x: Tensor, factor: Tensor) -> Tensor:
@@ -121,8 +127,8 @@ def turned(x: Tensor, turns: Tensor, axis: int) -> Tensor:
     if x.shape[axis] == 1:
         return x
     require_rgb(x, "hue", axis)
-    angle, chroma, base = _hexagon(x, axis)
-    return _ramp(angle, turns, axis).mul_(chroma).add_(base)
+    angle, chroma, base = hexagon(x, axis)
+    return ramp(angle, turns, axis).mul_(chroma).add_(base)
 
 
 def hsv_saturation(x: Tensor, factor: Tensor) -> Tensor:
@@ -138,83 +144,7 @@ def hsv_saturation(x: Tensor, factor: Tensor) -> Tensor:
     r, g, b = x.split_with_sizes((1, 1, 1), factor.ndim)
     least = torch.minimum(torch.minimum(r, b), g)
     most = torch.maximum(torch.maximum(r, b), g)
-    return torch.addcmul(x, x - most, _more(over(x, factor), least, most - least))
-
-
-def jiggle(
-    x: Tensor,
-    brightness: Tensor | None,
-    contrast: Tensor | None,
-    saturation: Tensor | None,
-    hue: Tensor | None,
-    order: Tensor,
-    clip: str = "clamp",
-) -> Tensor:
-    """`x + brightness - 1`, `contrast * x`, saturation and hue of HSV, in an order of its own for each sample.
-
-    `order` and what is absent as in `jitter`; `clip` follows where values can leave [0, 1], and the last. Source:
-    kornia `ColorJiggle`, whose order is one for the whole batch.
-
-    Saturation and hue commute, brightness and contrast are one line `gain * x + shift`: so all orders are a turn in HSV
-    before, between and after two lines, and what a sample has no use for is neutral there.
-    """
-    colourful = saturation is not None or hue is not None
-    if colourful:
-        require_rgb(x, "jiggle with saturation or hue", order.ndim - 1)
-    keys = ordered(ordered(order)).unbind(-1)
-    lines = [i for i, f in enumerate((brightness, contrast)) if f is not None]
-    places = [sum((keys[j] < key for j in lines), torch.zeros_like(key)) for key in keys]
-    for step in range(len(lines) + 1):
-        b, c, s, h = (
-            None if f is None else torch.where(place == step, f, neutral)
-            for f, place, neutral in zip(
-                (brightness, contrast, saturation, hue), places, (1.0, 1.0, 1.0, 0.0), strict=True
-            )
-        )
-        if colourful:
-            x = _turn_hsv(x, s, h)
-        if step < len(lines):
-            x = _clip(_line(x, b, c, fresh=step > 0), clip, clamped)
-    return _clip(x, clip, clamped) if colourful else x
-
-
-def jitter(
-    x: Tensor,
-    brightness: Tensor | None,
-    contrast: Tensor | None,
-    saturation: Tensor | None,
-    hue: Tensor | None,
-    order: Tensor,
-    clip: str = "clamp",
-) -> Tensor:
-    """Brightness, contrast, saturation and hue, one after the other, in an order of its own for each sample.
-
-    `order` `[*b, 4]` holds sort keys of any dtype: the op with the lowest key comes first (0 brightness, 1
-    contrast, 2 saturation, 3 hue; equal keys keep that order). An op whose factor is `None` is absent. Each op is
-    followed by `clip`. Source: torchvision `ColorJitter`, whose order is one for the whole batch.
-
-    The first three are blends `f * x + (1 - f) * ref` with `ref` zero, the mean or the luma, so that one pass with
-    coefficients per sample serves them all. Hue, which is dear, is taken once: after passes for the blends that
-    precede it in some sample, and before passes for those that follow. A pass that a sample has no use for multiplies
-    by 1.
-    """
-    axis = order.ndim - 1  # of the channels
-    if x.shape[axis] == 1:
-        saturation = hue = None
-    if saturation is not None or hue is not None:
-        require_rgb(x, "jitter with saturation or hue", axis)
-    blends = {i: f for i, f in enumerate((brightness, contrast, saturation)) if f is not None}
-    if not blends:
-        return x if hue is None else _clip(turned(x, over(x, hue), axis), clip)
-    image = x.shape[axis:]
-    batch = common_shape(x.shape[:axis], order.shape[:-1], *(t.shape for t in (*blends.values(), hue) if t is not None))
-    passes = _schedule(blends, hue is not None, order, batch, image)
-    flat = one_batch(x, batch, len(image))
-    for step, (factor, to_sum, to_luma) in enumerate(passes):
-        if hue is not None and step == len(blends):
-            flat = turned(flat, over(flat, one_batch(hue, batch, 0)), 1)
-        flat = _clip(_blend(flat, factor, to_sum, to_luma, fresh=step > 0), clip, clamped)
-    return shaped(flat, batch + image)
+    return torch.addcmul(x, x - most, excess(over(x, factor), least, most - least))
 
 
 def twist_matrix(
@@ -251,7 +181,7 @@ def solarize(x: Tensor, threshold: Tensor, addition: Tensor | None = None, grad:
     `grad` as in `stepped`, but that "none" is the gradient of the values, 1 or -1; "soft" makes the threshold a sigmoid
     of width 0.05. Source: torchvision `solarize`; the addition is kornia's.
     """
-    x = x if addition is None else _clip(x + over(x, addition), "clamp")
+    x = x if addition is None else clip(x + over(x, addition), "clamp")
     threshold = over(x, threshold)
     # Weights of exactly 0 and 1 make lerp exact; it is three times as fast as torch.where on a CPU.
     value = torch.lerp(x, 1 - x, compared(torch.ge, x, threshold))
@@ -282,22 +212,10 @@ _TWIST_BASIS = (
 )
 
 
-def _sum(x: Tensor, axis: int) -> Tensor:
+def grey_sum(x: Tensor, axis: int) -> Tensor:
     """The sum of all grey values `[*b, 1, 1, ...]`. The luma is linear, so it may be taken after the sum."""
     total = x.sum(tuple(range(axis + 1, x.ndim)), keepdim=True)
     return luma(total, axis) if x.shape[axis] == 3 else total.mean(axis, keepdim=True)
-
-
-def _clip(x: Tensor, mode: str, clamp: Callable[[Tensor], Tensor] = between_0_and_1) -> Tensor:
-    """`clamp`: in place, for a tensor of one's own, or not."""
-    if mode == "clamp":
-        return clamp(x)
-    if mode == "none":
-        return x
-    if mode == "ste":
-        # x - x.detach() is an exact zero that carries the gradient: no rounding can leave [0, 1].
-        return x.detach().clamp(0, 1) + (x - x.detach())
-    raise ValueError(f"clip must be 'clamp', 'ste' or 'none', not {mode!r}")
 
 
 def _at_zero(x: Tensor, gamma: Tensor) -> Tensor:
@@ -305,7 +223,7 @@ def _at_zero(x: Tensor, gamma: Tensor) -> Tensor:
     return torch.addcmul((gamma == 0).to(x.dtype), x.clamp(min=0), (gamma == 1).to(x.dtype))
 
 
-def _ramp(angle: Tensor, turns: Tensor, axis: int) -> Tensor:
+def ramp(angle: Tensor, turns: Tensor, axis: int) -> Tensor:
     """The three channels of a hue, `[*b, 3, *spatial]` from 1/6 to 1/3."""
     angle = angle + turns
     angle = angle.sub_(angle.round())
@@ -313,7 +231,7 @@ def _ramp(angle: Tensor, turns: Tensor, axis: int) -> Tensor:
     return (angle - axes).abs_().sub_(0.5).abs_().clamp_min_(1 / 6).clamp_max_(1 / 3)
 
 
-def _more(factor: Tensor, least: Tensor, chroma: Tensor) -> Tensor:
+def excess(factor: Tensor, least: Tensor, chroma: Tensor) -> Tensor:
     """By how much a factor of the saturation exceeds 1, up to where the saturation is full."""
     bound = least.clamp_min(0) / _divisor(chroma)
     return torch.minimum(factor - 1, bound.masked_fill(chroma <= torch.finfo(chroma.dtype).eps ** 2, math.inf))
@@ -325,26 +243,7 @@ def _divisor(chroma: Tensor) -> Tensor:
     return F.threshold(chroma, torch.finfo(chroma.dtype).eps ** 2, 1.0)
 
 
-def _turn_hsv(x: Tensor, factor: Tensor | None, turns: Tensor | None) -> Tensor:
-    """Saturation and hue of HSV, which commute, in one."""
-    if factor is None or turns is None:
-        return hue(x, turns) if turns is not None else x if factor is None else hsv_saturation(x, factor)
-    angle, chroma, base = _hexagon(x, turns.ndim)
-    more = chroma * _more(over(x, factor), base + chroma / 6, chroma / 6)
-    return _ramp(angle, over(x, turns), turns.ndim).mul_(chroma + more).add_(base - more / 3)
-
-
-def _line(x: Tensor, brightness: Tensor | None, contrast: Tensor | None, fresh: bool) -> Tensor:
-    """`contrast x + brightness - 1`, in place on a fresh tensor."""
-    if contrast is not None:
-        x = x.mul_(over(x, contrast)) if fresh else x * over(x, contrast)
-    if brightness is None:
-        return x
-    shift = over(x, brightness - 1)
-    return x.add_(shift) if fresh else x + shift
-
-
-def _hexagon(x: Tensor, axis: int) -> tuple[Tensor, Tensor, Tensor]:
+def hexagon(x: Tensor, axis: int) -> tuple[Tensor, Tensor, Tensor]:
     """Hue in turns from green, 6 C, and N - C, each `[*b, 1, *spatial]`."""
     r, g, b = x.split_with_sizes((1, 1, 1), axis)
     low, high = torch.minimum(r, b), torch.maximum(r, b)
@@ -357,46 +256,3 @@ def _hexagon(x: Tensor, axis: int) -> tuple[Tensor, Tensor, Tensor]:
     chroma = (most - least).mul_(6)
     angle = torch.addcmul(side, beyond, sign).div_(_divisor(chroma))
     return angle, chroma, torch.sub(least, chroma, alpha=1 / 6)
-
-
-def _schedule(
-    blends: dict[int, Tensor], hue: bool, order: Tensor, batch: tuple[int, ...], image: tuple[int, ...]
-) -> list[tuple[Tensor, Tensor | None, Tensor | None]]:
-    """What each pass does to each sample: the scale of the image, and the weights of the sum of all grey values and of
-    the luma, each `[B, 1, 1, ...]` over the flattened batch; None where that blend is absent.
-
-    A blend takes the pass of its rank; with hue there are n passes on either side of it, and a blend takes the one of
-    its distance in rank from hue.
-    """
-    n = len(blends)
-    ids = [*blends, 3] if hue else [*blends]
-    keys = order if len(ids) == 4 else torch.stack([order[..., i] for i in ids], -1)
-    rank = keys.argsort(dim=-1, stable=True).argsort(-1)
-    if hue:
-        rank = rank[..., :n] - rank[..., n:]
-    steps = tuple(range(-n, 0)) + tuple(range(1, n + 1)) if hue else tuple(range(n))
-    shape = common_shape(*(f.shape for f in blends.values()))
-    factors = torch.stack([f if f.shape == shape else f.expand(shape) for f in blends.values()], -1).unsqueeze(-1)
-    rest = (rank.unsqueeze(-1) == constant(steps, rank)) * (1 - factors)  # [*b, n, passes]
-    parts = one_batch(rest, batch, 2).reshape(-1, n, len(steps), *(1,) * len(image))
-    weights = dict(zip(blends, parts.unbind(1), strict=True))
-    sums = (weights[1] / math.prod(image[1:])).unbind(1) if 1 in weights else (None,) * len(steps)
-    lumas = weights[2].unbind(1) if 2 in weights else (None,) * len(steps)
-    return list(zip((1 - parts.sum(1)).unbind(1), sums, lumas, strict=True))
-
-
-def _blend(x: Tensor, factor: Tensor, to_sum: Tensor | None, to_luma: Tensor | None, fresh: bool) -> Tensor:
-    """`factor x + to_sum sum(luma(x)) + to_luma luma(x)`, in place: a fresh buffer costs ten times the arithmetic.
-
-    (As a matrix product it would be half as many ops, but its threads wait for each other, however small the image.)
-    """
-    ref = None
-    if to_luma is not None:
-        grey = luma(x, 1)
-        ref = grey * to_luma
-        if to_sum is not None:
-            ref = ref.add_(grey.sum(tuple(range(2, x.ndim)), keepdim=True) * to_sum)
-    elif to_sum is not None:
-        ref = _sum(x, 1) * to_sum
-    y = x.mul_(factor) if fresh else x * factor
-    return y if ref is None else y.add_(ref)

@@ -17,7 +17,7 @@ from augfn.math.maps import Map
 from augfn.math.shapes import cast, common_shape, one_batch, planes, shaped
 from augfn.math.stages import Linear
 from augfn.run import sampler
-from augfn.run.bands import BAND
+from augfn.run.bands import BAND, cached_rows, joined
 from augfn.run.constants import constant
 
 LONG = (torch.int32, torch.int64, torch.uint32, torch.uint64)
@@ -273,11 +273,21 @@ def grid_sample(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling, mode:
         )
     shrinks = max(math.ceil(n / size) for n, size in zip(source, target, strict=True))
     steps = max(SUPERSAMPLES, shrinks) if how.antialias and mode != "nearest" else 1
-    step = max(-(-target[0] // BANDS), BAND // (math.prod(target[1:]) * steps**d))
-    if steps == 1 or step >= target[0]:
-        return pulled(x, m, target, how, mode, steps)
-    bands = [slice(i * steps, (i + step) * steps) for i in range(0, target[0], step)]
-    return torch.cat([pulled(x, m, target, how, mode, steps, rows) for rows in bands], -d)
+    return joined(
+        lambda r: pulled(x, m, target, how, mode, steps, slice(r.start * steps, r.stop * steps)),
+        target[0],
+        band_of(x, target, steps),
+        -d,
+    )
+
+
+def band_of(x: Tensor, target: tuple[int, ...], steps: int) -> int:
+    """How many rows are made at a time."""
+    row = max(1, math.prod(target[1:]))
+    if steps > 1:
+        return max(1, -(-target[0] // BANDS), BAND // (row * steps ** len(target)))
+    planes = math.prod(x.shape[: -len(target)])
+    return cached_rows(target[0], planes * row * target[0], x, kernel=True) or max(1, target[0])
 
 
 def pulled(

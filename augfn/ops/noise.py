@@ -28,7 +28,7 @@ HueShift = Annotated[Any, Leaf("turns, at intensity 1", neutral=0.0, low=0.0)]
 SOFT = 0.1  # width of the smooth surrogate of a step at the probability q, in q (1 - q)
 
 
-@noise(clip="clamp", example={"mean": (-0.1, 0.1)})
+@noise(clip="clamp", example={"mean": (-0.1, 0.1)}, pointwise=True)
 def gaussian_noise(x: Tensor, field: Tensor, *, std: Std = Uniform(0.0, 0.1), mean: Level | None = None) -> Tensor:
     """Add normal noise: y = x + mean + std n, n drawn per pixel and channel from the leaf `seed`, full scale = 1.
 
@@ -43,7 +43,7 @@ def gaussian_noise(x: Tensor, field: Tensor, *, std: Std = Uniform(0.0, 0.1), me
     return y if mean is None else y + over(x, mean)
 
 
-@noise(clip="clamp")
+@noise(clip="clamp", pointwise=True)
 def speckle(x: Tensor, field: Tensor, *, std: Relative = Uniform(0.0, 0.2)) -> Tensor:
     """Multiply by normal noise: y = x (1 + std n), n drawn per pixel and channel, of a video in every frame.
 
@@ -56,7 +56,7 @@ def speckle(x: Tensor, field: Tensor, *, std: Relative = Uniform(0.0, 0.2)) -> T
     return torch.addcmul(x, x * over(x, std), field.to(x.dtype))
 
 
-@noise(clip="clamp")
+@noise(clip="clamp", pointwise=True)
 def poisson_noise(x: Tensor, field: Tensor, *, photons: Photons = LogUniform(30.0, 1000.0)) -> Tensor:
     """Shot noise of a sensor that counts `photons` at full scale: y = x + sqrt(x / photons) n.
 
@@ -73,7 +73,7 @@ def poisson_noise(x: Tensor, field: Tensor, *, photons: Photons = LogUniform(30.
     return torch.addcmul(x, spread, field.to(x.dtype))
 
 
-@noise(field_channels=1)
+@noise(field_channels=1, pointwise=True)
 def salt_and_pepper(
     x: Tensor,
     field: Tensor,

@@ -12,7 +12,7 @@ from augfn.core.actions import Color
 from augfn.core.augmentation import photometric
 from augfn.distributions import Uniform
 from augfn.errors import explain
-from augfn.math import color
+from augfn.math import color, jitter
 from augfn.run.constants import cached
 from augfn.typing import Factor, Leaf, Level, Turns
 
@@ -70,7 +70,7 @@ def contrast(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2)) -> Tensor:
     return color.contrast(x, factor)
 
 
-@photometric(clip="clamp", requires_rgb=True)
+@photometric(clip="clamp", requires_rgb=True, pointwise=True)
 def saturation(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2)) -> Tensor:
     """Blend with grey: y = factor x + (1 - factor) luma(x).
 
@@ -84,7 +84,7 @@ def saturation(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2)) -> Tensor:
     return color.saturation(x, factor)
 
 
-@photometric(clip="clamp", requires_rgb=True)
+@photometric(clip="clamp", requires_rgb=True, pointwise=True)
 def hsv_saturation(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2)) -> Tensor:
     """Scale the saturation of HSV, up to full: y = x + (x - M) min(factor - 1, N / (M - N)).
 
@@ -98,7 +98,7 @@ def hsv_saturation(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2)) -> Tensor:
     return color.hsv_saturation(x, factor)
 
 
-@photometric(clip="clamp", requires_rgb=True)
+@photometric(clip="clamp", requires_rgb=True, pointwise=True)
 def hue(x: Tensor, *, hue: Turns = Uniform(-0.05, 0.05)) -> Tensor:
     """Turn the hue of HSV by `hue` turns. Source: torchvision `adjust_hue`; undefined at grey, where the gradient is
     zero.
@@ -133,10 +133,13 @@ def color_jitter(
     """
     if saturation is not None or hue is not None:
         color.require_rgb(x, "color_jitter with saturation or hue", order.ndim - 1)
-    return color.jitter(x, brightness, contrast, saturation, hue, order, clip)
+    return jitter.jitter(x, brightness, contrast, saturation, hue, order, clip)
 
 
-@photometric(example={"brightness": (0.7, 1.3), "contrast": (0.7, 1.3), "saturation": (0.7, 1.3), "hue": (-0.1, 0.1)})
+@photometric(
+    example={"brightness": (0.7, 1.3), "contrast": (0.7, 1.3), "saturation": (0.7, 1.3), "hue": (-0.1, 0.1)},
+    pointwise=True,
+)
 def color_jiggle(
     x: Tensor,
     *,
@@ -159,7 +162,7 @@ def color_jiggle(
     """
     if saturation is not None or hue is not None:
         color.require_rgb(x, "color_jiggle with saturation or hue", order.ndim - 1)
-    return color.jiggle(x, brightness, contrast, saturation, hue, order, clip)
+    return jitter.jiggle(x, brightness, contrast, saturation, hue, order, clip)
 
 
 @photometric
@@ -221,7 +224,7 @@ def mirrored(top: tuple[float, ...]) -> tuple[Tensor, ...]:
     return -torch.ones(len(top)), torch.tensor(top)
 
 
-@photometric(example={"addition": (-0.1, 0.1)})
+@photometric(example={"addition": (-0.1, 0.1)}, pointwise=True)
 def solarize(
     x: Tensor, *, threshold: Threshold = Uniform(0.5, 1.0), addition: Level | None = None, grad: str = "none"
 ) -> Tensor:
@@ -237,7 +240,7 @@ def solarize(
     return color.solarize(x, threshold, addition, grad)
 
 
-@photometric(clip="clamp", example={"gain": (0.9, 1.1)})
+@photometric(clip="clamp", example={"gain": (0.9, 1.1)}, pointwise=True)
 def gamma(x: Tensor, *, gamma: Gamma = Uniform(0.8, 1.25), gain: Factor | None = None) -> Tensor:
     """y = gain x^gamma, 0 below 0; a gain of 1 where none is given. Source: torchvision `adjust_gamma`.
 

@@ -93,7 +93,7 @@ def clahe(x: Tensor, *, clip_limit: ClipLimit = 40.0, grid_size: Any = (8, 8), g
     return tone.clahe(x, over(x, clip_limit), grid, grad)
 
 
-@photometric(clip="clamp")
+@photometric(clip="clamp", pointwise=True)
 def tone_curve(
     x: Tensor,
     *,

@@ -27,6 +27,7 @@ from augfn.random.threefry import (
     uint32,
     words_of,
 )
+from augfn.run.bands import cached_rows, joined
 from augfn.run.mode import is_plain
 
 _NINE, _STEP = np.array(9, np.uint32), np.array(2.0**-23, np.float32)
@@ -147,12 +148,19 @@ def normal_field(key: Tensor, shape: Sequence[int]) -> Tensor:
     >>> normal_field(key(0), (3, 64, 64)).shape
     torch.Size([3, 64, 64])
     """
+    n, keys = -(-math.prod(shape) // 4), max(1, key.numel() // 2)
+    step = cached_rows(n, 4 * n * keys, key) or max(1, n)
+    return _dense(joined(lambda r: _normals(key, r), n, step, -1).flatten(-2), shape)
+
+
+def _normals(key: Tensor, counters: slice) -> Tensor:
+    """The four numbers of each of these counters, `[*k, 4, n]`."""
     parts = []
-    for word in _blocks(key, -(-math.prod(shape) // 4)):
+    for word in _blocks(key, counters.stop - counters.start, counters.start):
         radius = (word >> 12 & 0xFFFFF).float().add_(0.5).mul_(2**-20).log_().mul_(-2).sqrt_()
         angle = (word & 0xFFF).float().add_(0.5).mul_(2 * math.pi / 2**12)
         parts += [angle.cos().mul_(radius), angle.sin_().mul_(radius)]
-    return _dense(torch.cat(parts, -1), shape)
+    return torch.stack(parts, -2)
 
 
 def stream_bits(key: Tensor, hi: int | Tensor, lo: int | Tensor) -> Tensor:
@@ -244,15 +252,16 @@ def _bits(key: Tensor, shape: Sequence[int]) -> Tensor:
     return torch.bitwise_xor(*_blocks(key, math.prod(shape))).reshape((*key.shape[:-1], *shape))
 
 
-def _blocks(key: Tensor, count: int) -> tuple[Tensor, Tensor]:
+def _blocks(key: Tensor, count: int, start: int = 0) -> tuple[Tensor, Tensor]:
     check_key(key)
-    return threefry(key.unsqueeze(-2), 0, _counters(key, count))
+    return threefry(key.unsqueeze(-2), 0, _counters(key, count, start))
 
 
-def _counters(key: Tensor, count: int) -> Tensor | Words:
+def _counters(key: Tensor, count: int, start: int = 0) -> Tensor | Words:
     if count < 0:
         raise ValueError(f"random: asked for {count} numbers or keys, expected 0 or more. Write af.split(key, 8).")
-    return np.arange(index(count), dtype=np.uint32) if is_plain(key) else torch.arange(count, device=key.device)
+    end = start + index(count)
+    return np.arange(start, end, dtype=np.uint32) if is_plain(key) else torch.arange(start, end, device=key.device)
 
 
 def _int64(words: Tensor) -> Tensor:

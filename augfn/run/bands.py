@@ -1,26 +1,57 @@
-"""Bands: a large image is filtered some rows at a time."""
+"""Bands: a large image is worked on some rows at a time, so that what is made on the way is small and stays in the cache."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
-from augfn.run.mode import untracked
+from augfn.run.mode import is_plain, untracked
 
-BAND = 1 << 19  # pixels of a plane
+BAND = 1 << 19  # pixels of a plane: for what needs much on the way
+CACHED = 1 << 18  # numbers for each thread: for what is bound by memory
+LARGER = 4  # times as many for one call of a library's kernel, and only of what malloc gives back to the system (32 MB)
 
 
 def in_bands(f: Callable[[Tensor], Tensor], x: Tensor, halo: int = 0) -> Tensor:
-    """`f(x)`, where f takes rows `[..., h + halo, w]` to rows `[..., h, *]`: of a large image in bands, so that what f needs on
-    the way is a part of it. Not under autograd, which keeps all of it."""
-    h = x.shape[-2] - halo
+    """`f(x)`, where f takes rows `[..., h + halo, w]` to rows `[..., h, *]`. Not under autograd, which keeps all of it."""
     step = max(1, BAND // max(1, x.shape[-1]))
-    if step >= h or not untracked(x):
-        return f(x)
-    first = f(x[..., : step + halo, :])
-    out = first.new_empty((*first.shape[:-2], h, first.shape[-1]))
-    out[..., :step, :] = first
-    for i in range(step, h, step):
-        out[..., i : i + step, :] = f(x[..., i : i + step + halo, :])
+    return banded(f, (x,), step, halo) if untracked(x) else f(x)
+
+
+def by_points(f: Callable[..., Tensor], x: Tensor, *more: Tensor, own: bool = False) -> Tensor:
+    """`f(x, *more)`, where f makes every pixel of `[..., h, w]` from that pixel alone. `own`: x may be written to, and is."""
+    step = cached_rows(x.shape[-2], x.numel(), x, *more)
+    return f(x, *more) if step is None else banded(f, (x, *more), step, 0, x if own else None)
+
+
+def cached_rows(rows: int, numbers: int, *held: Tensor, kernel: bool = False) -> int | None:
+    """How many of the rows, which are so many numbers, are made at a time; None for all at once."""
+    if not untracked(*held):
+        return None
+    limit = CACHED * torch.get_num_threads() * (LARGER if kernel else 1)
+    least = 8 * LARGER * CACHED if kernel else 2 * limit
+    return max(1, rows * limit // numbers) if numbers >= least else None
+
+
+def banded(f: Callable[..., Tensor], xs: tuple[Tensor, ...], step: int, halo: int, out: Tensor | None = None) -> Tensor:
+    h = xs[0].shape[-2] - halo
+    return joined(lambda r: f(*[x[..., r.start : r.stop + halo, :] for x in xs]), h, step, -2, out)
+
+
+def joined(f: Callable[[slice], Tensor], n: int, step: int, axis: int, out: Tensor | None = None) -> Tensor:
+    """The places 0 to n of an axis, which `f(slice)` makes `step` at a time."""
+    cuts = [slice(i, min(i + step, n)) for i in range(0, n, step)]
+    if len(cuts) <= 1:
+        return f(slice(0, n))
+    first = f(cuts[0])
+    if not is_plain(first) or first.requires_grad:
+        return torch.cat([first, *map(f, cuts[1:])], axis)
+    if out is None:
+        out = first.new_empty([n if i == first.ndim + axis else size for i, size in enumerate(first.shape)])
+    for cut in cuts:
+        place, piece = out.narrow(axis, cut.start, cut.stop - cut.start), first if cut.start == 0 else f(cut)
+        if place.data_ptr() != piece.data_ptr():
+            place.copy_(piece)
     return out
