@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import torch
@@ -19,8 +18,8 @@ from augfn.core.spec import gate_of
 from augfn.core.targets import read
 from augfn.distributions import Choice, Constant, Distribution, Uniform
 from augfn.errors import explain
-from augfn.math.maps import Map, pixel_matrix
-from augfn.math.resample import UNSET, Sampling, copied
+from augfn.math.maps import Gather, Map, pixel_matrix
+from augfn.math.resample import UNSET, Sampling, pick
 from augfn.math.stages import Linear
 from augfn.ops.photometric import invert as negative
 from augfn.run.host import home_of
@@ -327,7 +326,7 @@ def invert(f: Augmentation | None = None, size: Size | None = None, **keywords: 
             )
         back = m.to(sample.device).inverse(before)
         if back.whole:
-            back = replace(back, copy=partial(copied, m=back))
+            back = replace(back, gather=Gather(lambda x, how, _, m=back: pick(x, m, before, how)))
         action = Geometric(back, sampling)
         ones = torch.ones(sample.batch + (1, *sample.size), device=sample.device)
         out = apply(action, sample)

@@ -9,7 +9,7 @@ import augfn as af
 import augfn.core.augmentation
 from augfn.core.augmentation import geometric, photometric
 from augfn.core.spec import SPECS
-from augfn.math.maps import Map
+from augfn.math.maps import Gather, Map
 from augfn.math.shapes import over
 from augfn.testing import LAWS, check, example
 from augfn.testing.case import agree, kinds_of, smooth_image, targets_for
@@ -166,7 +166,7 @@ def shifted(x: torch.Tensor, *, level: Level = af.Uniform(0.0, 0.1)) -> torch.Te
 
 def torn() -> Map:
     """Pixels go up and down, points left and right."""
-    return Map.of(torch.diag(torch.tensor([-1.0, 1.0, 1.0])), copy=lambda x, *_: x.flip(-2))
+    return Map.of(torch.diag(torch.tensor([-1.0, 1.0, 1.0])), gather=Gather(lambda x, *_: x.flip(-2)))
 
 
 def overflowing(x: torch.Tensor, *, factor: Factor = af.Uniform(0.8, 1.2)) -> torch.Tensor:

@@ -273,7 +273,10 @@ def test_no_bicubic_for_volumes():
 
 def window(scale, offset, size):
     return Map.linear(
-        torch.diag_embed(torch.tensor([scale], dtype=F64)), torch.tensor([offset], dtype=F64), size=size, window=True
+        torch.diag_embed(torch.tensor([scale], dtype=F64)),
+        torch.tensor([offset], dtype=F64),
+        size=size,
+        axis_aligned=True,
     )
 
 

@@ -19,6 +19,7 @@ from augfn.errors import explain
 from augfn.math.maps import Map
 from augfn.math.planned import Planned
 from augfn.math.resample import Sampling
+from augfn.math.shapes import expand
 from augfn.math.stages import alike, select
 from augfn.run.constants import identity_like
 
@@ -284,17 +285,12 @@ def frame_changes(before: Size, after: Size | None) -> str:
     )
 
 
-def expand(leaf: Tensor, ndim: int) -> Tensor:
-    """`[*b]` to `[*b, 1, ...]` with `ndim` dims."""
-    return leaf.reshape(leaf.shape + (1,) * (ndim - leaf.ndim))
-
-
 def fuse(actions: list[Action]) -> list[Action]:
     """Neighbours of one kind become one: maps compose to one resample, colour maps multiply, occlusions unite."""
     out: list[Action] = []
     for run in runs(actions):
         if not isinstance(run[0], Geometric | Color | Occlusion) or (
-            isinstance(run[0], Geometric) and all(a.map.copy for a in run)
+            isinstance(run[0], Geometric) and all(a.map.gather for a in run)
         ):
             out += run
         else:
@@ -322,13 +318,13 @@ def runs(actions: list[Action]) -> list[list[Any]]:
 
 def turns_in_place(m: Map) -> bool:
     """True if it copies, but not from an upright window: quarter turns."""
-    return m.exact and not m.window
+    return m.exact and not m.axis_aligned
 
 
 def joins(a: Action, b: Action) -> bool:
     if isinstance(a, Geometric) and isinstance(b, Geometric):
         free, antialiased = a.map.exact or b.map.exact, a.sampling.antialias or b.sampling.antialias
-        if antialiased and ((turns_in_place(a.map) and b.map.window) or (turns_in_place(b.map) and a.map.window)):
+        if antialiased and any(turns_in_place(m) and n.axis_aligned for m, n in ((a.map, b.map), (b.map, a.map))):
             return False  # together they would be no window, which is read better, and to copy costs little
         if antialiased and a.map.exact != b.map.exact and a.gate is not None and b.gate is not None:
             return False  # samples that only the copy meets are not averaged over

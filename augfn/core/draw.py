@@ -7,7 +7,7 @@ draw depends on the sample's key and the leaf's name alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -114,23 +114,11 @@ def draw_all(
     device: Any,
 ) -> dict[str, Tensor]:
     """All distributions from one call of the generator, then each from its own part of the noise."""
-    groups = [list(ranges)] if len(ranges) == 1 else grouped(ranges, meanings, device)
-    shapes = {path: noise_shape(ranges[path], meanings[path], path) for group in groups for path in group}
+    shapes = {path: noise_shape(ranges[path], meanings[path], path) for path in ranges}
     noise = noise_of(shapes, salts, batch, key, device)
-    if len(groups) == 1:
-        parts: Sequence[Tensor] = (noise,)
-    else:
-        parts = noise.split_with_sizes([sum([math.prod(shapes[path]) for path in group]) for group in groups], -1)
-    out: dict[str, Tensor] = {}
-    for group, u in zip(groups, parts, strict=True):
-        path = group[0]
-        if len(group) > 1:
-            out.update(zip(group, stacked([ranges[path] for path in group]).draw(u).unbind(-1), strict=True))
-        elif len(shapes[path]) == 1:
-            out[path] = ranges[path].draw(u)
-        else:
-            out[path] = ranges[path].draw(u.reshape(u.shape[:-1] + shapes[path]))
-    return out
+    parts = noise.split_with_sizes([math.prod(shape) for shape in shapes.values()], -1)
+    given = zip(shapes.items(), parts, strict=True)
+    return {path: ranges[path].draw(u.reshape(u.shape[:-1] + shape)) for (path, shape), u in given}
 
 
 def noise_of(
@@ -157,32 +145,6 @@ def noise_shape(d: Distribution, leaf: Leaf, path: str) -> tuple[int, ...]:
         want = f"a distribution of shape {list(leaf.shape)} or []"
         raise ValueError(explain(f"params[{path!r}]: wrong shape", d, want, "give one range per entry, or one for all"))
     return leaf.shape + d.noise_shape
-
-
-def grouped(ranges: dict[str, Distribution], meanings: dict[str, Leaf], device: Any) -> list[list[str]]:
-    """Numbers of one distribution, which most leaves are, are drawn together; every other leaf alone."""
-    alike: dict[Any, list[str]] = {}
-    for path, d in ranges.items():
-        number = len(d.shape) == len(meanings[path].shape) == 0
-        together = number and d.pointwise and is_single(d, device)
-        alike.setdefault(type(d) if together else path, []).append(path)
-    return list(alike.values())
-
-
-def is_single(d: Distribution, device: Any) -> bool:
-    """True in the dtype and on the device of the noise."""
-    for field in d.fields:
-        t = getattr(d, field)
-        if t.dtype != torch.float32 or t.device != device:
-            return False
-    return True
-
-
-def stacked(ranges: list[Distribution]) -> Distribution:
-    """Distributions of numbers as one of a vector."""
-    new = object.__new__(type(ranges[0]))
-    new.__dict__.update({f: torch.stack([getattr(d, f) for d in ranges]) for f in new.fields})
-    return new
 
 
 @remembered

@@ -40,13 +40,13 @@ def warp(action: Geometric, t: Target, s: Sample) -> Tensor:
     if t.kind in ("mask", "depth"):
         fill = sampling.fill_mask if t.kind == "mask" else 0.0
         padding = sampling.padding_mode if sampling.padding in ("border", "reflection", "symmetric") else None
-        if not (padding or m.window or m.exact):
+        if not (padding or m.axis_aligned or m.exact):
             require_level(t.value, fill or 0.0)
         sampling = Sampling("nearest", padding, None if padding else fill)
     x, sampling = as_signed(t.value, sampling)
-    if m.copy is None:
+    if m.gather is None:
         return with_bits_of(resample(x, len(s.batch), m, sampling), t.value)
-    moved = m.copy(planes(x, len(s.batch), len(s.size)), sampling, m.place)
+    moved = m.gather(planes(x, len(s.batch), len(s.size)), sampling)
     return with_bits_of(moved.reshape(x.shape[: -len(s.size)] + moved.shape[-len(s.size) :]), t.value)
 
 

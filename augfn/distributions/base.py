@@ -31,7 +31,6 @@ class Distribution:
     static: ClassVar[tuple[str, ...]] = ()
     shape: tuple[int, ...]
     hard: bool = False  # True if every value that is drawn is exactly 0 or 1
-    pointwise: ClassVar[bool] = False  # one number of noise to one value: several may be drawn as one vector
 
     def __init_subclass__(cls) -> None:
         def flatten(d: Any) -> tuple[list[Any], tuple[Any, ...]]:

@@ -58,8 +58,6 @@ class Uniform(Distribution):
         check_order("Uniform", low, high)
         self._set(low=low, high=high)
 
-    pointwise = True
-
     def draw(self, u: Tensor) -> Tensor:
         low, high = self.tensors(u)
         return torch.lerp(low, cast(high, low.dtype), cast(u, low.dtype))

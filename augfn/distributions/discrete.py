@@ -23,7 +23,6 @@ class Bernoulli(Distribution):
     """
 
     fields = ("probs",)
-    pointwise = True
 
     def __init__(self, probs: Any) -> None:
         if not isinstance(probs, Tensor) and not (isinstance(probs, int | float) and 0 <= probs <= 1):

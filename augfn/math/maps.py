@@ -23,14 +23,26 @@ from augfn.run.twins import twin
 
 
 @dataclass(frozen=True)
+class Gather(Planned):
+    """Pixels moved by a function of its own, which copies them: `move(array [*b, k, *spatial] of any dtype, sampling,
+    offsets)`; `offsets [*b, n]` is what it needs to know of each sample."""
+
+    move: Callable[[Tensor, Any, Any], Tensor]
+    offsets: Tensor | None = None
+    events: ClassVar[dict[str, int]] = {"offsets": 1}
+
+    def __call__(self, x: Tensor, how: Any) -> Tensor:
+        return self.move(x, how, self.offsets)
+
+
+@dataclass(frozen=True)
 class Map(Planned):
     """Output to input coordinates: stages applied from first to last, the size of the output frame, and what is known
     of it.
 
     * `size`: the output frame; None keeps the input's.
-    * `copy`: for a map that moves whole pixels, the function that moves them exactly: (array `[*b, k, *spatial]` of
-      any dtype, sampling, place) -> array; `place [*b, d]` is what it needs to know of each sample.
-    * `window`: reads an upright window inside the frame (a resize, a crop, a flip): nothing outside is ever met.
+    * `gather`: moves the pixels in place of a resample, mostly whole ones.
+    * `axis_aligned`: reads an upright window inside the frame (a resize, a crop, a flip): nothing outside is ever met.
     * `resize`: reads the whole frame, as it stands, for every sample alike.
     * `flush`: what came before must be resampled first (a pad shows fill, not what an earlier crop left out).
     * `whole`: moves whole pixels, so that its inverse does.
@@ -38,13 +50,11 @@ class Map(Planned):
 
     stages: tuple[Stage, ...]
     size: tuple[int, ...] | None = None
-    copy: Callable[[Tensor, Any, Any], Tensor] | None = None
-    place: Tensor | None = None
-    window: bool = False
+    gather: Gather | None = None
+    axis_aligned: bool = False
     resize: bool = False
     flush: bool = False
     whole: bool = False
-    events: ClassVar[dict[str, int]] = {"place": 1}
 
     @staticmethod
     def of(matrix: Tensor, projective: bool = False, **known: Any) -> Map:
@@ -85,7 +95,7 @@ class Map(Planned):
     @property
     def exact(self) -> bool:
         """True if how pixels are read is all the same to it: it copies, and shows nothing from outside."""
-        return self.copy is not None and not self.flush
+        return self.gather is not None and not self.flush
 
     @property
     def rigid(self) -> bool:
@@ -108,13 +118,13 @@ class Map(Planned):
                 stages[-1] = last.after(stage)
             else:
                 stages.append(stage)
-        size, window = second.size or self.size, self.window and second.window
+        size, aligned = second.size or self.size, self.axis_aligned and second.axis_aligned
         whole = self.whole and second.whole
-        return Map(tuple(stages), size, window=window, flush=self.flush, whole=whole)
+        return Map(tuple(stages), size, axis_aligned=aligned, flush=self.flush, whole=whole)
 
     def chosen(self, gate: Tensor) -> Map:
         """This map where the gate `[*b]` is open, the identity where it is closed."""
-        return replace(self, stages=tuple(chosen(s, gate) for s in self.stages), copy=None, place=None, resize=False)
+        return replace(self, stages=tuple(chosen(s, gate) for s in self.stages), gather=None, resize=False)
 
     def inverse(self, size: tuple[int, ...]) -> Map:
         """Input to output coordinates, for a frame of the given input size. Displacements by iteration."""

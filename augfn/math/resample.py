@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -115,27 +114,6 @@ def read(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling) -> Tensor:
     return cast(sample(to_wide(x), m, target, how), x.dtype) if x.is_floating_point() else pick(x, m, target, how)
 
 
-def copied(x: Tensor, how: Sampling, place: Any = None, *, m: Map) -> Tensor:
-    """`x [*b, k, *spatial]` through a map of whole pixels, which are copied, whatever their dtype."""
-    target = m.size or ()
-    d = len(target)
-    grid, frame = m.grid(target, torch.float32, x.device), tuple(x.shape[-d:])
-    index, inside = (
-        torch.zeros((), dtype=torch.int64, device=x.device),
-        torch.ones((), dtype=torch.bool, device=x.device),
-    )
-    for n, places in zip(frame, reversed(grid.unbind(-1)), strict=True):
-        at, within = source((places + (n - 1) / 2).round().long(), n, how.padding)
-        index, inside = index * n + at, inside & within
-    batch = common_shape(x.shape[: -d - 1], index.shape[:-d])
-    flat = x.expand(*batch, *x.shape[-d - 1 :]).flatten(-d)
-    along = index.flatten(-d).unsqueeze(-2).expand(*batch, flat.shape[-2], -1)
-    out = flat.gather(-1, along).unflatten(-1, target)
-    if how.padding not in (None, "zeros"):
-        return out
-    return torch.where(inside.unsqueeze(-d - 1), out, fill_like(x, how.fill or 0.0, d))
-
-
 def source(i: Tensor, n: int, mode: str | None) -> tuple[Tensor, Tensor]:
     """The pixel that the place i shows, on an axis of n pixels, and whether it lies inside the frame."""
     inside = (i >= 0) & (i < n)
@@ -164,7 +142,7 @@ def sample(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling) -> Tensor:
         flat = x.reshape(-1, *x.shape[-3:])
         out = F.interpolate(flat, target, mode=mode, antialias=bool(how.antialias))
         return out.reshape(x.shape[: -len(target)] + target)
-    if m.window and how.antialias and mode != "nearest":
+    if m.axis_aligned and how.antialias and mode != "nearest":
         return window_sample(x, m, target, mode)
     if fill == 0.0:
         return grid_sample(x, m, target, how, mode)
@@ -318,7 +296,7 @@ def normalised_grid(
 ) -> tuple[Tensor, str]:
     """Where each output pixel reads, -1 and 1 at the frame's edges (with reflection, at the outer pixels' centres), and what
     lies outside."""
-    padding = "border" if m.window else how.padding or "zeros"
+    padding = "border" if m.axis_aligned else how.padding or "zeros"
     scale = [2 / max(n - 1, 1) if padding == "reflection" else 2 / n for n in reversed(source)]
     return scaled(m, scale).grid(target, dtype, device, steps, rows), padding
 

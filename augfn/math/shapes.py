@@ -61,7 +61,12 @@ def over(x: Tensor, leaf: Tensor) -> Tensor:
     >>> over(torch.zeros(4, 3, 8, 9), torch.zeros(4)).shape, over(torch.zeros(4, 3, 8, 9), torch.zeros(4, 3)).shape
     (torch.Size([4, 1, 1, 1]), torch.Size([4, 3, 1, 1]))
     """
-    return cast(leaf, x.dtype).reshape(leaf.shape + (1,) * (x.ndim - leaf.ndim))
+    return expand(cast(leaf, x.dtype), x.ndim)
+
+
+def expand(leaf: Tensor, ndim: int) -> Tensor:
+    """`[*b]` to `[*b, 1, ...]` with `ndim` dims."""
+    return leaf.reshape(leaf.shape + (1,) * (ndim - leaf.ndim))
 
 
 def one_batch(x: Tensor, batch: Shape, event: int) -> Tensor:

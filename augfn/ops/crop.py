@@ -15,7 +15,7 @@ from augfn.core.spec import is_whole
 from augfn.distributions import LogUniform, Uniform
 from augfn.errors import explain
 from augfn.math.lines import gather
-from augfn.math.maps import Map
+from augfn.math.maps import Gather, Map
 from augfn.math.resample import Sampling, fill_like, source
 from augfn.ops.geometric import frame_like
 from augfn.run.constants import cached, constant
@@ -55,13 +55,13 @@ def fitting(size: Any, frame: Size, what: str) -> Size:
 
 def window_map(scale: Tensor, offset: Tensor, size: Size, **known: Any) -> Map:
     """Centred output coordinates u to scale u + offset, both `[*b, 2]`, x first."""
-    return Map.linear(torch.diag_embed(scale), offset, size=size, window=True, **known)
+    return Map.linear(torch.diag_embed(scale), offset, size=size, axis_aligned=True, **known)
 
 
 def copied_window(shift: Tensor, size: Size, corner: Tensor) -> Map:
     """The window of whole pixels at `corner [*b, 2]`."""
-    copy = partial(cut, size=size)
-    return window_map(torch.ones_like(shift), shift, size, copy=copy, place=corner, whole=True)
+    gather = Gather(partial(cut, size=size), corner)
+    return window_map(torch.ones_like(shift), shift, size, gather=gather, whole=True)
 
 
 def fixed_window(scale: tuple[float, float], shift: tuple[float, float]) -> Tensor:
@@ -85,8 +85,8 @@ def center_crop(frame: Size, *, size: Any) -> Map:
     h, w = fitting(size, frame, "center_crop")
     top, left = round((frame[0] - h) / 2), round((frame[1] - w) / 2)
     matrix = fixed_window((1.0, 1.0), (left + (w - frame[1]) / 2, top + (h - frame[0]) / 2))
-    copy = lambda x, *_: x[..., top : top + h, left : left + w].clone()  # noqa: E731
-    return Map.of(matrix, size=(h, w), window=True, copy=copy, whole=True)
+    gather = Gather(lambda x, *_: x[..., top : top + h, left : left + w].clone())
+    return Map.of(matrix, size=(h, w), gather=gather, axis_aligned=True, whole=True)
 
 
 @geometric(example={"size": (7, 8)})
@@ -191,7 +191,7 @@ def by_side(frame: Size, size: Any, side: str) -> Any:
 
 def resized(frame: Size, target: Size) -> Map:
     matrix = fixed_window((frame[1] / target[1], frame[0] / target[0]), (0.0, 0.0))
-    return Map.of(matrix, size=target, window=True, resize=True)
+    return Map.of(matrix, size=target, axis_aligned=True, resize=True)
 
 
 @geometric(example={"padding": (1, 2, 3, 0)})
@@ -224,10 +224,10 @@ def padded(frame: Size, sides: tuple[int, ...]) -> Map:
     left, top, right, bottom = sides
     matrix = fixed_window((1.0, 1.0), ((right - left) / 2, (bottom - top) / 2))
     size = (frame[0] + top + bottom, frame[1] + left + right)
-    return Map.of(matrix, size=size, flush=True, copy=partial(pad_pixels, sides=sides), whole=True)
+    return Map.of(matrix, size=size, gather=Gather(partial(pad_pixels, sides=sides)), flush=True, whole=True)
 
 
-def pad_pixels(x: Tensor, how: Sampling, place: None, *, sides: tuple[int, ...]) -> Tensor:
+def pad_pixels(x: Tensor, how: Sampling, _: None, *, sides: tuple[int, ...]) -> Tensor:
     left, top, right, bottom = sides
     if how.level is not None:
         return F.pad(x, (left, right, top, bottom), value=how.level)

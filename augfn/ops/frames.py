@@ -15,7 +15,7 @@ from augfn.core.augmentation import geometric
 from augfn.core.targets import Boxes
 from augfn.distributions import Uniform
 from augfn.math.lines import areas, gather
-from augfn.math.maps import Map, centred
+from augfn.math.maps import Gather, Map, centred
 from augfn.math.resample import Sampling, fill_like, read, source, to_wide
 from augfn.math.shapes import cast
 from augfn.ops.crop import (
@@ -79,8 +79,8 @@ def pad_to(frame: Size, *, size: Any, position: WholePosition2 | None = None) ->
         return padded(frame, (0, 0, w - frame[1], h - frame[0]))
     corner = whole(position, constant((float(w - frame[1]), float(h - frame[0])), position))
     shift = constant(((w - frame[1]) / 2, (h - frame[0]) / 2), position) - corner
-    known = {"copy": partial(put_on_canvas, size=(h, w)), "place": corner, "whole": True}
-    return Map.linear(torch.eye(2).to(shift), shift, size=(h, w), flush=True, **known)
+    put = Gather(partial(put_on_canvas, size=(h, w)), corner)
+    return Map.linear(torch.eye(2).to(shift), shift, size=(h, w), gather=put, flush=True, whole=True)
 
 
 def put_on_canvas(x: Tensor, how: Sampling, corner: Tensor, *, size: Size) -> Tensor:
@@ -139,7 +139,7 @@ def canvas(frame: Size, target: Size, zoom: Tensor, position: Tensor) -> Map:
     room = frame_like(target, zoom) - frame_like(frame, zoom) * zoom.unsqueeze(-1)
     scale = (1 / zoom).unsqueeze(-1)
     place = torch.cat([scale.expand(room.shape[:-1] + (1,)), (0.5 - position) * room * scale], -1)
-    return replace(canvas_map(place, target), copy=partial(draw_on_canvas, size=target), place=place)
+    return replace(canvas_map(place, target), gather=Gather(partial(draw_on_canvas, size=target), place))
 
 
 def canvas_map(place: Tensor, target: Size) -> Map:

@@ -11,7 +11,7 @@ from augfn.core.actions import Size
 from augfn.core.augmentation import geometric
 from augfn.distributions import Uniform
 from augfn.errors import explain
-from augfn.math.maps import Map, homography, rotation_matrix
+from augfn.math.maps import Gather, Map, homography, rotation_matrix
 from augfn.run.constants import cached, constant
 from augfn.typing import Degrees, Degrees2, Fraction, Leaf, Scale, Shift2
 
@@ -22,7 +22,8 @@ Corners = Annotated[
 
 def flip_map(signs: tuple[float, ...], axis: int) -> Map:
     """Mirror the coordinate of sign -1, which lies along the array's `axis`."""
-    return Map.of(cached(make_diagonal, *signs, 1.0), window=True, copy=lambda x, *_: x.flip(axis), whole=True)
+    matrix, flip = cached(make_diagonal, *signs, 1.0), Gather(lambda x, *_: x.flip(axis))
+    return Map.of(matrix, gather=flip, axis_aligned=True, whole=True)
 
 
 def make_diagonal(*entries: float) -> Tensor:
@@ -65,8 +66,8 @@ def rot90(frame: Size, *, k: int = 1) -> Map:
     if isinstance(k, bool) or not isinstance(k, int):
         raise TypeError(explain("rot90: k", k, "an integer number of quarter turns", "k=1"))
     size = frame[::-1] if k % 2 else frame
-    copy = lambda x, *_: torch.rot90(x, k, (-2, -1)).contiguous()  # noqa: E731
-    return Map.of(cached(make_turn, k % 4), size=size, window=k % 2 == 0, copy=copy, whole=True)
+    turn = Gather(lambda x, *_: torch.rot90(x, k, (-2, -1)).contiguous())
+    return Map.of(cached(make_turn, k % 4), size=size, gather=turn, axis_aligned=k % 2 == 0, whole=True)
 
 
 def make_turn(k: int) -> Tensor:

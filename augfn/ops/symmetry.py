@@ -11,7 +11,7 @@ from torch import Tensor
 from augfn.core.actions import Size, expand
 from augfn.core.augmentation import geometric
 from augfn.distributions import Choice
-from augfn.math.maps import Map
+from augfn.math.maps import Gather, Map
 from augfn.math.resample import Sampling
 from augfn.run.constants import constant
 from augfn.run.twins import accumulated, added, multiplied
@@ -61,8 +61,8 @@ def symmetries(frame: Size, choice: Tensor) -> Map:
     square = frame[0] == frame[1]
     of = [kept(k, square) for k in range(choice.shape[-1])]
     matrix = choice @ constant(tuple(MATRICES[k] for k in of), choice)
-    copy = partial(chosen, of=tuple(of))
-    return Map.linear(matrix.unflatten(-1, (2, 2)), window=not square, copy=copy, place=choice, whole=True)
+    gather = Gather(partial(chosen, of=tuple(of)), choice)
+    return Map.linear(matrix.unflatten(-1, (2, 2)), gather=gather, axis_aligned=not square, whole=True)
 
 
 def kept(k: int, square: bool) -> int:

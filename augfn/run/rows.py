@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map
 
-from augfn.core.actions import Action, Blend, blend, expand
+from augfn.core.actions import Action, Blend, blend
 from augfn.core.rules import apply, touches
 from augfn.core.targets import Sample, Target
 from augfn.math.resample import SIGNED
+from augfn.math.shapes import expand
 from augfn.run.mode import is_readable, untracked
 
 DENSE = False  # True: all samples are run, and selected afterwards

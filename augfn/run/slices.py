@@ -104,8 +104,8 @@ def is_one_pass(action: Action) -> bool:
     """True if it reads and writes the image once: to gather slices of it would be a pass more."""
     if isinstance(action, Geometric):
         m = action.map
-        copies = m.copy is not None and (m.place is None or m.window)
-        return copies or m.resize or (m.window and m.copy is None and not action.sampling.antialias)
+        copies = m.gather is not None and (m.gather.offsets is None or m.axis_aligned)
+        return copies or m.resize or (m.axis_aligned and m.gather is None and not action.sampling.antialias)
     return isinstance(action, Color | Occlusion) or (isinstance(action, Pixels) and action.single_pass)
 
 
@@ -121,7 +121,7 @@ def keep_freed_memory() -> None:
 
 def block_bytes(action: Action) -> int:
     """More for one call of a library's kernel, a resample or a convolution."""
-    resamples = isinstance(action, Geometric) and action.map.copy is None
+    resamples = isinstance(action, Geometric) and action.map.gather is None
     convolves = isinstance(action, Pixels) and action.convolves
     return BLOCK_BYTES * (LARGER[type(action)] if resamples or convolves else 1)
 
