@@ -143,7 +143,7 @@ def blended(x: Tensor, factor: Tensor, to_sum: Tensor | None, to_luma: Tensor | 
 
     (As a matrix product it would be half as many ops, but its threads wait for each other, however small the image.)
     """
-    whole = cached_rows(x.shape[-2], x.numel(), x) is None
+    whole = cached_rows(x.shape[-2], x.shape, x) is None
     grey = luma(x, 1) if whole and to_luma is not None else None
     shift = None
     if to_sum is not None:

@@ -259,13 +259,12 @@ def grid_sample(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling, mode:
     )
 
 
-def band_of(x: Tensor, target: tuple[int, ...], steps: int) -> int:
-    """How many rows are made at a time."""
-    row = max(1, math.prod(target[1:]))
+def band_of(x: Tensor, target: tuple[int, ...], steps: int) -> int | None:
+    """How many rows are made at a time; None for all at once."""
     if steps > 1:
+        row = max(1, math.prod(target[1:]))
         return max(1, -(-target[0] // BANDS), BAND // (row * steps ** len(target)))
-    planes = math.prod(x.shape[: -len(target)])
-    return cached_rows(target[0], planes * row * target[0], x, kernel=True) or max(1, target[0])
+    return cached_rows(target[0], x.shape[: -len(target)] + target, x, kernel=True)
 
 
 def pulled(

@@ -148,8 +148,9 @@ def normal_field(key: Tensor, shape: Sequence[int]) -> Tensor:
     >>> normal_field(key(0), (3, 64, 64)).shape
     torch.Size([3, 64, 64])
     """
-    n, keys = -(-math.prod(shape) // 4), max(1, key.numel() // 2)
-    step = cached_rows(n, 4 * n * keys, key) or max(1, n)
+    check_key(key)
+    n = -(-math.prod(shape) // 4)
+    step = cached_rows(n, (2, n, key.numel()), key)
     return _dense(joined(lambda r: _normals(key, r), n, step, -1).flatten(-2), shape)
 
 
@@ -260,8 +261,9 @@ def _blocks(key: Tensor, count: int, start: int = 0) -> tuple[Tensor, Tensor]:
 def _counters(key: Tensor, count: int, start: int = 0) -> Tensor | Words:
     if count < 0:
         raise ValueError(f"random: asked for {count} numbers or keys, expected 0 or more. Write af.split(key, 8).")
-    end = start + index(count)
-    return np.arange(start, end, dtype=np.uint32) if is_plain(key) else torch.arange(start, end, device=key.device)
+    if is_plain(key):
+        return np.arange(start, start + index(count), dtype=np.uint32)
+    return torch.arange(start, start + count, device=key.device)
 
 
 def _int64(words: Tensor) -> Tensor:

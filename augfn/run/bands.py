@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -22,14 +23,15 @@ def in_bands(f: Callable[[Tensor], Tensor], x: Tensor, halo: int = 0) -> Tensor:
 
 def by_points(f: Callable[..., Tensor], x: Tensor, *more: Tensor, own: bool = False) -> Tensor:
     """`f(x, *more)`, where f makes every pixel of `[..., h, w]` from that pixel alone. `own`: x may be written to, and is."""
-    step = cached_rows(x.shape[-2], x.numel(), x, *more)
+    step = cached_rows(x.shape[-2], x.shape, x, *more)
     return f(x, *more) if step is None else banded(f, (x, *more), step, 0, x if own else None)
 
 
-def cached_rows(rows: int, numbers: int, *held: Tensor, kernel: bool = False) -> int | None:
-    """How many of the rows, which are so many numbers, are made at a time; None for all at once."""
+def cached_rows(rows: int, shape: Sequence[int], *held: Tensor, kernel: bool = False) -> int | None:
+    """How many of the rows of an array of this shape are made at a time; None for all at once."""
     if not untracked(*held):
         return None
+    numbers = math.prod(shape)
     limit = CACHED * torch.get_num_threads() * (LARGER if kernel else 1)
     least = 8 * LARGER * CACHED if kernel else 2 * limit
     return max(1, rows * limit // numbers) if numbers >= least else None
@@ -40,11 +42,11 @@ def banded(f: Callable[..., Tensor], xs: tuple[Tensor, ...], step: int, halo: in
     return joined(lambda r: f(*[x[..., r.start : r.stop + halo, :] for x in xs]), h, step, -2, out)
 
 
-def joined(f: Callable[[slice], Tensor], n: int, step: int, axis: int, out: Tensor | None = None) -> Tensor:
-    """The places 0 to n of an axis, which `f(slice)` makes `step` at a time."""
-    cuts = [slice(i, min(i + step, n)) for i in range(0, n, step)]
-    if len(cuts) <= 1:
+def joined(f: Callable[[slice], Tensor], n: int, step: int | None, axis: int, out: Tensor | None = None) -> Tensor:
+    """The places 0 to n of an axis, which `f(slice)` makes `step` at a time; None: all at once."""
+    if step is None or step >= n:
         return f(slice(0, n))
+    cuts = [slice(i, min(i + step, n)) for i in range(0, n, step)]
     first = f(cuts[0])
     if not is_plain(first) or first.requires_grad:
         return torch.cat([first, *map(f, cuts[1:])], axis)
