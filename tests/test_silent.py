@@ -11,6 +11,7 @@ from augfn.typing import Factor
 
 NET = nn.Conv2d(3, 3, 1)
 TEXTURE = torch.full((2, 3, 8, 8), 1.5)
+HELD = torch.linspace(0, 1, 3 * 64 * 64).reshape(3, 64, 64).repeat(64, 1, 1, 1)
 
 
 @photometric
@@ -58,6 +59,28 @@ def test_a_texture_that_a_body_returns_is_not_clipped_in_place():
     y, _ = textured()(torch.rand(2, 3, 8, 8))
     assert torch.equal(y, torch.ones_like(y))
     assert (TEXTURE == 1.5).all()
+
+
+@photometric
+def replaced(x, *, factor: Factor = 1.0):
+    return HELD[: len(x)]
+
+
+@pytest.mark.parametrize("batch", [2, 64])
+@pytest.mark.parametrize("p", [0.3, 0.8])
+def test_only_what_a_call_has_made_is_written_to(batch, p, monkeypatch):
+    """Samples whose gate is open are written in place, but not into the input, a leaf, or what a body holds."""
+    x, held = torch.rand(batch, 3, 64, 64), HELD.clone()
+    before = x.clone()
+    steps = [af.brightness(p=p), af.gaussian_blur(kernel_size=3, p=p), af.solarize(p=p), af.vflip(p=p)]
+    for first in (replaced(), replaced(p=p), af.hflip(p=p), af.normalize(mean=0.5, std=0.5)):
+        f = af.pipeline(first, *steps)
+        y, params = f(x, None, af.key(0))
+        assert torch.equal(x, before)
+        assert torch.equal(HELD, held)
+        monkeypatch.setattr("augfn.run.rows.DENSE", True)
+        torch.testing.assert_close(f(x, params)[0], y, rtol=0, atol=1e-6)
+        monkeypatch.undo()
 
 
 @pytest.mark.parametrize("size", [16, 64])

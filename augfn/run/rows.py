@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map
 
-from augfn.core.actions import Action, Blend, blend
+from augfn.core.actions import Action, Blend, Pixels, blend
 from augfn.core.rules import apply, touches
 from augfn.core.targets import Sample, Target
 from augfn.math.resample import SIGNED
@@ -23,21 +23,33 @@ DENSE = False  # True: all samples are run, and selected afterwards
 BLENDED = ("image", "video", "volume")  # what lies between two results; of all else one is selected
 
 
-def run(actions: list[Action], sample: Sample) -> Sample:
-    owned: set[str] = set()
+def run(actions: list[Action], sample: Sample, owned: set[str] | None = None) -> Sample:
+    """One after the other. `owned`: targets that may be written to, since nobody else has them."""
+    owned = set() if owned is None else owned
     for action in actions:
         sample = act(action, sample, owned)
     return sample
 
 
 def act(action: Action, sample: Sample, owned: set[str]) -> Sample:
-    """One action on the samples whose gate is open. `owned`: targets that are this run's own, to write to."""
+    """One action on the samples whose gate is open."""
     rows = None if action.gate is None else open_rows(action.gate)
     if rows is not None and len(rows) < action.gate.numel():  # type: ignore[union-attr]
-        return on_rows(action, rows, sample, run, owned) if rows else sample
+        return on_rows(action, rows, sample, owned) if rows else sample
     new = blended(action, sample) if isinstance(action, Blend) else apply(action.ungated(), sample)
-    owned -= {n for n, t in new.targets.items() if t is not sample.targets[n]}
+    for name, t in new.targets.items():
+        if t is not sample.targets[name]:
+            (owned.add if is_fresh(action, t, sample.targets[name]) else owned.discard)(name)
     return new if action.gate is None or rows else chosen(action.gate, new, sample)
+
+
+def is_fresh(action: Action, new: Target, old: Target) -> bool:
+    """True of what an action has made, and nobody else holds."""
+    made, held = tree_leaves(new.value), tree_leaves(old.value)
+    if isinstance(action, Blend) or (isinstance(action, Pixels) and action.foreign) or not untracked(*made, *held):
+        return False
+    places = {t.untyped_storage().data_ptr() for t in [*held, *action.tensors()]}
+    return all(t.is_contiguous() and t.untyped_storage().data_ptr() not in places for t in made)
 
 
 def open_rows(gate: Tensor) -> list[int] | None:
@@ -49,12 +61,12 @@ def open_rows(gate: Tensor) -> list[int] | None:
     return found if gate.ndim == 1 or len(found) in (0, len(values)) else None
 
 
-def on_rows(action: Action, rows: list[int], sample: Sample, run_rows: Any, owned: set[str]) -> Sample:
-    """The action on these samples alone, by `run_rows(actions, sample)`."""
+def on_rows(action: Action, rows: list[int], sample: Sample, owned: set[str]) -> Sample:
+    """The action on these samples alone."""
     index = torch.tensor(rows) if action.index is None else action.index
     seen = {n: t for n, t in sample.targets.items() if touches(action, t.kind)}
     few = Sample(taken(seen, index), (len(rows),), sample.size, sample.device, sample.bare)
-    new = run_rows([action.ungated().rows(index)], few)
+    new = act(action.ungated().rows(index), few, set())
     out = dict(sample.targets)
     for name, t in new.targets.items():
         if t is not few.targets[name]:

@@ -36,6 +36,7 @@ def in_slices(actions: list[Action], sample: Sample) -> Sample:
     slice by slice."""
     if not is_large(sample) or any(isinstance(a, Mixing) for a in actions):
         return run(actions, sample)
+    keep_freed_memory()
     waiting: list[Action] = []
     owned: set[str] = set()
     for action in actions:
@@ -44,7 +45,9 @@ def in_slices(actions: list[Action], sample: Sample) -> Sample:
             waiting.append(action)
             continue
         sample, waiting = sliced(waiting, sample, owned), []
-        sample = on_rows(action, rows, sample, in_slices, owned) if rows else sample
+        step = slice_length(sample, [action]) or len(rows)
+        for cut in cuts(len(rows), step):
+            sample = on_rows(action, rows[cut], sample, owned)
     return sliced(waiting, sample, owned)
 
 
@@ -61,34 +64,37 @@ def few_rows(action: Action) -> list[int] | None:
 
 
 def sliced(actions: list[Action], sample: Sample, owned: set[str]) -> Sample:
-    """The actions, slice by slice where that pays; what they change is written to new tensors, which are `owned`."""
+    """The actions, slice by slice where that pays; what they change is written to tensors that are `owned`."""
     step = None if not actions or (len(actions) == 1 and is_one_pass(actions[0])) else slice_length(sample, actions)
     if step is None:
-        owned -= set(sample.targets) if actions else set()
-        return run(actions, sample)
-    keep_freed_memory()
+        return run(actions, sample, owned)
     total, wholes, done = sample.batch[0], {}, sample
     for cut in cuts(total, step):
         small = part(sample, cut)
-        done = run([a.rows(cut) for a in actions], small)
+        done = run([a.rows(cut) for a in actions], small, set(owned))
         for name, t in done.targets.items():
             if t is small.targets[name] and name not in wholes:
                 continue
             pieces, tree = tree_flatten(t.value)
             if name not in wholes:
-                wholes[name] = [x.new_empty((total, *x.shape[1:])) for x in pieces], tree
-                before = slice(0, cut.start)  # the slices so far, which were not changed
-                fill(wholes[name][0], [x[before] for x in tree_leaves(sample.targets[name].value)], before)
+                old = tree_leaves(sample.targets[name].value)
+                if name in owned and all(a.shape[1:] == b.shape[1:] for a, b in zip(old, pieces, strict=True)):
+                    wholes[name] = old, tree
+                else:
+                    wholes[name] = [x.new_empty((total, *x.shape[1:])) for x in pieces], tree
+                    before = slice(0, cut.start)  # the slices so far, which were not changed
+                    fill(wholes[name][0], [x[before] for x in old], before)
             fill(wholes[name][0], pieces, cut)
     new = {n: Target(sample.targets[n].kind, tree.unflatten(tensors)) for n, (tensors, tree) in wholes.items()}
-    owned |= new.keys()
+    owned.update(new)
     return sample.changed({**sample.targets, **new}, done.size)
 
 
 def fill(wholes: list[Tensor], pieces: list[Tensor], cut: slice) -> None:
     if cut.stop:
         for whole, piece in zip(wholes, pieces, strict=True):
-            whole[cut] = piece
+            if whole[cut].data_ptr() != piece.data_ptr():
+                whole[cut] = piece
 
 
 def cuts(total: int, step: int) -> list[slice]:
