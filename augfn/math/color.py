@@ -14,7 +14,6 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from augfn.errors import explain
 from augfn.math.shapes import over
@@ -198,7 +197,7 @@ def gamma(x: Tensor, gamma: Tensor, gain: Tensor | None = None) -> Tensor:
     """
     power = over(x, gamma)
     low = math.sqrt(torch.finfo(x.dtype).tiny)  # whose inverse squared, in the second derivative, is finite
-    y = torch.where(x > low, F.threshold(x, low, 1.0) ** power, _at_zero(x, power))
+    y = torch.where(x > low, torch.threshold(x, low, 1.0) ** power, _at_zero(x, power))
     return y if gain is None else y * over(x, gain)
 
 
@@ -240,7 +239,7 @@ def excess(factor: Tensor, least: Tensor, chroma: Tensor) -> Tensor:
 def _divisor(chroma: Tensor) -> Tensor:
     """The chroma; of a grey pixel a constant, so that its derivatives of any order are finite. (The bound is far below
     any chroma that a rounded colour can have.)"""
-    return F.threshold(chroma, torch.finfo(chroma.dtype).eps ** 2, 1.0)
+    return torch.threshold(chroma, torch.finfo(chroma.dtype).eps ** 2, 1.0)
 
 
 def hexagon(x: Tensor, axis: int) -> tuple[Tensor, Tensor, Tensor]:

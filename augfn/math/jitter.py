@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -11,9 +13,9 @@ from augfn.math.channels import ordered
 from augfn.math.color import clip as clipped
 from augfn.math.color import excess, grey_sum, hexagon, hsv_saturation, hue, luma, ramp, require_rgb, turned
 from augfn.math.shapes import common_shape, one_batch, over, shaped
-from augfn.run.bands import by_points, cached_rows
+from augfn.run.bands import banded, cached_rows
 from augfn.run.constants import constant
-from augfn.run.twins import clamped
+from augfn.run.twins import clamped, clamping
 
 
 def jiggle(
@@ -85,11 +87,12 @@ def jitter(
     batch = common_shape(x.shape[:axis], order.shape[:-1], *(t.shape for t in (*blends.values(), hue) if t is not None))
     passes = schedule(blends, hue is not None, order, batch, image)
     flat = one_batch(x, batch, len(image))
+    rows, settle = cached_rows(flat.shape[-2], flat.shape, flat), partial(clipped, mode=clip, clamp=clamping(flat))
     for step, (factor, to_sum, to_luma) in enumerate(passes):
         if hue is not None and step == len(blends):
             turns = over(flat, one_batch(hue, batch, 0))
-            flat = by_points(lambda band, turns=turns: turned(band, turns, 1), flat, own=True)
-        flat = blended(flat, factor, to_sum, to_luma, clip, fresh=step > 0)
+            flat = banded(lambda band, turns=turns: turned(band, turns, 1), (flat,), rows, flat)
+        flat = blended(flat, factor, to_sum, to_luma, settle, rows, fresh=step > 0)
     return shaped(flat, batch + image)
 
 
@@ -138,13 +141,20 @@ def schedule(
     return list(zip((1 - parts.sum(1)).unbind(1), sums, lumas, strict=True))
 
 
-def blended(x: Tensor, factor: Tensor, to_sum: Tensor | None, to_luma: Tensor | None, clip: str, fresh: bool) -> Tensor:
+def blended(
+    x: Tensor,
+    factor: Tensor,
+    to_sum: Tensor | None,
+    to_luma: Tensor | None,
+    settle: Callable[[Tensor], Tensor],
+    rows: int | None,
+    fresh: bool,
+) -> Tensor:
     """`factor x + to_sum sum(luma(x)) + to_luma luma(x)`, clipped, in place: a fresh buffer costs ten times the arithmetic.
 
     (As a matrix product it would be half as many ops, but its threads wait for each other, however small the image.)
     """
-    whole = cached_rows(x.shape[-2], x.shape, x) is None
-    grey = luma(x, 1) if whole and to_luma is not None else None
+    grey = luma(x, 1) if rows is None and to_luma is not None else None
     shift = None
     if to_sum is not None:
         total = grey_sum(x, 1) if grey is None else grey.sum(tuple(range(2, x.ndim)), keepdim=True)
@@ -156,6 +166,6 @@ def blended(x: Tensor, factor: Tensor, to_sum: Tensor | None, to_luma: Tensor | 
             ref = (luma(band, 1) if grey is None else grey) * to_luma
             ref = ref if shift is None else ref.add_(shift)
         y = band.mul_(factor) if fresh else band * factor
-        return clipped(y if ref is None else y.add_(ref), clip, clamped)
+        return settle(y if ref is None else y.add_(ref))
 
-    return by_points(line, x, own=fresh)
+    return banded(line, (x,), rows, x if fresh else None)

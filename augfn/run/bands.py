@@ -18,26 +18,30 @@ LARGER = 4  # times as many for one call of a library's kernel, and only of what
 def in_bands(f: Callable[[Tensor], Tensor], x: Tensor, halo: int = 0) -> Tensor:
     """`f(x)`, where f takes rows `[..., h + halo, w]` to rows `[..., h, *]`. Not under autograd, which keeps all of it."""
     step = max(1, BAND // max(1, x.shape[-1]))
-    return banded(f, (x,), step, halo) if untracked(x) else f(x)
+    return banded(f, (x,), step, halo=halo) if untracked(x) else f(x)
 
 
-def by_points(f: Callable[..., Tensor], x: Tensor, *more: Tensor, own: bool = False) -> Tensor:
-    """`f(x, *more)`, where f makes every pixel of `[..., h, w]` from that pixel alone. `own`: x may be written to, and is."""
+def by_points(f: Callable[..., Tensor], x: Tensor, *more: Tensor) -> Tensor:
+    """`f(x, *more)`, where f makes every pixel of `[..., h, w]` from that pixel alone."""
     step = cached_rows(x.shape[-2], x.shape, x, *more)
-    return f(x, *more) if step is None else banded(f, (x, *more), step, 0, x if own else None)
+    return banded(f, (x, *more), step)
 
 
 def cached_rows(rows: int, shape: Sequence[int], *held: Tensor, kernel: bool = False) -> int | None:
     """How many of the rows of an array of this shape are made at a time; None for all at once."""
-    if not untracked(*held):
+    if torch.compiler.is_compiling():
         return None
-    numbers = math.prod(shape)
-    limit = CACHED * torch.get_num_threads() * (LARGER if kernel else 1)
+    numbers, limit = math.prod(shape), CACHED * torch.get_num_threads() * (LARGER if kernel else 1)
     least = 8 * LARGER * CACHED if kernel else 2 * limit
-    return max(1, rows * limit // numbers) if numbers >= least else None
+    return max(1, rows * limit // numbers) if numbers >= least and untracked(*held) else None
 
 
-def banded(f: Callable[..., Tensor], xs: tuple[Tensor, ...], step: int, halo: int, out: Tensor | None = None) -> Tensor:
+def banded(
+    f: Callable[..., Tensor], xs: tuple[Tensor, ...], step: int | None, out: Tensor | None = None, halo: int = 0
+) -> Tensor:
+    """`f(*xs)`, so many rows at a time; None: all at once. `out`: what it is written to, which f may do itself."""
+    if step is None:
+        return f(*xs)
     h = xs[0].shape[-2] - halo
     return joined(lambda r: f(*[x[..., r.start : r.stop + halo, :] for x in xs]), h, step, -2, out)
 

@@ -24,31 +24,39 @@ BLENDED = ("image", "video", "volume")  # what lies between two results; of all 
 
 
 def run(actions: list[Action], sample: Sample, owned: set[str] | None = None) -> Sample:
-    """One after the other. `owned`: targets that may be written to, since nobody else has them."""
-    owned = set() if owned is None else owned
+    """One after the other. `owned`: targets that may be written to, since nobody else has them; None: nobody asks."""
+    if owned is None and any(a.gate is not None for a in actions):
+        owned = set()
     for action in actions:
         sample = act(action, sample, owned)
     return sample
 
 
-def act(action: Action, sample: Sample, owned: set[str]) -> Sample:
+def act(action: Action, sample: Sample, owned: set[str] | None = None) -> Sample:
     """One action on the samples whose gate is open."""
     rows = None if action.gate is None else open_rows(action.gate)
     if rows is not None and len(rows) < action.gate.numel():  # type: ignore[union-attr]
-        return on_rows(action, rows, sample, owned) if rows else sample
+        return on_rows(action, rows, sample, set() if owned is None else owned) if rows else sample
     new = blended(action, sample) if isinstance(action, Blend) else apply(action.ungated(), sample)
-    for name, t in new.targets.items():
-        if t is not sample.targets[name]:
-            (owned.add if is_fresh(action, t, sample.targets[name]) else owned.discard)(name)
+    if owned is not None:
+        note_fresh(action, new, sample, owned)
     return new if action.gate is None or rows else chosen(action.gate, new, sample)
 
 
-def is_fresh(action: Action, new: Target, old: Target) -> bool:
-    """True of what an action has made, and nobody else holds."""
-    made, held = tree_leaves(new.value), tree_leaves(old.value)
-    if isinstance(action, Blend) or (isinstance(action, Pixels) and action.foreign) or not untracked(*made, *held):
+def note_fresh(action: Action, new: Sample, old: Sample, owned: set[str]) -> None:
+    """Which targets an action has made anew, so that nobody else holds them."""
+    for name, t in new.targets.items():
+        if t is not old.targets[name]:
+            (owned.add if is_fresh(action, t.value, old.targets[name].value) else owned.discard)(name)
+
+
+def is_fresh(action: Action, new: Any, old: Any) -> bool:
+    made, held = tree_leaves(new), tree_leaves(old)
+    if isinstance(action, Pixels):
+        held += tree_leaves(action.leaves)
+    if isinstance(action, Blend) or (isinstance(action, Pixels) and action.foreign) or not untracked(*made):
         return False
-    places = {t.untyped_storage().data_ptr() for t in [*held, *action.tensors()]}
+    places = {t.untyped_storage().data_ptr() for t in held if t is not None}
     return all(t.is_contiguous() and t.untyped_storage().data_ptr() not in places for t in made)
 
 
@@ -66,7 +74,7 @@ def on_rows(action: Action, rows: list[int], sample: Sample, owned: set[str]) ->
     index = torch.tensor(rows) if action.index is None else action.index
     seen = {n: t for n, t in sample.targets.items() if touches(action, t.kind)}
     few = Sample(taken(seen, index), (len(rows),), sample.size, sample.device, sample.bare)
-    new = act(action.ungated().rows(index), few, set())
+    new = act(action.ungated().rows(index), few)
     out = dict(sample.targets)
     for name, t in new.targets.items():
         if t is not few.targets[name]:

@@ -75,3 +75,8 @@ def between_0_and_1(x: Tensor) -> Tensor:
 def clamped(own: Tensor) -> Tensor:
     """`own` brought into [0, 1]. (clamp_ has no batching rule: under vmap it would loop.)"""
     return own.clamp_(0, 1)
+
+
+def clamping(own: Tensor) -> Callable[[Tensor], Tensor]:
+    """`clamped`, decided once for all that comes of a tensor."""
+    return TWINS["clamped"][is_plain(own)]
