@@ -7,6 +7,7 @@ import augfn as af
 from augfn.core.rules import clipped
 from augfn.math.lines import Line
 from augfn.run import mode
+from augfn.run.slopes import SLOPES, sloped
 from augfn.run.twins import TWINS
 from augfn.testing.case import agree, smooth_image, targets_for
 
@@ -30,6 +31,7 @@ ARGUMENTS = {
     "written": lambda: (torch.lt, some(2, 5), some(2, 1)),
     "stepped_levels": lambda: (some(2, 3, 4), torch.exp2(torch.tensor([0.0, 3.0]))[:, None, None], "none"),
     "line_by_bags": lambda: (Line(some(2) + 0.5, some(2), 12, 7, "bilinear"), some(2, 3, 12, 5), -2),
+    "blended": lambda: (some(2, 3, 4, 5), *(some(2, 1, 1, 1) for _ in range(3)), "clamp", None, True),
     "clipped": lambda: (some(2, 3) * 2 - 0.5, some(2, 3), "clamp"),
 }
 
@@ -38,6 +40,60 @@ ARGUMENTS = {
 def test_a_fast_way_is_its_plain_twin(name):
     plain, fast = TWINS[name]
     torch.testing.assert_close(fast(*copied(ARGUMENTS[name]())), plain(*copied(ARGUMENTS[name]())), rtol=0, atol=1e-6)
+
+
+def doubles(*shape, levels=None):
+    x = torch.rand(*shape, generator=G, dtype=torch.float64)
+    return x if levels is None else (x * levels).round() / levels
+
+
+WEIGHTS = (2, 1, 1, 1)
+SLOPED = {
+    "between_0_and_1": lambda x: [(x * 2 - 0.5,)],
+    "turned": lambda x: [(x, doubles(*WEIGHTS) - 0.5, 1), (x, torch.zeros(*WEIGHTS, dtype=torch.float64), 1)],
+    "mixed": lambda x: [
+        (y, doubles(*WEIGHTS), *shift)
+        for y in (x, x.repeat(1, 2, 1, 1)[:, :4])
+        for shift in ((None, None), (doubles(*WEIGHTS), None), (None, doubles(*WEIGHTS)), (doubles(*WEIGHTS),) * 2)
+        if shift[1] is None or y is x  # the luma is that of three channels
+    ],
+}
+
+
+@pytest.mark.parametrize("levels", [None, 4])  # four levels: equal channels, grey pixels, and values at every bound
+@pytest.mark.parametrize("name", SLOPES)
+def test_a_slope_is_what_autograd_finds(name, levels):
+    """All gradients, each alone, and the gradient of a gradient."""
+    plain, slope = SLOPES[name]
+    for args in SLOPED[name](doubles(2, 3, 12, 12, levels=levels)):
+        args = [a.clone().requires_grad_() if isinstance(a, torch.Tensor) else a for a in args]
+        places = [i for i, a in enumerate(args) if isinstance(a, torch.Tensor)]
+        y = plain(*args)
+        g = torch.rand(y.shape, generator=G, dtype=y.dtype) - 0.5
+        want = torch.autograd.grad(y, [args[i] for i in places], g)
+        with torch.no_grad():
+            for needs in (
+                [i in places for i in range(len(args))],
+                *[[i == k for i in range(len(args))] for k in places],
+            ):
+                found = slope(g, needs, *args)
+                for i, w in zip(places, want, strict=True):
+                    if needs[i]:
+                        torch.testing.assert_close(found[i], w, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", SLOPES)
+def test_a_function_with_a_slope_has_the_second_derivatives_of_the_plain_one(name):
+    plain, slope = SLOPES[name]
+    either = sloped(slope)(plain)
+    for args in SLOPED[name](doubles(2, 3, 3, 3)):
+        args = [a.clone().requires_grad_() if isinstance(a, torch.Tensor) else a for a in args]
+        leaves = [a for a in args if isinstance(a, torch.Tensor)]
+        found = []
+        for f in (plain, either):
+            first = torch.autograd.grad(f(*args).square().sum(), leaves, create_graph=True)
+            found.append(torch.autograd.grad(sum(d.square().sum() for d in first), leaves, allow_unused=True))
+        torch.testing.assert_close(found[1], found[0], rtol=1e-8, atol=1e-10)
 
 
 def copied(args):

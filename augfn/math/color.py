@@ -10,7 +10,7 @@ together with: so it holds under vmap when some of the inputs have no batch dime
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ from augfn.errors import explain
 from augfn.math.shapes import over
 from augfn.math.steps import compared, stepped
 from augfn.run.constants import constant
+from augfn.run.slopes import sloped, within
 from augfn.run.twins import added, between_0_and_1
 
 LUMA = (0.2989, 0.587, 0.114)
@@ -121,6 +122,32 @@ def hue(x: Tensor, turns: Tensor) -> Tensor:
     return turned(x, over(x, turns), turns.ndim)
 
 
+def turn_slope(g: Tensor, needs: Sequence[bool], x: Tensor, turns: Tensor, axis: int) -> list[Tensor | None]:
+    """As `turned` goes, from its last step to the first; of two equals a maximum and a minimum give each a half."""
+    r, green, b = x.split_with_sizes((1, 1, 1), axis)
+    angle, chroma, _ = hexagon(x, axis)
+    phase = from_axes(angle, turns, axis)
+    fold = phase.abs().sub_(0.5)
+    value = fold.abs()
+    to_phase = within(g * chroma, value, 1 / 6, 1 / 3).mul_(phase.mul_(fold).sgn_())
+    to_angle, to_base = to_phase.sum(axis, keepdim=True), g.sum(axis, keepdim=True)
+    to_turns = to_angle.sum_to_size(turns.shape) if needs[1] else None
+    to_side = to_angle / _divisor(chroma)
+    to_chroma = (value.clamp_(1 / 6, 1 / 3).mul_(g)).sum(axis, keepdim=True).sub_(to_base, alpha=1 / 6)
+    to_chroma.sub_(torch.ops.aten.threshold_backward(angle.mul_(to_side), chroma, grey_limit(x))).mul_(6)
+    side = b - r
+    beyond = torch.copysign(constant(1.0, x), side).mul_(to_side)
+    low, high = torch.minimum(r, b), torch.maximum(r, b)
+    to_most, to_least = beyond + to_chroma, to_base.sub_(to_chroma).sub_(beyond, alpha=2)
+    to_high = (high - green).sgn_().add_(1).mul_(to_most).mul_(0.5)
+    to_low = (green - low).sgn_().add_(1).mul_(to_least).mul_(0.5)
+    to_green = to_most.add_(to_least).sub_(to_high).sub_(to_low).sub_(beyond)
+    to_low.add_(beyond, alpha=2)
+    mean, half = (to_low + to_high).mul_(0.5), to_low.sub_(to_high).mul_(side.sgn_()).mul_(0.5).sub_(to_side)
+    return [torch.cat([mean + half, to_green, mean - half], axis), to_turns, None]
+
+
+@sloped(turn_slope)
 def turned(x: Tensor, turns: Tensor, axis: int) -> Tensor:
     """`hue` by turns that broadcast against the image, such as a field; its channels lie along `axis`."""
     if x.shape[axis] == 1:
@@ -224,22 +251,31 @@ def _at_zero(x: Tensor, gamma: Tensor) -> Tensor:
 
 def ramp(angle: Tensor, turns: Tensor, axis: int) -> Tensor:
     """The three channels of a hue, `[*b, 3, *spatial]` from 1/6 to 1/3."""
+    return from_axes(angle, turns, axis).abs_().sub_(0.5).abs_().clamp_min_(1 / 6).clamp_max_(1 / 3)
+
+
+def from_axes(angle: Tensor, turns: Tensor, axis: int) -> Tensor:
+    """The turned angle, from the axis of each channel."""
     angle = angle + turns
     angle = angle.sub_(angle.round())
-    axes = constant((-1 / 3, 0.0, 1 / 3), angle).view((3,) + (1,) * (angle.ndim - axis - 1))
-    return (angle - axes).abs_().sub_(0.5).abs_().clamp_min_(1 / 6).clamp_max_(1 / 3)
+    return angle - constant((-1 / 3, 0.0, 1 / 3), angle).view((3,) + (1,) * (angle.ndim - axis - 1))
 
 
 def excess(factor: Tensor, least: Tensor, chroma: Tensor) -> Tensor:
     """By how much a factor of the saturation exceeds 1, up to where the saturation is full."""
     bound = least.clamp_min(0) / _divisor(chroma)
-    return torch.minimum(factor - 1, bound.masked_fill(chroma <= torch.finfo(chroma.dtype).eps ** 2, math.inf))
+    return torch.minimum(factor - 1, bound.masked_fill(chroma <= grey_limit(chroma), math.inf))
 
 
 def _divisor(chroma: Tensor) -> Tensor:
     """The chroma; of a grey pixel a constant, so that its derivatives of any order are finite. (The bound is far below
     any chroma that a rounded colour can have.)"""
-    return torch.threshold(chroma, torch.finfo(chroma.dtype).eps ** 2, 1.0)
+    return torch.threshold(chroma, grey_limit(chroma), 1.0)
+
+
+def grey_limit(x: Tensor) -> float:
+    """A chroma of more is no grey."""
+    return torch.finfo(x.dtype).eps ** 2
 
 
 def hexagon(x: Tensor, axis: int) -> tuple[Tensor, Tensor, Tensor]:

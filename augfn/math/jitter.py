@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from augfn.math.channels import ordered
+from augfn.math.color import LUMA, excess, grey_sum, hexagon, hsv_saturation, hue, luma, ramp, require_rgb, turned
 from augfn.math.color import clip as clipped
-from augfn.math.color import excess, grey_sum, hexagon, hsv_saturation, hue, luma, ramp, require_rgb, turned
 from augfn.math.shapes import common_shape, one_batch, over, shaped
 from augfn.run.bands import banded, cached_rows
 from augfn.run.constants import constant
-from augfn.run.twins import clamped, clamping
+from augfn.run.slopes import sloped
+from augfn.run.twins import clamped, twin, way
 
 
 def jiggle(
@@ -87,12 +87,13 @@ def jitter(
     batch = common_shape(x.shape[:axis], order.shape[:-1], *(t.shape for t in (*blends.values(), hue) if t is not None))
     passes = schedule(blends, hue is not None, order, batch, image)
     flat = one_batch(x, batch, len(image))
-    rows, settle = cached_rows(flat.shape[-2], flat.shape, flat), partial(clipped, mode=clip, clamp=clamping(flat))
-    for step, (factor, to_sum, to_luma) in enumerate(passes):
+    given = [t for t in (flat, *blends.values(), hue) if t is not None]
+    rows, blend = cached_rows(flat.shape[-2], flat.shape, *given), way("blended", *given)
+    for step, weights in enumerate(passes):
         if hue is not None and step == len(blends):
             turns = over(flat, one_batch(hue, batch, 0))
             flat = banded(lambda band, turns=turns: turned(band, turns, 1), (flat,), rows, flat)
-        flat = blended(flat, factor, to_sum, to_luma, settle, rows, fresh=step > 0)
+        flat = blend(flat, *weights, clip, rows, step > 0)
     return shaped(flat, batch + image)
 
 
@@ -141,21 +142,52 @@ def schedule(
     return list(zip((1 - parts.sum(1)).unbind(1), sums, lumas, strict=True))
 
 
-def blended(
-    x: Tensor,
-    factor: Tensor,
-    to_sum: Tensor | None,
-    to_luma: Tensor | None,
-    settle: Callable[[Tensor], Tensor],
-    rows: int | None,
-    fresh: bool,
+def mix_slope(
+    g: Tensor, needs: Sequence[bool], x: Tensor, factor: Tensor, to_sum: Tensor | None, to_luma: Tensor | None
+) -> list[Tensor | None]:
+    dims, to_x = tuple(range(2, x.ndim)), g * factor
+    if to_sum is None and to_luma is None:
+        return [to_x, (g * x).sum((1, *dims), keepdim=True) if needs[1] else None, None, None]
+    grey = g.sum(1, keepdim=True)
+    shade = grey.sum(dims, keepdim=True)
+    shift = 0.0 if to_sum is None else shade * to_sum
+    shift = shift if to_luma is None else grey * to_luma + shift
+    for channel, share in zip(to_x.unbind(1), LUMA if x.shape[1] == 3 else [1 / x.shape[1]] * x.shape[1], strict=True):
+        channel.unsqueeze(1).add_(shift, alpha=share)
+    return [
+        to_x,
+        (g * x).sum((1, *dims), keepdim=True) if needs[1] else None,
+        shade * grey_sum(x, 1) if needs[2] else None,
+        (grey * luma(x, 1)).sum(dims, keepdim=True) if needs[3] else None,
+    ]
+
+
+@sloped(mix_slope)
+def mixed(x: Tensor, factor: Tensor, to_sum: Tensor | None, to_luma: Tensor | None) -> Tensor:
+    """`factor x + to_sum sum(luma(x)) + to_luma luma(x)`."""
+    shift = None if to_luma is None else luma(x, 1) * to_luma
+    if to_sum is not None:
+        total = grey_sum(x, 1) * to_sum
+        shift = total if shift is None else shift + total
+    return x * factor if shift is None else x * factor + shift
+
+
+def blended_apart(
+    x: Tensor, factor: Tensor, to_sum: Tensor | None, to_luma: Tensor | None, clip: str, rows: int | None, fresh: bool
 ) -> Tensor:
-    """`factor x + to_sum sum(luma(x)) + to_luma luma(x)`, clipped, in place: a fresh buffer costs ten times the arithmetic.
+    return clipped(mixed(x, factor, to_sum, to_luma), clip)
+
+
+@twin(blended_apart)
+def blended(
+    x: Tensor, factor: Tensor, to_sum: Tensor | None, to_luma: Tensor | None, clip: str, rows: int | None, fresh: bool
+) -> Tensor:
+    """The same, clipped, so many rows at a time, and in place: a fresh buffer costs ten times the arithmetic.
 
     (As a matrix product it would be half as many ops, but its threads wait for each other, however small the image.)
     """
     grey = luma(x, 1) if rows is None and to_luma is not None else None
-    shift = None
+    shift, clamp = None, way("clamped", x)
     if to_sum is not None:
         total = grey_sum(x, 1) if grey is None else grey.sum(tuple(range(2, x.ndim)), keepdim=True)
         shift = total * to_sum
@@ -166,6 +198,6 @@ def blended(
             ref = (luma(band, 1) if grey is None else grey) * to_luma
             ref = ref if shift is None else ref.add_(shift)
         y = band.mul_(factor) if fresh else band * factor
-        return settle(y if ref is None else y.add_(ref))
+        return clipped(y if ref is None else y.add_(ref), clip, clamp)
 
     return banded(line, (x,), rows, x if fresh else None)

@@ -65,6 +65,13 @@ def untracked(*values: Tensor) -> bool:
     return is_plain(*values) and not any(v.requires_grad for v in values if isinstance(v, Tensor))
 
 
+def recorded(*values: Any) -> bool:
+    """Tell whether autograd records what is made of the values, and nothing else does."""
+    if torch.compiler.is_compiling() or not torch.is_grad_enabled():
+        return False
+    return any([isinstance(v, Tensor) and v.requires_grad for v in values]) and is_plain(*values)  # noqa: C419 - faster
+
+
 def asks_gradient(t: Tensor) -> bool:
     """Tell whether a gradient to the tensor is wanted, by autograd or within a transform.
 

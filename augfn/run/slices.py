@@ -30,6 +30,8 @@ LARGER = {Geometric: 2, Pixels: 4}  # times as much for one call of a library ke
 RETAINED = 31 * 2**20
 FEW = 0.5  # share of open rows up to which they are gathered from the whole batch
 
+Wholes = dict[str, tuple[list[Tensor], Any]]  # by target: its tensors and their tree
+
 
 def in_slices(actions: list[Action], sample: Sample) -> Sample:
     """`run(actions, sample)` of an untracked call. An action that few samples meet runs on those alone, all others
@@ -68,26 +70,34 @@ def sliced(actions: list[Action], sample: Sample, owned: set[str]) -> Sample:
     step = None if not actions or (len(actions) == 1 and is_one_pass(actions[0])) else slice_length(sample, actions)
     if step is None:
         return run(actions, sample, owned)
-    total, wholes, done = sample.batch[0], {}, sample
-    for cut in cuts(total, step):
-        small = part(sample, cut)
-        done = run([a.rows(cut) for a in actions], small, set(owned))
-        for name, t in done.targets.items():
-            if t is small.targets[name] and name not in wholes:
-                continue
-            pieces, tree = tree_flatten(t.value)
-            if name not in wholes:
-                old = tree_leaves(sample.targets[name].value)
-                if name in owned and all(a.shape[1:] == b.shape[1:] for a, b in zip(old, pieces, strict=True)):
-                    wholes[name] = old, tree
-                else:
-                    wholes[name] = [x.new_empty((total, *x.shape[1:])) for x in pieces], tree
-                    before = slice(0, cut.start)  # the slices so far, which were not changed
-                    fill(wholes[name][0], [x[before] for x in old], before)
-            fill(wholes[name][0], pieces, cut)
+    wholes: Wholes = {}
+    size = sample.size
+    for cut in cuts(sample.batch[0], step):
+        size = write(actions, sample, cut, owned, wholes)
     new = {n: Target(sample.targets[n].kind, tree.unflatten(tensors)) for n, (tensors, tree) in wholes.items()}
     owned.update(new)
-    return sample.changed({**sample.targets, **new}, done.size)
+    return sample.changed({**sample.targets, **new}, size)
+
+
+def write(actions: list[Action], sample: Sample, cut: slice, owned: set[str], wholes: Wholes) -> Size:
+    """What the actions make of a slice, into what is to hold the whole. (A function, so that nothing of a slice is held
+    when the next one wants the memory that is in the cache.)"""
+    small = part(sample, cut)
+    done = run([a.rows(cut) for a in actions], small, set(owned))
+    for name, t in done.targets.items():
+        if t is small.targets[name] and name not in wholes:
+            continue
+        pieces, tree = tree_flatten(t.value)
+        if name not in wholes:
+            old = tree_leaves(sample.targets[name].value)
+            if name in owned and all(a.shape[1:] == b.shape[1:] for a, b in zip(old, pieces, strict=True)):
+                wholes[name] = old, tree
+            else:
+                wholes[name] = [x.new_empty((sample.batch[0], *x.shape[1:])) for x in pieces], tree
+                before = slice(0, cut.start)  # the slices so far, which were not changed
+                fill(wholes[name][0], [x[before] for x in old], before)
+        fill(wholes[name][0], pieces, cut)
+    return done.size
 
 
 def fill(wholes: list[Tensor], pieces: list[Tensor], cut: slice) -> None:
@@ -224,6 +234,24 @@ class Job:
             return [None] * len(wanted)
         return torch.autograd.grad([y for y, _ in pairs], wanted, [g for _, g in pairs], allow_unused=True, **known)
 
+    def write_slopes(
+        self, tensors: Sequence[Tensor], needs: Sequence[bool], slope: Sequence[Any], cut: slice, total: list[Any]
+    ) -> None:
+        """Those of one slice, into the total of the tensors that need one. (A function of its own, as `write`.)"""
+        given = list(zip(tensors, self.leads, needs, strict=True))
+        small = [(t[cut] if leads else t).detach().requires_grad_(need) for t, leads, need in given]
+        pieces = [g if g is None else g[cut] for g in slope]
+        batch = (cut.stop - cut.start, *self.sample.batch[1:])
+        found = iter(self.slopes(small, batch, [t for t in small if t.requires_grad], pieces))
+        for whole, leads in zip(total, self.leads, strict=True):
+            if whole is None:
+                continue
+            piece = next(found)
+            if leads:
+                whole[cut] = 0.0 if piece is None else piece
+            elif piece is not None:
+                whole.add_(piece)
+
 
 class Recomputed(torch.autograd.Function):
     """A job whose intermediate results are not kept."""
@@ -249,17 +277,9 @@ class Recomputed(torch.autograd.Function):
             found = iter(job.slopes(tensors, batch, wanted, slope, create_graph=True))
             return (None, *[next(found) if need else None for need in needs])
         total: list[Tensor | None] = [
-            torch.zeros_like(t) if need else None for t, need in zip(tensors, needs, strict=True)
+            (torch.empty_like(t) if leads else torch.zeros_like(t)) if need else None
+            for t, leads, need in zip(tensors, job.leads, needs, strict=True)
         ]
         for cut in cuts(batch[0], job.step):
-            small = [
-                (t[cut] if leads else t).detach().requires_grad_(need)
-                for t, leads, need in zip(tensors, job.leads, needs, strict=True)
-            ]
-            wanted = [t for t in small if t.requires_grad]
-            pieces = [g if g is None else g[cut] for g in slope]
-            found = iter(job.slopes(small, (cut.stop - cut.start, *batch[1:]), wanted, pieces))
-            for whole, leads in zip(total, job.leads, strict=True):
-                if whole is not None and (piece := next(found)) is not None:
-                    (whole[cut] if leads else whole).add_(piece)
+            job.write_slopes(tensors, needs, slope, cut, total)
         return (None, *total)

@@ -6,7 +6,7 @@ lists the pairs, which the tests compare.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from augfn.run.mode import is_plain, untracked
+from augfn.run.slopes import sloped, within
 
 F = TypeVar("F", bound=Callable[..., Any])
 TWINS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {}  # name: plain, fast
@@ -35,6 +36,11 @@ def twin(
         return either  # type: ignore[return-value]
 
     return decorate
+
+
+def way(name: str, *given: Any) -> Callable[..., Tensor]:
+    """The twin to take for all that comes of what is given, decided once."""
+    return TWINS[name][untracked(*given)]
 
 
 def remembered(make: F) -> F:
@@ -67,16 +73,16 @@ def accumulated(own: Tensor, a: Tensor, b: Tensor) -> Tensor:
     return own.addcmul_(a, b)
 
 
+def clamp_slope(g: Tensor, needs: Sequence[bool], x: Tensor) -> list[Tensor | None]:
+    return [within(g, x, 0.0, 1.0)]
+
+
+@sloped(clamp_slope)
 def between_0_and_1(x: Tensor) -> Tensor:
     return x.clamp(0, 1)
 
 
-@twin(between_0_and_1, is_plain)
+@twin(between_0_and_1)
 def clamped(own: Tensor) -> Tensor:
     """`own` brought into [0, 1]. (clamp_ has no batching rule: under vmap it would loop.)"""
     return own.clamp_(0, 1)
-
-
-def clamping(own: Tensor) -> Callable[[Tensor], Tensor]:
-    """`clamped`, decided once for all that comes of a tensor."""
-    return TWINS["clamped"][is_plain(own)]

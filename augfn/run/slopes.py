@@ -1,0 +1,69 @@
+"""Slopes: first derivatives in closed form, of functions that dominate a backward pass.
+
+What autograd makes of a chain of small ops costs several times as much: of a clamp two comparisons, of a maximum two
+masks. `SLOPES` lists the pairs, which the tests compare. Higher derivatives are those of the function itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache, wraps
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from augfn.run.mode import recorded
+
+F = TypeVar("F", bound=Callable[..., Tensor])
+Slope = Callable[..., Sequence[Tensor | None]]
+SLOPES: dict[str, tuple[Callable[..., Tensor], Slope]] = {}  # name: function, slope
+
+
+def sloped(slope: Slope) -> Callable[[F], F]:
+    """Give the decorated function, of tensors to one tensor, a slope: `slope(g, needs, *args)` is the gradient to each
+    argument that `needs` one, for the gradient g to the result."""
+
+    def decorate(plain: F) -> F:
+        SLOPES[plain.__name__] = plain, slope  # type: ignore[attr-defined]
+
+        @wraps(plain)
+        def either(*args: Any) -> Tensor:
+            return Sloped.apply(plain, slope, *args) if recorded(*args) else plain(*args)
+
+        return either  # type: ignore[return-value]
+
+    return decorate
+
+
+class Sloped(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, plain: Callable[..., Tensor], slope: Slope, *args: Any) -> Tensor:
+        ctx.plain, ctx.slope = plain, slope
+        ctx.others = [None if isinstance(a, Tensor) else a for a in args]
+        ctx.save_for_backward(*[a if isinstance(a, Tensor) else None for a in args])
+        return plain(*args)
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
+        (g,) = slopes
+        args = [other if t is None else t for t, other in zip(ctx.saved_tensors, ctx.others, strict=True)]
+        needs = ctx.needs_input_grad[2:]
+        if not torch.is_grad_enabled():
+            return (None, None, *ctx.slope(g, needs, *args))
+        wanted = [a for a, need in zip(args, needs, strict=True) if need]  # a gradient of the gradient is wanted
+        found = iter(torch.autograd.grad(ctx.plain(*args), wanted, g, create_graph=True, allow_unused=True))
+        return (None, None, *[next(found) if need else None for need in needs])
+
+
+def within(g: Tensor, x: Tensor, low: float, high: float) -> Tensor:
+    """g where low <= x <= high, else 0: the gradient through a clamp, in one pass."""
+    return torch.ops.aten.hardtanh_backward(g, x, *outer(x.dtype, low, high))
+
+
+@lru_cache(maxsize=64)
+def outer(dtype: torch.dtype, low: float, high: float) -> tuple[float, float]:
+    """The next numbers outside."""
+    kind = np.float64 if dtype == torch.float64 else np.float32
+    return float(np.nextafter(kind(low), kind(-np.inf))), float(np.nextafter(kind(high), kind(np.inf)))
