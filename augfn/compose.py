@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from augfn.core.actions import Action, Blend, Color, Deferred, Geometric, Mixing, Occlusion, Pixels, Size, chosen
+from augfn.core.actions import Action, Blend, Color, Deferred, Geometric, Mixing, Occlusion, Pixels, Size, chosen, fuse
 from augfn.core.augmentation import Augmentation
 from augfn.core.draw import draw, leaves_of, merge
 from augfn.core.gates import Gate
@@ -245,14 +245,19 @@ def repeat(f: Augmentation, n: int) -> Pipeline:
     return Pipeline("repeat", named([f] * n, {}, "repeat"), {}, {})
 
 
-def geometry_of(f: Augmentation, params: dict[str, Any], size: Size) -> tuple[Map, Sampling, Size]:
-    """The one map of all geometric steps for drawn params, and the size of the frame that comes out."""
+def steps_of(f: Augmentation, params: dict[str, Any], size: Size) -> list[Action]:
+    """What is done for drawn params; of a choice in between, the heaviest branch."""
     actions = list(chosen(f.planned(params, size), size))
     unknown = [a for a in actions if isinstance(a, Deferred) and a.moves]
     if unknown:
         given, want = f"{unknown[0].name}, which looks at the {unknown[0].needs[0]}", "steps that follow from params"
         raise ValueError(explain("the map is not known from params alone", given, want, "leave that step out"))
-    actions = [a for a in actions if isinstance(a, Geometric)]
+    return actions
+
+
+def geometry_of(f: Augmentation, params: dict[str, Any], size: Size) -> tuple[Map, Sampling, Size]:
+    """The one map of all geometric steps for drawn params, and the size of the frame that comes out."""
+    actions = [a for a in steps_of(f, params, size) if isinstance(a, Geometric)]
     total, out = Geometric(Map((Linear(torch.eye(len(size) + 1)),), whole=True), UNSET), size
     for a in actions:
         total, out = Geometric(total.map.then(a.settled()), a.sampling), a.size(out)
@@ -328,10 +333,13 @@ def invert(f: Augmentation | None = None, size: Size | None = None, **keywords: 
         if back.whole:
             back = replace(back, gather=Gather(lambda x, how, _, m=back: pick(x, m, before, how)))
         action = Geometric(back, sampling)
-        ones = torch.ones(sample.batch + (1, *sample.size), device=sample.device)
-        out = apply(action, sample)
-        valid = apply(Geometric(back, Sampling("nearest")), read(ones, len(sample.size), {}))
-        return out.output(), valid.output().squeeze(-len(sample.size) - 1)
+        shown = read(torch.ones(sample.batch + (1, *before), device=sample.device), len(before), {})
+        steps = steps_of(f, drawn, before)
+        for a in fuse(steps) if f.fused else steps:
+            if isinstance(a, Geometric):
+                shown = apply(Geometric(a.settled().to(sample.device), Sampling("nearest")), shown)
+        valid = apply(Geometric(back, Sampling("nearest")), shown)
+        return apply(action, sample).output(), valid.output().squeeze(-len(sample.size) - 1)
 
     return inverse
 

@@ -103,3 +103,21 @@ def test_gradient_compile_and_vmap():
     mapped, seen = vmap(inverse)(y, params)
     assert mapped.equal(back)
     assert seen.equal(valid)
+
+
+@pytest.mark.parametrize("fuse", [True, False])
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [af.center_crop(size=8), af.pad(padding=4)],
+        [af.hflip(p=0.5), af.random_crop(size=(10, 12)), af.gaussian_blur(kernel_size=3), af.pad_to(size=16)],
+        [af.translate(translate=torch.tensor([0.25, 0.0])), af.translate(translate=torch.tensor([-0.25, 0.0]))],
+    ],
+)
+def test_what_a_later_step_only_seems_to_show_is_not_valid(steps, fuse):
+    """A pad after a crop brings the frame back, but not what was cut away."""
+    f = af.pipeline(*steps, fuse=fuse)
+    ones = torch.ones(3, 1, 16, 16)
+    y, params = f(ones, None, af.key(0))
+    back, valid = af.invert(f, size=(16, 16))(y, params)
+    assert torch.equal(valid, (back[:, 0] > 0.99).to(valid.dtype))

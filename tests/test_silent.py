@@ -83,6 +83,19 @@ def test_only_what_a_call_has_made_is_written_to(batch, p, monkeypatch):
         monkeypatch.undo()
 
 
+@pytest.mark.parametrize("shape", [(1, 512), (3, 224), (8, 128), (64, 64), (128, 32)])
+@pytest.mark.parametrize("op", ["rotate", "elastic", "gaussian_blur", "brightness", "gaussian_noise", "erase"])
+def test_where_no_gate_is_open_nothing_is_done(op, shape):
+    """Of batches around every size from which slices and gathered rows are taken."""
+    b, n = shape
+    x = torch.rand(b, 3, n, n)
+    assert torch.equal(getattr(af, op)(p=0.0)(x, None, af.key(0))[0], x)
+    choice = af.one_of(af.hflip(), getattr(af, op)(), af.invert(), weights=(1.0, 0.0, 0.0))
+    torch.testing.assert_close(
+        choice(x, None, af.key(0))[0], x.flip(-1), rtol=0, atol=1e-4
+    )  # fused: read between pixels
+
+
 @pytest.mark.parametrize("size", [16, 64])
 def test_differentiated_in_slices_as_whole(size, monkeypatch):
     """Values, gradients to the image, to the params and to the ranges, and second derivatives."""

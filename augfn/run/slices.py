@@ -46,6 +46,8 @@ def in_slices(actions: list[Action], sample: Sample) -> Sample:
         if rows is None:
             waiting.append(action)
             continue
+        if not rows:
+            continue
         sample, waiting = sliced(waiting, sample, owned), []
         step = slice_length(sample, [action]) or len(rows)
         for cut in cuts(len(rows), step):
