@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 import augfn as af
-from augfn.core.augmentation import photometric
+from augfn.core.augmentation import geometric, photometric
+from augfn.math.maps import Gather, Map
 from augfn.math.shapes import over
 from augfn.typing import Factor
 
@@ -81,6 +82,65 @@ def test_only_what_a_call_has_made_is_written_to(batch, p, monkeypatch):
         monkeypatch.setattr("augfn.run.rows.DENSE", True)
         torch.testing.assert_close(f(x, params)[0], y, rtol=0, atol=1e-6)
         monkeypatch.undo()
+
+
+@photometric
+def first_channel(x, *, factor: Factor = 1.0):
+    """A view that begins where its input does."""
+    return x[:, :1].expand_as(x)
+
+
+SEEN = []
+
+
+@photometric
+def spying(x, *, factor: Factor = 1.0):
+    SEEN.append((x, x.clone()))
+    return x * 0.5
+
+
+@geometric
+def shown(frame, *, factor: Factor = 1.0):
+    return Map.of(torch.eye(3), gather=Gather(lambda x, *_: HELD[: len(x)]), axis_aligned=True, whole=True)
+
+
+@pytest.mark.parametrize("batch", [4, 64])
+def test_what_a_foreign_step_sees_or_holds_is_not_written_to(batch):
+    x, held = torch.rand(batch, 3, 64, 64), HELD.clone()
+    keys = af.split(af.key(5), batch)
+    f = af.pipeline(af.gamma(gamma=(0.5, 0.9), p=0.3), first_channel(), af.brightness(p=0.3))
+    y, _ = f(x, None, keys)
+    alone = torch.cat([f(x[i : i + 1], None, keys[i : i + 1])[0] for i in range(batch)])
+    torch.testing.assert_close(y, alone, rtol=0, atol=1e-6)
+    SEEN.clear()
+    af.pipeline(af.gamma(p=0.3), spying(), af.gaussian_noise(p=0.7))(x, None, af.key(5))
+    assert all(torch.equal(a, b) for a, b in SEEN)
+    af.pipeline(shown(), af.gamma(p=0.5), af.gaussian_noise(p=0.3))(x, None, af.key(1))
+    assert torch.equal(HELD, held)
+
+
+@pytest.mark.parametrize("batch", [2, 64])
+def test_a_gradient_that_can_be_differentiated_is_the_same(batch):
+    """One argument made of another, the same params twice, hooks: each path counts once."""
+    x = torch.rand(batch, 3, 32, 32, dtype=torch.float64, requires_grad=True)
+    x.register_hook(lambda g: g * 2)
+    q = torch.full((batch,), 0.9, dtype=torch.float64, requires_grad=True)
+    jitter = af.color_jitter(brightness=1.0, contrast=1.0, saturation=1.0, hue=0.1)
+
+    def loss():
+        y = jitter(x * 1.0, {"brightness": q, "contrast": x.amax((1, 2, 3)), "hue": x.mean((1, 2, 3)) * 0.3}, af.key(0))
+        return jitter(y[0], {"brightness": q}, af.key(0))[0].pow(3).sum()
+
+    once = torch.autograd.grad(loss(), (x, q))
+    again = torch.autograd.grad(loss(), (x, q), create_graph=True)
+    torch.testing.assert_close(again, once, rtol=1e-8, atol=1e-10)
+
+
+def test_many_gradients_at_once():
+    x = torch.rand(2, 3, 2, 2, dtype=torch.float64)
+    f = lambda x: af.hue()(x, {"hue": torch.full((2,), 0.07)})[0]  # noqa: E731
+    one, many = (torch.autograd.functional.jacobian(f, x, vectorize=v) for v in (False, True))
+    torch.testing.assert_close(many, one)
 
 
 @pytest.mark.parametrize("shape", [(1, 512), (3, 224), (8, 128), (64, 64), (128, 32)])

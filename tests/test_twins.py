@@ -5,6 +5,7 @@ import torch
 
 import augfn as af
 from augfn.core.rules import clipped
+from augfn.math import color
 from augfn.math.lines import Line
 from augfn.run import mode
 from augfn.run.slopes import SLOPES, sloped
@@ -39,7 +40,7 @@ ARGUMENTS = {
 @pytest.mark.parametrize("name", TWINS)
 def test_a_fast_way_is_its_plain_twin(name):
     plain, fast = TWINS[name]
-    torch.testing.assert_close(fast(*copied(ARGUMENTS[name]())), plain(*copied(ARGUMENTS[name]())), rtol=0, atol=1e-6)
+    torch.testing.assert_close(fast(*arguments(name)), plain(*arguments(name)), rtol=0, atol=1e-6)
 
 
 def doubles(*shape, levels=None):
@@ -50,7 +51,7 @@ def doubles(*shape, levels=None):
 WEIGHTS = (2, 1, 1, 1)
 SLOPED = {
     "between_0_and_1": lambda x: [(x * 2 - 0.5,)],
-    "turned": lambda x: [(x, doubles(*WEIGHTS) - 0.5, 1), (x, torch.zeros(*WEIGHTS, dtype=torch.float64), 1)],
+    "turn": lambda x: [(x, doubles(*WEIGHTS) - 0.5, 1), (x, torch.zeros(*WEIGHTS, dtype=torch.float64), 1)],
     "mixed": lambda x: [
         (y, doubles(*WEIGHTS), *shift)
         for y in (x, x.repeat(1, 2, 1, 1)[:, :4])
@@ -82,6 +83,12 @@ def test_a_slope_is_what_autograd_finds(name, levels):
                         torch.testing.assert_close(found[i], w, rtol=1e-10, atol=1e-12)
 
 
+def test_a_slope_takes_what_the_function_takes():
+    grey, one = torch.rand(2, 1, 4, 4, requires_grad=True), torch.rand(1, 3, 4, 4, requires_grad=True)
+    assert color.hue(grey, torch.rand(2)) is grey
+    assert torch.autograd.grad(color.hue(one, torch.rand(5)).sum(), one)[0].shape == one.shape
+
+
 @pytest.mark.parametrize("name", SLOPES)
 def test_a_function_with_a_slope_has_the_second_derivatives_of_the_plain_one(name):
     plain, slope = SLOPES[name]
@@ -96,9 +103,9 @@ def test_a_function_with_a_slope_has_the_second_derivatives_of_the_plain_one(nam
         torch.testing.assert_close(found[1], found[0], rtol=1e-8, atol=1e-10)
 
 
-def copied(args):
+def arguments(name):
     G.manual_seed(0)
-    return args
+    return ARGUMENTS[name]()
 
 
 def test_a_fast_way_is_taken_in_plain_calls_alone(monkeypatch):

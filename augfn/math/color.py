@@ -123,18 +123,21 @@ def hue(x: Tensor, turns: Tensor) -> Tensor:
 
 
 def turn_slope(g: Tensor, needs: Sequence[bool], x: Tensor, turns: Tensor, axis: int) -> list[Tensor | None]:
-    """As `turned` goes, from its last step to the first; of two equals a maximum and a minimum give each a half."""
-    r, green, b = x.split_with_sizes((1, 1, 1), axis)
-    angle, chroma, _ = hexagon(x, axis)
+    """As `turn` goes, from its last step to the first; of two equals a maximum and a minimum give each a half."""
+    wide = x.expand(g.shape)
+    r, green, b = wide.split_with_sizes((1, 1, 1), axis)
+    angle, chroma, _ = hexagon(wide, axis)
     phase = from_axes(angle, turns, axis)
     fold = phase.abs().sub_(0.5)
     value = fold.abs()
     to_phase = within(g * chroma, value, 1 / 6, 1 / 3).mul_(phase.mul_(fold).sgn_())
     to_angle, to_base = to_phase.sum(axis, keepdim=True), g.sum(axis, keepdim=True)
     to_turns = to_angle.sum_to_size(turns.shape) if needs[1] else None
+    if not needs[0]:
+        return [None, to_turns, None]
     to_side = to_angle / _divisor(chroma)
     to_chroma = (value.clamp_(1 / 6, 1 / 3).mul_(g)).sum(axis, keepdim=True).sub_(to_base, alpha=1 / 6)
-    to_chroma.sub_(torch.ops.aten.threshold_backward(angle.mul_(to_side), chroma, grey_limit(x))).mul_(6)
+    to_chroma = to_chroma.sub_((angle * to_side).mul_(chroma > grey_limit(x))).mul_(6)
     side = b - r
     beyond = torch.copysign(constant(1.0, x), side).mul_(to_side)
     low, high = torch.minimum(r, b), torch.maximum(r, b)
@@ -144,17 +147,22 @@ def turn_slope(g: Tensor, needs: Sequence[bool], x: Tensor, turns: Tensor, axis:
     to_green = to_most.add_(to_least).sub_(to_high).sub_(to_low).sub_(beyond)
     to_low.add_(beyond, alpha=2)
     mean, half = (to_low + to_high).mul_(0.5), to_low.sub_(to_high).mul_(side.sgn_()).mul_(0.5).sub_(to_side)
-    return [torch.cat([mean + half, to_green, mean - half], axis), to_turns, None]
+    return [torch.cat([mean + half, to_green, mean - half], axis).sum_to_size(x.shape), to_turns, None]
 
 
 @sloped(turn_slope)
+def turn(x: Tensor, turns: Tensor, axis: int) -> Tensor:
+    """`turned` of three channels."""
+    angle, chroma, base = hexagon(x, axis)
+    return ramp(angle, turns, axis).mul_(chroma).add_(base)
+
+
 def turned(x: Tensor, turns: Tensor, axis: int) -> Tensor:
     """`hue` by turns that broadcast against the image, such as a field; its channels lie along `axis`."""
     if x.shape[axis] == 1:
         return x
     require_rgb(x, "hue", axis)
-    angle, chroma, base = hexagon(x, axis)
-    return ramp(angle, turns, axis).mul_(chroma).add_(base)
+    return turn(x, turns, axis)
 
 
 def hsv_saturation(x: Tensor, factor: Tensor) -> Tensor:
@@ -284,9 +292,8 @@ def hexagon(x: Tensor, axis: int) -> tuple[Tensor, Tensor, Tensor]:
     low, high = torch.minimum(r, b), torch.maximum(r, b)
     least, most = torch.minimum(low, g), torch.maximum(high, g)
     side = b - r
-    sign = torch.copysign(
-        constant(1.0, x), side.detach()
-    )  # of beyond it would be, but that has no second derivative at 0
+    # a sign apart: torch.copysign(beyond, side) has no second derivative where beyond is 0
+    sign = torch.copysign(constant(1.0, x), side.detach())
     beyond = (most - g).add_(low - least, alpha=2)
     chroma = (most - least).mul_(6)
     angle = torch.addcmul(side, beyond, sign).div_(_divisor(chroma))

@@ -145,18 +145,21 @@ def schedule(
 def mix_slope(
     g: Tensor, needs: Sequence[bool], x: Tensor, factor: Tensor, to_sum: Tensor | None, to_luma: Tensor | None
 ) -> list[Tensor | None]:
-    dims, to_x = tuple(range(2, x.ndim)), g * factor
+    dims, to_x = tuple(range(2, x.ndim)), g * factor if needs[0] else None
+    to_factor = (g * x).sum((1, *dims), keepdim=True) if needs[1] else None
     if to_sum is None and to_luma is None:
-        return [to_x, (g * x).sum((1, *dims), keepdim=True) if needs[1] else None, None, None]
+        return [to_x, to_factor, None, None]
     grey = g.sum(1, keepdim=True)
     shade = grey.sum(dims, keepdim=True)
-    shift = 0.0 if to_sum is None else shade * to_sum
-    shift = shift if to_luma is None else grey * to_luma + shift
-    for channel, share in zip(to_x.unbind(1), LUMA if x.shape[1] == 3 else [1 / x.shape[1]] * x.shape[1], strict=True):
-        channel.unsqueeze(1).add_(shift, alpha=share)
+    if to_x is not None:
+        shift = 0.0 if to_sum is None else shade * to_sum
+        shift = shift if to_luma is None else grey * to_luma + shift
+        k = x.shape[1]
+        for channel, share in zip(to_x.unbind(1), LUMA if k == 3 else [1 / k] * k, strict=True):
+            channel.unsqueeze(1).add_(shift, alpha=share)
     return [
         to_x,
-        (g * x).sum((1, *dims), keepdim=True) if needs[1] else None,
+        to_factor,
         shade * grey_sum(x, 1) if needs[2] else None,
         (grey * luma(x, 1)).sum(dims, keepdim=True) if needs[3] else None,
     ]

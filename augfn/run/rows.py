@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map
 
-from augfn.core.actions import Action, Blend, Pixels, blend
+from augfn.core.actions import Action, Blend, Geometric, Pixels, blend
 from augfn.core.rules import apply, touches
 from augfn.core.targets import Sample, Target
 from augfn.math.resample import SIGNED
@@ -51,10 +51,12 @@ def note_fresh(action: Action, new: Sample, old: Sample, owned: set[str]) -> Non
 
 
 def is_fresh(action: Action, new: Any, old: Any) -> bool:
+    """True of what nobody else can hold: made by augfn's own, which never returns what it keeps, and no view."""
     made, held = tree_leaves(new), tree_leaves(old)
     if isinstance(action, Pixels):
         held += tree_leaves(action.leaves)
-    if isinstance(action, Blend) or (isinstance(action, Pixels) and action.foreign) or not untracked(*made):
+    foreign = (isinstance(action, Pixels) and action.foreign) or (isinstance(action, Geometric) and action.map.gather)
+    if isinstance(action, Blend) or foreign or not untracked(*made):
         return False
     places = {t.untyped_storage().data_ptr() for t in held if t is not None}
     return all(t.is_contiguous() and t.untyped_storage().data_ptr() not in places for t in made)

@@ -23,6 +23,7 @@ from augfn.core.rules import touches
 from augfn.core.targets import Sample, Target
 from augfn.run.mode import below_autograd, is_plain
 from augfn.run.rows import on_rows, open_rows, run
+from augfn.run.slopes import fresh_ends
 
 FLOAT_BYTES = 4
 BLOCK_BYTES = 1_250_000  # of input for each thread, on a machine with 2 MB of L2 cache per core
@@ -74,8 +75,9 @@ def sliced(actions: list[Action], sample: Sample, owned: set[str]) -> Sample:
         return run(actions, sample, owned)
     wholes: Wholes = {}
     size = sample.size
+    mine = set() if any(isinstance(a, Pixels) and a.foreign for a in actions) else owned  # it may hold what it saw
     for cut in cuts(sample.batch[0], step):
-        size = write(actions, sample, cut, owned, wholes)
+        size = write(actions, sample, cut, mine, wholes)
     new = {n: Target(sample.targets[n].kind, tree.unflatten(tensors)) for n, (tensors, tree) in wholes.items()}
     owned.update(new)
     return sample.changed({**sample.targets, **new}, size)
@@ -105,8 +107,11 @@ def write(actions: list[Action], sample: Sample, cut: slice, owned: set[str], wh
 def fill(wholes: list[Tensor], pieces: list[Tensor], cut: slice) -> None:
     if cut.stop:
         for whole, piece in zip(wholes, pieces, strict=True):
-            if whole[cut].data_ptr() != piece.data_ptr():
-                whole[cut] = piece
+            place = whole[cut]
+            if whole.untyped_storage().data_ptr() != piece.untyped_storage().data_ptr():
+                place.copy_(piece)
+            elif (place.data_ptr(), place.stride()) != (piece.data_ptr(), piece.stride()):
+                place.copy_(piece.clone())
 
 
 def cuts(total: int, step: int) -> list[slice]:
@@ -275,6 +280,7 @@ class Recomputed(torch.autograd.Function):
         job, tensors, needs = ctx.job, ctx.saved_tensors, ctx.needs_input_grad[1:]
         batch = job.sample.batch
         if torch.is_grad_enabled():  # a gradient of the gradient is wanted
+            tensors = fresh_ends(tensors)
             wanted = [t for t, need in zip(tensors, needs, strict=True) if need]
             found = iter(job.slopes(tensors, batch, wanted, slope, create_graph=True))
             return (None, *[next(found) if need else None for need in needs])

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from augfn.run.mode import recorded
+from augfn.run.mode import is_plain, recorded
 
 F = TypeVar("F", bound=Callable[..., Tensor])
 Slope = Callable[..., Sequence[Tensor | None]]
@@ -49,21 +49,29 @@ class Sloped(torch.autograd.Function):
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
         (g,) = slopes
         args = [other if t is None else t for t, other in zip(ctx.saved_tensors, ctx.others, strict=True)]
-        needs = ctx.needs_input_grad[2:]
-        if not torch.is_grad_enabled():
+        needs, again = ctx.needs_input_grad[2:], torch.is_grad_enabled()  # a gradient of the gradient is wanted
+        if not again and is_plain(g):
             return (None, None, *ctx.slope(g, needs, *args))
-        wanted = [a for a, need in zip(args, needs, strict=True) if need]  # a gradient of the gradient is wanted
-        found = iter(torch.autograd.grad(ctx.plain(*args), wanted, g, create_graph=True, allow_unused=True))
+        with torch.enable_grad():
+            args = fresh_ends(args)
+            wanted = [a for a, need in zip(args, needs, strict=True) if need]
+            found = iter(torch.autograd.grad(ctx.plain(*args), wanted, g, create_graph=again, allow_unused=True))
         return (None, None, *[next(found) if need else None for need in needs])
 
 
+def fresh_ends(args: Sequence[Any]) -> list[Any]:
+    """Views, at which a gradient ends: one argument may have been made of another."""
+    return [a.view_as(a) if isinstance(a, Tensor) else a for a in args]
+
+
 def within(g: Tensor, x: Tensor, low: float, high: float) -> Tensor:
-    """g where low <= x <= high, else 0: the gradient through a clamp, in one pass."""
+    """g where low <= x <= high, else 0: the gradient through a clamp, in one pass. (A NaN lets it through.)"""
     return torch.ops.aten.hardtanh_backward(g, x, *outer(x.dtype, low, high))
 
 
 @lru_cache(maxsize=64)
 def outer(dtype: torch.dtype, low: float, high: float) -> tuple[float, float]:
-    """The next numbers outside."""
+    """The next numbers outside, but those so small that they may count as 0."""
     kind = np.float64 if dtype == torch.float64 else np.float32
-    return float(np.nextafter(kind(low), kind(-np.inf))), float(np.nextafter(kind(high), kind(np.inf)))
+    least = float(np.nextafter(kind(low), kind(-np.inf))) if low else -float(np.finfo(kind).tiny)
+    return least, float(np.nextafter(kind(high), kind(np.inf)))
