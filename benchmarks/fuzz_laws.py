@@ -16,9 +16,10 @@ from augfn.core.augmentation import Augmentation
 from augfn.core.draw import leaves_of
 from augfn.core.spec import SPECS
 from augfn.core.targets import Boxes, Keypoints, kind_of
+from augfn.run import bands, slices
 from augfn.run import rows as sparse
 from augfn.testing.case import agree, claim, snapshot
-from benchmarks.fuzz_programs import Group, batch_of, frame_of
+from benchmarks.fuzz_programs import Group, batch_of, forced, frame_of
 
 # Two ways to the same result may round differently, and a step function (solarize, equalize, nearest) turns that into
 # a jump: so a small share of an image's or a mask's values may differ by more.
@@ -28,6 +29,7 @@ PLACE = 0.02  # pixels, of points through bends that are inverted step by step
 COMPILED, FEW = 25, 8  # one case of so many, if it has no more ops than that: tracing is slow
 # Geometry that copies pixels, and never reads between them.
 # fmt: off
+CROPS = ("bbox_safe_crop", "center_crop", "mask_crop", "random_crop")
 EXACT = frozenset((
     "bbox_safe_crop", "center_crop", "d4", "dflip3d", "hflip", "hflip3d", "mask_crop", "pad", "pad_to",
     "quarter_turn", "random_crop", "rot90", "vflip", "vflip3d",
@@ -133,12 +135,15 @@ def rests(t: Trial) -> None:
 def fuses(t: Trial) -> None:
     """Fused and step by step: points seen in both lie on the same place; and where no more than one step reads between
     pixels, everything is the same but for rounding."""
+    names, steps = {op.name for op in t.program.ops()}, readings(t.program)
+    if steps and names & {"bbox_safe_crop", "mask_crop"}:
+        return  # they look at a mask or boxes that were read once, or after every step
     fused, literal = (t.program.build(fuse=fuse)(t.x, None, t.key)[0] for fuse in (True, False))
     for name, value in entries(fused):
         if isinstance(value, Keypoints):
             same_points(name, value, dict(entries(literal))[name])
-    steps = readings(t.program)
-    if steps == 0 or (steps == 1 and "nearest" not in modes(t.program)):
+    cut = names & set(CROPS)  # what is read after it, fused, sees beyond it
+    if steps == 0 or (steps == 1 and not cut and "nearest" not in modes(t.program)):
         by_nearest = ("mask", "depth") if steps else ()  # which may fall to either side
         for name, value in entries(fused):
             if isinstance(value, Boxes):
@@ -170,12 +175,17 @@ def rows(t: Trial) -> None:
     """What runs on open rows alone gives what the whole batch behind its gates does."""
     f = t.f
     y = f(t.x, None, t.key)[0]
-    before, sparse.DENSE = sparse.DENSE, True
-    try:
+    with forced(sparse, "DENSE", True):
         dense = f(t.x, None, t.key)[0]
-    finally:
-        sparse.DENSE = before
     nearly("rows and dense", y, dense)
+
+
+def sliced(t: Trial) -> None:
+    """In slices of a sample or two, and in bands of a few rows, it is what it is whole."""
+    f = t.f
+    y = f(t.x, None, t.key)[0]
+    with forced(slices, "BLOCK_BYTES", 2000), forced(bands, "CACHED", 128):
+        nearly("in slices", f(t.x, None, t.key)[0], y)
 
 
 def compiles(t: Trial) -> None:
@@ -233,6 +243,7 @@ LAWS: tuple[Callable[[Trial], None], ...] = (
     rests,
     fuses,
     rows,
+    sliced,
     together,
     differentiable,
     compiles,
