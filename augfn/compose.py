@@ -15,7 +15,7 @@ from augfn.core.draw import draw, leaves_of, merge
 from augfn.core.gates import Gate
 from augfn.core.rules import apply
 from augfn.core.spec import gate_of
-from augfn.core.targets import read
+from augfn.core.targets import Keypoints, Sample, Target, read
 from augfn.distributions import Choice, Constant, Distribution, Uniform
 from augfn.errors import explain
 from augfn.math.maps import Gather, Map, pixel_matrix
@@ -283,6 +283,18 @@ def transform_matrix(f: Augmentation, params: dict[str, Any], size: Size) -> Ten
     return torch.linalg.inv_ex(pixel_matrix(m.matrix, size, out)).inverse
 
 
+def in_view(steps: list[Action], fused: bool, batch: Size, size: Size, device: torch.device) -> Tensor:
+    """1 for each pixel `[*b, *size]` of a frame that the steps keep in view, as a keypoint is."""
+    axes = torch.meshgrid(*[torch.arange(n, dtype=torch.float32, device=device) for n in size], indexing="ij")
+    places = torch.stack(axes[::-1], -1).reshape(-1, len(size))
+    points = Target("keypoints", Keypoints(places.expand(*batch, *places.shape)))
+    sample = Sample({"keypoints": points}, batch, size, device)
+    for a in fuse(steps) if fused else steps:
+        if isinstance(a, Geometric):
+            sample = apply(Geometric(a.settled().to(device), UNSET), sample)
+    return sample.targets["keypoints"].value.visible.float().reshape(*batch, *size)
+
+
 def invert(f: Augmentation | None = None, size: Size | None = None, **keywords: Any) -> Any:
     """`invert(f)` inverts the geometry of an augmentation; `invert(p=...)`, without one, is the colour op y = 1 - x.
 
@@ -333,13 +345,8 @@ def invert(f: Augmentation | None = None, size: Size | None = None, **keywords: 
         if back.whole:
             back = replace(back, gather=Gather(lambda x, how, _, m=back: pick(x, m, before, how)))
         action = Geometric(back, sampling)
-        shown = read(torch.ones(sample.batch + (1, *before), device=sample.device), len(before), {})
-        steps = steps_of(f, drawn, before)
-        for a in fuse(steps) if f.fused else steps:
-            if isinstance(a, Geometric):
-                shown = apply(Geometric(a.settled().to(sample.device), Sampling("nearest")), shown)
-        valid = apply(Geometric(back, Sampling("nearest")), shown)
-        return apply(action, sample).output(), valid.output().squeeze(-len(sample.size) - 1)
+        valid = in_view(steps_of(f, drawn, before), f.fused, sample.batch, before, sample.device)
+        return apply(action, sample).output(), valid
 
     return inverse
 
