@@ -135,26 +135,28 @@ def rests(t: Trial) -> None:
 def fuses(t: Trial) -> None:
     """Fused and step by step: points seen in both lie on the same place; and where no more than one step reads between
     pixels, everything is the same but for rounding."""
-    names, steps = {op.name for op in t.program.ops()}, readings(t.program)
+    names, steps = {op.name for op in t.program.ops()}, count(t.program, reads)
     if steps and names & {"bbox_safe_crop", "mask_crop"}:
         return  # they look at a mask or boxes that were read once, or after every step
     fused, literal = (t.program.build(fuse=fuse)(t.x, None, t.key)[0] for fuse in (True, False))
+    together = count(t.program, hides) > 1  # two that hide a pixel in part may hide it together
     for name, value in entries(fused):
         if isinstance(value, Keypoints):
-            same_points(name, value, dict(entries(literal))[name])
+            same_points(name, value, dict(entries(literal))[name], together)
     cut = names & set(CROPS)  # what is read after it, fused, sees beyond it
     if steps == 0 or (steps == 1 and not cut and "nearest" not in modes(t.program)):
-        by_nearest = ("mask", "depth") if steps else ()  # which may fall to either side
+        by_half = ("mask", "depth", "keypoints") if together else ("mask", "depth") if steps else ()  # to either side
         for name, value in entries(fused):
             if isinstance(value, Boxes):
                 same_boxes(name, value, dict(entries(literal))[name])
-        pair = [without(y, (*by_nearest, *limited(fused))) for y in (fused, literal)]
+        pair = [without(y, (*by_half, *limited(fused))) for y in (fused, literal)]
         nearly("fuse=True and fuse=False", *pair)
 
 
-def same_points(name: str, fused: Keypoints, literal: Keypoints) -> None:
-    """A chain may bring back what left the frame on the way, so the fused one sees no less."""
-    seen = literal.visible.bool()
+def same_points(name: str, fused: Keypoints, literal: Keypoints, together: bool) -> None:
+    """A chain may bring back what left the frame on the way, so the fused one sees no less; but for what steps hide
+    together."""
+    seen = literal.visible.bool() & (fused.visible.bool() | (not together))
     claim((fused.visible.bool() | ~seen).all(), f"{name}: a point is seen step by step, and not in the fused chain")
     off = torch.where(seen, (fused.xy.double() - literal.xy.double()).abs().amax(-1), 0.0)
     claim(off.max() <= PLACE, f"{name}: fused and step by step lie {off.max():.3g} px apart")
@@ -254,11 +256,20 @@ def entries(x: Any) -> Iterator[tuple[str, Any]]:
     return iter(x.items()) if isinstance(x, dict) else iter([("volume" if x.ndim > 9 else "image", x)])
 
 
-def readings(p: Any) -> int:
-    """How many steps read between pixels, at most."""
+def count(p: Any, of: Callable[[str], bool]) -> int:
+    """How many steps of a program are such, at most."""
     if isinstance(p, Group):
-        return sum(map(readings, p.steps)) * (p.settings["n"] if p.kind == "repeat" else 1)
-    return int(SPECS[p.name].kind == "geometric" and p.name not in EXACT)
+        return sum(count(s, of) for s in p.steps) * (p.settings["n"] if p.kind == "repeat" else 1)
+    return int(of(p.name))
+
+
+def reads(name: str) -> bool:
+    """True of an op that reads between pixels."""
+    return SPECS[name].kind == "geometric" and name not in EXACT
+
+
+def hides(name: str) -> bool:
+    return SPECS[name].kind == "occlusion"
 
 
 def modes(p: Any) -> set[str]:

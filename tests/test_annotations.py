@@ -40,6 +40,13 @@ def test_area_inside_a_frame_is_that_of_a_fine_raster(y, x, w, h, r):
     assert abs(float(area_inside(corners, (40, 60))[0] - raster)) < 0.3 * (w + h)
 
 
+def test_the_rectangle_of_a_bent_box_does_not_hang_on_its_first_corner():
+    """A box and the same one half a turn on: what a perspective makes of them is the same rectangle."""
+    bent = af.perspective(corners=torch.tensor([[-0.6, -0.2], [-0.1, -0.3], [-0.4, 0.0], [0.0, -0.5]]))
+    one, other = (moved(bent, boxes=turned(28.0, 18.0, 21.0, 12.0, r))["boxes"].data for r in (35.0, -145.0))
+    torch.testing.assert_close(one, other)
+
+
 @pytest.mark.parametrize("degrees", [-75.0, -20.0, 0.0, 30.0, 60.0])
 def test_a_turned_box_turns_with_the_image(degrees):
     """About the centre (30, 20) of the frame; positive is counter-clockwise for both."""

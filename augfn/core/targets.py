@@ -155,11 +155,12 @@ class Boxes:
         return torch.stack([centre + end for end in ends], -2)
 
     def like_corners(self, corners: Tensor, valid: Tensor) -> Boxes:
-        """Four new corners in this format; for "cxcywhr" the rectangle of the same centre, area and top edge."""
+        """Four new corners in this format; for "cxcywhr" the rectangle of the same centre and area, along the mean of
+        the top and bottom edges (so that a half turn before changes nothing)."""
         if self.format == "xyxyxyxy":
             data = corners.flatten(-2)
         else:
-            edge = corners[..., 1, :] - corners[..., 0, :]
+            edge = (corners[..., 1:3, :] - corners[..., [0, 3], :]).mean(-2)
             w = edge.square().sum(-1, keepdim=True).clamp(min=1e-12).sqrt()
             r = torch.rad2deg(torch.atan2(-edge[..., 1:], edge[..., :1]))
             r = r - 180 * torch.ceil(r / 180 - 0.5)
