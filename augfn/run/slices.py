@@ -29,6 +29,7 @@ FLOAT_BYTES = 4
 BLOCK_BYTES = 1_250_000  # of input for each thread, on a machine with 2 MB of L2 cache per core
 LARGER = {Geometric: 2, Pixels: 4}  # times as much for one call of a library kernel, which has a cost of its own
 RETAINED = 31 * 2**20
+SHARE = 12  # a slice of the backward pass is at most this part of the batch, since some thirty times as much is held
 FEW = 0.5  # share of open rows up to which they are gathered from the whole batch
 
 Wholes = dict[str, tuple[list[Tensor], Any]]  # by target: its tensors and their tree
@@ -175,7 +176,8 @@ def differentiated(actions: list[Action], sample: Sample) -> Sample:
     step = slice_length(sample, actions)
     if step is None:
         return run(actions, sample)
-    job = Job(actions, sample, step)
+    few = max(torch.get_num_threads(), sample.batch[0] // SHARE)
+    job = Job(actions, sample, min(step, few))
     outs = Recomputed.apply(job, *job.tensors())
     return job.joined(sample, outs)
 
