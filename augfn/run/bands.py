@@ -12,6 +12,7 @@ from augfn.run.mode import is_plain, untracked
 
 BAND = 1 << 19  # pixels of a plane: for what needs much on the way
 CACHED = 1 << 18  # numbers for each thread: for what is bound by memory
+MANY = 8  # from so many times as much: below, the calls cost more than is won
 LARGER = 4  # times as many for one call of a library's kernel, and only of what malloc gives back to the system (32 MB)
 
 
@@ -31,9 +32,9 @@ def cached_rows(rows: int, shape: Sequence[int], *held: Tensor, kernel: bool = F
     """How many of the rows of an array of this shape are made at a time; None for all at once."""
     if torch.compiler.is_compiling():
         return None
-    numbers, limit = math.prod(shape), CACHED * torch.get_num_threads() * (LARGER if kernel else 1)
-    least = 8 * LARGER * CACHED if kernel else 2 * limit
-    return max(1, rows * limit // numbers) if numbers >= least and untracked(*held) else None
+    numbers, limit = math.prod(shape), CACHED * (LARGER if kernel else 1)
+    large = numbers >= MANY * limit and untracked(*held)
+    return max(1, rows * limit * torch.get_num_threads() // numbers) if large else None
 
 
 def banded(
