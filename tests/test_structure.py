@@ -18,6 +18,7 @@ from augfn.core.draw import leaves_of
 from augfn.core.spec import COMMON, SPECS
 from augfn.ops import photometric
 from augfn.testing import example
+from benchmarks.mutants_named import FAULTS
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted([*ROOT.glob("augfn/**/*.py"), *ROOT.glob("augfn_nn/**/*.py")])
@@ -285,3 +286,10 @@ def test_public_names_are_documented(name):
 @pytest.mark.parametrize("module", MODULES)
 def test_modules_say_what_they_are(module):
     assert ast.get_docstring(MODULES[module])
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f.name)
+def test_every_named_fault_has_a_place(fault):
+    path, text = fault.patched(ROOT)
+    assert path.read_text() != text
+    compile(text, str(path), "exec")
