@@ -183,13 +183,22 @@ def test_steps_that_disagree_are_not_fused(monkeypatch):
 
 
 def test_a_pad_shows_fill_and_not_what_a_crop_cut_away():
-    f = af.pipeline(af.center_crop(size=(8, 8)), af.pad(padding=4, fill=0.7), af.rotate(degrees=0.001))
+    f = af.pipeline(af.center_crop(size=(8, 8)), af.pad(padding=4), af.rotate(degrees=0.001), fill=0.7)
     y, _ = f(torch.ones_like(X))
-    torch.testing.assert_close(y[..., 0, :], torch.full_like(y[..., 0, :], 0.7), atol=1e-3, rtol=0)
+    torch.testing.assert_close(y[..., 1, :], torch.full_like(y[..., 1, :], 0.7), atol=1e-3, rtol=0)
     torch.testing.assert_close(y[..., 8, 8], torch.ones_like(y[..., 8, 8]), atol=1e-3, rtol=0)
 
 
 # choices
+
+
+def test_branches_of_one_kind_fuse_with_what_came_before():
+    """Whichever branch turns the image back, it is in the same resample: no corner is lost."""
+    back = [af.brightness(factor=1.0), af.rotate(degrees=-30.0), af.affine(degrees=-30.0)]
+    f = af.pipeline(af.rotate(degrees=30.0), af.one_of(*back))
+    for branch in (1, 2):
+        y, _ = f(X, {"one_of": {"choice": torch.eye(3)[branch].expand(len(X), 3)}}, K)
+        torch.testing.assert_close(y, X, atol=1e-5, rtol=0)
 
 
 def test_maybe():

@@ -10,6 +10,7 @@ from augfn.math.maps import Gather, Map
 from augfn.math.shapes import over
 from augfn.typing import Factor
 
+K = af.key(0)
 NET = nn.Conv2d(3, 3, 1)
 TEXTURE = torch.full((2, 3, 8, 8), 1.5)
 HELD = torch.linspace(0, 1, 3 * 64 * 64).reshape(3, 64, 64).repeat(64, 1, 1, 1)
@@ -207,3 +208,19 @@ def test_what_no_gradient_reaches_asks_for_none(batch):
     assert not y["boxes"].data.requires_grad
     turned = {"affine": {"degrees": torch.zeros(batch, requires_grad=True)}}
     assert f(x, turned, af.key(0))[0]["boxes"].data.requires_grad
+
+
+@pytest.mark.parametrize("batch", [2, 64])
+def test_any_target_may_ask_for_a_gradient(batch):
+    """The image does not, its depth does: of a small batch and of one that is run in slices."""
+    depth = torch.rand(batch, 1, 64, 64, requires_grad=True)
+    y, _ = af.pipeline(af.hflip(), af.brightness())({"image": torch.rand(batch, 3, 64, 64), "depth": depth}, None, K)
+    assert torch.autograd.grad(y["depth"].sum(), depth)[0].equal(torch.ones_like(depth))
+
+
+def test_what_looks_at_a_target_keeps_its_gate_in_slices():
+    x = {"image": torch.rand(64, 3, 64, 64), "mask": torch.ones(64, 64, 64, dtype=torch.int64)}
+    gate = (torch.arange(64) % 4 > 0).float()
+    f = af.pipeline(af.mask_dropout(p_object=1.0, p=0.5), af.brightness(factor=0.5, clip="none"))
+    y = f(x, {"mask_dropout": {"gate": gate}}, K)[0]["image"]
+    torch.testing.assert_close(y, x["image"] * 0.5 * (1 - gate).reshape(-1, 1, 1, 1))

@@ -125,3 +125,13 @@ def test_calls_without_any_fast_way_are_the_same(name, monkeypatch):
     y, params = f(x, None, af.key(0))
     monkeypatch.setattr(mode, "PLAIN", frozenset())
     agree("without fast ways", f(x, params)[0], y, 1e-5)
+
+
+def test_the_opaque_sampler_is_mapped_over_its_samples_in_order():
+    from augfn.run import opaque  # noqa: F401  (registers it; imports Dynamo)
+
+    x, grid, how = some(3, 2, 1, 5, 6), some(3, 2, 4, 3, 2) * 2 - 1, (0, 0, False)
+    y = torch.func.vmap(lambda x, grid: torch.ops.augfn.sample(x, grid, *how))(x, grid)
+    torch.testing.assert_close(
+        y, torch.stack([torch.ops.aten.grid_sampler(*pair, *how) for pair in zip(x, grid, strict=True)])
+    )
