@@ -136,7 +136,7 @@ def fuses(t: Trial) -> None:
     """Fused and step by step: points seen in both lie on the same place; and where no more than one step reads between
     pixels, everything is the same but for rounding."""
     names, steps = {op.name for op in t.program.ops()}, count(t.program, reads)
-    if steps and names & {"bbox_safe_crop", "mask_crop"}:
+    if steps and names & {"bbox_safe_crop", "mask_crop", "mask_dropout"}:
         return  # they look at a mask or boxes that were read once, or after every step
     fused, literal = (t.program.build(fuse=fuse)(t.x, None, t.key)[0] for fuse in (True, False))
     together = count(t.program, hides) > 1  # two that hide a pixel in part may hide it together
