@@ -260,7 +260,7 @@ def geometry_of(f: Augmentation, params: dict[str, Any], size: Size) -> tuple[Ma
     actions = [a for a in steps_of(f, params, size) if isinstance(a, Geometric)]
     total, out = Geometric(Map((Linear(torch.eye(len(size) + 1)),), whole=True), UNSET), size
     for a in actions:
-        total, out = Geometric(total.map.then(a.settled()), a.sampling), a.size(out)
+        total, out = total.then(Geometric(a.settled(), a.sampling)), a.size(out)
     return total.map, total.sampling, out
 
 

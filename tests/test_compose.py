@@ -182,6 +182,45 @@ def test_steps_that_disagree_are_not_fused(monkeypatch):
     assert len(calls) == 3
 
 
+@pytest.mark.parametrize("gates", [(1.0, 0.0, 1.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0)])
+@pytest.mark.parametrize(
+    "reads",
+    [
+        af.affine(degrees=20.0, scale=0.6, p=0.5, fill=0.7),
+        af.affine(degrees=20.0, scale=0.6, p=0.5, padding_mode="reflection"),
+        af.grid_distortion(p=0.5, antialias=True),
+    ],
+    ids=["fill", "reflection", "antialias"],
+)
+def test_what_copies_leaves_the_way_of_reading_to_what_reads(gates, reads):
+    """Of copies, gated or not, and one step that reads: fused they are what they are one after the other."""
+    steps = {
+        "a flip": af.hflip(p=0.5),
+        "another": af.vflip(p=0.5),
+        "a turn": af.rot90(k=1),
+        "reads": reads,
+    }
+    x = torch.rand(len(gates), 3, 15, 17)
+    params = {n: {"gate": torch.tensor(gates)} for n in steps if n != "a turn"}
+    fused, literal = (af.pipeline(fuse=fuse, **steps)(x, params, K)[0] for fuse in (True, False))
+    torch.testing.assert_close(fused, literal, atol=1e-5, rtol=0)
+
+
+def test_what_only_copies_a_sample_does_not_average_it():
+    """Of a turn of all and an antialiased bend of some, the others are turned, pixel for pixel."""
+    x, bend = torch.rand(2, 3, 15, 17), af.grid_distortion(p=0.5, antialias=True)
+    y, _ = af.pipeline(af.rot90(k=1), bend)(x, {"grid_distortion": {"gate": torch.tensor([1.0, 0.0])}}, K)
+    assert y[1].equal(torch.rot90(x[1], 1, (-2, -1)))
+
+
+def test_an_inverse_reads_as_the_step_that_reads_was_told():
+    x = torch.arange(400.0).reshape(1, 20, 20)
+    f = af.pipeline(af.rotate(degrees=20.0, interpolation="nearest"), af.hflip())
+    back, valid = af.invert(f)(*f(x))
+    assert torch.isin(back, x).all()
+    assert valid.any()
+
+
 def test_a_pad_shows_fill_and_not_what_a_crop_cut_away():
     f = af.pipeline(af.center_crop(size=(8, 8)), af.pad(padding=4), af.rotate(degrees=0.001), fill=0.7)
     y, _ = f(torch.ones_like(X))

@@ -326,7 +326,7 @@ def joins(a: Action, b: Action) -> bool:
         free, antialiased = a.map.exact or b.map.exact, a.sampling.antialias or b.sampling.antialias
         if antialiased and any(turns_in_place(m) and n.axis_aligned for m, n in ((a.map, b.map), (b.map, a.map))):
             return False  # together they would be no window, which is read better, and to copy costs little
-        if antialiased and a.map.exact != b.map.exact and a.gate is not None and b.gate is not None:
+        if antialiased and a.map.exact != b.map.exact and (b if a.map.exact else a).gate is not None:
             return False  # samples that only the copy meets are not averaged over
         return not b.map.flush and (free or a.sampling is b.sampling or a.sampling == b.sampling)
     if isinstance(a, Color) and isinstance(b, Color):

@@ -95,7 +95,7 @@ class Map(Planned):
     @property
     def exact(self) -> bool:
         """True if how pixels are read is all the same to it: it copies, and shows nothing from outside."""
-        return self.gather is not None and not self.flush
+        return (self.gather is not None or self.whole) and not self.flush
 
     @property
     def rigid(self) -> bool:
@@ -127,8 +127,10 @@ class Map(Planned):
         return replace(self, stages=tuple(chosen(s, gate) for s in self.stages), gather=None, resize=False)
 
     def inverse(self, size: tuple[int, ...]) -> Map:
-        """Input to output coordinates, for a frame of the given input size. Displacements by iteration."""
-        return Map(tuple(s.inverse() for s in reversed(self.stages)), size, whole=self.whole)
+        """Input to output coordinates, for a frame of the given input size. Displacements by iteration. That of a crop
+        is a pad."""
+        pads = self.size is not None
+        return Map(tuple(s.inverse() for s in reversed(self.stages)), size, flush=pads, whole=self.whole)
 
     def __call__(self, points: Tensor) -> Tensor:
         """Centred output points `[*b, n, d]` to centred input points."""
