@@ -257,10 +257,14 @@ def steps_of(f: Augmentation, params: dict[str, Any], size: Size) -> list[Action
 
 def geometry_of(f: Augmentation, params: dict[str, Any], size: Size) -> tuple[Map, Sampling, Size]:
     """The one map of all geometric steps for drawn params, and the size of the frame that comes out."""
-    actions = [a for a in steps_of(f, params, size) if isinstance(a, Geometric)]
+    return composed(steps_of(f, params, size), size)
+
+
+def composed(steps: list[Action], size: Size) -> tuple[Map, Sampling, Size]:
     total, out = Geometric(Map((Linear(torch.eye(len(size) + 1)),), whole=True), UNSET), size
-    for a in actions:
-        total, out = total.then(Geometric(a.settled(), a.sampling)), a.size(out)
+    for a in steps:
+        if isinstance(a, Geometric):
+            total, out = total.then(Geometric(a.settled(), a.sampling)), a.size(out)
     return total.map, total.sampling, out
 
 
@@ -331,7 +335,8 @@ def invert(f: Augmentation | None = None, size: Size | None = None, **keywords: 
         before, tree = size or sample.size, merge(params, f.params, f.schema, f.name)
         leaves = leaves_of(tree)
         drawn = draw(tree, leaves, f.meanings, f.salts, sample.batch, None, home_of(leaves, sample.device))
-        m, sampling, after = geometry_of(f, drawn, before)
+        steps = steps_of(f, drawn, before)
+        m, sampling, after = composed(steps, before)
         if after != sample.size:
             raise ValueError(
                 explain(
@@ -345,7 +350,7 @@ def invert(f: Augmentation | None = None, size: Size | None = None, **keywords: 
         if back.whole:
             back = replace(back, gather=Gather(lambda x, how, _, m=back: pick(x, m, before, how)))
         action = Geometric(back, sampling)
-        valid = in_view(steps_of(f, drawn, before), f.fused, sample.batch, before, sample.device)
+        valid = in_view(steps, f.fused, sample.batch, before, sample.device)
         return apply(action, sample).output(), valid
 
     return inverse

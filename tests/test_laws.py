@@ -244,7 +244,6 @@ def test_other_sizes_compile(name):
 
 
 def test_inductor():
-    """Draws, plans and applies in one program (that replays are the same for every backend is the law of compile)."""
     from torch._dynamo.testing import CompileCounterWithBackend
 
     f, x = everything()
@@ -253,3 +252,7 @@ def test_inductor():
     for seed in range(3):
         agree("drawing", compiled(x, None, af.key(seed)), f(x, None, af.key(seed)), 1e-5)
     assert counter.frame_count == 1
+    for seed in range(3):
+        params = f(x, None, af.key(seed))[1]
+        agree("replay", compiled(x, params), f(x, params), 1e-5)
+    assert counter.frame_count == 2

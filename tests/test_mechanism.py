@@ -230,6 +230,8 @@ def test_colour_maps_compile_for_any_number_of_channels():
         af.invert(),
         af.normalize(mean=0.5, std=0.2),
         af.erase(),
+        af.gaussian_noise(),
+        af.resized_crop(size=8),
         af.pipeline(af.affine(degrees=(-9, 9), p=0.5), af.color_jitter(brightness=(0.8, 1.2), hue=(-0.1, 0.1))),
     ],
     ids=lambda f: f.name,

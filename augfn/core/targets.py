@@ -160,7 +160,8 @@ class Boxes:
         if self.format == "xyxyxyxy":
             data = corners.flatten(-2)
         else:
-            edge = (corners[..., 1:3, :] - corners[..., [0, 3], :]).mean(-2)
+            first, second, third, fourth = corners.unbind(-2)
+            edge = (second - first + third - fourth) / 2
             w = edge.square().sum(-1, keepdim=True).clamp(min=1e-12).sqrt()
             r = torch.rad2deg(torch.atan2(-edge[..., 1:], edge[..., :1]))
             r = r - 180 * torch.ceil(r / 180 - 0.5)
