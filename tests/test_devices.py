@@ -7,6 +7,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 import augfn as af
 from augfn.core.spec import SPECS
 from augfn.ops import photometric
+from benchmarks import launches
 
 META = torch.device("meta")
 
@@ -84,3 +85,10 @@ def test_a_pipeline_and_its_inverse_run_there():
         back, valid = af.invert(g, size=(16, 16))(y, drawn)
         assert back.device == valid.device == META
         assert (back.shape, valid.shape) == ((2, 3, 16, 16), (2, 16, 16))
+
+
+def test_a_call_is_few_launches_there():
+    """Counted, not timed: what a fast way saves on the host must not be lost on a device."""
+    found = launches.verdicts(launches.measure([launches.CHAIN]))
+    assert len(found) == 2
+    assert all(verdict.passed for verdict in found), found

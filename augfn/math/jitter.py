@@ -165,12 +165,18 @@ def mix_slope(
     ]
 
 
+def total_grey(x: Tensor, grey: Tensor | None) -> Tensor:
+    """The sum of all grey values `[B, 1, 1, ...]`, of the grey image where that is known."""
+    return grey_sum(x, 1) if grey is None else grey.sum(tuple(range(2, x.ndim)), keepdim=True)
+
+
 @sloped(mix_slope)
 def mixed(x: Tensor, factor: Tensor, to_sum: Tensor | None, to_luma: Tensor | None) -> Tensor:
     """`factor x + to_sum sum(luma(x)) + to_luma luma(x)`."""
-    shift = None if to_luma is None else luma(x, 1) * to_luma
+    grey = None if to_luma is None else luma(x, 1)
+    shift = None if grey is None else grey * to_luma
     if to_sum is not None:
-        total = grey_sum(x, 1) * to_sum
+        total = total_grey(x, grey) * to_sum
         shift = total if shift is None else shift + total
     return x * factor if shift is None else x * factor + shift
 
@@ -192,8 +198,7 @@ def blended(
     grey = luma(x, 1) if rows is None and to_luma is not None else None
     shift, clamp = None, way("clamped", x)
     if to_sum is not None:
-        total = grey_sum(x, 1) if grey is None else grey.sum(tuple(range(2, x.ndim)), keepdim=True)
-        shift = total * to_sum
+        shift = total_grey(x, grey) * to_sum
 
     def line(band: Tensor) -> Tensor:
         ref = shift
