@@ -173,8 +173,10 @@ def total_grey(x: Tensor, grey: Tensor | None) -> Tensor:
 @sloped(mix_slope)
 def mixed(x: Tensor, factor: Tensor, to_sum: Tensor | None, to_luma: Tensor | None) -> Tensor:
     """`factor x + to_sum sum(luma(x)) + to_luma luma(x)`."""
-    grey = None if to_luma is None else luma(x, 1)
-    shift = None if grey is None else grey * to_luma
+    grey = shift = None
+    if to_luma is not None:
+        grey = luma(x, 1)
+        shift = grey * to_luma
     if to_sum is not None:
         total = total_grey(x, grey) * to_sum
         shift = total if shift is None else shift + total
