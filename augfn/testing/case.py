@@ -88,7 +88,12 @@ class Case:
 
 
 def case(
-    op: Any, batch: tuple[int, ...], frame: tuple[int, ...] | None, channels: int, dtype: torch.dtype, seed: int
+    op: Any,
+    batch: tuple[int, ...] = (3,),
+    frame: tuple[int, ...] | None = None,
+    channels: int = 3,
+    dtype: torch.dtype = torch.float32,
+    seed: int = 0,
 ) -> Case:
     f = example(op)
     x = smooth_image(batch, channels, frame or LARGE.get(f.name) or FRAMES[f.ndim], dtype)

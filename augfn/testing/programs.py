@@ -17,11 +17,16 @@ def compiled(c: Case) -> None:
     keys = random.split(c.key, 3)
     other = c.x.flip(-1) * 0.9
     one_trace(c, "drawing", [(c.x, None, keys[0]), (other, None, keys[1])])
-    drawn = [c.f(c.x, None, k)[1] for k in keys]
-    if drawn[0]:
+    if c.f(c.x, None, c.key)[1]:
         narrow, narrower = (tree_map_only(Tensor, lambda t, s=s: t * s, c.f.params) for s in (0.95, 0.9))
         one_trace(c, "drawing from given ranges", [(c.x, narrow, keys[0]), (other, narrower, keys[1])])
-        one_trace(c, "replay", [(c.x, drawn[0]), (other, drawn[1]), (c.x, drawn[2])])
+        replayed(c)
+
+
+def replayed(c: Case) -> None:
+    """The half of law 7 that draws nothing."""
+    first, second, third = (c.f(c.x, None, k)[1] for k in random.split(c.key, 3))
+    one_trace(c, "replay", [(c.x, first), (c.x.flip(-1) * 0.9, second), (c.x, third)])
 
 
 def one_trace(
