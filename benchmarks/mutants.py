@@ -5,7 +5,7 @@
     python -m benchmarks.mutants --named      the named faults alone
     python -m benchmarks.mutants --report     the page again, after verdicts were written into mutants.json
 
-Every mutant is tested in a temporary copy of the tree; the checkout is never changed. What was done is kept in the
+Every mutant is tested in a temporary copy of the tree, so many at a time; the checkout is never changed. What was done is kept in the
 session, so that the command can be ended at any time (or ends itself after M minutes) and goes on where it was.
 Writes `mutants.md` and `mutants.json`; a survivor's "verdict" in the JSON is written by hand, and kept.
 """
@@ -23,7 +23,10 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -87,10 +90,10 @@ def copy_of_tree() -> Iterator[Path]:
             os.chdir(here)
 
 
-def test_command(root: Path, workers: int) -> str:
+def test_command(root: Path) -> str:
     files = [f"tests/test_{name}.py" for name in TESTS]
     found = " ".join(f for f in files if (root / f).exists())
-    return f"{sys.executable} -m pytest -x -q -n {workers} -p no:cacheprovider -k 'not ({LEFT_OUT})' {found}"
+    return f"{sys.executable} -m pytest -x -q -n 0 -p no:cacheprovider -k 'not ({LEFT_OUT})' {found}"
 
 
 def baseline(command: str) -> float:
@@ -150,17 +153,32 @@ def annotations(path: Path) -> list[tuple[Position, Position]]:
     return [((n.lineno, n.col_offset), (n.end_lineno or 0, n.end_col_offset or 0)) for n in found if n]
 
 
-def go_on(db: Any, command: str, timeout: float, minutes: float) -> None:
-    """Test what is left, in the order of the sample, until the time is over."""
-    from cosmic_ray.mutating import mutate_and_test
+def go_on(db: Any, command: str, timeout: float, minutes: float, workers: int) -> None:
+    """Test what is left, in the order of the sample, until the time is over; each process in a copy of its own."""
     from tqdm import tqdm
 
-    end = time.monotonic() + 60 * minutes
-    left = sorted(db.pending_work_items, key=lambda w: w.job_id)
-    for item in tqdm(left, desc="mutants", disable=None):
-        if time.monotonic() > end:
-            break
-        db.set_result(item.job_id, mutate_and_test(item.mutations, command, timeout))
+    left, spawn = sorted(db.pending_work_items, key=lambda w: w.job_id), get_context("spawn")
+    one = partial(tried, command=command, timeout=timeout, end=time.monotonic() + 60 * minutes)
+    with tempfile.TemporaryDirectory(prefix="augfn-mutants-") as folder:
+        places = spawn.Queue()
+        for k in range(workers):
+            places.put(shutil.copytree(".", Path(folder, str(k))))
+        with ProcessPoolExecutor(workers, spawn, go_to, (places,)) as pool:
+            results = pool.map(one, [item.mutations for item in left])
+            for item, result in zip(left, tqdm(results, "mutants", len(left), disable=None), strict=True):
+                if result is not None:
+                    db.set_result(item.job_id, result)
+
+
+def go_to(places: Any) -> None:
+    os.chdir(places.get())
+
+
+def tried(mutations: Any, command: str, timeout: float, end: float) -> Any:
+    """The result of a mutant; None where the time is over."""
+    from cosmic_ray.mutating import mutate_and_test
+
+    return mutate_and_test(mutations, command, timeout) if time.monotonic() < end else None
 
 
 def outcome(result: Any) -> str:
@@ -266,7 +284,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=200, help="how many mutants to sample")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
     parser.add_argument("--minutes", type=float, default=1e9, help="stop after so many; the next call goes on")
-    parser.add_argument("--workers", type=int, default=2, help="processes of pytest")
+    parser.add_argument("--workers", type=int, default=2, help="mutants at a time")
     parser.add_argument("--fresh", action="store_true", help="forget the session, and sample anew")
     parser.add_argument("--named", action="store_true", help="try the named faults alone")
     parser.add_argument("--report", action="store_true", help="write the page again, and try nothing")
@@ -292,7 +310,7 @@ def run(options: argparse.Namespace, root: Path, data: dict[str, Any]) -> None:
     """Try the named faults, or go on with the session; what is found goes into `data`."""
     from cosmic_ray.work_db import WorkDB, use_db
 
-    command = test_command(root, options.workers)
+    command = test_command(root)
     if options.named:
         data["named"] = try_named(FAULTS, root, command, timeout_of(baseline(command)))
         return
@@ -314,7 +332,7 @@ def run(options: argparse.Namespace, root: Path, data: dict[str, Any]) -> None:
             raise SystemExit(f"the code is not that of {options.session}; --fresh starts anew")
         verdicts = {r["diff"]: r["verdict"] for r in data["mutants"] if r.get("verdict")}
         try:
-            go_on(db, meta["command"], timeout_of(meta["seconds"]), options.minutes)
+            go_on(db, meta["command"], timeout_of(meta["seconds"]), options.minutes, options.workers)
         except KeyboardInterrupt:
             print("interrupted; the next call goes on", file=sys.stderr)
         data |= {"session": meta, "mutants": records_of(db, verdicts)}
