@@ -5,9 +5,9 @@
     python -m benchmarks.mutants --named      the named faults alone
     python -m benchmarks.mutants --report     the page again, after verdicts were written into mutants.json
 
-Every mutant is tested in a temporary copy of the tree, so many at a time; the checkout is never changed. What was done is kept in the
-session, so that the command can be ended at any time (or ends itself after M minutes) and goes on where it was.
-Writes `mutants.md` and `mutants.json`; a survivor's "verdict" in the JSON is written by hand, and kept.
+Every mutant is tested in a temporary copy of the tree, `--workers` at a time; the checkout is never changed. What was
+done is kept in the session, so that the command can be ended at any time (or ends itself after M minutes) and goes on
+where it was. Writes `mutants.md` and `mutants.json`; a survivor's "verdict" in the JSON is written by hand, and kept.
 """
 
 from __future__ import annotations
