@@ -118,6 +118,24 @@ def test_labels_go_with_the_boxes():
     assert [len(row) for row in data] == [2, 1]
 
 
+@pytest.mark.parametrize("wrapped", [True, False], ids=["with validity", "tensors"])
+def test_mixed_samples_keep_the_rows_of_both(wrapped):
+    boxes, points = torch.rand(2, 3, 4), torch.rand(2, 5, 2)
+    rows = {"boxes": boxes, "keypoints": points}
+    if wrapped:
+        seen = torch.tensor([[True, True, False, True, True], [False, True, True, True, True]])
+        rows = {"boxes": af.Boxes(boxes), "keypoints": af.Keypoints(points, seen, swap=((0, 1),))}
+    y, _ = af.mixup(weight=0.5)({"image": torch.rand(2, 1, 8, 8), **rows}, None, af.key(0))
+    data, xy = (y["boxes"].data, y["keypoints"].xy) if wrapped else (y["boxes"], y["keypoints"])
+    assert data.equal(torch.cat([boxes, boxes.flip(0)], 1))
+    assert xy.equal(torch.cat([points, points.flip(0)], 1))
+    if wrapped:
+        assert y["keypoints"].visible.equal(torch.cat([seen, seen.flip(0)], 1))
+        assert y["keypoints"].swap == ((0, 1), (5, 6))
+        one = af.mixup(weight=1.0)({"image": torch.rand(2, 1, 8, 8), **rows}, None, af.key(0))[0]
+        assert one["keypoints"].visible.equal(torch.cat([seen, torch.zeros_like(seen)], 1))
+
+
 FACE = torch.tensor([[10.0, 10.0], [20.0, 10.0], [15.0, 16.0]])  # left eye, right eye, nose
 
 
@@ -158,7 +176,7 @@ def test_each_sample_swaps_by_its_own_gate():
     torch.testing.assert_close(each, out["keypoints"].xy)
 
 
-@pytest.mark.parametrize("swap", [((0, 3),), ((0, 1), (1, 2)), ((0, 1, 2),)])
+@pytest.mark.parametrize("swap", [((0, 3),), ((0, 7),), ((-1, 0),), ((0, 1), (1, 2)), ((0, 1, 2),)])
 def test_bad_pairs(swap):
     with pytest.raises(ValueError, match="swap"):
         af.Keypoints(FACE, swap=swap)

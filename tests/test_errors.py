@@ -193,6 +193,8 @@ MISTAKES = {
         ValueError,
         ["(8, 10)", "(4, 4)", "size=(h, w)"],
     ),
+    "invert what is no augmentation": (lambda: af.invert(3), TypeError, ["3", "af.invert(f, size=(h, w))"]),
+    "invert with keywords of the colour": (lambda: af.invert(ROTATE, p=0.5), TypeError, ["'p'", "af.invert(p=0.5)"]),
     "range without an end": (lambda: af.rotate(degrees=(0, float("inf"))), ValueError, ["inf", "finite"]),
     "half a hole": (lambda: af.cutout(holes=2.5), TypeError, ["2.5", "a whole number", "holes=1"]),
     "a float for a kernel": (lambda: af.defocus(kernel_size=3.0), TypeError, ["3.0", "whole", "kernel_size=9"]),

@@ -188,6 +188,16 @@ def test_differentiated_in_slices_as_whole(size, monkeypatch):
     torch.testing.assert_close(sliced[0]["boxes"].data, whole[0]["boxes"].data)
 
 
+def test_a_slice_that_nothing_learns_from():
+    """The gradient to a factor, where all gates of a slice are closed."""
+    factor, gate = torch.full((64,), 0.5, requires_grad=True), (torch.arange(64) < 8).float()
+    x = torch.rand(64, 3, 64, 64)
+    f = af.pipeline(af.brightness(), af.gamma(gamma=1.0))
+    y, _ = f(x, {"brightness": {"factor": factor, "gate": gate}}, af.key(0))
+    (slope,) = torch.autograd.grad(y.sum(), factor)
+    torch.testing.assert_close(slope, gate * x.sum((1, 2, 3)))
+
+
 def test_no_graph_is_kept_of_a_large_batch():
     """What autograd keeps of a differentiated call are the inputs."""
     x = torch.rand(64, 3, 64, 64, requires_grad=True)
