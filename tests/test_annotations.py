@@ -136,6 +136,23 @@ def test_mixed_samples_keep_the_rows_of_both(wrapped):
         assert one["keypoints"].visible.equal(torch.cat([seen, torch.zeros_like(seen)], 1))
 
 
+def test_the_heavier_sample_of_a_mix_gives_the_mask():
+    x = {"image": torch.rand(2, 1, 4, 4), "mask": torch.arange(2).reshape(2, 1, 1).expand(2, 4, 4)}
+    y, _ = af.mixup()(x, {"weight": torch.tensor([0.75, 0.25])}, af.key(0))
+    assert y["mask"].equal(torch.zeros_like(x["mask"]))
+
+
+def test_a_turned_box_without_a_width_stays_finite():
+    """It has the direction and the area (none) that it had."""
+    sample = {
+        "image": torch.zeros(1, 1, 20, 20),
+        "boxes": af.Boxes(torch.tensor([[[9.0, 9.0, 0.0, 4.0, 0.0]]]), "cxcywhr"),
+    }
+    out = af.rotate(degrees=30.0)(sample)[0]["boxes"].data
+    assert out.isfinite().all()
+    assert out[..., 2].abs().max() < 1e-5
+
+
 FACE = torch.tensor([[10.0, 10.0], [20.0, 10.0], [15.0, 16.0]])  # left eye, right eye, nose
 
 

@@ -442,3 +442,11 @@ def test_an_inverse_compiles():
     plain, seen = af.invert(f)(y, params)
     torch.testing.assert_close(back, plain)
     assert valid.equal(seen)
+
+
+def test_colours_that_clip_are_not_one():
+    """Twice the light, cut off at 1, then half of it; without the cut both would be nothing."""
+    x = torch.linspace(0, 1, 9).reshape(1, 3, 3).expand(3, 3, 3)
+    f = af.pipeline(af.brightness(factor=2.0, clip="clamp"), bright=af.brightness(factor=0.5, clip="clamp"))
+    torch.testing.assert_close(f(x)[0], (2 * x).clamp(0, 1) / 2)
+    torch.testing.assert_close(af.pipeline(*[af.brightness(factor=0.5)] * 2)(x)[0], x / 4)

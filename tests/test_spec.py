@@ -197,3 +197,9 @@ def test_learnable_leaves_a_constant_gate_alone():
 @pytest.mark.parametrize("make", [lambda p: af.rotate(p=p), lambda p: af.maybe(af.rotate(), p)])
 def test_a_probability_that_is_fixed_may_be_a_tensor(make):
     assert make(torch.tensor(0.25)).params["gate"].probs == 0.25
+
+
+def test_a_factory_says_what_its_leaves_mean():
+    for line in ("* `degrees`: degrees; range -inf..inf; neutral 0; default", "Static keywords: p, interpolation"):
+        assert line in af.rotate.__doc__
+    assert "(zero gradient: " in af.posterize.__doc__
