@@ -418,6 +418,15 @@ def test_slices_of_a_large_batch_agree_with_the_whole(f, monkeypatch):
     agree("slices", sliced, f(x, None, K), 1e-6)
 
 
+@pytest.mark.parametrize("first", [0, 20])
+def test_slices_of_which_some_are_not_touched(first):
+    """More than half of a large batch, from a sample on: what comes before is there, as it was."""
+    x = torch.rand(48, 3, 64, 64)
+    gate = (torch.arange(48) >= first).float()
+    y = af.pipeline(af.hflip(), af.gamma(gamma=2.0))(x, {"hflip": {"gate": gate}, "gamma": {"gate": gate}})[0]
+    agree("slices", y, torch.where(gate[:, None, None, None] > 0, x.flip(-1) ** 2, x), 1e-6)
+
+
 def test_params_in_another_precision():
     """Params in float64 for an image in float32, and the other way round."""
     f = af.pipeline(

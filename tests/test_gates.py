@@ -6,7 +6,7 @@ from torch.func import grad
 from torch.utils._pytree import tree_map
 
 import augfn as af
-from augfn.core.actions import Blend
+from augfn.core.actions import Blend, blend
 from augfn.core.augmentation import photometric
 from augfn.core.spec import SPECS
 from augfn.core.targets import read
@@ -201,3 +201,31 @@ def test_maybe_blends_the_whole_of_what_it_holds():
 def test_weights_that_would_not_learn_are_an_error():
     with pytest.raises(ValueError, match=r"weights cannot learn[\s\S]*af.GumbelChoice\(logits\)"):
         af.one_of(af.hflip(), af.vflip(), weights=torch.zeros(2, requires_grad=True))
+
+
+def test_a_gate_within_a_gate_opens_where_both_do():
+    x, gates = torch.rand(4, 1, 3, 5), torch.tensor([[0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 0.0, 1.0]])
+    for f in (af.maybe(af.hflip(p=0.5)), af.maybe(af.brightness(factor=0.5, p=0.5))):
+        inner = next(iter(f.steps))
+        y, _ = f(x, {"gate": gates[0], inner: {"gate": gates[1]}})
+        assert [a.equal(b) for a, b in zip(y, x, strict=True)] == [True, True, True, False]
+
+
+def test_a_blend_is_exact_at_its_ends():
+    """Also between what is not finite."""
+    wild = torch.tensor([torch.inf, -torch.inf, torch.nan])
+    for old, new in ((torch.ones(3), wild), (wild, torch.ones(3))):
+        torch.testing.assert_close(blend(old, new, torch.tensor(0.0)), old, equal_nan=True)
+        torch.testing.assert_close(blend(old, new, torch.tensor(1.0)), new, equal_nan=True)
+
+
+def test_two_gated_holes_unite_by_sample():
+    """Fused, each hides the samples that its own gate opens for."""
+    steps = (af.erase(scale=0.3), af.cutout(size=4))
+    x, gates = torch.rand(4, 2, 9, 11), torch.tensor([[0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 0.0, 1.0]])
+    fused, literal = af.pipeline(*steps), af.pipeline(*steps, fuse=False)
+    params = fused(x, None, af.key(0))[1]
+    params = {n: {**leaves, "gate": gate} for (n, leaves), gate in zip(params.items(), gates, strict=True)}
+    y = fused(x, params)[0]
+    torch.testing.assert_close(y, literal(x, params)[0])
+    assert [a.equal(b) for a, b in zip(y, x, strict=True)] == [True, False, False, False]
