@@ -419,8 +419,9 @@ def test_slices_of_a_large_batch_agree_with_the_whole(f, monkeypatch):
 
 
 @pytest.mark.parametrize("first", [0, 20])
-def test_slices_of_which_some_are_not_touched(first):
+def test_slices_of_which_some_are_not_touched(first, monkeypatch):
     """More than half of a large batch, from a sample on: what comes before is there, as it was."""
+    monkeypatch.setattr("augfn.run.slices.BLOCK_BYTES", 100_000)
     x = torch.rand(48, 3, 64, 64)
     gate = (torch.arange(48) >= first).float()
     y = af.pipeline(af.hflip(), af.gamma(gamma=2.0))(x, {"hflip": {"gate": gate}, "gamma": {"gate": gate}})[0]
@@ -454,8 +455,16 @@ def test_an_inverse_compiles():
 
 
 def test_colours_that_clip_are_not_one():
-    """Twice the light, cut off at 1, then half of it; without the cut both would be nothing."""
+    """Lighter, cut off at 1, then darker again; without the cut both would be nothing."""
     x = torch.linspace(0, 1, 9).reshape(1, 3, 3).expand(3, 3, 3)
-    f = af.pipeline(af.brightness(factor=2.0, clip="clamp"), bright=af.brightness(factor=0.5, clip="clamp"))
-    torch.testing.assert_close(f(x)[0], (2 * x).clamp(0, 1) / 2)
-    torch.testing.assert_close(af.pipeline(*[af.brightness(factor=0.5)] * 2)(x)[0], x / 4)
+    up, down = (af.brightness_shift(shift=s, clip="clamp") for s in (0.4, -0.4))
+    torch.testing.assert_close(af.pipeline(up, down=down)(x)[0], (x + 0.4).clamp(0, 1) - 0.4)
+    free = af.pipeline(*(af.brightness_shift(shift=s, clip="none") for s in (0.4, -0.4)))
+    torch.testing.assert_close(free(x)[0], x)
+
+
+def test_colours_that_scale_alone():
+    x, f = torch.rand(3, 4, 5), af.planckian_jitter(temperature=4.0)
+    gains = f(torch.ones(3, 1, 1))[0]
+    torch.testing.assert_close(f(x)[0], gains * x)
+    torch.testing.assert_close(af.pipeline(f, f)(x)[0], gains**2 * x)
