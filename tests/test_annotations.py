@@ -74,6 +74,19 @@ def test_formats_agree_under_a_flip():
     torch.testing.assert_close(flipped["boxes_a"].xyxy((40, 60)), flipped["boxes_b"].xyxy((40, 60)))
 
 
+@pytest.mark.parametrize("form", ["cxcywhr", "xyxyxyxy"])
+def test_turned_boxes_of_a_batch_are_each_turned(form):
+    quads = torch.rand(2, 5, 5) * 20 + 5
+    boxes = af.Boxes(quads, "cxcywhr")
+    boxes = boxes if form == "cxcywhr" else af.Boxes(boxes.corners().flatten(-2), form)
+    f, degrees = af.rotate(), torch.tensor([20.0, -75.0])
+    both = f({"image": torch.zeros(2, 1, 40, 60), "boxes": boxes}, {"degrees": degrees})[0]["boxes"]
+    for i in range(2):
+        one = af.Boxes(boxes.data[i], form)
+        alone = f({"image": torch.zeros(1, 40, 60), "boxes": one}, {"degrees": degrees[i]})[0]["boxes"]
+        torch.testing.assert_close(both.data[i], alone.data)
+
+
 def test_validity_of_quads_is_by_exact_area():
     """Half of a square that stands on a corner is left of x = 0: its upright box would say the same, its quarter not."""
     for x, visible in ((0.0, 0.5), (-3.0, 0.08), (3.0, 0.92)):
