@@ -219,3 +219,17 @@ def test_modules():
     image, mask = both(x, torch.ones(2, 1, *FRAME, dtype=torch.int64))
     assert not image.any()
     assert not mask.any()
+
+
+def test_points_on_the_edge_and_beyond_it():
+    """A point on the outer edge is hidden by the pixel beside it; one outside stays what it was."""
+    points = torch.tensor([[10.5, 3.0], [4.0, 8.5], [-0.5, 0.0], [40.0, 3.0], [2.0, 90.0]])
+    sample = {"image": torch.rand(9, 11)[None], "keypoints": points}
+    hidden = {"position": torch.tensor([0.5, 0.5]), "scale": torch.tensor(1.0), "ratio": torch.tensor(11 / 9)}
+    wrapped = sample | {"keypoints": af.Keypoints(points, points[:, 0] < 39)}
+    y, _ = af.erase()(wrapped, hidden)
+    assert y["image"].abs().max() < 1e-6
+    assert y["keypoints"].visible.tolist() == [False] * 5
+    assert y["keypoints"].xy.equal(points)
+    left = hidden | {"scale": torch.tensor(0.0)}
+    assert af.erase()(wrapped, left)[0]["keypoints"].visible.tolist()[:3] == [True] * 3
