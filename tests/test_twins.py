@@ -33,6 +33,7 @@ ARGUMENTS = {
     "stepped_levels": lambda: (some(2, 3, 4), torch.exp2(torch.tensor([0.0, 3.0]))[:, None, None], "none"),
     "line_by_bags": lambda: (Line(some(2) + 0.5, some(2), 12, 7, "bilinear"), some(2, 3, 12, 5), -2),
     "blended": lambda: (some(2, 3, 4, 5), *(some(2, 1, 1, 1) for _ in range(3)), "clamp", None, True),
+    "powered": lambda: (torch.tensor([-1.0, 0.0, 0.3, 1.0, 2.0]), torch.tensor([0.0, 0.5, 1.0, 2.0])[:, None]),
     "clipped": lambda: (some(2, 3) * 2 - 0.5, some(2, 3), "clamp"),
 }
 
