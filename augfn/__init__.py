@@ -2,7 +2,7 @@
 
 from augfn.compose import invert, maybe, one_of, pipeline, repeat, some_of, transform_matrix
 from augfn.core.augmentation import Augmentation
-from augfn.core.targets import Boxes, Keypoints, drop_invalid, to_float
+from augfn.core.targets import Boxes, Keypoints, drop_invalid
 from augfn.distributions import (
     Bernoulli,
     Beta,
@@ -17,6 +17,7 @@ from augfn.distributions import (
     TruncatedNormal,
     Uniform,
 )
+from augfn.images import to_float, to_pil, to_uint8
 from augfn.ops.blurs import defocus, glass_blur, motion_blur, zoom_blur
 from augfn.ops.channels import channel_dropout, channel_shuffle, planckian_jitter, rgb_shift
 from augfn.ops.crop import center_crop, pad, random_crop, resize, resized_crop

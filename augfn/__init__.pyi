@@ -15,7 +15,6 @@ from augfn.core.augmentation import Op
 from augfn.core.targets import Boxes as Boxes
 from augfn.core.targets import Keypoints as Keypoints
 from augfn.core.targets import drop_invalid as drop_invalid
-from augfn.core.targets import to_float as to_float
 from augfn.distributions.base import Distribution as Distribution
 from augfn.distributions.continuous import Beta as Beta
 from augfn.distributions.continuous import Constant as Constant
@@ -28,6 +27,9 @@ from augfn.distributions.discrete import Bernoulli as Bernoulli
 from augfn.distributions.discrete import Choice as Choice
 from augfn.distributions.discrete import GumbelChoice as GumbelChoice
 from augfn.distributions.discrete import RelaxedBernoulli as RelaxedBernoulli
+from augfn.images import to_float as to_float
+from augfn.images import to_pil as to_pil
+from augfn.images import to_uint8 as to_uint8
 from augfn.random.keys import bits as bits
 from augfn.random.keys import fold_in as fold_in
 from augfn.random.keys import key as key
@@ -152,6 +154,8 @@ __all__ = [
     "sun_flare",
     "thin_plate_spline",
     "to_float",
+    "to_pil",
+    "to_uint8",
     "tone_curve",
     "transform_matrix",
     "translate",

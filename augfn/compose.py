@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from augfn.core.draw import draw, leaves_of, merge
 from augfn.core.gates import Gate
 from augfn.core.rules import apply
 from augfn.core.spec import gate_of
-from augfn.core.targets import Keypoints, Sample, Target, read
+from augfn.core.targets import Keypoints, Sample, Target
 from augfn.distributions import Choice, Constant, Distribution, Uniform
 from augfn.errors import explain
 from augfn.math.maps import Gather, Map, pixel_matrix
@@ -40,6 +41,12 @@ class Combined(Augmentation):
         known["ndim"], known["spatial"] = common_ndim(name, steps), any(f.spatial for f in steps.values())
         known["mixes"] = any(f.mixes for f in steps.values())
         known["foreign"] = any(f.foreign for f in steps.values())
+        if not isinstance(self, Pipeline) and any(f.takes_integers or f.gives_integers for f in steps.values()):
+            want, fix = (
+                "steps that keep the dtype",
+                f"put it before or after: af.pipeline(af.to_float(), af.{name}(...))",
+            )
+            raise ValueError(explain(f"{name}: a conversion cannot be switched per sample", list(steps), want, fix))
         inner = {target: kind for f in steps.values() for target, kind in f.targets.items()}
         known["targets"] = inner | dict(known.get("targets") or {})
         own = params | {n: f.params for n, f in steps.items()}
@@ -55,6 +62,15 @@ class Combined(Augmentation):
 
 class Pipeline(Combined):
     """Steps one after another."""
+
+    def __init__(self, name: str, steps: Steps, params: dict[str, Any], schema: dict[str, Any], **known: Any) -> None:
+        first, *_, last = [*steps.values()] * 2
+        ends = {"takes_integers": first.takes_integers, "gives_integers": last.gives_integers}
+        super().__init__(name, steps, params, schema, **known, **ends)
+        for (n, f), (after, g) in pairwise(steps.items()):
+            if f.gives_integers and not g.takes_integers:
+                given, want = f"{after} after {n}", "integers at the end alone"
+                raise ValueError(explain(f"{name}: a step after a conversion to integers", given, want, f"{n} last"))
 
     def plan(self, params: dict[str, Any], size: Size, sampling: Sampling) -> list[Action]:
         actions: list[Action] = []
@@ -331,7 +347,7 @@ def invert(f: Augmentation | None = None, size: Size | None = None, **keywords: 
         )
 
     def inverse(y: Any, params: dict[str, Any]) -> tuple[Any, Tensor]:
-        sample = read(y, f.ndim, f.targets, f.spatial)
+        sample = f.read(y)
         before, tree = size or sample.size, merge(params, f.params, f.schema, f.name)
         leaves = leaves_of(tree)
         drawn = draw(tree, leaves, f.meanings, f.salts, sample.batch, None, home_of(leaves, sample.device))

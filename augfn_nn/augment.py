@@ -13,7 +13,7 @@ from augfn import random
 from augfn.compose import geometry_of, invert, transform_matrix
 from augfn.core.augmentation import Augmentation
 from augfn.core.draw import Params, draw, leaves_of, merge
-from augfn.core.targets import FRAMED, LAYOUT, kind_of, read
+from augfn.core.targets import FRAMED, LAYOUT, kind_of
 from augfn.distributions import Constant, Distribution
 from augfn.errors import explain
 from augfn.run.compiling import own_code
@@ -67,7 +67,7 @@ class Base(nn.Module):
         if shared and key is not None:
             tree, key = draw_shared(f, tree, key, shared)
         x, frame, dims = lift(x, f)
-        y, drawn = f.on(read(x, f.ndim, f.targets, f.spatial), tree, key)
+        y, drawn = f.on(f.read(x), tree, key)
         if not torch.compiler.is_exporting():  # which leaves the module as it was
             self._params, self._frame = drawn, frame
         return lower(y, dims) if self.keepdim and dims else y

@@ -48,6 +48,7 @@ COMBINED = {
     "one_of kinds": lambda: af.one_of(af.rotate(), af.brightness(), af.gaussian_blur(kernel_size=3), af.color_twist()),
     "some_of": lambda: af.some_of((1, 3), af.rotate(), af.translate(), af.brightness()),
     "repeat": lambda: af.repeat(af.pipeline(af.translate(), af.contrast()), 2),
+    "integers": lambda: af.pipeline(af.to_float(), af.rotate(), af.brightness()),
     "volume": lambda: af.pipeline(af.dflip3d(p=0.5), af.affine3d(degrees=(-15, 15)), af.rotate3d(p=0.7), af.gamma()),
 }
 

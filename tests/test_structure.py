@@ -43,7 +43,7 @@ FLOORS = [
     ["augfn.run.call"],
     ["augfn.core.augmentation"],
     ["augfn.ops"],
-    ["augfn.compose"],
+    ["augfn.compose", "augfn.images"],
     ["augfn.learn", "augfn.testing", "augfn.app.policy_file"],
     ["augfn"],
     ["augfn.app", "augfn_nn"],

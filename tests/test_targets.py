@@ -388,11 +388,6 @@ def test_fill_of_a_volume_per_channel(batch):
     torch.testing.assert_close(y[..., 0, 0, 0], torch.tensor([0.1, 0.7]).expand(*batch, 2))
 
 
-def test_to_float():
-    assert af.to_float(torch.tensor([0, 32767], dtype=torch.int16)).tolist() == [0.0, 1.0]
-    assert af.to_float(IMAGE) is IMAGE
-
-
 @pytest.mark.parametrize(("n", "size"), [(500, 250), (224, 112), (100, 224), (97, 61)])
 def test_masks_are_resized_without_an_irregular_step(n, size):
     mask = torch.arange(n).expand(4, n)

@@ -213,6 +213,13 @@ class Mixing(Action):
 
 
 @dataclass(frozen=True)
+class Convert(Action):
+    """Images of another dtype: `to(x)`."""
+
+    to: Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
 class Deferred(Action):
     """An action that depends on other targets: `make(sample, leaves)` says which, once the sample is there.
 

@@ -77,6 +77,8 @@ class Augmentation:
     sampling: Sampling = UNSET
     mixes: bool = False
     fused: bool = True
+    takes_integers: bool = False  # it begins with a conversion
+    gives_integers: bool = False  # it ends with one to integers
     foreign: bool = False  # a body is not augfn's own, and may hold what learns
 
     def __init__(self, name: str, params: Params, schema: dict[str, Any], **known: Any) -> None:
@@ -95,7 +97,11 @@ class Augmentation:
         distribution left no key is needed: handing in returned params replays the call.
         """
         tree = merge(params, self.params, self.schema, self.name)
-        return self.on(read(x, self.ndim, self.targets, self.spatial), tree, generator)
+        return self.on(self.read(x), tree, generator)
+
+    def read(self, x: Any) -> Sample:
+        """A bare tensor or a dict, as the targets that it holds, checked."""
+        return read(x, self.ndim, self.targets, self.spatial, self.takes_integers)
 
     def compiled(self, **options: Any) -> Callable[..., tuple[Any, Params]]:
         """This augmentation by `torch.compile`, drawing included, with a compiled code of its own.

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from augfn import random
-from augfn.core.actions import Action, Blend, Color, Deferred, Geometric, Mixing, Occlusion, Pixels, Size
+from augfn.core.actions import Action, Blend, Color, Convert, Deferred, Geometric, Mixing, Occlusion, Pixels, Size
 from augfn.core.annotations import (
     POINTS,
     hide_boxes,
@@ -22,7 +22,7 @@ from augfn.core.annotations import (
     mix_keypoints,
     moved_annotations,
 )
-from augfn.core.targets import FRAMED, Sample, Target
+from augfn.core.targets import CONVERTED, FRAMED, Sample, Target
 from augfn.errors import explain
 from augfn.math.color import clip, require_rgb, scale_shift
 from augfn.math.maps import pixel_matrix
@@ -198,6 +198,10 @@ def hide_mask(action: Occlusion, t: Target, s: Sample) -> Tensor:
     return torch.where(hidden >= 0.5, torch.full_like(t.value, action.fill_mask), t.value)
 
 
+def convert(action: Convert, t: Target, s: Sample) -> Tensor:
+    return action.to(t.value)
+
+
 # mixing
 
 
@@ -231,6 +235,7 @@ TABLE: dict[tuple[type, str], Callable[..., Any]] = {
     (Geometric, "intrinsics"): warp_intrinsics,
     **{(Color, t): recolor for t in ("image", "video", "volume")},
     **{(Pixels, t): repaint for t in ("image", "video", "volume")},
+    **{(Convert, t): convert for t in CONVERTED},
     **{(Occlusion, t): hide for t in ("image", "video", "volume")},
     (Occlusion, "mask"): hide_mask,
     (Occlusion, "boxes"): hide_boxes,

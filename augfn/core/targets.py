@@ -33,6 +33,7 @@ LAYOUT: dict[str, tuple[str | None, str | None]] = {
 }
 FRAMED = ("image", "video", "volume", "depth")
 FLOATING = ("image", "video", "volume", "depth", "boxes", "keypoints", "intrinsics")
+CONVERTED = ("image", "video", "volume")  # what a conversion takes as integers
 FORMATS = ("xyxy", "xywh", "cxcywh", "yolo", "xyxyn", "cxcywhr", "xyxyxyxy")
 TURNED = {"cxcywhr": 5, "xyxyxyxy": 8}  # formats of boxes that need not be upright: numbers for each
 SAME_FORMAT = {"pascal_voc": "xyxy", "coco": "xywh", "albumentations": "xyxyn"}
@@ -253,15 +254,15 @@ def kind_of(name: str, given: Mapping[str, str]) -> str:
     return kind
 
 
-def read(x: Any, ndim: int, given: Mapping[str, str], spatial: bool = True) -> Sample:
+def read(x: Any, ndim: int, given: Mapping[str, str], spatial: bool = True, integers: bool = False) -> Sample:
     """A bare tensor or a dict of targets, checked, for ops of `ndim` spatial dimensions; where these are not `spatial`
-    (colour, noise), a dict with a volume is one of 3."""
+    (colour, noise), a dict with a volume is one of 3. `integers`: images may hold them."""
     if isinstance(x, Tensor):
         kind = "image" if ndim == 2 else "volume"
         targets = {kind: Target(kind, x)}
-        if x.is_floating_point() and x.ndim > ndim:  # all that there is to check of an image alone
+        if (integers or x.is_floating_point()) and x.ndim > ndim:  # all that there is to check of an image alone
             return Sample(targets, tuple(x.shape[: -ndim - 1]), tuple(x.shape[-ndim:]), x.device, True)
-        return checked(targets, ndim, True)
+        return checked(targets, ndim, True, integers)
     if not isinstance(x, Mapping) or not x:
         raise TypeError(
             explain("nothing to augment", x, "a tensor [*batch, C, H, W] or a dict of targets", "pass torch tensors")
@@ -269,13 +270,13 @@ def read(x: Any, ndim: int, given: Mapping[str, str], spatial: bool = True) -> S
     targets = {name: Target(kind_of(name, given), value) for name, value in x.items()}
     if not spatial and any(t.kind == "volume" for t in targets.values()):
         ndim = 3
-    return checked(targets, ndim, False)
+    return checked(targets, ndim, False, integers)
 
 
-def checked(targets: dict[str, Target], ndim: int, bare: bool) -> Sample:
+def checked(targets: dict[str, Target], ndim: int, bare: bool, integers: bool = False) -> Sample:
     frames = {n: t.value for n, t in targets.items() if t.kind in FRAMED}
     for name, t in targets.items():
-        check_value(name, t, ndim)
+        check_value(name, t, ndim, integers)
     if not frames:
         raise ValueError(
             explain(
@@ -299,7 +300,7 @@ def array_of(t: Target) -> Tensor:
     return t.value.data if isinstance(t.value, Boxes) else t.value.xy if isinstance(t.value, Keypoints) else t.value
 
 
-def check_value(name: str, t: Target, ndim: int) -> None:
+def check_value(name: str, t: Target, ndim: int, integers: bool) -> None:
     layout = LAYOUT[t.kind][ndim - 2]
     if layout is None:
         world = "2-D ops" if ndim == 2 else "3-D ops"
@@ -314,8 +315,9 @@ def check_value(name: str, t: Target, ndim: int) -> None:
     value = array_of(t)
     if not isinstance(value, Tensor):
         raise TypeError(explain(f"{name}: not a tensor", value, f"a tensor [*batch, {layout}]", "torch.as_tensor(...)"))
-    if t.kind in FLOATING and not value.is_floating_point():
-        fix = f"af.to_float({name})" if t.kind in FRAMED else f"{name}.float()"
+    if t.kind in FLOATING and not value.is_floating_point() and not (integers and t.kind in CONVERTED):
+        convert = f"af.to_float({name}), or af.to_float() as the first step"
+        fix = convert if t.kind in CONVERTED else f"{name}.float()"
         raise TypeError(explain(f"{name}: integer values", value, "a floating tensor", fix))
     need = len(layout.replace("[C] ", "").split())
     if value.ndim < need:
@@ -358,17 +360,6 @@ def row_of(boxes: Any, d: int) -> int:
 
 def wanted(t: Target, batch: tuple[int, ...], d: int) -> str:
     return f"[{', '.join([*map(str, batch), *(LAYOUT[t.kind][d - 2] or '').split()])}]"
-
-
-def to_float(x: Tensor) -> Tensor:
-    """An integer image as float32 in [0, 1]: x / max of its dtype (bool: 0 and 1); floating images as they are.
-
-    >>> to_float(torch.tensor([0, 255], dtype=torch.uint8))
-    tensor([0., 1.])
-    """
-    if x.is_floating_point():
-        return x
-    return x.to(torch.float32) / (1 if x.dtype == torch.bool else torch.iinfo(x.dtype).max)
 
 
 def drop_invalid(boxes: Boxes, *others: Tensor) -> Any:

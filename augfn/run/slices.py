@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map
 
-from augfn.core.actions import Action, Color, Geometric, Mixing, Occlusion, Pixels, Size
+from augfn.core.actions import Action, Color, Convert, Geometric, Mixing, Occlusion, Pixels, Size
 from augfn.core.rules import touches
 from augfn.core.targets import Sample, Target
 from augfn.run.mode import below_autograd, is_plain
@@ -95,7 +95,7 @@ def write(actions: list[Action], sample: Sample, cut: slice, owned: set[str], wh
         pieces, tree = tree_flatten(t.value)
         if name not in wholes:
             old = tree_leaves(sample.targets[name].value)
-            if name in owned and all(a.shape[1:] == b.shape[1:] for a, b in zip(old, pieces, strict=True)):
+            if name in owned and all(alike(a, b) for a, b in zip(old, pieces, strict=True)):
                 wholes[name] = old, tree
             else:
                 wholes[name] = [x.new_empty((sample.batch[0], *x.shape[1:])) for x in pieces], tree
@@ -103,6 +103,10 @@ def write(actions: list[Action], sample: Sample, cut: slice, owned: set[str], wh
                 fill(wholes[name][0], [x[before] for x in old], before)
         fill(wholes[name][0], pieces, cut)
     return done.size
+
+
+def alike(a: Tensor, b: Tensor) -> bool:
+    return a.shape[1:] == b.shape[1:] and a.dtype == b.dtype
 
 
 def fill(wholes: list[Tensor], pieces: list[Tensor], cut: slice) -> None:
@@ -130,7 +134,7 @@ def is_one_pass(action: Action) -> bool:
         m = action.map
         copies = m.gather is not None and (m.gather.offsets is None or m.axis_aligned)
         return copies or m.resize or (m.axis_aligned and m.gather is None and not action.sampling.antialias)
-    return isinstance(action, Color | Occlusion) or (isinstance(action, Pixels) and action.single_pass)
+    return isinstance(action, Color | Convert | Occlusion) or (isinstance(action, Pixels) and action.single_pass)
 
 
 @lru_cache(maxsize=1)
@@ -153,7 +157,7 @@ def block_bytes(action: Action) -> int:
 def slice_length(sample: Sample, actions: list[Action]) -> int | None:
     """Samples per slice; None where the batch is small, or its tensors are no plain ones."""
     leaves = tensors_of(sample)
-    size = sum(x.numel() * x.element_size() for x in leaves)
+    size = sum(x.numel() * max(x.element_size(), FLOAT_BYTES) for x in leaves)
     if size == 0:
         return None
     threads, block = torch.get_num_threads(), min(map(block_bytes, actions), default=BLOCK_BYTES)

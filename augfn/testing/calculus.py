@@ -28,7 +28,7 @@ def weighted(c: Case, y: Tensor) -> Tensor:
 def generic(c: Case) -> tuple[Case, Params]:
     """The case in float64, behind a gate where that is possible, and its ranges, with gates and choices relaxed."""
     c = replace(c, x=c.x.double())
-    c = c.gated(RelaxedBernoulli(0.3, hard=False)) if c.keeps_frame else c
+    c = c.gated(RelaxedBernoulli(0.3, hard=False)) if c.takes_gate else c
     tree = c.f.params
     for path, d in leaves_of(tree).items():
         tree = put(tree, path, cast(relaxed(d), torch.float64))

@@ -74,7 +74,10 @@ class Case:
         return TOLERANCE.get(self.x.dtype, 2e-2)
 
     @property
-    def keeps_frame(self) -> bool:
+    def takes_gate(self) -> bool:
+        """True if it changes neither the frame nor the dtype, so that it can be switched per sample."""
+        if self.f.takes_integers or self.f.gives_integers:
+            return False
         return self.f(self.x, None, self.key)[0].shape == self.x.shape
 
     def leaves(self) -> Iterator[tuple[str, Leaf]]:

@@ -16,6 +16,7 @@ from augfn import random
 from augfn.compose import pipeline
 from augfn.core.draw import leaves_of
 from augfn.distributions import Distribution
+from augfn.images import to_float
 from augfn.ops.geometric import hflip
 from augfn.ops.photometric import brightness, invert
 from augfn.ops.volumetric import hflip3d
@@ -133,14 +134,14 @@ STILL: dict[str, Callable[[tuple[int, ...]], dict[str, Any]]] = {
 def neutral(c: Case) -> None:
     """Law 8: neutral values give the identity, and p = 0 gives it bit for bit, boxes and keypoints included.
 
-    A step that changes the frame cannot be gated, and says so.
+    A step that changes the frame or the dtype cannot be gated, and says so.
     """
     allowed = max(c.tolerance, 1e-5)
     if can_rest(c.f):
         agree("neutral values", c.f(c.x, at_rest(c))[0], c.x, allowed)
     if c.f.name in STILL:
         agree("neutral settings", example(c.f.name, **STILL[c.f.name](c.frame))(c.x, None, c.key)[0], c.x, allowed)
-    if c.keeps_frame:
+    if c.takes_gate:
         switched_off(c.gated(0.0))
     else:
         refuses_gate(c)
@@ -183,14 +184,14 @@ def refuses_gate(c: Case) -> None:
     try:
         c.gated(0.5).f(c.x, None, c.key)
     except ValueError as error:
-        claim("changes the frame" in str(error), f"the error for p does not say why: {error}")
+        claim("cannot be switched per sample" in str(error), f"the error for p does not say why: {error}")
     else:
-        raise AssertionError("it changes the frame, yet p raised no error")
+        raise AssertionError("it changes the frame or the dtype, yet p raised no error")
 
 
 def dtypes(c: Case) -> None:
     """Law 10: dtype, device and shape are kept, in half precision too, and by autocast the result is not touched; integer
-    images raise and name af.to_float."""
+    images raise and name af.to_float, but where the first step converts them."""
     with torch.autocast("cpu", dtype=torch.bfloat16):
         cast_result = c.f(c.x, None, c.key)
     agree("under autocast", cast_result, c.f(c.x, None, c.key))
@@ -211,8 +212,11 @@ def dtypes(c: Case) -> None:
         claim(image.isfinite().all(), f"{dtype}: not finite")
         far = (image.double() - wide).abs().mean() if image.numel() else torch.zeros(())
         claim(far < 2e-2, f"{dtype}: differs from float64 by {far:.3g} in the mean")
+    whole = (c.x * 255).to(torch.uint8)
+    if c.f.takes_integers:
+        return agree("an integer image", c.f(whole, None, c.key), c.f(to_float(whole), None, c.key))
     try:
-        c.f((c.x * 255).to(torch.uint8), None, c.key)
+        c.f(whole, None, c.key)
     except TypeError as error:
         claim("af.to_float" in str(error), f"the error for an integer image does not name af.to_float: {error}")
     else:
