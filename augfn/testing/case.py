@@ -112,7 +112,7 @@ def gated(f: Augmentation, p: Any) -> Augmentation:
 
 def kinds_of(f: Augmentation) -> set[str]:
     """The kinds of all ops inside."""
-    return {f.spec.kind} if isinstance(f, Op) else set().union(*(kinds_of(g) for g in f.steps.values()))  # type: ignore[attr-defined]
+    return {f.spec.kind} if isinstance(f, Op) else set().union(*map(kinds_of, getattr(f, "steps", {}).values()))
 
 
 def smooth_image(batch: tuple[int, ...], channels: int, frame: tuple[int, ...], dtype: torch.dtype) -> Tensor:
