@@ -61,7 +61,7 @@ class Combined(Augmentation):
 
 
 class Pipeline(Combined):
-    """Steps one after another."""
+    """Steps one after another; one whose params are left out does nothing (as modules in eval() have it)."""
 
     def __init__(self, name: str, steps: Steps, params: dict[str, Any], schema: dict[str, Any], **known: Any) -> None:
         first, *_, last = [*steps.values()] * 2
@@ -75,6 +75,8 @@ class Pipeline(Combined):
     def plan(self, params: dict[str, Any], size: Size, sampling: Sampling) -> list[Action]:
         actions: list[Action] = []
         for name, f in self.steps.items():
+            if name not in params:
+                continue
             for action in f.plan(params[name], size, self.sampling.within(sampling)):
                 actions.append(action)
                 size = action.size(size)
@@ -346,30 +348,24 @@ def invert(f: Augmentation | None = None, size: Size | None = None, **keywords: 
             )
         )
 
-    def inverse(y: Any, params: dict[str, Any]) -> tuple[Any, Tensor]:
-        sample = f.read(y)
-        before, tree = size or sample.size, merge(params, f.params, f.schema, f.name)
-        leaves = leaves_of(tree)
-        drawn = draw(tree, leaves, f.meanings, f.salts, sample.batch, None, home_of(leaves, sample.device))
-        steps = steps_of(f, drawn, before)
-        m, sampling, after = composed(steps, before)
-        if after != sample.size:
-            raise ValueError(
-                explain(
-                    "invert: the frame does not fit",
-                    sample.size,
-                    f"{after}, what f makes of {before}",
-                    "af.invert(f, size=(h, w)) with the frame before f",
-                )
-            )
-        back = m.to(sample.device).inverse(before)
-        if back.whole:
-            back = replace(back, gather=Gather(lambda x, how, _, m=back: pick(x, m, before, how)))
-        action = Geometric(back, sampling)
-        valid = in_view(steps, f.fused, sample.batch, before, sample.device)
-        return apply(action, sample).output(), valid
+    return lambda y, params: undone(f, y, merge(params, f.params, f.schema, f.name), size)
 
-    return inverse
+
+def undone(f: Augmentation, y: Any, tree: dict[str, Any], size: Size | None) -> tuple[Any, Tensor]:
+    """The inverse of the geometry that this tree of params draws."""
+    sample, leaves = f.read(y), leaves_of(tree)
+    before = size or sample.size
+    drawn = draw(tree, leaves, f.meanings, f.salts, sample.batch, None, home_of(leaves, sample.device))
+    steps = steps_of(f, drawn, before)
+    m, sampling, after = composed(steps, before)
+    if after != sample.size:
+        want, fix = f"{after}, what f makes of {before}", "af.invert(f, size=(h, w)) with the frame before f"
+        raise ValueError(explain("invert: the frame does not fit", sample.size, want, fix))
+    back = m.to(sample.device).inverse(before)
+    if back.whole:
+        back = replace(back, gather=Gather(lambda x, how, _, m=back: pick(x, m, before, how)))
+    valid = in_view(steps, f.fused, sample.batch, before, sample.device)
+    return apply(Geometric(back, sampling), sample).output(), valid
 
 
 invert.spec = negative.spec  # type: ignore[attr-defined]

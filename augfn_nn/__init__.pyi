@@ -248,7 +248,7 @@ class CropNonEmptyMask(Derived):
     ) -> None: ...
 
 class Denormalize(Derived):
-    """y = std x + mean for each channel; like every module the identity in `eval()`."""
+    """y = std x + mean for each channel; in `eval()` too, since nothing of it is random."""
 
     def __init__(
         self,
@@ -345,7 +345,7 @@ class MaskDropout(Derived):
     ) -> None: ...
 
 class Normalize(Derived):
-    """y = (x - mean) / std for each channel; like every module the identity in `eval()`."""
+    """y = (x - mean) / std for each channel; in `eval()` too, since nothing of it is random."""
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map, tree_map_only
 
 from augfn import random
-from augfn.compose import geometry_of, invert, transform_matrix
+from augfn.compose import Pipeline, geometry_of, transform_matrix, undone
 from augfn.core.augmentation import Augmentation
 from augfn.core.draw import Params, draw, leaves_of, merge
 from augfn.core.targets import FRAMED, LAYOUT, kind_of
@@ -23,6 +23,10 @@ Generator = Tensor | torch.Generator  # a key, or torch's generator
 Path = tuple[str, ...]
 Size = tuple[int, ...]
 Frame = tuple[Size, Size]  # batch shape, size of the frame
+
+
+class NotCalled(RuntimeError, AttributeError):
+    """Nothing was drawn yet. An AttributeError, so that `hasattr`, `inspect` and `torch.jit.trace` pass by."""
 
 
 class Base(nn.Module):
@@ -57,11 +61,16 @@ class Base(nn.Module):
         """The subtrees that are drawn once for the batch."""
         return [()] if self.same_on_batch else []
 
-    def augment(self, x: Any, params: Params | None, generator: Generator | None) -> Any:
-        """Draw what is left to draw, with the current ranges, and apply it."""
-        f, tree = self.f, self.params
+    def tree(self, params: Params | None) -> Params | None:
+        """What a call draws and applies: the current ranges, and the params given; in eval() without params what is not
+        random, None if all is."""
         if params is not None:
-            tree = merge(params, tree, f.schema, f.name)
+            return merge(params, self.params, self.f.schema, self.f.name)
+        return self.params if self.training else not_random(self.f, self.params)
+
+    def augment(self, x: Any, tree: Params, generator: Generator | None) -> Any:
+        """Draw what is left to draw, and apply it."""
+        f = self.f
         key = None if is_drawn(tree) else as_key(generator)
         shared = self.shared
         if shared and key is not None:
@@ -74,12 +83,12 @@ class Base(nn.Module):
 
     def undo(self, x: Any, params: Params | None, size: Size | None) -> Any:
         """One resample back; `size` is the frame before, where it is not the last call's and f changes it."""
-        params = self.last()[0] if params is None else params
+        params = self.last()[0] if params is None else self.tree(params)
         x, frame, dims = lift(x, self.f)
         before = self._frame and self._frame[1]
         if size is None and frame and before and geometry_of(self.f, params, before)[2] == frame[1]:
             size = before
-        y, _ = invert(self.f, size)(x, params)
+        y, _ = undone(self.f, x, params, size)
         return lower(y, dims) if self.keepdim and dims else y
 
     @property
@@ -92,9 +101,18 @@ class Base(nn.Module):
     def last(self) -> tuple[Params, Frame]:
         """What the last call drew, and its frame."""
         if self._params is None or self._frame is None:
-            what = f"{type(self).__name__}: nothing drawn yet"
-            raise RuntimeError(explain(what, None, "a call on an image before this one", "call it, or give params"))
+            raise self.not_called()
         return self._params, self._frame
+
+    def not_called(self) -> NotCalled:
+        what = f"{type(self).__name__}: nothing drawn yet"
+        return NotCalled(explain(what, None, "a call on an image before this one", "call it, or give params"))
+
+    def __getattr__(self, name: str) -> Any:
+        """What nn.Module keeps; Python asks here after a property has raised an AttributeError, whose words this keeps."""
+        if name == "transform_matrix":
+            raise self.not_called()
+        return super().__getattr__(name)
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy or a saved module knows the last call by value, without its graph."""
@@ -114,7 +132,7 @@ class Base(nn.Module):
 
 
 class Augment(Base):
-    """A module around any augmentation; in `eval()` it is the identity.
+    """A module around any augmentation; in `eval()` what is random is dropped.
 
     * `f`: the pure function, from a factory or a combinator.
     * `learnable`: True, or the leaves (or steps) whose ranges become Parameters: `["affine/degrees"]`. Tensors that
@@ -122,6 +140,10 @@ class Augment(Base):
       an optimizer's step, `load_state_dict` and `.to()`.
     * `same_on_batch`: one draw for the whole batch.
     * `keepdim`: an input without batch, `[C, H, W]` or `[H, W]`, keeps its rank (else it comes back as `[1, C, H, W]`).
+
+    In `eval()` a step acts if none of its leaves, its gate included, is random: normalize, resize, center_crop, pad and
+    conversions do, random_crop leaves the frame as it is, and what is random as a whole is the identity, whatever is
+    handed in. `params=` replays in `eval()` too.
 
     `aug(x, params=None, generator=None)` takes a tensor or a dict of targets and returns the output alone. What was
     drawn is kept in `aug._params`; `aug(x, params=aug._params)` replays it. Without a generator one key is drawn from
@@ -146,14 +168,15 @@ class Augment(Base):
         super().__init__(f, learnable, same_on_batch, keepdim)
 
     def forward(self, x: Any, params: Params | None = None, generator: Generator | None = None) -> Any:
-        return self.augment(x, params, generator) if self.training else x
+        tree = self.tree(params)
+        return x if tree is None else self.augment(x, tree, generator)
 
     def inverse(self, x: Any, params: Params | None = None, size: Size | None = None) -> Any:
         """Undo the geometry of `params` (of the last call, where None) by one resample; colour stays as it is.
 
-        `size` is the frame before the augmentation, where it is not the last call's. The identity in `eval()`.
+        `size` is the frame before the augmentation, where it is not the last call's. The identity where a call is.
         """
-        return self.undo(x, params, size) if self.training else x
+        return x if self.tree(params) is None else self.undo(x, params, size)
 
     def __repr__(self) -> str:
         parts = [f"{path}={leaf!r}" for path, leaf in leaves_of(self.params).items()]
@@ -176,6 +199,14 @@ def is_drawn(tree: Params) -> bool:
         if isinstance(leaf, dict) and not is_drawn(leaf):
             return False
     return True
+
+
+def not_random(f: Augmentation, tree: Params) -> Params | None:
+    """The steps of a pipeline that draw nothing, else the whole where it draws nothing; None if nothing is left."""
+    if not isinstance(f, Pipeline):
+        return tree if is_drawn(tree) else None
+    steps = {n: not_random(g, tree[n]) for n, g in f.steps.items()}
+    return {n: part for n, part in steps.items() if part is not None} or None
 
 
 def draw_shared(f: Augmentation, tree: Params, key: Tensor, shared: list[Path]) -> tuple[Params, Tensor]:

@@ -94,13 +94,13 @@ def RandomGamma(gamma: Range = (1.0, 1.0), gain: Range = (1.0, 1.0), clip_output
 
 @derive(af.normalize, p=1.0)
 def Normalize(mean: Any, std: Any) -> Any:
-    """y = (x - mean) / std for each channel; like every module the identity in `eval()`."""
+    """y = (x - mean) / std for each channel; in `eval()` too, since nothing of it is random."""
     return {"mean": mean, "std": std}
 
 
 @derive(af.denormalize, p=1.0)
 def Denormalize(mean: Any, std: Any) -> Any:
-    """y = std x + mean for each channel; like every module the identity in `eval()`."""
+    """y = std x + mean for each channel; in `eval()` too, since nothing of it is random."""
     return {"mean": mean, "std": std}
 
 

@@ -97,8 +97,8 @@ class AugmentationSequential(Base):
     * `extra_args`: how a kind is read, `{"input": {"resample": "bicubic"}}`. Masks are always read nearest.
 
     Boxes are continuous edges (a flip is W - x; kornia's are inclusive), masks keep dtype and rank, `p` holds per
-    sample. What was drawn is the nested dict `aug._params`, `params=` replays it. The identity in `eval()` (the
-    container's own mode is what counts).
+    sample. What was drawn is the nested dict `aug._params`, `params=` replays it. In `eval()` (the container's own mode
+    is what counts) only the steps that are not random act, as in `Augment`.
 
     >>> import augfn_nn
     >>> aug = AugmentationSequential(augfn_nn.RandomHorizontalFlip(p=1.0), data_keys=["input", "keypoints"])
@@ -150,19 +150,20 @@ class AugmentationSequential(Base):
         data_keys: Sequence[Any] | None = None,
         generator: Generator | None = None,
     ) -> Any:
-        if not self.training:
+        tree = self.tree(params)
+        if tree is None:
             return same(args)
         values, slots = self.assign(args, data_keys)
         sample = {s.name: s.wrap(v) for s, v in zip(slots, values, strict=True)}
         if params is not None and self._frame is not None:
             sample = framed(sample, slots, *self._frame)
-        return collect(args, slots, values, self.augment(sample, params, generator))
+        return collect(args, slots, values, self.augment(sample, tree, generator))
 
     def inverse(
         self, *args: Any, params: Params | None = None, data_keys: Sequence[Any] | None = None, size: Size | None = None
     ) -> Any:
         """Undo the geometry of `params` (of the last call, where None) for what the data keys name, image or not."""
-        if not self.training:
+        if self.tree(params) is None:
             return same(args)
         values, slots = self.assign(args, data_keys)
         sample = {s.name: s.wrap(v) for s, v in zip(slots, values, strict=True)}
