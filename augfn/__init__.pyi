@@ -12,9 +12,9 @@ from augfn.compose import some_of as some_of
 from augfn.compose import transform_matrix as transform_matrix
 from augfn.core.augmentation import Augmentation as Augmentation
 from augfn.core.augmentation import Op
-from augfn.core.targets import Boxes as Boxes
-from augfn.core.targets import Keypoints as Keypoints
-from augfn.core.targets import drop_invalid as drop_invalid
+from augfn.core.boxes import Boxes as Boxes
+from augfn.core.boxes import Keypoints as Keypoints
+from augfn.core.boxes import drop_invalid as drop_invalid
 from augfn.distributions.base import Distribution as Distribution
 from augfn.distributions.continuous import Beta as Beta
 from augfn.distributions.continuous import Constant as Constant

@@ -12,11 +12,12 @@ from torch import Tensor
 
 from augfn.core.actions import Action, Blend, Color, Deferred, Geometric, Mixing, Occlusion, Pixels, Size, chosen, fuse
 from augfn.core.augmentation import Augmentation
+from augfn.core.boxes import Keypoints
 from augfn.core.draw import draw, leaves_of, merge
 from augfn.core.gates import Gate
 from augfn.core.rules import apply
 from augfn.core.spec import gate_of
-from augfn.core.targets import Keypoints, Sample, Target
+from augfn.core.targets import Sample, Target
 from augfn.distributions import Choice, Constant, Distribution, Uniform
 from augfn.errors import explain
 from augfn.math.maps import Gather, Map, pixel_matrix

@@ -12,8 +12,9 @@ from torch.utils._pytree import tree_leaves
 import augfn as af
 from augfn.compose import geometry_of
 from augfn.core.augmentation import Augmentation
+from augfn.core.boxes import Boxes
 from augfn.core.draw import Params
-from augfn.core.targets import FRAMED, Boxes
+from augfn.core.targets import FRAMED
 from augfn.errors import explain, unknown
 from augfn.math.resample import Sampling
 from augfn_nn.augment import Augment, Base, Generator, Path, Size

@@ -13,9 +13,10 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_map_only, tree_u
 
 import augfn as af
 from augfn.core.augmentation import Augmentation
+from augfn.core.boxes import Boxes, Keypoints
 from augfn.core.draw import leaves_of
 from augfn.core.spec import SPECS
-from augfn.core.targets import Boxes, Keypoints, kind_of
+from augfn.core.targets import kind_of
 from augfn.run import bands, slices
 from augfn.run import rows as sparse
 from augfn.testing.case import agree, claim, snapshot

@@ -33,7 +33,7 @@ FLOORS = [
     ["augfn.math"],
     ["augfn.distributions"],
     ["augfn.typing"],
-    ["augfn.core", "augfn.core.targets", "augfn.core.gates"],
+    ["augfn.core", "augfn.core.targets", "augfn.core.boxes", "augfn.core.gates"],
     ["augfn.core.actions"],
     ["augfn.core.annotations"],
     ["augfn.core.rules"],

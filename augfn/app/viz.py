@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from augfn.core.targets import Boxes, Keypoints, Target, read
+from augfn.core.boxes import Boxes, Keypoints
+from augfn.core.targets import Target, read
 from augfn.errors import explain
 
 PALETTE = colormaps["Set1"].colors  # type: ignore[attr-defined]

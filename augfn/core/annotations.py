@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from augfn.core.actions import Geometric, Mixing, Occlusion, Size
-from augfn.core.targets import Boxes, Keypoints, Sample, Target
+from augfn.core.boxes import Boxes, Keypoints
+from augfn.core.targets import Sample, Target
 from augfn.math.maps import Map, centre_of
 from augfn.math.polygons import area_inside, polygon_area, shares_inside
 from augfn.math.resample import to_wide

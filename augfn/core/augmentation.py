@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from augfn.core.actions import Action, Deferred, Geometric, Mixing, Occlusion, Pixels, Size, fuse
+from augfn.core.boxes import Boxes
 from augfn.core.draw import Params, draw, leaves_of, merge, nested, salts_of
 from augfn.core.gates import with_gates
 from augfn.core.spec import (
@@ -34,7 +35,7 @@ from augfn.core.spec import (
     signature_of,
     spec_of,
 )
-from augfn.core.targets import Boxes, Sample, read
+from augfn.core.targets import Sample, read
 from augfn.errors import explain, unknown
 from augfn.math.resample import UNSET, Sampling, require_finite
 from augfn.run.call import is_ours, mode_of

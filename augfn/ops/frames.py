@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from augfn.core.actions import Size
 from augfn.core.augmentation import geometric
-from augfn.core.targets import Boxes
+from augfn.core.boxes import Boxes
 from augfn.distributions import Uniform
 from augfn.math.lines import areas, gather
 from augfn.math.maps import Gather, Map, centred

@@ -15,9 +15,10 @@ from augfn import random
 from augfn.compose import maybe
 from augfn.core.actions import Action
 from augfn.core.augmentation import Augmentation, Op, build
+from augfn.core.boxes import Boxes, Keypoints
 from augfn.core.draw import Params, leaves_of
 from augfn.core.spec import SEEN, SPECS
-from augfn.core.targets import Boxes, Keypoints, Sample, Target
+from augfn.core.targets import Sample, Target
 from augfn.distributions import Bernoulli, Distribution
 from augfn.math.resample import Sampling
 from augfn.typing import Leaf
