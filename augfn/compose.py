@@ -50,6 +50,7 @@ class Combined(Augmentation):
             raise ValueError(explain(f"{name}: a conversion cannot be switched per sample", list(steps), want, fix))
         inner = {target: kind for f in steps.values() for target, kind in f.targets.items()}
         known["targets"] = inner | dict(known.get("targets") or {})
+        known.setdefault("reading", {k: v for f in steps.values() for k, v in f.reading.items()})
         own = params | {n: f.params for n, f in steps.items()}
         super().__init__(name, own, schema | {n: f.schema for n, f in steps.items()}, **known)
         self.steps = steps
@@ -169,7 +170,7 @@ def common_ndim(what: str, steps: Steps) -> int:
 def pipeline(
     *steps: Augmentation,
     targets: Mapping[str, str] | None = None,
-    interpolation: str | None = None,
+    interpolation: str | Mapping[str, str] | None = None,
     padding_mode: str | None = None,
     fill: float | tuple[float, ...] | None = None,
     fill_mask: float | None = None,
@@ -179,7 +180,11 @@ def pipeline(
 ) -> Pipeline:
     """Steps one after another, fused where neighbours are of one kind; itself an augmentation.
 
-    * `targets`: kinds of names that do not tell them, `{"seg": "mask"}`.
+    * `targets`: kinds of names that do not tell them, `{"seg": "mask"}`; what is of the kind "other" (paths, ids,
+      metadata of any type) passes through untouched.
+    * `interpolation` may be given for each target, by its name or kind: `{"image": "bicubic", "depth": "bilinear"}`;
+      then what a step sets for itself holds for the targets that are not named. Masks are always read nearest (a
+      `softmask` between pixels).
     * `interpolation`, `padding_mode`, `fill`, `fill_mask`, `antialias`: for the steps that do not set their own.
     * `fuse=False` keeps every step literal (the outermost pipeline's word counts).
 
@@ -191,10 +196,23 @@ def pipeline(
     >>> f(torch.rand(2, 3, 16, 16), params)[1] == params
     True
     """
-    own = Sampling(interpolation, padding_mode, fill, fill_mask, antialias)
+    each = isinstance(interpolation, Mapping)
+    own = Sampling(None if each else interpolation, padding_mode, fill, fill_mask, antialias)
     sampling = UNSET if own == UNSET else own
     known = {"targets": targets, "sampling": sampling, "fused": fuse}
+    if each:
+        known["reading"] = own_reading(interpolation)
     return Pipeline("pipeline", named(steps, named_steps, "pipeline"), {}, {}, **known)
+
+
+def own_reading(interpolation: Mapping[str, str]) -> Mapping[str, str]:
+    """Checked: names or kinds of targets that can be read between pixels."""
+    for name, how in interpolation.items():
+        if name.split("_")[0] in ("mask", "boxes", "keypoints", "label", "intrinsics"):
+            want, fix = "targets that are read between pixels", f'call it a softmask: targets={{"{name}": "softmask"}}'
+            raise ValueError(explain(f"interpolation of {name!r}", how, want, fix))
+        Sampling(how)
+    return dict(interpolation)
 
 
 def maybe(f: Augmentation, p: Any = 0.5) -> Maybe:

@@ -13,7 +13,7 @@ from augfn import random
 from augfn.compose import Pipeline, geometry_of, transform_matrix, undone
 from augfn.core.augmentation import Augmentation
 from augfn.core.draw import Params, draw, leaves_of, merge
-from augfn.core.targets import FRAMED, LAYOUT, kind_of
+from augfn.core.targets import FRAMED, LAYOUT, OTHER, kind_of
 from augfn.distributions import Constant, Distribution
 from augfn.errors import explain
 from augfn.run.compiling import own_code
@@ -246,18 +246,19 @@ def lift(x: Any, f: Augmentation) -> tuple[Any, Frame | None, Any]:
         return x, (tuple(value.shape[:-rank]), size), None
     dims: Any = rank + 1 - value.ndim
     if not isinstance(x, Tensor):
-        dims = {n: dims if kind_of(n, f.targets) == kind else 1 for n in x}
+        kinds = {n: kind_of(n, f.targets) for n in x}
+        dims = {n: dims if k == kind else 0 if k == OTHER else 1 for n, k in kinds.items()}
     return add_dims(x, dims), ((1,), size), dims
 
 
 def add_dims(x: Any, dims: Any) -> Any:
     if isinstance(x, Tensor):
         return x[(None,) * dims]
-    return {n: tree_map(lambda t, n=n: t[(None,) * dims[n]], v) for n, v in x.items()}
+    return {n: tree_map(lambda t, n=n: t[(None,) * dims[n]], v) if dims[n] else v for n, v in x.items()}
 
 
 def lower(y: Any, dims: Any) -> Any:
     """The output without the dims that `lift` added."""
     if isinstance(dims, int):
         return y[(0,) * dims]
-    return {n: tree_map(lambda t, n=n: t[(0,) * dims[n]], v) for n, v in y.items()}
+    return {n: tree_map(lambda t, n=n: t[(0,) * dims[n]], v) if dims[n] else v for n, v in y.items()}

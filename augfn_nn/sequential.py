@@ -14,7 +14,7 @@ from augfn.compose import geometry_of
 from augfn.core.augmentation import Augmentation
 from augfn.core.boxes import Boxes
 from augfn.core.draw import Params
-from augfn.core.targets import FRAMED
+from augfn.core.targets import FRAMED, NO_TARGETS, OTHER, SPELLED, kind_of
 from augfn.errors import explain, unknown
 from augfn.math.resample import Sampling
 from augfn_nn.augment import Augment, Base, Generator, Path, Size
@@ -40,6 +40,14 @@ KEYS: dict[str, tuple[str, str]] = {
     "volume": ("volume", ""),
     "depth": ("depth", ""),
     "intrinsics": ("intrinsics", ""),
+    "softmask": ("softmask", ""),
+    "heatmap": ("heatmap", ""),
+    "other": (OTHER, ""),
+    **{
+        word: (kind, "xyxy" if kind == "boxes" else "")
+        for word, kind in SPELLED.items()
+        if word not in ("bbox", "class")
+    },
 }
 
 
@@ -51,6 +59,8 @@ class Slot(NamedTuple):
     format: str
 
     def wrap(self, value: Any) -> Any:
+        if self.kind == OTHER:
+            return value
         if isinstance(value, list | tuple):
             fix = f"torch.stack({self.name}), brought to one shape"
             raise TypeError(explain(f"{self.name}: a list", value, "one tensor for the batch", fix))
@@ -60,11 +70,11 @@ class Slot(NamedTuple):
         return value.data if isinstance(value, Boxes) and not isinstance(given, Boxes) else value
 
 
-def slots_of(keys: Iterable[Any], ndim: int) -> list[Slot]:
+def slots_of(keys: Iterable[Any], ndim: int, given: Mapping[str, str] | None = None) -> list[Slot]:
     """A slot for each data key; the second of a name is `mask_2`."""
     out: list[Slot] = []
     for key in keys:
-        slot, n = slot_of(key, ndim), 2
+        slot, n = slot_of(key, ndim, given or {}), 2
         base = slot.name
         while any(slot.name == s.name for s in out):
             slot, n = slot._replace(name=f"{base}_{n}"), n + 1
@@ -72,12 +82,19 @@ def slots_of(keys: Iterable[Any], ndim: int) -> list[Slot]:
     return out
 
 
-def slot_of(key: Any, ndim: int) -> Slot:
-    """A data key, perhaps with a suffix: "mask", "image_right", "bbox_xywh-left", kornia's `DataKey.MASK`."""
+def slot_of(key: Any, ndim: int, given: Mapping[str, str]) -> Slot:
+    """A data key, perhaps with a suffix: "mask", "image_right", "bbox_xywh-left", kornia's `DataKey.MASK`; or a name
+    whose kind is given."""
+    if key in given:
+        kind = kind_of(key, given)
+        return Slot(key, kind, "xyxy" if kind == "boxes" else "")
     word = name_of(key).replace("-", "_")
+    if word.split("_")[-1] in NO_TARGETS:
+        kind_of(word, {})  # which says what to do
     stem = max((k for k in KEYS if word == k or word.startswith(k + "_")), key=len, default=None)
     if stem is None:
-        raise ValueError(unknown("data key", key, KEYS) + ", or one of them with a suffix: 'mask_lanes'")
+        fix = f", or one of them with a suffix: 'mask_lanes'; targets={{{word!r}: 'other'}} passes it through"
+        raise ValueError(unknown("data key", key, KEYS) + fix)
     kind, form = KEYS[stem]
     if kind == "image" and ndim == 3:
         kind = "volume"
@@ -92,6 +109,8 @@ class AugmentationSequential(Base):
     * `data_keys`: what the positional arguments are: input (or image), mask, bbox or bbox_xyxy, bbox_xywh, keypoints,
       class (or label), video, volume, depth, intrinsics; in any case, or kornia's `DataKey`; several of one kind are
       welcome. A dict is understood by its names (`mask`, `mask_lanes`, `image_right`) and comes back as a dict.
+    * `targets`: kinds of the names in a dict that do not tell them: `{"seg": "mask", "path": "other"}`; what is of the
+      kind "other" passes through untouched.
     * `same_on_batch`, `keepdim`: None leaves them to the modules.
     * `random_apply`: n, or (a, b): so many of the modules, chosen for each sample, in the order given (kornia: for
       the batch, in random order). 1 with `random_apply_weights` chooses one by weight.
@@ -119,14 +138,16 @@ class AugmentationSequential(Base):
         random_apply: bool | int | tuple[int, ...] = False,
         random_apply_weights: Sequence[float] | None = None,
         extra_args: Mapping[Any, Mapping[str, Any]] | None = None,
+        targets: Mapping[str, str] | None = None,
     ) -> None:
         children = [child_of(m) for m in modules]
         f = gathered([c.f for c in children], random_apply, random_apply_weights)
         f.sampling = sampling_from(extra_args or {})
         super().__init__(f, False, same_on_batch, all(c.keepdim for c in children) if keepdim is None else keepdim)
         self.steps = nn.ModuleDict(dict(zip(f.steps, children, strict=True)))
+        f.targets = {**f.targets, **(targets or {})}
         self.data_keys = list(data_keys or ["input"])
-        self.slots = slots_of(self.data_keys, f.ndim)
+        self.slots = slots_of(self.data_keys, f.ndim, f.targets)
 
     def own(self, f: Any) -> Params:
         return {n: v for n, v in f.params.items() if n not in f.steps}
@@ -177,8 +198,8 @@ class AugmentationSequential(Base):
     def assign(self, args: tuple[Any, ...], data_keys: Sequence[Any] | None) -> tuple[list[Any], list[Slot]]:
         """The values of a call, and what they are."""
         if len(args) == 1 and isinstance(args[0], Mapping):
-            return list(args[0].values()), slots_of(args[0], self.f.ndim)
-        slots = self.slots if data_keys is None else slots_of(data_keys, self.f.ndim)
+            return list(args[0].values()), slots_of(args[0], self.f.ndim, self.f.targets)
+        slots = self.slots if data_keys is None else slots_of(data_keys, self.f.ndim, self.f.targets)
         if len(args) != len(slots):
             keys = list(self.data_keys if data_keys is None else data_keys)
             fix = "aug(x, data_keys=[...]) names others for one call"
@@ -229,7 +250,7 @@ def sampling_from(extra_args: Mapping[Any, Mapping[str, Any]]) -> Sampling:
     """How images (and masks: their fill) are read by the steps that do not say it themselves."""
     out: dict[str, Any] = {}
     for key, settings in extra_args.items():
-        kind, given = slot_of(key, 2).kind, sampling_of(settings, f"extra_args[{key!r}]")
+        kind, given = slot_of(key, 2, {}).kind, sampling_of(settings, f"extra_args[{key!r}]")
         if kind == "mask":
             given = mask_sampling(given)
         elif kind not in FRAMED and given:

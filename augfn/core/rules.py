@@ -7,6 +7,7 @@ one column, adding a kind one row: no op handles a target by itself.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -32,17 +33,24 @@ from augfn.math.variates import seed_key
 from augfn.run.bands import by_points
 from augfn.run.twins import added, twin
 
+SOFT = ("softmask", "heatmap")  # moved and read as images are; nothing else is done to their values
+
 # geometry
 
 
-def warp(action: Geometric, t: Target, s: Sample) -> Tensor:
+def warp(action: Geometric, t: Target, s: Sample, how: str | None = None) -> Tensor:
+    """Read between pixels as the action says, or as is said of the target (`how`); masks and depth are read nearest."""
     m, sampling = action.map, action.sampling
-    if t.kind in ("mask", "depth"):
-        fill = sampling.fill_mask if t.kind == "mask" else 0.0
+    if t.kind not in ("image", "video", "volume"):
+        fill = sampling.fill_mask if t.kind in ("mask", "softmask") else 0.0
         padding = sampling.padding_mode if sampling.padding in ("border", "reflection", "symmetric") else None
         if not (padding or m.axis_aligned or m.exact):
             require_level(t.value, fill or 0.0)
-        sampling = Sampling("nearest", padding, None if padding else fill)
+        between = t.kind in SOFT
+        own = (sampling.interpolation, sampling.antialias) if between else ("nearest", None)
+        sampling = Sampling(own[0], padding, None if padding else fill, antialias=own[1])
+    if how is not None:
+        sampling = replace(sampling, interpolation=how)
     x, sampling = as_signed(t.value, sampling)
     if m.gather is None:
         return with_bits_of(resample(x, len(s.batch), m, sampling), t.value)
@@ -198,6 +206,11 @@ def hide_mask(action: Occlusion, t: Target, s: Sample) -> Tensor:
     return torch.where(hidden >= 0.5, torch.full_like(t.value, action.fill_mask), t.value)
 
 
+def hide_soft(action: Occlusion, t: Target, s: Sample) -> Tensor:
+    hidden = action.hidden.reshape(s.batch + (1,) * (t.value.ndim - len(s.batch) - len(s.size)) + s.size)
+    return torch.lerp(t.value, torch.full_like(t.value, action.fill_mask * (t.kind == "softmask")), hidden.to(t.value))
+
+
 def convert(action: Convert, t: Target, s: Sample) -> Tensor:
     return action.to(t.value)
 
@@ -231,16 +244,17 @@ def mix_label(action: Mixing, t: Target, s: Sample) -> Tensor:
 
 
 TABLE: dict[tuple[type, str], Callable[..., Any]] = {
-    **{(Geometric, t): warp for t in (*FRAMED, "mask")},
+    **{(Geometric, t): warp for t in (*FRAMED, "mask", *SOFT)},
     (Geometric, "intrinsics"): warp_intrinsics,
     **{(Color, t): recolor for t in ("image", "video", "volume")},
     **{(Pixels, t): repaint for t in ("image", "video", "volume")},
     **{(Convert, t): convert for t in CONVERTED},
     **{(Occlusion, t): hide for t in ("image", "video", "volume")},
     (Occlusion, "mask"): hide_mask,
+    **{(Occlusion, t): hide_soft for t in SOFT},
     (Occlusion, "boxes"): hide_boxes,
     (Occlusion, "keypoints"): hide_keypoints,
-    **{(Mixing, t): mix for t in ("image", "video", "volume")},
+    **{(Mixing, t): mix for t in ("image", "video", "volume", *SOFT)},
     **{(Mixing, t): mix_select for t in ("mask", "depth", "intrinsics")},
     (Mixing, "boxes"): mix_boxes,
     (Mixing, "keypoints"): mix_keypoints,
@@ -268,6 +282,6 @@ def apply(action: Action, sample: Sample) -> Sample:
     for name, t in sample.targets.items():
         rule = TABLE.get((type(action), t.kind))
         if rule is not None:
-            extra = {"name": name} if rule is repaint else {}
+            extra = {"name": name} if rule is repaint else {"how": sample.reading.get(name)} if rule is warp else {}
             changed[name] = Target(t.kind, rule(action, t, sample, **extra))
     return sample.changed(changed, action.size(sample.size))

@@ -1,13 +1,13 @@
 """Targets: what is augmented, and how each kind of it is read.
 
 A bare tensor is an image (a volume, for 3-D ops). A dict maps names to targets; the kind is the name, its stem before
-`_`, or is given by `targets={"seg": "mask"}`.
+`_`, or is given by `targets={"seg": "mask"}`. What is "other" passes through untouched.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -24,13 +24,26 @@ LAYOUT: dict[str, tuple[str | None, str | None]] = {
     "volume": (None, "C D H W"),
     "depth": ("1 H W", None),
     "mask": ("[C] H W", "[C] D H W"),
+    "softmask": ("[C] H W", "[C] D H W"),
+    "heatmap": ("C H W", "C D H W"),
     "boxes": ("N 4", "N 6"),
     "keypoints": ("N 2", "N 3"),
     "intrinsics": ("3 3", None),
     "label": ("", ""),
 }
 FRAMED = ("image", "video", "volume", "depth")
-FLOATING = ("image", "video", "volume", "depth", "boxes", "keypoints", "intrinsics")
+FLOATING = ("image", "video", "volume", "depth", "softmask", "heatmap", "boxes", "keypoints", "intrinsics")
+OTHER = "other"
+SPELLED = {  # what else users call them
+    "images": "image",
+    "masks": "mask",
+    "bbox": "boxes",
+    "bboxes": "boxes",
+    "labels": "label",
+    "class": "label",
+    "classes": "label",
+}
+NO_TARGETS = ("id", "ids", "idx", "index", "path", "paths", "file", "filename", "name", "names", "meta", "info")
 CONVERTED = ("image", "video", "volume")  # what a conversion takes as integers
 
 
@@ -42,49 +55,86 @@ class Target:
 
 @dataclass(frozen=True)
 class Sample:
-    """Targets by name, with the leading batch shape and the frame's size they share."""
+    """Targets by name, with the leading batch shape and the frame's size they share.
+
+    `others`: what passes through; `names`: the order of all, where there are such. `reading`: the interpolation of the
+    targets that have one of their own.
+    """
 
     targets: dict[str, Target]
     batch: tuple[int, ...]
     size: tuple[int, ...]
     device: torch.device
     bare: bool = False
+    others: Mapping[str, Any] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    reading: Mapping[str, str] = field(default_factory=dict)
 
     def changed(self, targets: dict[str, Target], size: tuple[int, ...]) -> Sample:
-        return Sample(targets, self.batch, size, self.device, self.bare)
+        return Sample(targets, self.batch, size, self.device, self.bare, self.others, self.names, self.reading)
 
     def output(self) -> Any:
         values = {n: t.value for n, t in self.targets.items()}
-        return next(iter(values.values())) if self.bare else values
+        if self.bare:
+            return next(iter(values.values()))
+        return {n: self.others[n] if n in self.others else values[n] for n in self.names} if self.names else values
 
 
 def kind_of(name: str, given: Mapping[str, str]) -> str:
-    kind = given.get(name) or (name if name in LAYOUT else name.split("_")[0])
-    if kind not in LAYOUT:
-        raise ValueError(unknown("target", name, LAYOUT) + ", or targets={" + repr(name) + ': "mask"} in the pipeline')
+    """The kind of a name: what is given, else the name itself or its stem."""
+    if name in given:
+        kind = SPELLED.get(given[name], given[name])
+        if kind not in LAYOUT and kind != OTHER:
+            raise ValueError(unknown(f"kind of the target {name!r}", kind, [*LAYOUT, OTHER]))
+        return kind
+    stem, *rest = name.split("_")
+    kind = SPELLED.get(name, SPELLED.get(stem, stem))
+    if stem == OTHER:
+        return OTHER
+    if kind not in LAYOUT or (rest and rest[-1] in NO_TARGETS):
+        want = f"a name that begins with one of {', '.join(LAYOUT)}"
+        fix = f"targets={{{name!r}: 'other'}} in the pipeline passes it through, {{{name!r}: 'mask'}} calls it a mask"
+        raise ValueError(explain(f"the kind of the target {name!r} is not known", name, want, fix))
     return kind
 
 
-def read(x: Any, ndim: int, given: Mapping[str, str], spatial: bool = True, integers: bool = False) -> Sample:
+def read(
+    x: Any,
+    ndim: int,
+    given: Mapping[str, str],
+    spatial: bool = True,
+    integers: bool = False,
+    reading: Mapping[str, str] | None = None,
+) -> Sample:
     """A bare tensor or a dict of targets, checked, for ops of `ndim` spatial dimensions; where these are not `spatial`
-    (colour, noise), a dict with a volume is one of 3. `integers`: images may hold them."""
+    (colour, noise), a dict with a volume is one of 3. `integers`: images may hold them. `reading`: interpolations by
+    the targets' names or kinds."""
     if isinstance(x, Tensor):
         kind = "image" if ndim == 2 else "volume"
         targets = {kind: Target(kind, x)}
-        if (integers or x.is_floating_point()) and x.ndim > ndim:  # all that there is to check of an image alone
+        if (integers or x.is_floating_point()) and x.ndim > ndim and not reading:  # all that there is to check
             return Sample(targets, tuple(x.shape[: -ndim - 1]), tuple(x.shape[-ndim:]), x.device, True)
-        return checked(targets, ndim, True, integers)
+        return checked(targets, ndim, True, integers, reading)
     if not isinstance(x, Mapping) or not x:
         raise TypeError(
             explain("nothing to augment", x, "a tensor [*batch, C, H, W] or a dict of targets", "pass torch tensors")
         )
     targets = {name: Target(kind_of(name, given), value) for name, value in x.items()}
+    others = {n: t.value for n, t in targets.items() if t.kind == OTHER}
+    targets = {n: t for n, t in targets.items() if n not in others} if others else targets
     if not spatial and any(t.kind == "volume" for t in targets.values()):
         ndim = 3
-    return checked(targets, ndim, False, integers)
+    sample = checked(targets, ndim, False, integers, reading)
+    return replace(sample, others=others, names=tuple(x)) if others else sample
 
 
-def checked(targets: dict[str, Target], ndim: int, bare: bool, integers: bool = False) -> Sample:
+def checked(
+    targets: dict[str, Target],
+    ndim: int,
+    bare: bool,
+    integers: bool = False,
+    reading: Mapping[str, str] | None = None,
+) -> Sample:
     frames = {n: t.value for n, t in targets.items() if t.kind in FRAMED}
     for name, t in targets.items():
         check_value(name, t, ndim, integers)
@@ -104,7 +154,8 @@ def checked(targets: dict[str, Target], ndim: int, bare: bool, integers: bool = 
     proper = {
         n: t if not isinstance(t.value, Boxes) else Target(t.kind, t.value.checked(size)) for n, t in targets.items()
     }
-    return Sample(proper, batch, size, frame.device, bare)
+    own = {n: how for n, t in targets.items() if (how := reading.get(n, reading.get(t.kind)))} if reading else {}
+    return Sample(proper, batch, size, frame.device, bare, reading=own)
 
 
 def array_of(t: Target) -> Tensor:
@@ -150,8 +201,8 @@ def check_shape(name: str, t: Target, batch: tuple[int, ...], size: tuple[int, .
         want = wanted(t, batch, d)
         raise ValueError(explain(f"{name}: its batch differs from {ref}'s", value, want, "give one per sample"))
     rest = tuple(value.shape[b:])
-    if t.kind in FRAMED or t.kind == "mask":
-        ranks = {"mask": (d, d + 1), "video": (d + 2,)}.get(t.kind, (d + 1,))
+    if t.kind in (*FRAMED, "mask", "softmask", "heatmap"):
+        ranks = {"mask": (d, d + 1), "softmask": (d, d + 1), "video": (d + 2,)}.get(t.kind, (d + 1,))
         good = len(rest) in ranks and rest[-d:] == size
     else:
         tail = {"boxes": (row_of(t.value, d),), "keypoints": (d,), "intrinsics": (3, 3)}.get(t.kind, ())

@@ -6,6 +6,7 @@ samples are run, and selected afterwards.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -20,7 +21,13 @@ from augfn.math.shapes import expand
 from augfn.run.mode import is_readable, untracked
 
 DENSE = False  # True: all samples are run, and selected afterwards
-BLENDED = ("image", "video", "volume")  # what lies between two results; of all else one is selected
+BLENDED = (
+    "image",
+    "video",
+    "volume",
+    "softmask",
+    "heatmap",
+)  # what lies between two results; of all else one is selected
 
 
 def run(actions: list[Action], sample: Sample, owned: set[str] | None = None) -> Sample:
@@ -75,7 +82,7 @@ def on_rows(action: Action, rows: list[int], sample: Sample, owned: set[str]) ->
     """The action on these samples alone."""
     index = torch.tensor(rows) if action.index is None else action.index
     seen = {n: t for n, t in sample.targets.items() if touches(action, t.kind)}
-    few = Sample(taken(seen, index), (len(rows),), sample.size, sample.device, sample.bare)
+    few = replace(sample, targets=taken(seen, index), batch=(len(rows),))
     new = act(action.ungated().rows(index), few)
     out = dict(sample.targets)
     for name, t in new.targets.items():
