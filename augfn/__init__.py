@@ -3,6 +3,7 @@
 from augfn.compose import invert, maybe, one_of, pipeline, repeat, some_of, transform_matrix
 from augfn.core.augmentation import Augmentation
 from augfn.core.boxes import Boxes, Keypoints, drop_invalid
+from augfn.data import collate
 from augfn.distributions import (
     Bernoulli,
     Beta,

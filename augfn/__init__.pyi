@@ -15,6 +15,7 @@ from augfn.core.augmentation import Op
 from augfn.core.boxes import Boxes as Boxes
 from augfn.core.boxes import Keypoints as Keypoints
 from augfn.core.boxes import drop_invalid as drop_invalid
+from augfn.data import collate as collate
 from augfn.distributions.base import Distribution as Distribution
 from augfn.distributions.continuous import Beta as Beta
 from augfn.distributions.continuous import Constant as Constant
@@ -68,6 +69,7 @@ __all__ = [
     "channel_shuffle",
     "clahe",
     "coarse_dropout",
+    "collate",
     "color_jiggle",
     "color_jitter",
     "color_twist",

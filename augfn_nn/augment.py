@@ -83,7 +83,7 @@ class Base(nn.Module):
 
     def undo(self, x: Any, params: Params | None, size: Size | None) -> Any:
         """One resample back; `size` is the frame before, where it is not the last call's and f changes it."""
-        params = self.last()[0] if params is None else self.tree(params)
+        params = self.last()[0] if params is None else merge(params, self.params, self.f.schema, self.f.name)
         x, frame, dims = lift(x, self.f)
         before = self._frame and self._frame[1]
         if size is None and frame and before and geometry_of(self.f, params, before)[2] == frame[1]:

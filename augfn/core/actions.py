@@ -214,9 +214,9 @@ class Mixing(Action):
 
 @dataclass(frozen=True)
 class Convert(Action):
-    """Images of another dtype: `to(x)`."""
+    """Images of another dtype: `cast(x)`."""
 
-    to: Callable[[Tensor], Tensor]
+    cast: Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)

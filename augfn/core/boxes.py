@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor
 from torch.utils._pytree import GetAttrKey, register_pytree_node
 
+from augfn.core.ragged import padded
 from augfn.errors import explain
 from augfn.math.polygons import polygon_area
 from augfn.run.constants import constant
 
 FORMATS = ("xyxy", "xywh", "cxcywh", "yolo", "xyxyn", "cxcywhr", "xyxyxyxy")
 TURNED = {"cxcywhr": 5, "xyxyxyxy": 8}  # formats of boxes that need not be upright: numbers for each
+R = TypeVar("R", bound="Rows")
 SAME_FORMAT = {"pascal_voc": "xyxy", "coco": "xywh", "albumentations": "xyxyn"}
 
 
@@ -39,8 +42,34 @@ def _node(cls: type, leaves: tuple[str, ...], static: tuple[str, ...]) -> None:
     register_pytree_node(cls, flatten, unflatten, serialized_type_name=name, flatten_with_keys_fn=with_keys)
 
 
+class Rows:
+    """What boxes and keypoints share: tensors that lead with the batch, and settings."""
+
+    tensors: ClassVar[tuple[str, ...]]
+
+    def to(self: R, *args: Any, **keywords: Any) -> R:
+        """On another device, or the coordinates in another dtype, as of `torch.Tensor.to`."""
+        held = {n: t for n in self.tensors if (t := getattr(self, n)) is not None}
+        main = held[self.tensors[0]].to(*args, **keywords)
+        if not main.is_floating_point():
+            raise TypeError(explain(f"{type(self).__name__}.to", main, "a floating dtype", ".to(torch.float32)"))
+        moved = {n: t.to(main.device if t.dtype != held[self.tensors[0]].dtype else main) for n, t in held.items()}
+        return replace(self, **moved)  # type: ignore[type-var]
+
+    def __len__(self) -> int:
+        return len(getattr(self, self.tensors[0]))
+
+    def __getitem__(self: R, index: Any) -> R:
+        """Some samples of the batch, or rows of one sample."""
+        held = {n: t[index] for n in self.tensors if (t := getattr(self, n)) is not None}
+        if held[self.tensors[0]].ndim < 2:
+            fix = f"{type(self).__name__.lower()}[i : i + 1], or .{self.tensors[0]}[i]"
+            raise IndexError(explain("one row alone", index, "samples of a batch, or a slice of rows", fix))
+        return replace(self, **held)  # type: ignore[type-var]
+
+
 @dataclass(frozen=True, eq=False)
-class Boxes:
+class Boxes(Rows):
     """Boxes with validity, continuous edges: `data [*b, N, 4]` (`[*b, N, 6]` in a volume, xyzxyz), `valid [*b, N]`.
 
     * `format`: "xyxy", "xywh", "cxcywh" (pixels), "yolo" (cxcywh as fractions of the frame), "xyxyn" (xyxy as
@@ -60,6 +89,7 @@ class Boxes:
     tensor([True])
     """
 
+    tensors: ClassVar[tuple[str, ...]] = ("data", "valid", "labels", "seen")
     data: Tensor
     format: str = "xyxy"
     valid: Tensor = None  # type: ignore[assignment]
@@ -82,6 +112,60 @@ class Boxes:
             object.__setattr__(self, "valid", valid)
         if self.seen is None and self.min_visibility > 0:
             object.__setattr__(self, "seen", torch.ones_like(self.valid, dtype=self.data.dtype))
+
+    @classmethod
+    def pad(
+        cls, boxes: Sequence[Any], labels: Sequence[Any] | None = None, format: str = "xyxy", **settings: Any
+    ) -> Boxes:
+        """Boxes of a batch from a list with the rows `[N_i, 4]` of each sample (tensors, arrays or lists; `[]` for none),
+        which may differ in number: `data [B, N, 4]` with `valid` False where there is none. `labels`: a list as long, with
+        an entry for each box; padded with 0. `drop_invalid` is the inverse.
+
+        Raises where a box has its ends exchanged, or is not finite.
+
+        >>> Boxes.pad([[[0, 0, 4, 2]], []], labels=[[7], []]).valid
+        tensor([[ True],
+                [False]])
+        """
+        known = SAME_FORMAT.get(format, format)
+        data, valid = padded("boxes", boxes, (TURNED[known],) if known in TURNED else (4, 6))
+        kept = None
+        if labels is not None:
+            kept, there = padded("labels", labels, (), floating=False)
+            if not there.equal(valid):
+                given = [len(rows) for rows in labels]
+                fix = "one label for each box, [] where there is none"
+                raise ValueError(explain("labels: not as many as boxes", given, f"{valid.sum(-1).tolist()}", fix))
+        made = cls(data, format, valid, labels=kept, **settings)
+        bad = (valid & ~made.checked((1,) * (data.shape[-1] // 2)).valid).nonzero()
+        if len(bad):
+            i, j = bad[0].tolist()
+            want, fix = (
+                "finite numbers, low ends before high ones",
+                f"leave it out, or name the format: it is {format!r}",
+            )
+            raise ValueError(explain(f"boxes[{i}][{j}] is no box", data[i, j].tolist(), want, fix))
+        return made
+
+    def convert(self, format: str, size: tuple[int, ...] | None = None) -> Boxes:
+        """The same boxes in another format; `size` (h, w) of the frame where one of the two counts in fractions of it. Of a
+        turned box an upright format has the upright one around it.
+
+        >>> Boxes(torch.tensor([[1.0, 2.0, 5.0, 4.0]])).convert("cxcywh").data
+        tensor([[3., 3., 4., 2.]])
+        """
+        new = replace(self, format=format)
+        if size is None and {self.format, new.format} & {"yolo", "xyxyn"}:
+            fix = f"boxes.convert({format!r}, size=(height, width))"
+            raise ValueError(explain("convert: fractions of which frame?", None, "the frame's size", fix))
+        size = size or (1,) * (self.data.shape[-1] // 2)
+        if not new.turned:
+            return new.like(self.xyxy(size), self.valid, size)
+        if self.turned:
+            return new.like_corners(self.corners(), self.valid)
+        x1, y1, x2, y2 = self.xyxy(size).unbind(-1)
+        corners = torch.stack([x1, y1, x2, y1, x2, y2, x1, y2], -1).unflatten(-1, (4, 2))
+        return new.like_corners(corners, self.valid)
 
     @property
     def turned(self) -> bool:
@@ -164,7 +248,7 @@ def check_rows(name: str, rows: Any, data: Any) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Keypoints:
+class Keypoints(Rows):
     """Points with visibility: `xy [*b, N, 2]` (`[*b, N, 3]` in a volume), pixel centres at whole numbers, `visible
     [*b, N]`. A point is visible from -1/2 to n - 1/2 along each axis, both included.
 
@@ -177,6 +261,7 @@ class Keypoints:
             [6., 2.]])
     """
 
+    tensors: ClassVar[tuple[str, ...]] = ("xy", "visible")
     xy: Tensor
     visible: Tensor = None  # type: ignore[assignment]
     swap: tuple[tuple[int, int], ...] = ()
@@ -191,6 +276,18 @@ class Keypoints:
             raise ValueError(explain("Keypoints: swap", self.swap, want, "swap=((left_eye, right_eye),)"))
         object.__setattr__(self, "swap", pairs)
 
+    @classmethod
+    def pad(cls, points: Sequence[Any], **settings: Any) -> Keypoints:
+        """Points of a batch from a list with the rows `[N_i, 2]` of each sample, as `Boxes.pad`: not visible where there is
+        none, or where a coordinate is NaN.
+
+        >>> Keypoints.pad([[[1, 2], [3, 4]], [[5, 6]]]).visible
+        tensor([[ True,  True],
+                [ True, False]])
+        """
+        xy, there = padded("keypoints", points, (2, 3))
+        return cls(xy, there & (xy == xy).all(-1), **settings)
+
     def mirrored(self) -> list[int]:
         """The row that each row becomes under a mirror."""
         order = list(range(self.xy.shape[-2]))
@@ -199,8 +296,8 @@ class Keypoints:
         return order
 
 
-_node(Boxes, ("data", "valid", "labels", "seen"), ("format", "clip", "min_area", "min_visibility", "min_size"))
-_node(Keypoints, ("xy", "visible"), ("swap",))
+_node(Boxes, Boxes.tensors, ("format", "clip", "min_area", "min_visibility", "min_size"))
+_node(Keypoints, Keypoints.tensors, ("swap",))
 
 
 def drop_invalid(boxes: Boxes, *others: Tensor) -> Any:

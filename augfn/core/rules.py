@@ -212,7 +212,7 @@ def hide_soft(action: Occlusion, t: Target, s: Sample) -> Tensor:
 
 
 def convert(action: Convert, t: Target, s: Sample) -> Tensor:
-    return action.to(t.value)
+    return action.cast(t.value)
 
 
 # mixing

@@ -1,0 +1,139 @@
+"""Data: batches of samples that differ in their number of boxes, or in size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from augfn.core.boxes import Boxes, Keypoints, Rows
+from augfn.core.ragged import padded
+from augfn.core.targets import FRAMED, kind_of
+from augfn.errors import explain
+
+FRAMES = ("image", "video", "volume", "depth", "mask", "softmask", "heatmap")
+SIZES = ("same", "pad")
+
+
+def collate(
+    samples: Sequence[Mapping[str, Any]],
+    *,
+    sizes: str = "same",
+    fill: float = 0.0,
+    fill_mask: float = 0.0,
+    targets: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """A batch from a list of samples, dicts of one kind each: `DataLoader(..., collate_fn=af.collate)`.
+
+    * Images, masks and what else has a frame are stacked. Where they differ in size, `sizes="pad"` pads them to the
+      largest, below and on the right, with `fill` (masks: `fill_mask`), and adds `other_size [B, 2]`: the part (h, w) of
+      each that is its own (a name with "other" passes through augmentations); "same" raises.
+    * Boxes and keypoints, `Boxes`, `Keypoints` or tensors `[N_i, 4]`, `[N_i, 2]`, become `Boxes` and `Keypoints` of as many
+      rows as the longest, valid or visible where there is one. Fractions of a frame are those of the padded one.
+    * Labels and numbers become tensors; strings and all else lists. `targets`: kinds of names that do not tell them.
+
+    >>> a = {"image": torch.rand(3, 8, 8), "boxes": torch.tensor([[0.0, 0.0, 4.0, 4.0]]), "name": "a"}
+    >>> b = {"image": torch.rand(3, 6, 9), "boxes": torch.zeros(0, 4), "name": "b"}
+    >>> batch = collate([a, b], sizes="pad", targets={"name": "other"})
+    >>> batch["image"].shape, batch["other_size"].tolist(), batch["boxes"].valid.tolist(), batch["name"]
+    (torch.Size([2, 3, 8, 9]), [[8, 8], [6, 9]], [[True], [False]], ['a', 'b'])
+    """
+    if sizes not in SIZES:
+        raise ValueError(explain("collate: sizes", sizes, f"one of {SIZES}", 'sizes="pad"'))
+    names = check_samples(samples)
+    kinds = {n: kind_of(n, targets or {}) for n in names}
+    frames = [n for n in names if kinds[n] in FRAMES]
+    own = [frame_of({n: s[n] for n in frames}, kinds, i) for i, s in enumerate(samples)] if frames else []
+    size = tuple(map(max, zip(*own, strict=True)))
+    padding = len(set(own)) > 1
+    if padding and sizes == "same":
+        want, fix = "images of one size", 'collate(..., sizes="pad"), or a resize in the dataset'
+        raise ValueError(explain("collate: images differ in size", sorted(set(own)), want, fix))
+    out: dict[str, Any] = {}
+    for n in names:
+        values = [s[n] for s in samples]
+        if kinds[n] in FRAMES:
+            level = fill_mask if kinds[n] in ("mask", "softmask") else 0.0 if kinds[n] == "heatmap" else fill
+            out[n] = stacked(n, [grown(v, size, level) for v in values] if padding else values)
+        elif kinds[n] in ("boxes", "keypoints"):
+            out[n] = rows_of(n, kinds[n], values, own if padding else None, size)
+        else:
+            out[n] = values_of(n, values)
+    return out | ({"other_size": torch.tensor(own)} if padding else {})
+
+
+def check_samples(samples: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The names, which all samples have."""
+    if not samples or not all(isinstance(s, Mapping) for s in samples):
+        fix = 'return {"image": image, "label": label} from the dataset'
+        raise TypeError(explain("collate: not a list of dicts", samples, "a dict for each sample", fix))
+    for i, s in enumerate(samples):
+        if s.keys() != samples[0].keys():
+            want, fix = (
+                f"the names of the first, {list(samples[0])}",
+                "give every sample the same names, [] for no boxes",
+            )
+            raise ValueError(explain(f"collate: sample {i} has other names", list(s), want, fix))
+    return list(samples[0])
+
+
+def frame_of(frames: Mapping[str, Any], kinds: Mapping[str, str], i: int) -> tuple[int, ...]:
+    """The size of a sample's frame, which all that has one shares."""
+    found = {}
+    for name, value in frames.items():
+        if not isinstance(value, Tensor):
+            fix = f"af.to_float({name}) in the dataset" if kinds[name] in FRAMED else f"torch.as_tensor({name})"
+            raise TypeError(explain(f"collate: {name} of sample {i} is no tensor", value, "a tensor", fix))
+        found[name] = tuple(value.shape[-(3 if "volume" in kinds.values() else 2) :])
+    if len(set(found.values())) > 1:
+        raise ValueError(explain(f"collate: the frames of sample {i}", found, "one size", "resize them alike"))
+    return next(iter(found.values()))
+
+
+def grown(x: Tensor, size: tuple[int, ...], level: float) -> Tensor:
+    """Padded at the far ends of the last axes."""
+    more = [n for have, want in zip(x.shape[::-1], size[::-1], strict=False) for n in (0, want - have)]
+    return pad(x, more, value=level)
+
+
+def stacked(name: str, values: Sequence[Tensor]) -> Tensor:
+    shapes = {tuple(v.shape) for v in values}
+    if len(shapes) > 1:
+        want, fix = "one shape", f"bring {name} to one number of channels, or to as many entries"
+        raise ValueError(explain(f"collate: {name} differs in shape", sorted(shapes), want, fix))
+    return torch.stack(list(values))
+
+
+def rows_of(name: str, kind: str, values: Sequence[Any], own: Sequence[tuple[int, ...]] | None, size: Any) -> Rows:
+    """Boxes or keypoints of all samples, padded to one number."""
+    cls = Boxes if kind == "boxes" else Keypoints
+    wrapped = sum(isinstance(v, cls) for v in values)
+    if not wrapped:
+        return cls.pad(list(values))
+    if wrapped < len(values):
+        given, want = sorted({type(v).__name__ for v in values}), f"{cls.__name__} in every sample, or in none"
+        raise TypeError(explain(f"collate: {name} of several types", given, want, f"af.{cls.__name__}({name})"))
+    first = values[0]
+    if cls is Keypoints:
+        xy, there = padded(name, [v.xy for v in values], (2, 3))
+        return replace(first, xy=xy, visible=there & padded(name, [v.visible for v in values], (), False)[0])
+    if own is not None and first.format in ("yolo", "xyxyn"):
+        pixels = [v.convert("xyxy", frame) for v, frame in zip(values, own, strict=True)]
+        return rows_of(name, kind, [v.convert(first.format, size) for v in pixels], None, size)
+    labels = None if first.labels is None else [v.labels for v in values]
+    settings = {n: getattr(first, n) for n in ("clip", "min_area", "min_visibility", "min_size")}
+    made = Boxes.pad([v.data for v in values], labels, first.format, **settings)
+    return replace(made, valid=made.valid & padded(name, [v.valid for v in values], (), False)[0])
+
+
+def values_of(name: str, values: list[Any]) -> Any:
+    """Tensors and numbers as one tensor, all else as a list."""
+    if all(isinstance(v, Tensor) for v in values):
+        return stacked(name, values)
+    if all(isinstance(v, bool | int | float) for v in values):
+        return torch.tensor(values)
+    return values
