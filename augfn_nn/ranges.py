@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from augfn.core.draw import Params, leaves_of
-from augfn.distributions import Bernoulli, Choice, Constant, Distribution
+from augfn.core.draw import Params, leaves_of, nested
+from augfn.distributions import Bernoulli, Choice, Constant, Distribution, Interval
 from augfn.errors import explain, unknown
+from augfn.math.folding import Limits, folded
 from augfn.typing import GATE, Leaf
 
 HALF = (torch.float16, torch.bfloat16)
@@ -21,35 +22,88 @@ class Ranges(nn.Module):
     """A tree of params whose tensors are registered under their paths, such as "affine/degrees/low".
 
     Parameters stay the objects they are; what requires a gradient or is `learnable` becomes one; all else is a buffer.
+
+    What is learned because of `learnable` cannot leave its interval, whatever an optimizer does: a Parameter beyond an
+    end stands for the number mirrored there, and the ends of a range that have crossed are exchanged. `tree()` has the
+    numbers that hold. Logits stay within -5 to 5; temperatures do not learn.
     """
 
     def __init__(self, params: Params, schema: Params, learnable: bool | str | Sequence[str] = False) -> None:
         super().__init__()
         self.skeleton, self.names = params, list[str]()
-        leaves = leaves_of(params)
-        chosen = chosen_paths(leaves, leaves_of(schema), learnable)
+        self.limits = dict[str, Limits]()  # of what is kept inside
+        self.pairs = set[str]()  # the paths of ranges whose ends are kept in order
+        leaves, meanings = leaves_of(params), leaves_of(schema)
+        chosen = chosen_paths(leaves, meanings, learnable)
         for path, leaf in leaves.items():
-            for name, tensor in tensors_of(path, leaf):
+            for name, field, tensor in tensors_of(path, leaf):
                 self.names.append(name)
-                if tensor.requires_grad or isinstance(tensor, nn.Parameter) or path in chosen:
+                given = tensor.requires_grad or isinstance(tensor, nn.Parameter)
+                if given or (path in chosen and field not in getattr(leaf, "settings", ())):
                     self.register_parameter(name, parameter_of(name, tensor, leaf))
+                    if not given:
+                        self.keep_inside(path, name, field, leaf, meanings[path])
                 else:  # a copy, since a factory's default range is one object for all that use it
                     self.register_buffer(name, tensor.detach().clone())
+
+    def keep_inside(self, path: str, name: str, field: str, leaf: Any, meaning: Leaf) -> None:
+        limits = widened(name, limits_of(leaf, field, meaning), leaf, field)
+        if limits != (None, None):
+            self.limits[name] = limits
+        if isinstance(leaf, Interval) or (isinstance(leaf, Distribution) and field in leaf.ordered):
+            self.pairs.add(path)
 
     def tree(self) -> Params:
         """The distributions on the tensors as they are now. Those kept in half precision are drawn in single."""
         known, tensors = {**self._buffers, **self._parameters}, []
         for name in self.names:
             tensor = known[name] if name in known else getattr(self, name)  # one that is parametrized
-            tensors.append(tensor.float() if tensor.dtype in HALF else tensor)
-        return rebuild(self.skeleton, iter(tensors))
+            tensor = tensor.float() if tensor.dtype in HALF else tensor
+            tensors.append(folded(tensor, self.limits[name]) if name in self.limits else tensor)
+        tree = rebuild(self.skeleton, iter(tensors))
+        if not self.pairs:
+            return tree
+        return nested(tree, iter([in_order(d) if p in self.pairs else d for p, d in leaves_of(tree).items()]))
 
 
-def tensors_of(path: str, leaf: Any) -> Iterator[tuple[str, Tensor]]:
+def limits_of(leaf: Any, field: str, meaning: Leaf) -> Limits:
+    """The interval of a field: that of the leaf, where it holds values of it, and its own."""
     if isinstance(leaf, Tensor):
-        yield path, leaf
+        return meaning.low, meaning.high
+    low, high = leaf.limits.get(field, (None, None))
+    if field not in leaf.values:
+        return low, high
+    return meaning.low if low is None else max(low, meaning.low or low), high if meaning.high is None else meaning.high
+
+
+def widened(name: str, limits: Limits, leaf: Any, field: str) -> Limits:
+    """Limits that hold what is there: surer logits widen theirs, a value outside of its leaf's interval is an error."""
+    start = leaf if isinstance(leaf, Tensor) else getattr(leaf, field)
+    low, high = limits
+    least, most = torch.stack(start.detach().aminmax()).tolist()
+    if (low is None or low <= least) and (high is None or most <= high):
+        return limits
+    if isinstance(leaf, Tensor) or field in leaf.values:
+        fix = "begin inside: what learns stays there"
+        raise ValueError(explain(f"{name} is outside its interval", start.tolist(), f"{low} to {high}", fix))
+    return low if low is None else min(low, least), high if high is None else max(high, most)
+
+
+def in_order(leaf: Distribution) -> Distribution:
+    """The range with its lower end first."""
+    if isinstance(leaf, Interval):
+        return renewed(leaf, iter([leaf.bounds.sort(-1).values]))
+    low, high = (getattr(leaf, field) for field in leaf.ordered)
+    ends = dict(zip(leaf.ordered, (torch.minimum(low, high), torch.maximum(low, high)), strict=True))
+    return renewed(leaf, iter([ends.get(field, getattr(leaf, field)) for field in leaf.fields]))
+
+
+def tensors_of(path: str, leaf: Any) -> Iterator[tuple[str, str, Tensor]]:
+    """Name, field and tensor of all that a leaf holds."""
+    if isinstance(leaf, Tensor):
+        yield path, "", leaf
     else:
-        yield from ((f"{path}/{field}", getattr(leaf, field)) for field in leaf.fields)
+        yield from ((f"{path}/{field}", field, getattr(leaf, field)) for field in leaf.fields)
 
 
 def parameter_of(name: str, tensor: Tensor, leaf: Any) -> nn.Parameter:

@@ -39,7 +39,7 @@ FLOORS = [
     ["augfn.core.rules"],
     ["augfn.run.rows"],
     ["augfn.run.host"],
-    ["augfn.core.draw", "augfn.run.slices", "augfn.core.spec"],
+    ["augfn.run.looks", "augfn.core.draw", "augfn.run.slices", "augfn.core.spec"],
     ["augfn.run.call"],
     ["augfn.core.augmentation"],
     ["augfn.ops"],

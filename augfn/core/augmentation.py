@@ -124,7 +124,7 @@ class Augmentation:
             with torch.autocast(sample.device.type, enabled=False):
                 return self.on(sample, tree, generator)
         leaves = leaves_of(tree)
-        context, way = mode_of(sample, leaves, self.foreign)
+        context, way = mode_of(self, sample, leaves)
         with context:
             home = home_of(leaves, sample.device, generator)
             drawn = draw(tree, leaves, self.meanings, self.salts, sample.batch, generator, home)

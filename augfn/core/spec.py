@@ -13,7 +13,7 @@ from pickle import PicklingError
 from typing import Any, get_args, get_type_hints
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
 from augfn.distributions import Bernoulli, Constant, Distribution, Uniform
@@ -180,9 +180,12 @@ def channels_of(spec: Any, channels: Any) -> tuple[int, ...] | None:
 def as_leaf(op: str, name: str, leaf: Leaf, value: Any) -> Tensor | Distribution | None:
     """A number or a vector is fixed, a pair `(low, high)` is Uniform (of vectors, where the leaf is one), None is
     absent."""
+    what = f"{op}: {name}"
+    if isinstance(value, nn.Parameter) and list(value.shape) == [*leaf.shape, 2]:
+        fix = f"{name}=af.Interval(parameter) is a range that learns, {name}=parameter[..., 0] one value"
+        raise ValueError(explain(f"{what}: a range or values?", value, "a distribution", fix))
     if value is None or isinstance(value, Tensor | Distribution):
         return value
-    what = f"{op}: {name}"
     if isinstance(value, bool) or not isinstance(value, int | float | Sequence) or isinstance(value, str):
         raise TypeError(
             explain(what, value, "a number, a pair (low, high), a tensor or a distribution", f"{name}=(low, high)")

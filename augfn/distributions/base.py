@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -10,6 +11,8 @@ from torch.utils._pytree import GetAttrKey, register_pytree_node
 
 from augfn.errors import explain, show
 from augfn.math.shapes import common_shape
+
+Limits = Mapping[str, tuple[float | None, float | None]]  # by field, None where there is no end
 
 
 class Distribution:
@@ -24,11 +27,17 @@ class Distribution:
     >>> Triangular(2.0).draw(torch.tensor([0.5, 0.875]))
     tensor([0., 1.])
 
-    A subclass has a `log_prob(value)` where it is asked for, and `entropy()` if it is discrete.
+    A subclass has a `log_prob(value)` where it is asked for, and `entropy()` if it is discrete. For modules that learn it
+    may say what its fields are: `values` are of the leaf's own kind and interval, `ordered` two of them of which the
+    first is not above the second; `limits` are those of other fields; `settings` do not learn.
     """
 
     fields: ClassVar[tuple[str, ...]] = ()
     static: ClassVar[tuple[str, ...]] = ()
+    values: ClassVar[tuple[str, ...]] = ()
+    ordered: ClassVar[tuple[str, ...]] = ()
+    limits: ClassVar[Limits] = {}
+    settings: ClassVar[tuple[str, ...]] = ()
     shape: tuple[int, ...]
     hard: bool = False  # True if every value that is drawn is exactly 0 or 1
 

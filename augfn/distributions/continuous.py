@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from augfn.distributions.base import Distribution, check_order
+from augfn.distributions.base import Distribution, Limits, check_order
 from augfn.errors import explain
 from augfn.math.shapes import cast
 from augfn.math.variates import HALF_STEP, gaussian, log_gamma, within
@@ -22,6 +22,7 @@ class Constant(Distribution):
     """
 
     fields = ("value",)
+    values = ("value",)
 
     def __init__(self, value: Any) -> None:
         self._set(value=value)
@@ -53,6 +54,8 @@ class Uniform(Distribution):
     """
 
     fields = ("low", "high")
+    values = ("low", "high")
+    ordered = ("low", "high")
 
     def __init__(self, low: Any, high: Any) -> None:
         check_order("Uniform", low, high)
@@ -75,6 +78,7 @@ class Interval(Distribution):
     """
 
     fields = ("bounds",)
+    values = ("bounds",)
 
     def __init__(self, bounds: Any) -> None:
         self._set(bounds=bounds)
@@ -103,6 +107,9 @@ class LogUniform(Distribution):
     """
 
     fields = ("low", "high")
+    values = ("low", "high")
+    ordered = ("low", "high")
+    limits: ClassVar[Limits] = dict.fromkeys(fields, (1e-6, None))
 
     def __init__(self, low: Any, high: Any) -> None:
         check_order("LogUniform", low, high)
@@ -128,6 +135,7 @@ class Normal(Distribution):
     """
 
     fields = ("mean", "std")
+    limits: ClassVar[Limits] = {"std": (0.0, None)}
 
     def __init__(self, mean: Any = 0.0, std: Any = 1.0) -> None:
         self._set(mean=mean, std=std)
@@ -148,6 +156,9 @@ class TruncatedNormal(Distribution):
     """
 
     fields = ("mean", "std", "low", "high")
+    values = ("low", "high")
+    ordered = ("low", "high")
+    limits: ClassVar[Limits] = {"std": (1e-6, None)}
 
     def __init__(self, mean: Any = 0.0, std: Any = 1.0, low: Any = -2.0, high: Any = 2.0) -> None:
         check_order("TruncatedNormal", low, high)
@@ -185,6 +196,7 @@ class Beta(Distribution):
     """
 
     fields = ("alpha", "beta")
+    limits: ClassVar[Limits] = {"alpha": (1e-2, None), "beta": (1e-2, None)}
     rounds: ClassVar[int] = 6
 
     def __init__(self, alpha: Any, beta: Any) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from augfn.distributions.base import Distribution
+from augfn.distributions.base import Distribution, Limits
 from augfn.errors import explain
 from augfn.math.shapes import cast
 from augfn.math.variates import HALF_STEP, one_hot, straight_through, within
+
+SURE = (-5.0, 5.0)  # logits that a module learns: probabilities from 0.007 to 0.993, where a gradient is left
 
 
 class Bernoulli(Distribution):
@@ -59,6 +61,8 @@ class RelaxedBernoulli(Distribution):
 
     fields = ("logits", "temperature")
     static = ("hard",)
+    limits: ClassVar[Limits] = {"logits": SURE}
+    settings = ("temperature",)
 
     def __init__(self, logits: Any, temperature: Any = 0.5, hard: bool = True) -> None:
         self._set(logits=logits, temperature=temperature, hard=hard)
@@ -136,6 +140,8 @@ class GumbelChoice(Distribution):
 
     fields = ("logits", "temperature")
     static = ("hard",)
+    limits: ClassVar[Limits] = {"logits": SURE}
+    settings = ("temperature",)
 
     def __init__(self, logits: Any, temperature: Any = 0.5, hard: bool = True) -> None:
         self._set(logits=logits, temperature=temperature, hard=hard)

@@ -12,6 +12,7 @@ from augfn.core.actions import Action
 from augfn.core.targets import Sample
 from augfn.distributions import Distribution
 from augfn.run.host import tensors_in
+from augfn.run.looks import check_learned
 from augfn.run.mode import below_autograd, is_plain
 from augfn.run.rows import run
 from augfn.run.slices import differentiated, in_slices, tensors_of
@@ -19,8 +20,8 @@ from augfn.run.slices import differentiated, in_slices, tensors_of
 Way = Callable[[list[Action], Sample], Sample]
 
 
-def mode_of(sample: Sample, leaves: dict[str, Any], foreign: bool) -> tuple[AbstractContextManager[Any], Way]:
-    """The context of a call, and the way of its actions.
+def mode_of(f: Any, sample: Sample, leaves: dict[str, Any]) -> tuple[AbstractContextManager[Any], Way]:
+    """The context of an augmentation's call, and the way of its actions.
 
     * nothing is tracked: below autograd, in slices (beside it, where a `foreign` body or distribution may hold what
       learns);
@@ -29,7 +30,8 @@ def mode_of(sample: Sample, leaves: dict[str, Any], foreign: bool) -> tuple[Abst
     """
     if not is_plain():
         return nullcontext(), run
-    foreign = foreign or any(isinstance(d, Distribution) and not is_ours(type(d)) for d in leaves.values())
+    check_learned(f.name, leaves, f.meanings)
+    foreign = f.foreign or any(isinstance(d, Distribution) and not is_ours(type(d)) for d in leaves.values())
     if asks(sample, leaves):
         return nullcontext(), run if foreign else differentiated
     return nullcontext() if foreign else below_autograd(), in_slices

@@ -1,0 +1,151 @@
+"""What modules learn stays in its interval, whatever an optimizer does, and comes back."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+import augfn as af
+from augfn.core.draw import leaves_of
+from augfn_nn import Augment, RandomGamma, RandomRotation
+
+OPTIMIZERS = {
+    "sgd": lambda p, logits: torch.optim.SGD(p, lr=5.0 if logits else 1.0),
+    "adam": lambda p, logits: torch.optim.Adam(p, lr=0.3),
+}
+SURE = ("probability", "choice")  # whose gradient shrinks as they become sure: plain SGD takes its time
+# what learns, its loss, and a number of it that the loss pushes up or down
+LEARNED = {
+    "gamma": (lambda: af.gamma(gamma=(0.7, 1.4)), ["gamma"], lambda p: p["gamma"].high),
+    "probability": (
+        lambda: af.brightness(factor=0.3, p=af.RelaxedBernoulli(0.0)),
+        ["gate"],
+        lambda p: p["gate"].logits.sigmoid(),
+    ),
+    "crop scale": (lambda: af.resized_crop(size=8, scale=(0.3, 1.0)), ["scale"], lambda p: p["scale"].low),
+    "choice": (
+        lambda: af.one_of(af.brightness(factor=0.3), af.hflip(), weights=af.GumbelChoice([0.0, 0.0])),
+        ["choice"],
+        lambda p: p["choice"].logits.softmax(-1)[1],
+    ),
+}
+
+
+def loss_of(y):
+    return y.mean() + 10 * (y[..., 1:] - y[..., :-1]).square().mean()
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("name", LEARNED)
+def test_pushed_against_a_bound_and_back(name, optimizer):
+    make, learnable, number = LEARNED[name]
+    aug = Augment(make(), learnable=learnable)
+    x = torch.rand(16, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 0.6 + 0.2
+    step = OPTIMIZERS[optimizer](aug.parameters(), logits=name in SURE)
+    means = []
+    for sign in (1, -1):
+        seen = []
+        for i in range(200):
+            step.zero_grad()
+            (sign * loss_of(aug(x, generator=af.key(i)))).backward()
+            step.step()
+            for path, leaf in leaves_of(aug.params).items():
+                assert_inside(leaf, leaves_of(aug.f.schema)[path])
+            seen.append(float(number(aug.params).detach()))
+        means.append(sum(seen[100:]) / 100)
+    assert abs(means[1] - means[0]) > (0.005 if name in SURE and optimizer == "sgd" else 0.2), means
+
+
+def assert_inside(leaf, meaning):
+    for field in leaf.fields:
+        value = getattr(leaf, field)
+        assert value.isfinite().all()
+        if field in leaf.values:
+            assert meaning.low is None or (value >= meaning.low).all()
+            assert meaning.high is None or (value <= meaning.high).all()
+    for low, high in [leaf.ordered] if leaf.ordered else []:
+        assert (getattr(leaf, low) <= getattr(leaf, high)).all()
+
+
+def test_a_learned_choice_learns_its_logits_alone():
+    """A temperature that learned too once trained to the opposite."""
+    aug = Augment(LEARNED["choice"][0](), learnable=True)
+    assert {n for n, _ in aug.named_parameters()} == {"ranges.choice/logits", "ranges.brightness/factor/value"}
+    x, step = torch.rand(16, 3, 8, 8), torch.optim.Adam(aug.parameters(), lr=0.05)
+    first = aug.params["choice"].logits.softmax(-1)[0].item()
+    for i in range(40):
+        step.zero_grad()
+        aug(x, generator=af.key(i)).mean().backward()
+        step.step()
+    assert aug.params["choice"].logits.softmax(-1)[0].item() > first + 0.2
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_folding_keeps_values_and_slopes(dtype):
+    from augfn.math.folding import folded
+
+    x = torch.linspace(-7, 7, 99, dtype=dtype, requires_grad=True)
+    for limits in ((0.5, 1.5), (None, 1.0), (-1.0, None), (None, None)):
+        low, high = (-torch.inf if limits[0] is None else limits[0], torch.inf if limits[1] is None else limits[1])
+        y = folded(x, limits)
+        inside = (x >= low) & (x <= high)
+        assert y[inside].equal(x[inside])
+        assert ((y >= low) & (y <= high)).all()
+        (slope,) = torch.autograd.grad(y.sum(), x)
+        assert slope.abs().unique().tolist() == [1.0]
+
+
+def test_values_that_hold_are_read_from_the_tree():
+    aug = Augment(af.gaussian_blur(kernel_size=3, sigma=(0.1, 2.0)), learnable=True)
+    with torch.no_grad():
+        aug.ranges.get_parameter("sigma/low").fill_(-0.5)
+        aug.ranges.get_parameter("sigma/high").fill_(0.25)
+    assert [aug.params["sigma"].low.item(), aug.params["sigma"].high.item()] == [0.25, 0.5]
+    again = copy.deepcopy(aug)
+    assert again.params["sigma"].high.item() == 0.5
+    fresh = Augment(af.gaussian_blur(kernel_size=3), learnable=True)
+    fresh.load_state_dict(aug.state_dict())
+    assert fresh.params["sigma"].high.item() == 0.5
+
+
+def test_sure_logits_are_not_moved():
+    for logit in (-9.0, 3.0, 7.0):
+        aug = Augment(af.hflip(p=af.RelaxedBernoulli(logit)), learnable=True)
+        assert aug.params["gate"].logits.item() == logit
+
+
+def test_what_begins_outside():
+    with pytest.raises(ValueError, match="outside its interval"):
+        Augment(af.gamma(gamma=af.Uniform(torch.tensor(-1.0), torch.tensor(1.0))), learnable=True)
+
+
+# Parameters of the user's own
+
+
+@pytest.mark.parametrize("make", [lambda w: RandomGamma(gamma=w, p=1.0), lambda w: af.gamma(gamma=af.Interval(w))])
+def test_a_parameter_that_has_left_is_an_error(make):
+    w = nn.Parameter(torch.tensor([0.5, 1.5]))
+    f, x = make(w), torch.rand(2, 3, 4, 4)
+    args = (x,) if isinstance(f, nn.Module) else (x, None, af.key(0))
+    f(*args)
+    with torch.no_grad():
+        w.sub_(1.0)
+    with pytest.raises(ValueError, match="left its interval") as error:
+        f(*args)
+    assert 'learnable=["gamma"]' in str(error.value)
+    kept = Augment(af.gamma(gamma=(0.5, 1.5)), learnable=["gamma"])
+    with torch.no_grad():
+        kept.ranges.get_parameter("gamma/low").sub_(1.0)
+    kept(x)
+
+
+def test_a_parameter_of_two_numbers_is_a_range_or_an_error():
+    w = nn.Parameter(torch.tensor([-10.0, 10.0]))
+    with pytest.raises(ValueError, match=r"af\.Interval"):
+        af.rotate(degrees=w)
+    x = torch.rand(4, 3, 8, 8)
+    by_class, by_factory = RandomRotation(w, p=1.0), af.rotate(degrees=af.Interval(w))
+    drawn = by_class(x, generator=af.key(0)), by_factory(x, None, af.key(0))[0]
+    torch.testing.assert_close(*drawn)
+    assert af.rotate(degrees=torch.tensor([-10.0, 10.0]))(x[:2])[0].shape == (2, 3, 8, 8)
