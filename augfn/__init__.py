@@ -3,7 +3,7 @@
 from augfn.compose import invert, maybe, one_of, pipeline, repeat, some_of, transform_matrix
 from augfn.core.augmentation import Augmentation
 from augfn.core.boxes import Boxes, Keypoints, drop_invalid
-from augfn.data import collate
+from augfn.data import AugmentedDataset, collate
 from augfn.distributions import (
     Bernoulli,
     Beta,
@@ -80,7 +80,7 @@ from augfn.ops.warp import (
     thin_plate_spline,
 )
 from augfn.ops.weather import fog, rain, shadow, snow, sun_flare
-from augfn.random import bits, fold_in, key, normal, split, uniform
+from augfn.random import bits, fold_in, key, normal, sample_keys, split, uniform
 
 __version__ = "0.1.0"
 

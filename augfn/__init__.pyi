@@ -15,6 +15,7 @@ from augfn.core.augmentation import Op
 from augfn.core.boxes import Boxes as Boxes
 from augfn.core.boxes import Keypoints as Keypoints
 from augfn.core.boxes import drop_invalid as drop_invalid
+from augfn.data import AugmentedDataset as AugmentedDataset
 from augfn.data import collate as collate
 from augfn.distributions.base import Distribution as Distribution
 from augfn.distributions.continuous import Beta as Beta
@@ -35,6 +36,7 @@ from augfn.random.keys import bits as bits
 from augfn.random.keys import fold_in as fold_in
 from augfn.random.keys import key as key
 from augfn.random.keys import normal as normal
+from augfn.random.keys import sample_keys as sample_keys
 from augfn.random.keys import split as split
 from augfn.random.keys import uniform as uniform
 from augfn.typing import Chance, Clip, Interpolation, Padding, Range
@@ -42,6 +44,7 @@ from augfn.typing import Chance, Clip, Interpolation, Padding, Range
 __version__: str
 __all__ = [
     "Augmentation",
+    "AugmentedDataset",
     "Bernoulli",
     "Beta",
     "Boxes",
@@ -141,6 +144,7 @@ __all__ = [
     "rotate",
     "rotate3d",
     "salt_and_pepper",
+    "sample_keys",
     "saturation",
     "scale",
     "scale_jitter",

@@ -9,11 +9,52 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
+from torch.utils.data import Dataset
 
+from augfn.core.augmentation import Augmentation
 from augfn.core.boxes import Boxes, Keypoints, Rows
 from augfn.core.ragged import padded
 from augfn.core.targets import FRAMED, kind_of
 from augfn.errors import explain
+from augfn.random import check_key, sample_keys
+
+
+class AugmentedDataset(Dataset[Any]):
+    """A map-style dataset whose samples are augmented, each with a key of its own: its index, the epoch and `key` alone say
+    what is drawn, on any number of workers.
+
+    * `dataset`: gives tensors, dicts of targets, or tuples of which the first is augmented, as (image, label).
+    * `augment`: an augmentation, or a module of augfn_nn.
+    * `set_epoch(epoch)`: for the next epoch; workers that persist hear of it.
+
+    >>> import augfn as af
+    >>> data = AugmentedDataset([torch.rand(3, 8, 8)] * 4, af.rotate(), af.key(0))
+    >>> data[1].equal(data[1]), data[1].equal(data[2])
+    (True, False)
+    >>> before = data[1]
+    >>> data.set_epoch(1)
+    >>> data[1].equal(before)
+    False
+    """
+
+    def __init__(self, dataset: Any, augment: Any, key: Tensor) -> None:
+        check_key(key)
+        self.dataset, self.augment, self.key = dataset, augment, key
+        self.epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # so that workers see what is set
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch.fill_(epoch)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, i: int) -> Any:
+        sample, key = self.dataset[i], sample_keys(self.key, i % len(self), int(self.epoch))
+        x, *rest = sample if isinstance(sample, tuple) else (sample,)
+        functional = isinstance(self.augment, Augmentation)
+        y = self.augment(x, None, key)[0] if functional else self.augment(x, generator=key[None])
+        return (y, *rest) if isinstance(sample, tuple) else y
+
 
 FRAMES = ("image", "video", "volume", "depth", "mask", "softmask", "heatmap")
 SIZES = ("same", "pad")

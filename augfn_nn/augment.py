@@ -32,6 +32,7 @@ class NotCalled(RuntimeError, AttributeError):
 class Base(nn.Module):
     """What modules share: registered ranges, the last call's draw, and what can be asked of it."""
 
+    key: Tensor
     _params: Params | None
     _frame: Frame | None
 
@@ -45,11 +46,38 @@ class Base(nn.Module):
         self.f, self.same_on_batch, self.keepdim = f, same_on_batch, keepdim
         self.ranges = Ranges(self.own(f), f.schema, learnable)
         self._params, self._frame = None, None
+        self.register_buffer("key", as_key(None))
         self.forward = own_code(self.forward)  # so that any number of modules compile
 
     def own(self, f: Augmentation) -> Params:
         """The part of the tree that is registered here (a container's children keep theirs)."""
         return f.params
+
+    def reseed(self, seed: int) -> None:
+        """Set the key that draws by `index` follow."""
+        self.key = random.key(seed)
+
+    def keyed(self, generator: Generator | None, index: Any, epoch: int) -> Generator | None:
+        """A key for each sample by its index in the dataset, where that is given."""
+        if index is None and epoch == 0:
+            return generator
+        if index is None or generator is not None:
+            given = f"epoch={epoch}" if index is None else "a generator too"
+            fix = "aug(x, index=dataset_indices, epoch=epoch)"
+            raise ValueError(explain("draws by index", given, "index, with or without an epoch", fix))
+        return random.sample_keys(self.key, index, epoch)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        """As torch moves and casts a module; its key stays on the host, where params are drawn."""
+        key = self.key
+        super()._apply(fn, recurse)
+        self.key = key
+        return self
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
+        """A state without a key leaves the module its own."""
+        state_dict.setdefault(f"{prefix}key", self.key)
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     @property
     def params(self) -> Params:
@@ -147,7 +175,9 @@ class Augment(Base):
 
     `aug(x, params=None, generator=None)` takes a tensor or a dict of targets and returns the output alone. What was
     drawn is kept in `aug._params`; `aug(x, params=aug._params)` replays it. Without a generator one key is drawn from
-    torch's default one, so `torch.manual_seed` rules.
+    torch's default one, so `torch.manual_seed` rules. With `index=` (the samples' indices in the dataset) and `epoch=` the
+    draws follow `aug.key`, which is drawn when the module is made, saved in its `state_dict` and set by
+    `aug.reseed(seed)`: then they are the same for any order, batch size, number of workers or ranks.
 
     >>> import augfn as af
     >>> aug = Augment(af.rotate(degrees=(-15, 15)), learnable=True)
@@ -167,9 +197,17 @@ class Augment(Base):
     ) -> None:
         super().__init__(f, learnable, same_on_batch, keepdim)
 
-    def forward(self, x: Any, params: Params | None = None, generator: Generator | None = None) -> Any:
+    def forward(
+        self,
+        x: Any,
+        params: Params | None = None,
+        generator: Generator | None = None,
+        *,
+        index: Any = None,
+        epoch: int = 0,
+    ) -> Any:
         tree = self.tree(params)
-        return x if tree is None else self.augment(x, tree, generator)
+        return x if tree is None else self.augment(x, tree, self.keyed(generator, index, epoch))
 
     def inverse(self, x: Any, params: Params | None = None, size: Size | None = None) -> Any:
         """Undo the geometry of `params` (of the last call, where None) by one resample; colour stays as it is.

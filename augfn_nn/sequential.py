@@ -117,7 +117,8 @@ class AugmentationSequential(Base):
     * `extra_args`: how a kind is read, `{"input": {"resample": "bicubic"}}`. Masks are always read nearest.
 
     Boxes are continuous edges (a flip is W - x; kornia's are inclusive), masks keep dtype and rank, `p` holds per
-    sample. What was drawn is the nested dict `aug._params`, `params=` replays it. In `eval()` (the container's own mode
+    sample. What was drawn is the nested dict `aug._params`, `params=` replays it; `index=`
+    and `epoch=` draw by the samples' indices in the dataset, as in `Augment`. In `eval()` (the container's own mode
     is what counts) only the steps that are not random act, as in `Augment`.
 
     >>> import augfn_nn
@@ -171,6 +172,8 @@ class AugmentationSequential(Base):
         params: Params | None = None,
         data_keys: Sequence[Any] | None = None,
         generator: Generator | None = None,
+        index: Any = None,
+        epoch: int = 0,
     ) -> Any:
         tree = self.tree(params)
         if tree is None:
@@ -179,7 +182,7 @@ class AugmentationSequential(Base):
         sample = {s.name: s.wrap(v) for s, v in zip(slots, values, strict=True)}
         if params is not None and self._frame is not None:
             sample = framed(sample, slots, *self._frame)
-        return collect(args, slots, values, self.augment(sample, tree, generator))
+        return collect(args, slots, values, self.augment(sample, tree, self.keyed(generator, index, epoch)))
 
     def inverse(
         self, *args: Any, params: Params | None = None, data_keys: Sequence[Any] | None = None, size: Size | None = None

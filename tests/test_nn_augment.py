@@ -175,7 +175,7 @@ def test_parameters_are_the_objects_that_were_passed():
         "ranges.degrees/high": id(high),
         "ranges.scale/bounds": id(bounds),
     }
-    assert set(dict(aug.named_buffers())) == {"ranges.shear/low", "ranges.shear/high"}
+    assert set(dict(aug.named_buffers())) == {"key", "ranges.shear/low", "ranges.shear/high"}
 
 
 def test_a_tensor_that_requires_grad_becomes_a_parameter_on_its_memory():
@@ -330,7 +330,7 @@ def test_the_same_descent_in_kornia_stays_put():
 
 def test_state_dict_round_trip(x):
     one, other = RandomRotation((-15, 15), learnable=True), RandomRotation((-40, 40), learnable=True)
-    assert set(one.state_dict()) == {"ranges.degrees/low", "ranges.degrees/high", "ranges.gate/probs"}
+    assert set(one.state_dict()) == {"key", "ranges.degrees/low", "ranges.degrees/high", "ranges.gate/probs"}
     other.load_state_dict(one.state_dict())
     assert one(x, generator=af.key(1)).equal(other(x, generator=af.key(1)))
 

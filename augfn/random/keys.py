@@ -89,6 +89,20 @@ def fold_in(key: Tensor, data: int | Tensor) -> Tensor:
     return derived(key, data >> 32, data)
 
 
+def sample_keys(key: Tensor, index: int | Sequence[int] | Tensor, epoch: int = 0) -> Tensor:
+    """The keys of samples by their indices in a dataset: `fold_in(fold_in(key, epoch), index)`.
+
+    Shapes: `[2]` with `index` `[*d]` gives `[*d, 2]`. A sample's draw in an epoch is then the same for any order, batch size,
+    number of workers or of ranks.
+
+    >>> first, second = sample_keys(key(0), [3, 4]), sample_keys(key(0), [4, 7])
+    >>> first[1].equal(second[0]), first[1].equal(sample_keys(key(0), 4, epoch=1))
+    (True, False)
+    """
+    index = index if isinstance(index, Tensor) else torch.as_tensor(index)
+    return fold_in(fold_in(key, epoch), index.to(key.device))
+
+
 def bits(key: Tensor, shape: Sequence[int] = ()) -> Tensor:
     """Draw 32 random bits per element: `x0 ^ x1` of `threefry(key, (0, i))` for the flat index `i`.
 
