@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, overload
 
@@ -38,12 +37,12 @@ CHANNELS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 class Conversion(Augmentation):
     """A step that changes the dtype of images, videos and volumes; masks and all else stay as they are."""
 
-    def __init__(self, name: str, convert: Callable[[Tensor], Tensor], gives_integers: bool, **static: Any) -> None:
-        super().__init__(name, {}, {}, spatial=False, takes_integers=True, gives_integers=gives_integers)
-        self.convert, self.static = convert, static
+    def __init__(self, name: str, **static: Any) -> None:
+        super().__init__(name, {}, {}, spatial=False, takes_integers=True, gives_integers=name == "to_uint8")
+        self.static = static
 
     def plan(self, params: Params, size: Size, sampling: Sampling) -> list[Action]:
-        return [Convert(self.convert)]
+        return [Convert(to_bytes if self.gives_integers else partial(to_unit, full=self.static["max"]))]
 
     def __repr__(self) -> str:
         given = ", ".join(f"{n}={v!r}" for n, v in self.static.items() if v is not None)
@@ -85,7 +84,7 @@ def to_float(x: Any = None, *, max: float | None = None, layout: str | None = No
     if layout is not None:
         fix = "af.to_float(x, layout=...) before the pipeline"
         raise ValueError(explain("to_float: a step knows no layout", layout, "tensors, channels first", fix))
-    return Conversion("to_float", partial(to_unit, full=max), False, max=max)
+    return Conversion("to_float", max=max)
 
 
 @overload
@@ -102,7 +101,7 @@ def to_uint8(x: Any = None, *, layout: str | None = None) -> Any:
     """
     if x is not None:
         return to_bytes(channels_first(x, layout))
-    return Conversion("to_uint8", to_bytes, True)
+    return Conversion("to_uint8")
 
 
 def to_pil(x: Tensor) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import augfn as af
 from augfn.typing import Range
 from augfn_nn.derive import derive
-from augfn_nn.shorthands import Size, border, log_range, only, pad_to, pair
+from augfn_nn.shorthands import PadByFrame, Size, border, log_range, only, pair
 
 
 @derive(af.center_crop, p=1.0, resizes=True)
@@ -27,7 +27,7 @@ def RandomCrop(
     """
     outside = border(fill, padding_mode)
     pads = [] if padding is None else [af.pad(padding=padding, **outside)]
-    pads += [pad_to(size, True, outside)] if pad_if_needed else []
+    pads += [PadByFrame(size, True, outside)] if pad_if_needed else []
     return af.pipeline(*pads, af.random_crop(size=size)) if pads else {"size": size}
 
 

@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from torch.serialization import add_safe_globals
+
 import augfn as af
 from augfn.core.augmentation import Augmentation
 from augfn.core.spec import COMMON, SAMPLING, Spec
@@ -101,7 +103,9 @@ def derive(
         doc = f"{inspect.cleandoc(convert.__doc__ or '')}\n\n{about} Further arguments: {', '.join({**first, **late})}."
         known = {"spec": spec, "factory": staticmethod(factory), "convert": staticmethod(convert), "resizes": resizes}
         shown = {"__doc__": doc, "__module__": convert.__module__, "__signature__": signature, "signature": signature}
-        return type(convert.__name__, (Derived,), known | shown)
+        made = type(convert.__name__, (Derived,), known | shown)
+        add_safe_globals([made])
+        return made
 
     return decorate
 

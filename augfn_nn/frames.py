@@ -7,13 +7,13 @@ from typing import Any
 import augfn as af
 from augfn.typing import Range
 from augfn_nn.derive import derive
-from augfn_nn.shorthands import Size, border, pad_to, pair
+from augfn_nn.shorthands import PadByFrame, Size, border, pair
 
 
 @derive(af.pad_to, p=1.0, resizes=True)
 def PadTo(size: Size, pad_mode: Any = "constant", pad_value: Any = 0.0, crop_if_exceeds: bool = True) -> Any:
     """Pad right and bottom up to `size` = (h, w); a larger frame is cropped there, or left: `crop_if_exceeds=False`."""
-    pad = pad_to(size, False, border(pad_value, pad_mode))
+    pad = PadByFrame(size, False, border(pad_value, pad_mode))
     return af.pipeline(pad, af.random_crop(size=size, position=0.0)) if crop_if_exceeds else pad
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.serialization import add_safe_globals
 from torch.utils._pytree import tree_leaves
 
 import augfn as af
@@ -18,7 +19,8 @@ from augfn.core.targets import FRAMED, NO_TARGETS, OTHER, SPELLED, kind_of
 from augfn.errors import explain, unknown
 from augfn.math.resample import Sampling
 from augfn_nn.augment import Augment, Base, Generator, Path, Size
-from augfn_nn.shorthands import name_of, sampling_of
+from augfn_nn.ranges import Ranges
+from augfn_nn.shorthands import PadByFrame, name_of, sampling_of
 
 # data key: (kind of target, format of boxes)
 KEYS: dict[str, tuple[str, str]] = {
@@ -222,6 +224,9 @@ class AugmentationSequential(Base):
         own = [f"{path}={leaf!r}" for path, leaf in self.ranges.tree().items()]
         lines = [", ".join([f"data_keys={self.data_keys}", *own]), *(f"({n}): {c!r}" for n, c in self.children_named())]
         return f"{type(self).__name__}(\n  " + "\n".join(lines).replace("\n", "\n  ") + "\n)"
+
+
+add_safe_globals([Augment, AugmentationSequential, Ranges, PadByFrame, Slot, nn.ModuleDict])
 
 
 def child_of(module: Any) -> Base:

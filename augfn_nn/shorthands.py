@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -207,28 +206,16 @@ def border(fill: Any, mode: Any) -> dict[str, Any]:
 READ: dict[str, Callable[[Any], Any]] = {"interpolation": interpolation_name, "padding_mode": padding_name}
 
 
-class ByFrame(Augmentation):
-    """A step that the frame it meets decides: `choose(frame)` is an augmentation without leaves."""
+class PadByFrame(Augmentation):
+    """A pad by what the frame that it meets lacks of `size`: right and bottom, or on both sides."""
 
     spec: Spec = pad.spec  # type: ignore[attr-defined]
 
-    def __init__(self, name: str, choose: Callable[[tuple[int, ...]], Augmentation]) -> None:
-        super().__init__(name, {}, {})
-        self.choose = choose
+    def __init__(self, size: Any, both: bool, outside: dict[str, Any]) -> None:
+        super().__init__("pad_to", {}, {})
+        self.least, self.both, self.outside = (size, size) if isinstance(size, int) else tuple(size), both, outside
 
     def plan(self, params: Any, size: Any, sampling: Any) -> Any:
-        return self.choose(size).plan({}, size, sampling)
-
-
-def pad_to(size: Any, both: bool, outside: dict[str, Any]) -> Augmentation:
-    """A pad by what the frame lacks of `size`: right and bottom, or on both sides."""
-    return ByFrame("pad_to", partial(lacking, size=pair_of(size), both=both, outside=outside))
-
-
-def lacking(frame: tuple[int, ...], size: tuple[int, int], both: bool, outside: dict[str, Any]) -> Augmentation:
-    bottom, right = (max(want - n, 0) for want, n in zip(size, frame, strict=True))
-    return pad(padding=(right * both, bottom * both, right, bottom), **outside)
-
-
-def pair_of(size: Any) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else size
+        bottom, right = (max(want - n, 0) for want, n in zip(self.least, size, strict=True))
+        padding = (right * self.both, bottom * self.both, right, bottom)
+        return pad(padding=padding, **self.outside).plan({}, size, sampling)

@@ -44,7 +44,7 @@ FLOORS = [
     ["augfn.core.augmentation"],
     ["augfn.ops"],
     ["augfn.compose", "augfn.data", "augfn.images"],
-    ["augfn.learn", "augfn.testing", "augfn.app.policy_file"],
+    ["augfn.learn", "augfn.saving", "augfn.testing", "augfn.app.policy_file"],
     ["augfn"],
     ["augfn.app", "augfn_nn"],
 ]

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
 from augfn.distributions import Bernoulli, Constant, Distribution, Uniform
-from augfn.errors import explain
+from augfn.errors import explain, unknown
 from augfn.math.resample import Sampling
 from augfn.typing import Leaf, Seed
 
@@ -76,6 +76,8 @@ class Spec:
         return ("augfn", self.name) if module.startswith("augfn.") else (module, self.body.__qualname__)
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if self.home[0] == "augfn":
+            return own_spec, (self.name,)
         try:
             found = spec_at(*self.home)
         except (ImportError, AttributeError):
@@ -105,10 +107,15 @@ def register(spec: Spec) -> None:
     SPECS[name] = spec
 
 
+def own_spec(name: str) -> Spec:
+    """The spec of an op of augfn."""
+    if name not in SPECS:
+        raise ValueError(unknown("op", name, SPECS))
+    return SPECS[name]
+
+
 def spec_at(module: str, name: str) -> Spec:
-    """The spec of the factory of that name."""
-    if module == "augfn":
-        return SPECS[name]
+    """The spec of a factory of others."""
     found: Any = importlib.import_module(module)
     for part in name.split("."):
         found = getattr(found, part)
