@@ -81,7 +81,7 @@ from augfn.ops.warp import (
 )
 from augfn.ops.weather import fog, rain, shadow, snow, sun_flare
 from augfn.random import bits, fold_in, key, normal, sample_keys, split, uniform
-from augfn.saving import SAFE as _SAFE  # registered on import, for torch.load(weights_only=True)
+from augfn.saving import load, save
 
 __version__ = "0.1.0"
 

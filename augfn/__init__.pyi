@@ -39,6 +39,8 @@ from augfn.random.keys import normal as normal
 from augfn.random.keys import sample_keys as sample_keys
 from augfn.random.keys import split as split
 from augfn.random.keys import uniform as uniform
+from augfn.saving import load as load
+from augfn.saving import save as save
 from augfn.typing import Chance, Clip, Interpolation, Padding, Range
 
 __version__: str
@@ -109,6 +111,7 @@ __all__ = [
     "key",
     "linear_corner_illumination",
     "linear_illumination",
+    "load",
     "longest_max_size",
     "mask_crop",
     "mask_dropout",
@@ -146,6 +149,7 @@ __all__ = [
     "salt_and_pepper",
     "sample_keys",
     "saturation",
+    "save",
     "scale",
     "scale_jitter",
     "shadow",

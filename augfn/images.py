@@ -71,8 +71,8 @@ def to_float(x: Any = None, *, max: float | None = None, layout: str | None = No
 
     >>> to_float(torch.tensor([0, 255], dtype=torch.uint8))
     tensor([0., 1.])
-    >>> to_float(np.zeros((4, 6, 3), np.uint8)).shape
-    torch.Size([3, 4, 6])
+    >>> to_float(np.zeros((8, 6, 3), np.uint8)).shape
+    torch.Size([3, 8, 6])
     >>> import augfn as af
     >>> af.pipeline(af.to_float(), af.hflip())(torch.zeros(3, 4, 6, dtype=torch.uint8))[0].dtype
     torch.float32

@@ -1,4 +1,4 @@
-"""Saving: what `torch.save` writes of augfn is read again by `torch.load(weights_only=True)`.
+"""Saving: policies as YAML or JSON files, and what `torch.load(weights_only=True)` may make.
 
 That reader makes only what is registered: here the values and augmentations of augfn's own, which run nothing when they
 are made. A pipeline with an op of another module is read after `torch.serialization.add_safe_globals([spec_at])` with
@@ -7,13 +7,21 @@ are made. A pipeline with an op of another module is read after `torch.serializa
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 from torch.serialization import add_safe_globals
 
 from augfn import distributions
 from augfn.compose import Combined
-from augfn.core.augmentation import Op
+from augfn.core.augmentation import Augmentation, Op
 from augfn.core.boxes import Boxes, Keypoints
 from augfn.core.spec import own_spec
+from augfn.errors import explain
+from augfn.files.reading import made
+from augfn.files.values import PolicyError, one_line
+from augfn.files.writing import written
 from augfn.images import Conversion
 from augfn.math.resample import Sampling
 from augfn.typing import Leaf
@@ -21,3 +29,80 @@ from augfn.typing import Leaf
 SAFE = [getattr(distributions, name) for name in distributions.__all__]
 SAFE += [Op, *Combined.__subclasses__(), Conversion, own_spec, Boxes, Keypoints, Leaf, Sampling]
 add_safe_globals(SAFE)
+
+SUFFIXES = (".yaml", ".yml", ".json")
+
+
+def save(f: Any, path: str | Path) -> None:
+    """Write an augmentation, or a module with its ranges as they are now, to a YAML or JSON file, as the suffix says.
+
+    The file holds names and numbers, and `load` of it draws the same for the same key. YAML needs pyyaml (in the extra
+    `demo`), JSON nothing. What learns is written as it is now, and comes back as plain ranges.
+
+    Raises TypeError for what has no place in a file: an augmentation that is no op or combinator (`torch.save` keeps it),
+    or an op that its module does not have under its own name.
+
+    >>> import augfn as af, tempfile, os
+    >>> path = os.path.join(tempfile.mkdtemp(), "policy.json")
+    >>> save(af.pipeline(af.hflip(p=0.5), af.rotate(degrees=(-10, 10))), path)
+    >>> load(path)
+    pipeline(hflip(gate=Bernoulli(probs=0.5)), rotate(degrees=Uniform(low=-10.0, high=10.0)))
+    """
+    suffix, own = suffix_of(path), getattr(f, "f", f)
+    if not isinstance(own, Augmentation):
+        want = "an augmentation of augfn, or a module around one"
+        raise TypeError(explain("save: not an augmentation", f, want, "af.save(af.pipeline(...), path)"))
+    data = written(own, f.params)
+    text = (
+        json.dumps(data, indent=1)
+        if suffix == ".json"
+        else yaml().safe_dump(data, sort_keys=False, default_flow_style=None)
+    )
+    Path(path).write_text(text, encoding="utf-8")
+
+
+def load(path: str | Path) -> Augmentation:
+    """The augmentation that a YAML or JSON file describes, one that `save` wrote or that was written by hand.
+
+    Nothing in the file is run; an op of another module, `module:name`, is known only where that module is imported.
+    Raises `PolicyError`, one line that says what is wrong and where; OSError where the file cannot be read.
+    """
+    suffix = suffix_of(path)
+    try:
+        return parse(Path(path).read_text(encoding="utf-8"), suffix == ".json")
+    except (PolicyError, UnicodeDecodeError) as error:
+        raise PolicyError(f"{path}: {one_line(error)}") from None
+
+
+def parse(text: str, is_json: bool = False) -> Augmentation:
+    """The augmentation that a YAML text describes.
+
+    >>> parse("pipeline: [hflip, rotate: {degrees: [-10, 10]}]")
+    pipeline(hflip(), rotate(degrees=Uniform(low=-10.0, high=10.0)))
+    """
+    if is_json:
+        try:
+            return made(json.loads(text))
+        except json.JSONDecodeError as error:
+            raise PolicyError(f"not valid JSON: {one_line(error)}") from None
+    form = yaml()
+    try:
+        return made(form.safe_load(text))
+    except form.YAMLError as error:
+        raise PolicyError(f"not valid YAML: {one_line(error)}") from None
+
+
+def suffix_of(path: str | Path) -> str:
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ValueError(explain("which form has the file?", str(path), f"one of {', '.join(SUFFIXES)}", "policy.yaml"))
+    return suffix
+
+
+def yaml() -> Any:
+    try:
+        import yaml as module
+    except ImportError as error:
+        fix = "pip install pyyaml (it is in augfn[demo]), or a .json file"
+        raise ImportError(explain("YAML needs pyyaml", "no module yaml", "pyyaml", fix)) from error
+    return module

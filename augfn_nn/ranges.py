@@ -95,7 +95,7 @@ def in_order(leaf: Distribution) -> Distribution:
         return renewed(leaf, iter([leaf.bounds.sort(-1).values]))
     low, high = (getattr(leaf, field) for field in leaf.ordered)
     ends = dict(zip(leaf.ordered, (torch.minimum(low, high), torch.maximum(low, high)), strict=True))
-    return renewed(leaf, iter([ends.get(field, getattr(leaf, field)) for field in leaf.fields]))
+    return renewed(leaf, iter([ends[f] if f in ends else getattr(leaf, f) for f in leaf.fields]))
 
 
 def tensors_of(path: str, leaf: Any) -> Iterator[tuple[str, str, Tensor]]:

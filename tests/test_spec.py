@@ -8,12 +8,12 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 import augfn as af
-from augfn.app.policy_file import PolicyError, parse
 from augfn.core.augmentation import photometric
 from augfn.core.draw import leaves_of
 from augfn.core.spec import SPECS, Spec, register
 from augfn.distributions import Uniform
 from augfn.math.shapes import over
+from augfn.saving import PolicyError, parse
 from augfn.testing import example
 from augfn.typing import Factor
 from augfn_nn import Augment

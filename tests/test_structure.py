@@ -44,7 +44,10 @@ FLOORS = [
     ["augfn.core.augmentation"],
     ["augfn.ops"],
     ["augfn.compose", "augfn.data", "augfn.images"],
-    ["augfn.learn", "augfn.saving", "augfn.testing", "augfn.app.policy_file"],
+    ["augfn.files", "augfn.files.values"],
+    ["augfn.files.writing"],
+    ["augfn.files.reading"],
+    ["augfn.learn", "augfn.saving", "augfn.testing"],
     ["augfn"],
     ["augfn.app", "augfn_nn"],
 ]

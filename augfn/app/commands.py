@@ -22,7 +22,7 @@ Seed = Annotated[
 
 def complain(where: object, error: object) -> None:
     """One line on stderr."""
-    from augfn.app.policy_file import one_line
+    from augfn.files.values import one_line
 
     text = one_line(error)
     typer.echo(f"error: {text if text.startswith(str(where)) else f'{where}: {text}'}", err=True)
@@ -82,14 +82,16 @@ def preview(
 
     Images wider or higher than 4096 pixels are shrunk to that. What cannot be read or augmented is named, and the exit code is 2.
     """
+    import yaml  # noqa: F401 - so that it is named where it is missing
     from tqdm import tqdm
 
-    from augfn.app import policy_file, viz
+    from augfn import saving
     from augfn.app import preview as it
+    from augfn.app import viz
 
     try:
-        augment = policy_file.load(policy)
-    except (OSError, policy_file.PolicyError) as error:
+        augment = it.for_one_image(saving.load(policy))
+    except (OSError, ValueError) as error:
         raise stop(policy, reason(error)) from None
     failures = []
 

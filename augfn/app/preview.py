@@ -14,9 +14,18 @@ from torch import Tensor
 import augfn as af
 from augfn.app import viz
 from augfn.core.augmentation import Augmentation
+from augfn.errors import explain
 
 LARGEST = 4096  # pixels; larger images are shrunk to this side
 CELL = 320  # pixels of an image in the grid
+
+
+def for_one_image(f: Augmentation) -> Augmentation:
+    """The augmentation, if it can be shown on a single image."""
+    if f.mixes or f.ndim == 3:
+        want, fix = "ops of a single image", "leave it out of what is shown"
+        raise ValueError(explain("an op for batches or volumes", f, want, fix))
+    return f
 
 
 def read_image(path: str | Path) -> Tensor:

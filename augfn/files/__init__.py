@@ -1,0 +1,1 @@
+"""Policies as files: an augmentation as plain data (dicts, lists, numbers and names), and back."""

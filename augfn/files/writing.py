@@ -1,0 +1,184 @@
+"""Writing: an augmentation as plain data, in the form that `augfn.files.reading` reads."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from augfn.compose import Combined, Maybe, OneOf, Pipeline, SomeOf
+from augfn.core.augmentation import Augmentation, Op
+from augfn.core.draw import Params
+from augfn.core.spec import SAMPLING
+from augfn.distributions import Bernoulli, Choice, Constant, Distribution, Uniform
+from augfn.errors import explain
+from augfn.files.values import described, listed, plain, tagged
+from augfn.images import Conversion
+from augfn.math.resample import UNSET
+from augfn.typing import GATE, Leaf
+
+VERSION = 1
+
+
+def written(f: Augmentation, params: Params | None = None) -> dict[str, Any]:
+    """The file of an augmentation, with other ranges than its own where they are given."""
+    name, config = next(iter(step(f, f.params if params is None else params).items()))
+    if name == "pipeline":
+        config = config if isinstance(config, dict) else {"steps": config}
+        return {"augfn": VERSION, "pipeline": config.pop("steps"), **config}
+    return {"augfn": VERSION, name: config}
+
+
+def step(f: Augmentation, params: Params) -> dict[str, Any]:
+    """One step: its name, and its keywords."""
+    if isinstance(f, Op):
+        return op(f, params)
+    if isinstance(f, Conversion):
+        return {f.name: {n: v for n, v in f.static.items() if v is not None} or None}
+    for kind, write in COMBINATORS.items():
+        if type(f) is kind:
+            return write(f, params)
+    fix = "compose it of augfn's, or torch.save(f, path)"
+    raise TypeError(explain("an augmentation that has no place in a file", f, "ops and combinators of augfn", fix))
+
+
+def op(f: Op, params: Params) -> dict[str, Any]:
+    module, name = f.spec.home
+    given: dict[str, Any] = {}
+    for leaf, meaning in f.spec.leaves.items():
+        if leaf in params:
+            if not (meaning.flat and same(params[leaf], f.spec.defaults[leaf])):
+                given[leaf] = leaf_value(params[leaf], meaning)
+        elif f.spec.defaults[leaf] is not None:
+            given[leaf] = None
+    if "gate" in params:
+        given["p"] = chance(params["gate"])
+    for n, default in f.spec.static.items():
+        if default is inspect.Parameter.empty or not equal(f.static[n], default):
+            given[n] = plain(f.static[n], f"{name}: {n}")
+    for n in SAMPLING:
+        if getattr(f.sampling, n) != getattr(f.spec.sampling, n) and not (f.sampling == UNSET == f.spec.sampling):
+            given[n] = plain(getattr(f.sampling, n), f"{name}: {n}")
+    if "clip" in f.spec.common and f.clip != f.spec.clip:
+        given["clip"] = f.clip
+    if f.channels is not None:
+        given["channels"] = list(f.channels)
+    return {name if module == "augfn" else f"{module}:{name}": given or None}
+
+
+def equal(a: Any, b: Any) -> bool:
+    """Of settings, which may hold tensors."""
+    if isinstance(a, Tensor) or isinstance(b, Tensor):
+        return isinstance(a, Tensor) and isinstance(b, Tensor) and a.dtype == b.dtype and torch.equal(a, b)
+    return type(a) is type(b) and bool(a == b)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two leaves are one distribution."""
+    return (
+        type(a) is type(b)
+        and isinstance(a, Distribution)
+        and all(equal(getattr(a, n), getattr(b, n)) for n in a.fields)
+    )
+
+
+def leaf_value(d: Any, meaning: Leaf) -> Any:
+    """As a user writes it, where that means the same: a number, or a pair."""
+    if isinstance(d, Tensor):
+        return tagged(d)
+    if d.shape == meaning.shape and all(getattr(d, n).dtype == torch.float32 for n in d.fields):
+        if type(d) is Constant and inside(d.value, meaning) and bool((d.value == d.value.flatten()[0]).all()):
+            return listed(d.value.flatten()[0])
+        if (
+            d.shape == ()
+            and type(d) is Uniform
+            and bool(d.low <= d.high)
+            and inside(d.low, meaning)
+            and inside(d.high, meaning)
+        ):
+            return [listed(d.low), listed(d.high)]
+    return described(d)
+
+
+def inside(t: Tensor, meaning: Leaf) -> bool:
+    low, high = meaning.low, meaning.high
+    least, most = -torch.inf if low is None else low, torch.inf if high is None else high
+    return bool((t.isfinite() & (t >= least) & (t <= most)).all())
+
+
+def chance(d: Any) -> Any:
+    """A probability, or the distribution of a gate."""
+    if (
+        type(d) is Bernoulli
+        and d.shape == ()
+        and d.probs.dtype == torch.float32
+        and bool((d.probs >= 0) & (d.probs <= 1))
+    ):
+        return listed(d.probs)
+    return tagged(d) if isinstance(d, Tensor) else described(d)
+
+
+# combinators
+
+
+def steps(f: Combined, params: Params) -> list[Any]:
+    """The steps, with the names that do not follow from their ops."""
+    out, taken = [], set[str]()
+    for name, g in f.steps.items():
+        expected, n = g.name, 2
+        while expected in taken:
+            expected, n = f"{g.name}_{n}", n + 1
+        taken.add(name)
+        made = step(g, params[name])
+        config = next(iter(made.values()))
+        bare = config is None and name == expected
+        out.append(next(iter(made)) if bare else made if name == expected else {**made, "as": name})
+    return out
+
+
+def pipeline(f: Any, params: Params) -> dict[str, Any]:
+    if f.name == "repeat" and alike(f, params):
+        return {"repeat": {"n": len(f.steps), "step": steps(f, params)[0]}}
+    given: dict[str, Any] = {"steps": steps(f, params)}
+    given |= {n: plain(v, f"pipeline: {n}") for n in SAMPLING if (v := getattr(f.sampling, n)) is not None}
+    if f.reading:
+        given["interpolation"] = dict(f.reading)
+    inner = {t: kind for g in f.steps.values() for t, kind in g.targets.items()}
+    targets = {t: kind for t, kind in f.targets.items() if inner.get(t) != kind}
+    given |= ({"targets": targets} if targets else {}) | ({} if f.fused else {"fuse": False})
+    return {"pipeline": given["steps"] if len(given) == 1 else given}
+
+
+def alike(f: Any, params: Params) -> bool:
+    """Whether all steps of a repeat are written alike."""
+    first, *others = (step(g, params[n]) for n, g in f.steps.items())
+    return all(o == first for o in others)
+
+
+def maybe(f: Any, params: Params) -> dict[str, Any]:
+    return {"maybe": {"p": chance(params["gate"]), "step": steps(f, params)[0]}}
+
+
+def one_of(f: Any, params: Params) -> dict[str, Any]:
+    choice = params["choice"]
+    plain_weights = type(choice) is Choice and choice.weights.dtype == torch.float32
+    weights = listed(choice.weights) if plain_weights else leaf_value(choice, GATE)
+    branches = steps(f, params)
+    return {"one_of": branches if plain_weights and set(weights) == {1.0} else {"steps": branches, "weights": weights}}
+
+
+def some_of(f: Any, params: Params) -> dict[str, Any]:
+    count = params["count"]
+    if type(count) is Constant:
+        n: Any = int(count.value)
+    elif type(count) is Uniform and bool((count.low % 1 == 0) & (count.high % 1 == 0) & (count.low < count.high)):
+        n = [int(count.low), int(count.high) - 1]
+    else:
+        fix = "some_of(n, ...) or some_of((1, 2), ...)"
+        raise TypeError(explain("some_of: a count that has no place in a file", count, "whole numbers", fix))
+    return {"some_of": {"n": n, "steps": steps(f, params)}}
+
+
+COMBINATORS: dict[type, Any] = {Pipeline: pipeline, Maybe: maybe, OneOf: one_of, SomeOf: some_of}
