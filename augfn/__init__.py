@@ -89,3 +89,14 @@ __version__ = "0.1.0"
 __all__ = sorted(  # pyright: ignore[reportUnsupportedDunderAll]
     name for name, value in vars().items() if name[0] != "_" and hasattr(value, "__module__")
 )
+
+
+def __getattr__(name: str) -> object:
+    """Submodules such as `af.testing`, imported when they are asked for; for what there is not, the nearest name."""
+    from importlib import import_module
+
+    from augfn.errors import unknown
+
+    if name in ("files", "learn", "math", "random", "run", "testing", "typing"):
+        return import_module(f"augfn.{name}")
+    raise AttributeError(unknown("name in augfn", name, __all__))

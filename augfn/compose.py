@@ -41,6 +41,7 @@ class Combined(Augmentation):
     def __init__(self, name: str, steps: Steps, params: dict[str, Any], schema: dict[str, Any], **known: Any) -> None:
         known["ndim"], known["spatial"] = common_ndim(name, steps), any(f.spatial for f in steps.values())
         known["mixes"] = any(f.mixes for f in steps.values())
+        known["bounded"] = any(f.bounded for f in steps.values())
         known["foreign"] = any(f.foreign for f in steps.values())
         if not isinstance(self, Pipeline) and any(f.takes_integers or f.gives_integers for f in steps.values()):
             want, fix = (
@@ -135,7 +136,11 @@ def named(steps: Sequence[Any], keywords: Mapping[str, Any], what: str) -> Steps
     out: Steps = {}
     for f in [*steps, *keywords.values()]:
         if not isinstance(f, Augmentation):
-            fix = f"call it: af.{f.__name__}(...)" if callable(f) and hasattr(f, "spec") else "pass af.<op>(...)"
+            fix = "pass af.<op>(...)"
+            if isinstance(getattr(f, "f", None), Augmentation):
+                fix = "augfn_nn.AugmentationSequential(...) takes modules and augmentations; or module.f, its ranges as made"
+            elif callable(f) and hasattr(f, "spec"):
+                fix = f"call it: af.{f.__name__}(...)"
             raise TypeError(
                 explain(f"{what}: a step is not an augmentation", f, "augmentations, such as af.hflip(p=0.5)", fix)
             )

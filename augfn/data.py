@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,8 +11,7 @@ from torch.nn.functional import pad
 from torch.utils.data import Dataset
 
 from augfn.core.augmentation import Augmentation
-from augfn.core.boxes import Boxes, Keypoints, Rows
-from augfn.core.ragged import padded
+from augfn.core.lists import rows_of, stacked, values_of
 from augfn.core.targets import FRAMED, kind_of
 from augfn.errors import explain
 from augfn.random import check_key, sample_keys
@@ -139,42 +137,3 @@ def grown(x: Tensor, size: tuple[int, ...], level: float) -> Tensor:
     """Padded at the far ends of the last axes."""
     more = [n for have, want in zip(x.shape[::-1], size[::-1], strict=False) for n in (0, want - have)]
     return pad(x, more, value=level)
-
-
-def stacked(name: str, values: Sequence[Tensor]) -> Tensor:
-    shapes = {tuple(v.shape) for v in values}
-    if len(shapes) > 1:
-        want, fix = "one shape", f"bring {name} to one number of channels, or to as many entries"
-        raise ValueError(explain(f"collate: {name} differs in shape", sorted(shapes), want, fix))
-    return torch.stack(list(values))
-
-
-def rows_of(name: str, kind: str, values: Sequence[Any], own: Sequence[tuple[int, ...]] | None, size: Any) -> Rows:
-    """Boxes or keypoints of all samples, padded to one number."""
-    cls = Boxes if kind == "boxes" else Keypoints
-    wrapped = sum(isinstance(v, cls) for v in values)
-    if not wrapped:
-        return cls.pad(list(values))
-    if wrapped < len(values):
-        given, want = sorted({type(v).__name__ for v in values}), f"{cls.__name__} in every sample, or in none"
-        raise TypeError(explain(f"collate: {name} of several types", given, want, f"af.{cls.__name__}({name})"))
-    first = values[0]
-    if cls is Keypoints:
-        xy, there = padded(name, [v.xy for v in values], (2, 3))
-        return replace(first, xy=xy, visible=there & padded(name, [v.visible for v in values], (), False)[0])
-    if own is not None and first.format in ("yolo", "xyxyn"):
-        pixels = [v.convert("xyxy", frame) for v, frame in zip(values, own, strict=True)]
-        return rows_of(name, kind, [v.convert(first.format, size) for v in pixels], None, size)
-    labels = None if first.labels is None else [v.labels for v in values]
-    settings = {n: getattr(first, n) for n in ("clip", "min_area", "min_visibility", "min_size")}
-    made = Boxes.pad([v.data for v in values], labels, first.format, **settings)
-    return replace(made, valid=made.valid & padded(name, [v.valid for v in values], (), False)[0])
-
-
-def values_of(name: str, values: list[Any]) -> Any:
-    """Tensors and numbers as one tensor, all else as a list."""
-    if all(isinstance(v, Tensor) for v in values):
-        return stacked(name, values)
-    if all(isinstance(v, bool | int | float) for v in values):
-        return torch.tensor(values)
-    return values

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
@@ -19,6 +21,14 @@ def explain(what: str, given: Any, expected: str, fix: str) -> str:
       do this:  write degrees=(-30, 30)
     """
     return f"{what}.\n  given:    {show(given)}\n  expected: {expected}\n  do this:  {fix}"
+
+
+def warn(message: str) -> None:
+    """A warning at the line of the user's that called."""
+    level, frame = 2, sys._getframe(1)
+    while frame and frame.f_globals.get("__name__", "").split(".")[0] in ("augfn", "augfn_nn", "torch"):
+        level, frame = level + 1, frame.f_back  # type: ignore[assignment]
+    warnings.warn(message, stacklevel=level)
 
 
 def show(value: Any) -> str:

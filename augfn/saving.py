@@ -66,6 +66,13 @@ def load(path: str | Path) -> Augmentation:
 
     Nothing in the file is run; an op of another module, `module:name`, is known only where that module is imported.
     Raises `PolicyError`, one line that says what is wrong and where; OSError where the file cannot be read.
+
+    >>> import os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "policy.json")
+    >>> with open(path, "w") as file:
+    ...     _ = file.write('{"pipeline": ["to_float", {"hflip": {"p": 0.5}}]}')
+    >>> load(path)
+    pipeline(to_float(), hflip(gate=Bernoulli(probs=0.5)))
     """
     suffix = suffix_of(path)
     try:

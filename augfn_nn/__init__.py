@@ -105,3 +105,9 @@ from augfn_nn.weather import RandomFog, RandomRain, RandomShadow, RandomSnow, Ra
 __all__ = sorted(  # pyright: ignore[reportUnsupportedDunderAll]
     name for name, value in vars().items() if name[0] != "_" and hasattr(value, "__module__")
 )
+
+
+def __getattr__(name: str) -> object:
+    from augfn.errors import unknown
+
+    raise AttributeError(unknown("name in augfn_nn", name, __all__))

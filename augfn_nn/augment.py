@@ -114,7 +114,7 @@ class Base(nn.Module):
         if shared and key is not None:
             tree, key = draw_shared(f, tree, key, shared)
         x, frame, dims = lift(x, f)
-        y, drawn = f.on(f.read(x), tree, key)
+        y, drawn = f.each(x, tree, key) if isinstance(x, list | tuple) else f.on(f.read(x), tree, key)
         if not torch.compiler.is_exporting():  # which leaves the module as it was
             self._params, self._frame = drawn, frame
         return lower(y, dims) if self.keepdim and dims else y

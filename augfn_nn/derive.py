@@ -32,6 +32,14 @@ class Derived(Augment):
         flags = {name: given.pop(name) for name in FLAGS}
         super().__init__(self.build(given), flags.pop("learnable"), **flags)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Arguments that were built in cannot be set afterwards; all else as of any module."""
+        if name in type(self).signature.parameters and name not in ("same_on_batch", "keepdim"):
+            cls, want = type(self).__name__, "arguments when it is made, or params for a call"
+            fix = f"{cls}({name}=...), or aug(x, params={{...}}) in the form of aug.params"
+            raise AttributeError(explain(f"{cls}: {name} is set when it is made", value, want, fix))
+        super().__setattr__(name, value)
+
     @classmethod
     def bind(cls, args: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
         """The arguments by name, defaults filled in; the peers' names are translated, what is unknown is an error."""
@@ -63,17 +71,18 @@ class Derived(Augment):
         p, own = given.pop("p"), inspect.signature(cls.convert).parameters
         if cls.resizes:
             only(f"{cls.__name__}: p", p, (1.0,), "leave it out: the samples of a batch have one size")
-        channels = {} if "channels" in own else {n: v for n in ["channels"] if (v := given.pop(n, None)) is not None}
+        late = [n for n in ("channels", "clip") if n not in own]
+        kept = {n: v for n in late if (v := given.pop(n, None)) is not None}
         made = cls.convert(**{name: plain(given.pop(name)) for name in own})
         settings = {n: v for n, v in sampling_of(given, cls.__name__).items() if v is not None}
         sure = is_number(p) and p == 1
         if isinstance(made, Augmentation):
-            if channels:
+            if kept:
                 fix = "leave it out, or compose the augmentations of augfn"
-                raise ValueError(explain(f"{cls.__name__}: channels", channels["channels"], "None", fix))
+                raise ValueError(explain(f"{cls.__name__}: {', '.join(kept)}", kept, "None", fix))
             made = af.pipeline(made, **settings) if settings else made
             return made if sure else af.maybe(made, p)
-        return cls.factory(**settings, **channels, **({} if sure else {"p": p}), **cls.leaves(made))
+        return cls.factory(**settings, **({} if sure else {"p": p}), **(cls.leaves(made) | kept))
 
     @classmethod
     def leaves(cls, made: dict[str, Any]) -> dict[str, Any]:
@@ -95,7 +104,7 @@ def derive(
 
     def decorate(convert: Callable[..., Any]) -> type[Derived]:
         own = inspect.signature(convert).parameters
-        late = {"p": p, **{n: None for n in COMMON[spec.kind] if n in (*SAMPLING, "channels")}, **FLAGS}
+        late = {"p": p, **{n: None for n in COMMON[spec.kind] if n in (*SAMPLING, "channels", "clip")}, **FLAGS}
         late = {n: v for n, v in late.items() if n not in own}
         first = {} if own else {"p": late.pop("p")}
         signature = inspect.Signature([*own.values(), *parameters_of(first), *parameters_of(late, by_position=False)])

@@ -11,9 +11,10 @@ from augfn_nn.shorthands import log_range
 
 
 @derive(af.gaussian_noise)
-def RandomGaussianNoise(mean: Range = 0.0, std: Range = 1.0, clip: bool = False) -> Any:
-    """Add mean + std n, full scale = 1; a number is fixed, a pair a range. `clip` keeps the sum in [0, 1]."""
-    return {"mean": mean, "std": std, "clip": "clamp" if clip else "none"}
+def RandomGaussianNoise(mean: Range = 0.0, std: Range = 1.0, clip: bool | str | None = None) -> Any:
+    """Add mean + std n, full scale = 1; a number is fixed, a pair a range. `clip`: "clamp" or True keeps the sum in [0, 1],
+    "none" or False does not; None is as of the factory."""
+    return {"mean": mean, "std": std, "clip": {True: "clamp", False: "none"}.get(clip, clip)}
 
 
 @derive(af.salt_and_pepper)

@@ -26,14 +26,22 @@ FILES = sorted([*ROOT.glob("augfn/**/*.py"), *ROOT.glob("augfn_nn/**/*.py")])
 # From the ground up; a name stands for the modules below it too. A file imports from lower floors, or from its own
 # without a cycle.
 FLOORS = [
-    ["augfn.errors", "augfn.run", "augfn.run.mode"],
+    ["augfn.errors", "augfn.run", "augfn.run.mode", "augfn.run.peek"],
     ["augfn.run.twins", "augfn.run.bands"],
     ["augfn.random"],
     ["augfn.run.constants", "augfn.run.sampler"],
     ["augfn.math"],
     ["augfn.distributions"],
     ["augfn.typing"],
-    ["augfn.core", "augfn.core.targets", "augfn.core.boxes", "augfn.core.ragged", "augfn.core.gates"],
+    [
+        "augfn.core",
+        "augfn.core.targets",
+        "augfn.core.boxes",
+        "augfn.core.ragged",
+        "augfn.core.poses",
+        "augfn.core.lists",
+        "augfn.core.gates",
+    ],
     ["augfn.core.actions"],
     ["augfn.core.annotations"],
     ["augfn.core.rules"],

@@ -33,7 +33,7 @@ COMMON = {
     "channels": "int | Sequence[int] | None",
 }
 # What the modules take in the words of the peers too: enum members, tensors, arrays.
-LOOSE = {"interpolation": "Any", "padding_mode": "Any", "fill": "Any"}
+LOOSE = {"interpolation": "Any", "padding_mode": "Any", "fill": "Any", "clip": "Clip | None"}
 FLAG_TYPES = {"same_on_batch": "bool", "keepdim": "bool", "learnable": "bool | str | Sequence[str]"}
 WORDS = "from augfn.typing import Chance, Clip, Interpolation, Padding, Range"
 INVERT = '''@overload

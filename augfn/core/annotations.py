@@ -72,7 +72,7 @@ def points_of_keypoints(action: Geometric, t: Target, s: Sample) -> tuple[Tensor
             seen = seen & found(action.map, wide, moved, s.size, target)
         if not isinstance(t.value, Keypoints):
             return moved.to(k.xy.dtype)
-        new = replace(k, xy=moved.to(k.xy.dtype), visible=k.visible.bool() & seen)
+        new = replace(k, xy=moved.to(k.xy.dtype), visible=kept(k.visible, seen))
         return swapped(new, mirrors(action.map)) if k.swap else new
 
     return wide, finish
@@ -249,7 +249,7 @@ def hide_keypoints(action: Occlusion, t: Target, s: Sample) -> Any:
     for i, n in enumerate(s.size):
         index = index * n + xy[..., len(s.size) - 1 - i].round().clamp(0, n - 1).to(torch.int64)
     covered = action.hidden.flatten(-len(s.size)).gather(-1, index) >= 0.5
-    return replace(t.value, visible=t.value.visible.bool() & known & ~covered)
+    return replace(t.value, visible=kept(t.value.visible, known & ~covered))
 
 
 def mix_boxes(action: Mixing, t: Target, s: Sample) -> Any:
@@ -268,9 +268,14 @@ def mix_keypoints(action: Mixing, t: Target, s: Sample) -> Any:
         return torch.cat([t.value, action.other(t.value)], -2)
     v = t.value
     swap = v.swap + tuple((i + v.xy.shape[-2], j + v.xy.shape[-2]) for i, j in v.swap)
-    return Keypoints(torch.cat([v.xy, action.other(v.xy)], -2), both_valid(action, v.visible.bool()), swap)
+    return Keypoints(torch.cat([v.xy, action.other(v.xy)], -2), both_valid(action, v.visible), swap)
 
 
 def both_valid(action: Mixing, valid: Tensor) -> Tensor:
     weight = action.weight[..., None]
-    return torch.cat([valid & (weight > 0), action.other(valid) & (weight < 1)], -1)
+    return torch.cat([kept(valid, weight > 0), kept(action.other(valid), weight < 1)], -1)
+
+
+def kept(visible: Tensor, seen: Tensor) -> Tensor:
+    """What is visible and still seen; of COCO's numbers 0, 1 and 2 the number, else 0."""
+    return visible & seen if visible.dtype == torch.bool else visible * seen.to(visible.dtype)

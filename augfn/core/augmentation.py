@@ -8,17 +8,19 @@ function `(tensor, params, generator) -> (tensor, params)`.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import torch
 
+from augfn import random
 from augfn.core.actions import Action, Deferred, Geometric, Mixing, Occlusion, Pixels, Size, fuse
 from augfn.core.boxes import Boxes
-from augfn.core.draw import Params, draw, leaves_of, merge, nested, salts_of
+from augfn.core.draw import Params, checked_key, draw, leaves_of, merge, nested, salts_of
 from augfn.core.gates import with_gates
+from augfn.core.lists import batched
 from augfn.core.spec import (
     COMMON,
     SAMPLING,
@@ -42,7 +44,7 @@ from augfn.run.call import is_ours, mode_of
 from augfn.run.compiling import own_code
 from augfn.run.host import HOST, home_of, sent
 from augfn.run.mode import autocasts
-from augfn.typing import GATE
+from augfn.typing import GATE, Leaf
 
 SPATIAL = ("geometric", "occlusion")  # kinds to which the axes of the frame matter
 TRAITS = (
@@ -80,6 +82,7 @@ class Augmentation:
     fused: bool = True
     takes_integers: bool = False  # it begins with a conversion
     gives_integers: bool = False  # it ends with one to integers
+    bounded: bool = False  # it cuts values off at 0 and 1
     foreign: bool = False  # a body is not augfn's own, and may hold what learns
 
     def __init__(self, name: str, params: Params, schema: dict[str, Any], **known: Any) -> None:
@@ -95,11 +98,29 @@ class Augmentation:
     def __call__(self, x: Any, params: Params | None = None, generator: Any = None) -> tuple[Any, Params]:
         """Augment `x`. Leaves of `params` that are tensors are used as they are, distributions are drawn with the key.
 
+        A list of samples of different sizes is run one by one, each with the draw that it would have in a batch; the results
+        come back as one batch, so they need one size: end with a resize or a crop.
+
         `params=None` stands for the augmentation's own ranges; a partial dict fixes what it names. Without a
         distribution left no key is needed: handing in returned params replays the call.
         """
         tree = merge(params, self.params, self.schema, self.name)
-        return self.on(self.read(x), tree, generator)
+        return self.each(x, tree, generator) if isinstance(x, list | tuple) else self.on(self.read(x), tree, generator)
+
+    def each(self, samples: Sequence[Any], tree: Params, generator: Any) -> tuple[Any, Params]:
+        """The call on samples of different sizes, one after the other, each as in a batch; the results are one batch."""
+        if not samples:
+            raise ValueError(explain("nothing to augment", samples, "at least one sample", "leave empty lists out"))
+        given = leaves_of(tree)
+        keys = [None] * len(samples) if generator is None else checked_key(generator, (len(samples),))
+        if generator is not None and keys.ndim == 1:
+            keys = random.split(keys, len(samples))
+        made = []
+        for i, (x, key) in enumerate(zip(samples, keys, strict=True)):
+            own = [v[i] if is_batch(v, self.meanings[path]) else v for path, v in given.items()]
+            made.append(self.on(self.read(x), nested(tree, iter(own)), key))
+        drawn = zip(*(leaves_of(params).values() for _, params in made), strict=True)
+        return batched([y for y, _ in made]), nested(tree, iter([torch.stack(values) for values in drawn]))
 
     def read(self, x: Any) -> Sample:
         """A bare tensor or a dict, as the targets that it holds, checked."""
@@ -173,6 +194,7 @@ class Op(Augmentation):
         self.spec, self.static, self.clip, self.channels = spec, static, clip, channels
         self.foreign = not is_ours(spec.body)
         self.needs = tuple(n for n in spec.wants if n in SEEN)
+        self.bounded = "clamp" in (clip, static.get("clip"))
 
     def plan(self, params: Params, size: Size, sampling: Sampling) -> list[Action]:
         leaves: dict[str, Any] = {name: params.get(name) for name in self.spec.leaves}
@@ -268,7 +290,9 @@ def decorator(kind: str) -> Callable[..., Any]:
         spec = replace(spec_of(body, kind, ndim, example or {}, Sampling(**sampling)), **known)
         register(spec)
 
-        def factory(**keywords: Any) -> Op:
+        def factory(*values: Any, **keywords: Any) -> Op:
+            if values:
+                raise TypeError(by_position(spec, values))
             return build(spec, keywords)
 
         factory.__name__, factory.__qualname__ = spec.name, body.__qualname__
@@ -279,6 +303,20 @@ def decorator(kind: str) -> Callable[..., Any]:
         return factory
 
     return decorate
+
+
+def is_batch(value: Any, meaning: Leaf) -> bool:
+    """True of values that lead with the samples."""
+    return isinstance(value, torch.Tensor) and value.ndim > len(meaning.shape)
+
+
+def by_position(spec: Spec, values: tuple[Any, ...]) -> str:
+    """The message for a factory that was called with an image, or with a number by position."""
+    image = isinstance(values[0], torch.Tensor) and values[0].ndim > 2
+    names = [*spec.leaves, *spec.static, "p"]
+    fix = f"af.{spec.name}(...)(x, None, key)" if image else f"af.{spec.name}({names[0]}=...)"
+    what = "makes an augmentation, which takes the image" if image else "takes its arguments by name"
+    return explain(f"{spec.name} {what}", values[0], f"keywords: {', '.join(names)}", fix)
 
 
 def build(spec: Spec, keywords: dict[str, Any]) -> Op:

@@ -83,6 +83,9 @@ class Boxes(Rows):
       shorter side is at least `min_size` (pixels). Rows are never dropped.
     * `seen [*b, N]`: with a `min_visibility`, the share that the steps so far left to be seen, at first 1: what each
       leaves in the frame and shows, multiplied (of boxes that are not clipped the smallest share in the frame).
+    * A plain tensor of xyxy boxes is welcome too, and keeps its rows: one that leaves the frame comes back without an area,
+      of which a warning tells once. (torchvision leaves such rows to SanitizeBoundingBoxes, albumentations drops them,
+      kornia keeps them in silence.)
     * `labels [*b, N, ...]`: what belongs to the boxes, row by row; mixing and `drop_invalid` take it along.
 
     >>> Boxes(torch.tensor([[0.0, 0.0, 4.0, 2.0]])).valid
@@ -252,7 +255,11 @@ class Keypoints(Rows):
     """Points with visibility: `xy [*b, N, 2]` (`[*b, N, 3]` in a volume), pixel centres at whole numbers, `visible
     [*b, N]`. A point is visible from -1/2 to n - 1/2 along each axis, both included.
 
-    `swap`: pairs of rows that change places when the image is mirrored, such as left and right eye: `swap=((0, 1),)`.
+    * Poses have more dims before the points, `[*b, people, joints, 2]` (beside a video the first is time).
+    * `visible` is boolean, or COCO's 0, 1 (hidden) and 2, kept as they are and 0 once the point has left. A plain tensor of
+      one number more, `[*b, people, joints, 3]` with x, y and COCO's visibility, is such keypoints too.
+    * `swap`: pairs of rows that change places when the image is mirrored, such as left and right eye, `swap=((0, 1),)`;
+      of poses within each person.
 
     >>> eyes = Keypoints(torch.tensor([[1.0, 2.0], [5.0, 2.0]]), swap=((0, 1),))
     >>> import augfn as af
@@ -277,16 +284,17 @@ class Keypoints(Rows):
         object.__setattr__(self, "swap", pairs)
 
     @classmethod
-    def pad(cls, points: Sequence[Any], **settings: Any) -> Keypoints:
-        """Points of a batch from a list with the rows `[N_i, 2]` of each sample, as `Boxes.pad`: not visible where there is
-        none, or where a coordinate is NaN.
+    def pad(cls, points: Sequence[Any], *, levels: bool = False, **settings: Any) -> Keypoints:
+        """Points of a batch from a list with the rows `[N_i, 2]` (or people `[P_i, K, 2]`) of each sample, as `Boxes.pad`: not
+        visible where there is none, or where a coordinate is NaN. `levels`: the last number of each is COCO's visibility.
 
         >>> Keypoints.pad([[[1, 2], [3, 4]], [[5, 6]]]).visible
         tensor([[ True,  True],
                 [ True, False]])
         """
-        xy, there = padded("keypoints", points, (2, 3))
-        return cls(xy, there & (xy == xy).all(-1), **settings)
+        xy, there = padded("keypoints", points, (3, 4) if levels else (2, 3), deep=True)
+        known = there.reshape(there.shape + (1,) * (xy.ndim - 3)) & (xy == xy).all(-1)
+        return cls(xy[..., :-1], xy[..., -1] * known, **settings) if levels else cls(xy, known, **settings)
 
     def mirrored(self) -> list[int]:
         """The row that each row becomes under a mirror."""

@@ -11,14 +11,16 @@ from torch import Tensor
 from augfn.errors import explain
 
 
-def padded(what: str, lists: Sequence[Any], widths: Sequence[int], floating: bool = True) -> tuple[Tensor, Tensor]:
+def padded(
+    what: str, lists: Sequence[Any], widths: Sequence[int], floating: bool = True, deep: bool = False
+) -> tuple[Tensor, Tensor]:
     """Rows `[N_i, k]` for each sample as `[B, N, k]`, with zeros after the last, and which are there `[B, N]`.
 
-    `widths`: the k that are known; none: any number of further dims.
+    `widths`: the k that are known; none: any number of further dims. `deep`: there may be dims before k.
     """
     if isinstance(lists, Tensor) or not isinstance(lists, Sequence):
         raise TypeError(explain(f"{what}: not a list", lists, "a list with one entry for each sample", f"[{what}]"))
-    rows = [as_rows(f"{what}[{i}]", x, widths, floating) for i, x in enumerate(lists)]
+    rows = [as_rows(f"{what}[{i}]", x, widths, floating, deep) for i, x in enumerate(lists)]
     if not rows:
         raise ValueError(explain(f"{what}: no samples", lists, "one entry for each sample", "leave empty batches out"))
     full = [r for r in rows if len(r)]
@@ -33,7 +35,7 @@ def padded(what: str, lists: Sequence[Any], widths: Sequence[int], floating: boo
     return data, torch.arange(most, device=kind.device) < counts[:, None]
 
 
-def as_rows(what: str, x: Any, widths: Sequence[int], floating: bool) -> Tensor:
+def as_rows(what: str, x: Any, widths: Sequence[int], floating: bool, deep: bool) -> Tensor:
     """One sample's rows as a tensor; an empty list has none."""
     try:
         t = torch.as_tensor(x)
@@ -44,8 +46,8 @@ def as_rows(what: str, x: Any, widths: Sequence[int], floating: bool) -> Tensor:
     if floating and not t.is_floating_point():
         t = t.float()
     if widths and t.numel() == 0:
-        return t.reshape(0, widths[0])
-    if widths and (t.ndim != 2 or t.shape[1] not in widths):
+        return t.reshape(0, *t.shape[1:-1], widths[0]) if t.ndim > 2 else t.reshape(0, widths[0])
+    if widths and (t.ndim < 2 or (t.ndim > 2 and not deep) or t.shape[-1] not in widths):
         want = f"[N, {' or '.join(map(str, widths))}]"
         raise ValueError(explain(f"{what}: wrong shape", t, want, "one row for each, [] for none"))
     if not t.ndim:

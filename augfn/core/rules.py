@@ -31,6 +31,7 @@ from augfn.math.resample import Sampling, as_signed, fill_like, require_level, r
 from augfn.math.shapes import cast, planes, shaped
 from augfn.math.variates import seed_key
 from augfn.run.bands import by_points
+from augfn.run.peek import peek
 from augfn.run.twins import added, twin
 
 SOFT = ("softmask", "heatmap")  # moved and read as images are; nothing else is done to their values
@@ -239,6 +240,13 @@ def mix_label(action: Mixing, t: Target, s: Sample) -> Tensor:
                     "set num_classes=K, or pass one-hot floats",
                 )
             )
+        values = peek(y)
+        if values is not None and ((values < 0) | (values >= action.classes)).any():
+            want, fix = (
+                f"0 to {action.classes - 1}, since num_classes={action.classes}",
+                "more classes, or labels from 0 on",
+            )
+            raise ValueError(explain("a label outside the classes", sorted({*values.ravel().tolist()}), want, fix))
         y = (y[..., None] == torch.arange(action.classes, device=y.device)).to(action.weight.dtype)
     return action.blend(y)
 

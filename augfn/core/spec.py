@@ -12,6 +12,7 @@ from numbers import Integral, Real
 from pickle import PicklingError
 from typing import Any, get_args, get_type_hints
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
@@ -187,7 +188,7 @@ def channels_of(spec: Any, channels: Any) -> tuple[int, ...] | None:
 def as_leaf(op: str, name: str, leaf: Leaf, value: Any) -> Tensor | Distribution | None:
     """A number or a vector is fixed, a pair `(low, high)` is Uniform (of vectors, where the leaf is one), None is
     absent."""
-    what = f"{op}: {name}"
+    what, value = f"{op}: {name}", native(value)
     if isinstance(value, nn.Parameter) and list(value.shape) == [*leaf.shape, 2]:
         fix = f"{name}=af.Interval(parameter) is a range that learns, {name}=parameter[..., 0] one value"
         raise ValueError(explain(f"{what}: a range or values?", value, "a distribution", fix))
@@ -215,6 +216,13 @@ def as_leaf(op: str, name: str, leaf: Leaf, value: Any) -> Tensor | Distribution
     return Uniform(*(e.expand(leaf.shape).clone() for e in ends))
 
 
+def native(value: Any) -> Any:
+    """Numpy's numbers and arrays as Python's."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    return tuple(map(native, value)) if isinstance(value, list | tuple) else value
+
+
 def own_copy(default: Any) -> Any:
     """A default on tensors of its own: what is built may be learned in place, a signature may not."""
     return tree_map_only(Tensor, torch.clone, default)
@@ -222,6 +230,7 @@ def own_copy(default: Any) -> Any:
 
 def gate_of(op: str, p: Any) -> Distribution:
     """A probability as a gate; a distribution of gates as it is."""
+    p = native(p)
     if isinstance(p, Distribution):
         return p
     if isinstance(p, Tensor) and p.requires_grad:

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
-from augfn.core.boxes import TURNED, Boxes, Keypoints
+from augfn.core.boxes import FORMATS, TURNED, Boxes, Keypoints
+from augfn.core.poses import Fold, folded
 from augfn.errors import explain, unknown
 
 # kind: (trailing dims of one sample in 2-D, the same in 3-D); None = not in that world, () = not spatial
@@ -58,7 +59,7 @@ class Sample:
     """Targets by name, with the leading batch shape and the frame's size they share.
 
     `others`: what passes through; `names`: the order of all, where there are such. `reading`: the interpolation of the
-    targets that have one of their own.
+    targets that have one of their own. `folds`: how keypoints were laid out that are moved as one list.
     """
 
     targets: dict[str, Target]
@@ -69,12 +70,15 @@ class Sample:
     others: Mapping[str, Any] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     reading: Mapping[str, str] = field(default_factory=dict)
+    folds: Mapping[str, Fold] = field(default_factory=dict)
 
     def changed(self, targets: dict[str, Target], size: tuple[int, ...]) -> Sample:
-        return Sample(targets, self.batch, size, self.device, self.bare, self.others, self.names, self.reading)
+        rest = (self.device, self.bare, self.others, self.names, self.reading, self.folds)
+        return Sample(targets, self.batch, size, *rest)
 
     def output(self) -> Any:
         values = {n: t.value for n, t in self.targets.items()}
+        values |= {n: fold.undo(values[n]) for n, fold in self.folds.items()}
         if self.bare:
             return next(iter(values.values()))
         return {n: self.others[n] if n in self.others else values[n] for n in self.names} if self.names else values
@@ -109,6 +113,7 @@ def read(
     """A bare tensor or a dict of targets, checked, for ops of `ndim` spatial dimensions; where these are not `spatial`
     (colour, noise), a dict with a volume is one of 3. `integers`: images may hold them. `reading`: interpolations by
     the targets' names or kinds."""
+    x = of_torchvision(x)
     if isinstance(x, Tensor):
         kind = "image" if ndim == 2 else "volume"
         targets = {kind: Target(kind, x)}
@@ -119,13 +124,27 @@ def read(
         raise TypeError(
             explain("nothing to augment", x, "a tensor [*batch, C, H, W] or a dict of targets", "pass torch tensors")
         )
-    targets = {name: Target(kind_of(name, given), value) for name, value in x.items()}
+    targets = {name: Target(kind_of(name, given), of_torchvision(value)) for name, value in x.items()}
     others = {n: t.value for n, t in targets.items() if t.kind == OTHER}
     targets = {n: t for n, t in targets.items() if n not in others} if others else targets
     if not spatial and any(t.kind == "volume" for t in targets.values()):
         ndim = 3
     sample = checked(targets, ndim, False, integers, reading)
     return replace(sample, others=others, names=tuple(x)) if others else sample
+
+
+def of_torchvision(value: Any) -> Any:
+    """A `tv_tensor` as a plain tensor, its boxes by their own format."""
+    if type(value) is Tensor or not (isinstance(value, Tensor) and type(value).__module__.startswith("torchvision.")):
+        return value
+    plain = value.as_subclass(Tensor)
+    form = getattr(value, "format", None)
+    if form is None:
+        return plain
+    if form.name.lower() not in FORMATS:
+        fix = 'torchvision.transforms.v2.functional.convert_bounding_box_format(boxes, new_format="XYXYXYXY")'
+        raise ValueError(explain("boxes of torchvision in a format of their own", form.name, f"one of {FORMATS}", fix))
+    return Boxes(plain if plain.is_floating_point() else plain.float(), form.name.lower())
 
 
 def checked(
@@ -154,8 +173,11 @@ def checked(
     proper = {
         n: t if not isinstance(t.value, Boxes) else Target(t.kind, t.value.checked(size)) for n, t in targets.items()
     }
+    points = {n: folded(t.value, len(batch), ndim) for n, t in proper.items() if t.kind == "keypoints"}
+    proper |= {n: Target("keypoints", value) for n, (value, _) in points.items()}
+    folds = {n: fold for n, (_, fold) in points.items() if fold is not None}
     own = {n: how for n, t in targets.items() if (how := reading.get(n, reading.get(t.kind)))} if reading else {}
-    return Sample(proper, batch, size, frame.device, bare, reading=own)
+    return Sample(proper, batch, size, frame.device, bare, reading=own, folds=folds)
 
 
 def array_of(t: Target) -> Tensor:
@@ -205,8 +227,10 @@ def check_shape(name: str, t: Target, batch: tuple[int, ...], size: tuple[int, .
         ranks = {"mask": (d, d + 1), "softmask": (d, d + 1), "video": (d + 2,)}.get(t.kind, (d + 1,))
         good = len(rest) in ranks and rest[-d:] == size
     else:
-        tail = {"boxes": (row_of(t.value, d),), "keypoints": (d,), "intrinsics": (3, 3)}.get(t.kind, ())
-        good = rest[len(rest) - len(tail) :] == tail and (t.kind not in ("boxes", "keypoints") or len(rest) == 2)
+        tail = {"boxes": (row_of(t.value, d),), "intrinsics": (3, 3)}.get(t.kind, ())
+        good = rest[len(rest) - len(tail) :] == tail and (t.kind != "boxes" or len(rest) == 2)
+        if t.kind == "keypoints":  # people x joints, and COCO's third number, are folded afterwards
+            good = len(rest) > 1 and rest[-1] in ((d,) if isinstance(t.value, Keypoints) else (d, d + 1))
     if not good:
         want = f"{wanted(t, batch, d)} with a frame of {'x'.join(map(str, size))}"
         raise ValueError(explain(f"{name}: wrong shape", value, want, f"bring it to {ref}'s frame"))

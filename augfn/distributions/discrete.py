@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
@@ -13,6 +14,7 @@ from augfn.distributions.base import Distribution, Limits
 from augfn.errors import explain
 from augfn.math.shapes import cast
 from augfn.math.variates import HALF_STEP, one_hot, straight_through, within
+from augfn.run.peek import peek
 
 SURE = (-5.0, 5.0)  # logits that a module learns: probabilities from 0.007 to 0.993, where a gradient is left
 
@@ -27,7 +29,9 @@ class Bernoulli(Distribution):
     fields = ("probs",)
 
     def __init__(self, probs: Any) -> None:
-        if not isinstance(probs, Tensor) and not (isinstance(probs, int | float) and 0 <= probs <= 1):
+        values = peek(probs) if isinstance(probs, Tensor) else np.asarray(probs)
+        real = values is None or values.dtype.kind in "fiu"
+        if not real or (values is not None and not ((values >= 0) & (values <= 1)).all()):
             raise ValueError(explain("not a probability", probs, "0 <= p <= 1", "give a number between 0 and 1"))
         self._set(probs=probs)
 

@@ -12,7 +12,7 @@ from augfn.core.actions import Action
 from augfn.core.targets import Sample
 from augfn.distributions import Distribution
 from augfn.run.host import tensors_in
-from augfn.run.looks import check_learned
+from augfn.run.looks import check_leaves, look_at_lost, look_at_range
 from augfn.run.mode import below_autograd, is_plain
 from augfn.run.rows import run
 from augfn.run.slices import differentiated, in_slices, tensors_of
@@ -30,11 +30,19 @@ def mode_of(f: Any, sample: Sample, leaves: dict[str, Any]) -> tuple[AbstractCon
     """
     if not is_plain():
         return nullcontext(), run
-    check_learned(f.name, leaves, f.meanings)
+    check_leaves(f.name, leaves, f.meanings)
+    look_at_range(f, sample)
     foreign = f.foreign or any(isinstance(d, Distribution) and not is_ours(type(d)) for d in leaves.values())
     if asks(sample, leaves):
-        return nullcontext(), run if foreign else differentiated
-    return nullcontext() if foreign else below_autograd(), in_slices
+        return nullcontext(), watched(f, sample, run if foreign else differentiated)
+    return nullcontext() if foreign else below_autograd(), watched(f, sample, in_slices)
+
+
+def watched(f: Any, sample: Sample, way: Way) -> Way:
+    """The way, with a look at boxes that are a plain tensor, which cannot say what is lost."""
+    if sample.bare or not any(t.kind == "boxes" and isinstance(t.value, torch.Tensor) for t in sample.targets.values()):
+        return way
+    return lambda actions, before: look_at_lost(f, before, way(actions, before))
 
 
 def is_ours(made: Any) -> bool:

@@ -1,0 +1,68 @@
+"""Lists: samples of different sizes, one after the other, and what they have as one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from augfn.core.boxes import Boxes, Keypoints, Rows
+from augfn.core.ragged import padded
+from augfn.errors import explain
+
+
+def batched(outputs: Sequence[Any]) -> Any:
+    """Samples as one batch: tensors are stacked, boxes and keypoints padded to one number, all else listed."""
+    first = outputs[0]
+    if isinstance(first, Mapping):
+        return {name: batch_of(name, [y[name] for y in outputs]) for name in first}
+    return batch_of("image", list(outputs))
+
+
+def batch_of(name: str, values: list[Any]) -> Any:
+    for kind, cls in (("boxes", Boxes), ("keypoints", Keypoints)):
+        if isinstance(values[0], cls):
+            return rows_of(name, kind, values, None, None)
+    return values_of(name, values)
+
+
+def stacked(name: str, values: Sequence[Tensor]) -> Tensor:
+    shapes = {tuple(v.shape) for v in values}
+    if len(shapes) > 1:
+        want, fix = "one shape", f"bring {name} to one number of channels, or to as many entries"
+        raise ValueError(explain(f"{name} differs in shape", sorted(shapes), want, fix))
+    return torch.stack(list(values))
+
+
+def rows_of(name: str, kind: str, values: Sequence[Any], own: Sequence[tuple[int, ...]] | None, size: Any) -> Rows:
+    """Boxes or keypoints of all samples, padded to one number."""
+    cls = Boxes if kind == "boxes" else Keypoints
+    wrapped = sum(isinstance(v, cls) for v in values)
+    if not wrapped:
+        return cls.pad(list(values))
+    if wrapped < len(values):
+        given, want = sorted({type(v).__name__ for v in values}), f"{cls.__name__} in every sample, or in none"
+        raise TypeError(explain(f"{name} of several types", given, want, f"af.{cls.__name__}({name})"))
+    first = values[0]
+    if cls is Keypoints:
+        xy, _ = padded(name, [v.xy for v in values], (2, 3), deep=True)
+        return replace(first, xy=xy, visible=padded(name, [v.visible for v in values], (), False)[0])
+    if own is not None and first.format in ("yolo", "xyxyn"):
+        pixels = [v.convert("xyxy", frame) for v, frame in zip(values, own, strict=True)]
+        return rows_of(name, kind, [v.convert(first.format, size) for v in pixels], None, size)
+    labels = None if first.labels is None else [v.labels for v in values]
+    settings = {n: getattr(first, n) for n in ("clip", "min_area", "min_visibility", "min_size")}
+    made = Boxes.pad([v.data for v in values], labels, first.format, **settings)
+    return replace(made, valid=made.valid & padded(name, [v.valid for v in values], (), False)[0])
+
+
+def values_of(name: str, values: list[Any]) -> Any:
+    """Tensors and numbers as one tensor, all else as a list."""
+    if all(isinstance(v, Tensor) for v in values):
+        return stacked(name, values)
+    if all(isinstance(v, bool | int | float) for v in values):
+        return torch.tensor(values)
+    return values
