@@ -4,7 +4,7 @@ from typing import Any
 
 from typing_extensions import TypedDict, Unpack
 
-from augfn.typing import Chance, Range
+from augfn.typing import Chance, Clip, Range
 from augfn_nn.augment import Augment as Augment
 from augfn_nn.derive import Derived
 from augfn_nn.sequential import AugmentationSequential as AugmentationSequential

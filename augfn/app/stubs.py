@@ -78,7 +78,7 @@ def function(spec: Spec) -> str:
 def classes(package: Any) -> str:
     derived = {n for n in package.__all__ if issubclass(getattr(package, n), Derived)}
     imports = [
-        "from augfn.typing import Chance, Range",
+        "from augfn.typing import Chance, Clip, Range",
         "from augfn_nn.derive import Derived",
         "from augfn_nn.shorthands import Size",
     ]
