@@ -1,4 +1,4 @@
-"""The tour runs from top to bottom."""
+"""The notebooks run from top to bottom."""
 
 from pathlib import Path
 
@@ -6,16 +6,26 @@ import nbformat
 import pytest
 
 nbclient = pytest.importorskip("nbclient")
-TOUR = Path(__file__).parent.parent / "notebooks" / "tour.ipynb"
+FOLDER = Path(__file__).parent.parent / "notebooks"
+PICTURES = {"tour": 6, "everyday": 8}
+LINES = 12  # of a task's code
 
 
 @pytest.mark.filterwarnings("ignore")  # of the notebook server's own
-def test_the_tour_runs(monkeypatch):
+@pytest.mark.parametrize("name", PICTURES)
+def test_it_runs(name, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")  # pictures in the outputs
-    notebook = nbformat.read(TOUR, as_version=4)
+    notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
     client = nbclient.NotebookClient(
-        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(TOUR.parent.parent)}}
+        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(FOLDER.parent)}}
     )
     client.execute()
     pictures = [o for cell in notebook.cells for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
-    assert len(pictures) >= 6
+    assert len(pictures) >= PICTURES[name]
+
+
+def test_an_everyday_task_is_short():
+    cells = [c for c in nbformat.read(FOLDER / "everyday.ipynb", as_version=4).cells if c.cell_type == "code"]
+    assert len(cells) > LINES  # twelve tasks, and the imports and data before them
+    for cell in cells[1:]:
+        assert len([line for line in cell.source.splitlines() if line.strip()]) <= LINES, cell.source
