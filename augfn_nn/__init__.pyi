@@ -950,7 +950,7 @@ class RandomGaussianIllumination(Derived):
 
 class RandomGaussianNoise(Derived):
     """Add mean + std n, full scale = 1; a number is fixed, a pair a range. `clip`: "clamp" or True keeps the sum in [0, 1],
-    "none" or False does not; None is as of the factory.
+    "none" or False does not, as kornia's; None is as of the factory.
     """
 
     def __init__(

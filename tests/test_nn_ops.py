@@ -311,9 +311,11 @@ def test_resize_keeps_the_aspect_of_an_int():
     assert A.Resize(6)(torch.rand(1, 3, 12, 18)).shape == (1, 3, 6, 9)
 
 
-def test_noise_is_not_clipped_unless_told():
+def test_noise_is_clipped_unless_told():
+    """As of the factory, where kornia's class does not clip."""
     x = torch.rand(2, 3, 8, 8)
-    assert A.RandomGaussianNoise(p=1.0)(x).min() < 0
+    assert A.RandomGaussianNoise(p=1.0, clip=False)(x).min() < 0
+    assert A.RandomGaussianNoise(p=1.0)(x).min() == 0
     assert A.RandomGaussianNoise(p=1.0, clip=True)(x).min() == 0
 
 

@@ -359,6 +359,7 @@ def test_ranges_of_the_modules():
         A.PiecewiseAffine(nb_rows=5)
 
 
+@pytest.mark.filterwarnings("ignore:boxes")  # which left the frame
 def test_modules_of_frames():
     x = torch.rand(2, 3, 20, 30)
     assert A.LongestMaxSize(15)(x).shape[-2:] == (10, 15)

@@ -112,9 +112,10 @@ class Augmentation:
         if not samples:
             raise ValueError(explain("nothing to augment", samples, "at least one sample", "leave empty lists out"))
         given = leaves_of(tree)
-        keys = [None] * len(samples) if generator is None else checked_key(generator, (len(samples),))
-        if generator is not None and keys.ndim == 1:
-            keys = random.split(keys, len(samples))
+        keys: Any = [None] * len(samples)
+        if generator is not None:
+            key = checked_key(generator, (len(samples),))
+            keys = key if key.ndim > 1 else random.split(key, len(samples))
         made = []
         for i, (x, key) in enumerate(zip(samples, keys, strict=True)):
             own = [v[i] if is_batch(v, self.meanings[path]) else v for path, v in given.items()]

@@ -50,7 +50,7 @@ def look_at_range(f: Any, sample: Any) -> None:
     LOOKED.add(f)
     for name, t in sample.targets.items():
         values = peek(t.value) if t.kind in ("image", "video") and t.value.is_floating_point() else None
-        if values is not None and values.size and values.max() >= FAR:
+        if values is not None and values.size and FAR <= values.max() < np.inf:
             most = float(values.max())
             want, fix = "an image in [0, 1]", f"af.to_float({name}, max=255), or af.to_float(max=255) as the first step"
             warn(explain(f"{name}: {f.name} cuts values off at 1", f"values up to {most:g}", want, fix))
@@ -71,7 +71,7 @@ def look_at_lost(f: Any, before: Any, after: Any) -> Any:
     return after
 
 
-def is_flat(boxes: np.ndarray) -> np.ndarray:
+def is_flat(boxes: np.ndarray) -> Any:
     """Of boxes without an area."""
     low, high = np.split(boxes, 2, -1)
     return (high <= low).any(-1)
