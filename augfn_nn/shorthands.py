@@ -51,12 +51,15 @@ def plain(value: Any) -> Any:
 
 
 def learned(what: str, leaf: Leaf, value: Any) -> Any:
-    """A Parameter `[*leaf.shape, 2]` is a range (low, high) that learns, and so are two; all else is left as it is."""
+    """A Parameter `[*leaf.shape, 2]` is a range (low, high) that learns, and so are two; one number is a value that
+    learns. All else is left as it is."""
     if isinstance(value, tuple) and len(value) == 2 and any(isinstance(v, Tensor) for v in value):
         return Uniform(*value)
     if not isinstance(value, Tensor):
         return value
     want = [*leaf.shape, 2]
+    if not value.ndim and not leaf.shape:
+        return Constant(value)
     if list(value.shape) != want:
         rows = "a (low, high) row for each entry" if leaf.shape else "low and high"
         fix = f"torch.nn.Parameter(torch.zeros({want}))"
@@ -66,6 +69,9 @@ def learned(what: str, leaf: Leaf, value: Any) -> Any:
 
 def around(value: Any, centre: float = 0.0, floor: float | None = None) -> Any:
     """A single number x is centre - x to centre + x, not below the floor; all else is left as it is."""
+    if isinstance(value, Tensor) and not value.ndim:
+        want, fix = "a range: low and high", "torch.nn.Parameter(torch.tensor([-10.0, 10.0])), or plain numbers"
+        raise ValueError(explain("a single Parameter, where a number is a reach", value, want, fix))
     if not is_number(value):
         return value
     if value < 0:

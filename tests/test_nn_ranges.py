@@ -149,3 +149,15 @@ def test_a_parameter_of_two_numbers_is_a_range_or_an_error():
     drawn = by_class(x, generator=af.key(0)), by_factory(x, None, af.key(0))[0]
     torch.testing.assert_close(*drawn)
     assert af.rotate(degrees=torch.tensor([-10.0, 10.0]))(x[:2])[0].shape == (2, 3, 8, 8)
+
+
+def test_a_parameter_of_one_number_is_a_value_that_learns():
+    """Where a number is a value; where it is a reach, it is an error that asks for both ends."""
+    w = nn.Parameter(torch.tensor(2.0))
+    aug, x = RandomGamma(gamma=w, p=1.0), torch.rand(2, 3, 4, 4)
+    y = aug(x)
+    torch.testing.assert_close(y, x**2)
+    y.sum().backward()
+    assert w.grad.abs() > 0
+    with pytest.raises(ValueError, match="low and high"):
+        RandomRotation(w)
