@@ -17,7 +17,7 @@ from augfn.core.draw import draw, leaves_of, merge
 from augfn.core.gates import Gate
 from augfn.core.rules import apply
 from augfn.core.spec import gate_of
-from augfn.core.targets import Sample, Target
+from augfn.core.targets import Sample, Target, kind_of
 from augfn.distributions import Choice, Constant, Distribution, Uniform
 from augfn.errors import explain
 from augfn.math.maps import Gather, Map, pixel_matrix
@@ -51,7 +51,7 @@ class Combined(Augmentation):
             raise ValueError(explain(f"{name}: a conversion cannot be switched per sample", list(steps), want, fix))
         inner = {target: kind for f in steps.values() for target, kind in f.targets.items()}
         known["targets"] = inner | dict(known.get("targets") or {})
-        known.setdefault("reading", {k: v for f in steps.values() for k, v in f.reading.items()})
+        known["reading"] = {k: v for f in steps.values() for k, v in f.reading.items()} | known.get("reading", {})
         own = params | {n: f.params for n, f in steps.items()}
         super().__init__(name, own, schema | {n: f.schema for n, f in steps.items()}, **known)
         self.steps = steps
@@ -188,7 +188,7 @@ def pipeline(
     * `targets`: kinds of names that do not tell them, `{"seg": "mask"}`; what is of the kind "other" (paths, ids,
       metadata of any type) passes through untouched.
     * `interpolation` may be given for each target, by its name or kind: `{"image": "bicubic", "depth": "bilinear"}`;
-      then what a step sets for itself holds for the targets that are not named. Masks are always read nearest (a
+      it holds for the whole call, before what steps set for themselves. Masks are always read nearest (a
       `softmask` between pixels).
     * `interpolation`, `padding_mode`, `fill`, `fill_mask`, `antialias`: for the steps that do not set their own.
     * `fuse=False` keeps every step literal (the outermost pipeline's word counts).
@@ -206,16 +206,18 @@ def pipeline(
     sampling = UNSET if own == UNSET else own
     known = {"targets": targets, "sampling": sampling, "fused": fuse}
     if each:
-        known["reading"] = own_reading(interpolation)
+        known["reading"] = own_reading(interpolation, {**(targets or {}), **inner_targets(steps)})
     return Pipeline("pipeline", named(steps, named_steps, "pipeline"), {}, {}, **known)
 
 
-def own_reading(interpolation: Mapping[str, str]) -> Mapping[str, str]:
-    """Checked: names or kinds of targets that can be read between pixels."""
+def inner_targets(steps: Sequence[Any]) -> dict[str, str]:
+    return {k: v for f in steps for k, v in getattr(f, "targets", {}).items()}
+
+
+def own_reading(interpolation: Mapping[str, str], targets: Mapping[str, str]) -> Mapping[str, str]:
+    """Checked: names whose kind is known (what a kind may be, a call says) and how they are read."""
     for name, how in interpolation.items():
-        if name.split("_")[0] in ("mask", "boxes", "keypoints", "label", "intrinsics"):
-            want, fix = "targets that are read between pixels", f'call it a softmask: targets={{"{name}": "softmask"}}'
-            raise ValueError(explain(f"interpolation of {name!r}", how, want, fix))
+        kind_of(name, targets)
         Sampling(how)
     return dict(interpolation)
 

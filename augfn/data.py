@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from augfn.core.augmentation import Augmentation
 from augfn.core.lists import rows_of, stacked, values_of
-from augfn.core.targets import FRAMED, kind_of
+from augfn.core.targets import FRAMED, OTHER, kind_of
 from augfn.errors import explain
 from augfn.random import check_key, sample_keys
 
@@ -37,8 +37,15 @@ class AugmentedDataset(Dataset[Any]):
 
     def __init__(self, dataset: Any, augment: Any, key: Tensor) -> None:
         check_key(key)
+        if not getattr(augment, "keepdim", True):
+            want, fix = "a module that keeps the rank of a sample", f"{type(augment).__name__}(..., keepdim=True)"
+            raise ValueError(explain("AugmentedDataset: a batch dimension for each sample", augment, want, fix))
         self.dataset, self.augment, self.key = dataset, augment, key
         self.epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # so that workers see what is set
+
+    def key_of(self, key: Tensor) -> Tensor:
+        """A module sees a batch of one: a key for its sample, or for all where they share a draw."""
+        return key if self.augment.shared else key[None]
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch.fill_(epoch)
@@ -50,7 +57,7 @@ class AugmentedDataset(Dataset[Any]):
         sample, key = self.dataset[i], sample_keys(self.key, i % len(self), int(self.epoch))
         x, *rest = sample if isinstance(sample, tuple) else (sample,)
         functional = isinstance(self.augment, Augmentation)
-        y = self.augment(x, None, key)[0] if functional else self.augment(x, generator=key[None])
+        y = self.augment(x, None, key)[0] if functional else self.augment(x, generator=self.key_of(key))
         return (y, *rest) if isinstance(sample, tuple) else y
 
 
@@ -73,7 +80,8 @@ def collate(
       each that is its own (a name with "other" passes through augmentations); "same" raises.
     * Boxes and keypoints, `Boxes`, `Keypoints` or tensors `[N_i, 4]`, `[N_i, 2]`, become `Boxes` and `Keypoints` of as many
       rows as the longest, valid or visible where there is one. Fractions of a frame are those of the padded one.
-    * Labels and numbers become tensors; strings and all else lists. `targets`: kinds of names that do not tell them.
+    * Labels and numbers become tensors; strings, names that are not known and all else lists. `targets`: kinds of names
+      that do not tell them. (Labels of boxes belong to the boxes: `Boxes(data, labels=...)`.)
 
     >>> a = {"image": torch.rand(3, 8, 8), "boxes": torch.tensor([[0.0, 0.0, 4.0, 4.0]]), "name": "a"}
     >>> b = {"image": torch.rand(3, 6, 9), "boxes": torch.zeros(0, 4), "name": "b"}
@@ -84,7 +92,7 @@ def collate(
     if sizes not in SIZES:
         raise ValueError(explain("collate: sizes", sizes, f"one of {SIZES}", 'sizes="pad"'))
     names = check_samples(samples)
-    kinds = {n: kind_of(n, targets or {}) for n in names}
+    kinds = {n: kind_or_other(n, targets or {}) for n in names}
     frames = [n for n in names if kinds[n] in FRAMES]
     own = [frame_of({n: s[n] for n in frames}, kinds, i) for i, s in enumerate(samples)] if frames else []
     size = tuple(map(max, zip(*own, strict=True)))
@@ -103,6 +111,16 @@ def collate(
         else:
             out[n] = values_of(n, values)
     return out | ({"other_size": torch.tensor(own)} if padding else {})
+
+
+def kind_or_other(name: str, targets: Mapping[str, str]) -> str:
+    """The kind of a name; what is not known is passed on."""
+    try:
+        return kind_of(name, targets)
+    except ValueError:
+        if name in targets:
+            raise
+        return OTHER
 
 
 def check_samples(samples: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -116,7 +116,7 @@ def to_pil(x: Tensor) -> Any:
     except ImportError as error:
         raise ImportError(explain("to_pil needs pillow", "no module PIL", "pillow", "pip install pillow")) from error
     if not isinstance(x, Tensor) or x.ndim not in (3, 4) or x.shape[-3] not in CHANNELS:
-        fix = "x[:, :3] shows the first three of more channels, x[None] a plane [H, W]"
+        fix = "x[..., :3, :, :] shows the first three of more channels, x[None] a plane [H, W]"
         raise ValueError(explain("to_pil: not an image", x, "a tensor [C, H, W] or [N, C, H, W], C from 1 to 4", fix))
     if x.ndim == 4:
         return [to_pil(one) for one in x]

@@ -52,6 +52,9 @@ def save(f: Any, path: str | Path) -> None:
     if not isinstance(own, Augmentation):
         want = "an augmentation of augfn, or a module around one"
         raise TypeError(explain("save: not an augmentation", f, want, "af.save(af.pipeline(...), path)"))
+    if getattr(f, "shared", None):
+        want, fix = "a draw for each sample", "af.save(module.f, path), and same_on_batch where it is loaded"
+        raise TypeError(explain("save: same_on_batch has no place in a file", f, want, fix))
     data = written(own, f.params)
     text = (
         json.dumps(data, indent=1)

@@ -65,7 +65,11 @@ class Base(nn.Module):
             given = f"epoch={epoch}" if index is None else "a generator too"
             fix = "aug(x, index=dataset_indices, epoch=epoch)"
             raise ValueError(explain("draws by index", given, "index, with or without an epoch", fix))
-        return random.sample_keys(self.key, index, epoch)
+        keys = random.sample_keys(self.key, index, epoch)
+        if keys.ndim < 2:
+            fix = f"index=[{index}], one for each sample of the batch"
+            raise ValueError(explain("draws by index", index, "as many indices as samples", fix))
+        return keys
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
         """As torch moves and casts a module; its key stays on the host, where params are drawn."""
@@ -103,7 +107,7 @@ class Base(nn.Module):
         """What a call draws and applies: the current ranges, and the params given; in eval() without params what is not
         random, None if all is."""
         if params is not None:
-            return merge(params, self.params, self.f.schema, self.f.name)
+            return without(params, merge(params, self.params, self.f.schema, self.f.name))
         return self.params if self.training else not_random(self.f, self.params)
 
     def augment(self, x: Any, tree: Params, generator: Generator | None) -> Any:
@@ -116,12 +120,13 @@ class Base(nn.Module):
         x, frame, dims = lift(x, f)
         y, drawn = f.each(x, tree, key) if isinstance(x, list | tuple) else f.on(f.read(x), tree, key)
         if not torch.compiler.is_exporting():  # which leaves the module as it was
-            self._params, self._frame = drawn, frame
+            self._params, self._frame = with_gaps(f, drawn), frame
         return lower(y, dims) if self.keepdim and dims else y
 
     def undo(self, x: Any, params: Params | None, size: Size | None) -> Any:
         """One resample back; `size` is the frame before, where it is not the last call's and f changes it."""
-        params = self.last()[0] if params is None else merge(params, self.params, self.f.schema, self.f.name)
+        given = self.last()[0] if params is None else params
+        params = without(given, merge(given, self.params, self.f.schema, self.f.name))
         x, frame, dims = lift(x, self.f)
         before = self._frame and self._frame[1]
         if size is None and frame and before and geometry_of(self.f, params, before)[2] == frame[1]:
@@ -133,6 +138,7 @@ class Base(nn.Module):
     def transform_matrix(self) -> Tensor:
         """The last call's matrix `[B, 3, 3]` (`[B, 4, 4]` of volumes), from input to output pixels (x, y[, z], 1)."""
         params, (batch, size) = self.last()
+        params = without(params, params)
         matrix = transform_matrix(self.f, params, size)
         return matrix.expand(*batch, *matrix.shape[-2:])
 
@@ -251,10 +257,27 @@ def is_drawn(tree: Params) -> bool:
 
 def not_random(f: Augmentation, tree: Params) -> Params | None:
     """The steps of a pipeline that draw nothing, else the whole where it draws nothing; None if nothing is left."""
-    if not isinstance(f, Pipeline):
+    if not isinstance(f, Pipeline) or f.whole:
         return tree if is_drawn(tree) else None
     steps = {n: not_random(g, tree[n]) for n, g in f.steps.items()}
     return {n: part for n, part in steps.items() if part is not None} or None
+
+
+def with_gaps(f: Augmentation, tree: Params) -> Params:
+    """Drawn params, with None for the steps that were dropped: so a replay drops them too."""
+    if not isinstance(f, Pipeline):
+        return tree
+    return {n: with_gaps(g, tree[n]) if n in tree else None for n, g in f.steps.items()}
+
+
+def without(params: Params, tree: Params) -> Params:
+    """The tree without the steps for which the params have None."""
+    out = {}
+    for n, value in tree.items():
+        given = params.get(n, {})
+        if given is not None:
+            out[n] = without(given, value) if isinstance(value, dict) and isinstance(given, dict) else value
+    return out
 
 
 def draw_shared(f: Augmentation, tree: Params, key: Tensor, shared: list[Path]) -> tuple[Params, Tensor]:

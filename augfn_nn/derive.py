@@ -81,6 +81,7 @@ class Derived(Augment):
                 fix = "leave it out, or compose the augmentations of augfn"
                 raise ValueError(explain(f"{cls.__name__}: {', '.join(kept)}", kept, "None", fix))
             made = af.pipeline(made, **settings) if settings else made
+            made.whole = True
             return made if sure else af.maybe(made, p)
         return cls.factory(**settings, **({} if sure else {"p": p}), **(cls.leaves(made) | kept))
 

@@ -18,7 +18,7 @@ from augfn.core.draw import Params
 from augfn.core.targets import FRAMED, NO_TARGETS, OTHER, SPELLED, kind_of
 from augfn.errors import explain, unknown
 from augfn.math.resample import Sampling
-from augfn_nn.augment import Augment, Base, Generator, Path, Size
+from augfn_nn.augment import Augment, Base, Generator, Path, Size, without
 from augfn_nn.ranges import Ranges
 from augfn_nn.shorthands import PadByFrame, name_of, sampling_of
 
@@ -64,7 +64,7 @@ class Slot(NamedTuple):
         if self.kind == OTHER:
             return value
         if isinstance(value, list | tuple):
-            fix = f"torch.stack({self.name}), brought to one shape"
+            fix = "af.collate of the samples; or Augment(af.pipeline(...)), which takes a list of several sizes"
             raise TypeError(explain(f"{self.name}: a list", value, "one tensor for the batch", fix))
         return Boxes(value, self.format) if self.format not in ("", "xyxy") and isinstance(value, Tensor) else value
 
@@ -196,7 +196,8 @@ class AugmentationSequential(Base):
         sample = {s.name: s.wrap(v) for s, v in zip(slots, values, strict=True)}
         if self._frame is not None:
             before = size or self._frame[1]
-            after = geometry_of(self.f, self.last()[0] if params is None else params, before)[2]
+            given = self.last()[0] if params is None else params
+            after = geometry_of(self.f, without(given, given), before)[2]
             sample = framed(sample, slots, self._frame[0], after)
         return collect(args, slots, values, self.undo(sample, params, size))
 

@@ -15,7 +15,11 @@ ROTATE = af.rotate()
 # what is done wrong -> (call, error, words that the message must hold: the given, the expected, the way out)
 MISTAKES = {
     "integer image": (lambda: ROTATE((X * 255).byte(), None, K), TypeError, ["uint8", "floating", "af.to_float"]),
-    "numpy array": (lambda: ROTATE(X.numpy(), None, K), TypeError, ["tensor [*batch, C, H, W]", "torch tensors"]),
+    "numpy array": (
+        lambda: ROTATE(X.numpy(), None, K),
+        TypeError,
+        ["torch tensors [*batch, C, H, W]", "af.to_float(x)"],
+    ),
     "too few dims": (
         lambda: ROTATE(torch.rand(8, 10), None, K),
         ValueError,

@@ -178,6 +178,9 @@ def test_ops_and_distributions_of_others(tmp_path):
         ("augfn: 1", "no pipeline"),
         ("!!python/object/apply:os.getcwd []", "not valid YAML"),
         ("pipeline: ['os:getcwd']", "unknown op"),
+        ("pipeline: ['unittest.mock:call']", "unknown op"),
+        ("pipeline: [hflip]\ntargets: 3", "not a mapping"),
+        ("pipeline: [to_float: {x: 3}]", "unknown keyword"),
         ("pipeline: [rotate: {degrees: {'os:getcwd': []}}]", "unknown distribution"),
     ],
 )
@@ -209,3 +212,11 @@ def test_json_knows_no_infinity(tmp_path):
     af.save(f, tmp_path / "policy.json")
     json.loads((tmp_path / "policy.json").read_text(), parse_constant=pytest.fail)
     alike(f, af.load(tmp_path / "policy.json"))
+
+
+def test_settings_of_a_choice_are_not_lost_in_silence(tmp_path):
+    aug = AugmentationSequential(RandomRotation(30.0), af.hflip(), random_apply=1, targets={"seg": "mask"})
+    with pytest.raises(TypeError, match=r"af\.pipeline\(af\.some_of"):
+        af.save(aug, tmp_path / "policy.json")
+    with pytest.raises(TypeError, match="same_on_batch"):
+        af.save(RandomRotation(10.0, same_on_batch=True), tmp_path / "policy.json")

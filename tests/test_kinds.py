@@ -127,7 +127,22 @@ def test_an_interpolation_for_each_target():
     assert af.pipeline(turn, interpolation={"image": "nearest"})(X)[0].equal(y["image_b"])
 
 
-@pytest.mark.parametrize(("given", "advice"), [({"mask": "bilinear"}, "softmask"), ({"image": "cubic"}, "bicubic")])
-def test_a_bad_interpolation_of_a_target(given, advice):
-    with pytest.raises(ValueError, match=advice):
-        af.pipeline(af.rotate(), interpolation=given)
+def test_a_bad_interpolation_of_a_target():
+    with pytest.raises(ValueError, match="bicubic"):
+        af.pipeline(af.rotate(), interpolation={"image": "cubic"})
+
+
+@pytest.mark.parametrize("name", ["seg", "masks", "mask"])
+def test_masks_are_never_read_between_labels(name):
+    f = af.pipeline(af.rotate(degrees=20.0), targets={"seg": "mask"}, interpolation={name: "bilinear"})
+    with pytest.raises(ValueError, match="softmask"):
+        f({"image": X, name: SOFT.round()})
+    with pytest.raises(ValueError, match="imgae"):
+        af.pipeline(af.rotate(), interpolation={"imgae": "bicubic"})
+
+
+def test_an_interpolation_for_each_target_compiles():
+    f = af.pipeline(af.rotate(degrees=20.0), interpolation={"image": "bicubic"})
+    agree("compiled", f.compiled(backend="eager")({"image": X, "depth": X[:, :1]})[0]["image"], f(X)[0], 1e-5)
+    outer = af.pipeline(f, interpolation={"depth": "bilinear"})
+    assert outer({"image": X, "depth": X[:, :1]})[0]["image"].equal(f(X)[0])

@@ -131,3 +131,22 @@ def test_a_plain_tensor_that_loses_a_box_says_so_once():
     assert not messages(af.center_crop(size=4), {**x, "boxes": af.Boxes(boxes)})
     assert not messages(af.center_crop(size=4), {**x, "boxes": boxes[1:]})
     assert af.center_crop(size=4)({**x, "boxes": af.Boxes(boxes)})[0]["boxes"].valid.tolist() == [False, True]
+
+
+def test_rows_of_a_list_are_those_of_a_batch():
+    """Rows that are not valid stay so, and `seen` goes on."""
+    boxes = af.Boxes(torch.tensor([[1.0, 1.0, 7.0, 7.0], [torch.nan] * 4, [4.0, 4.0, 1.0, 1.0]]), min_visibility=0.5)
+    sample, f = {"image": torch.rand(3, 8, 8), "boxes": boxes}, af.affine(translate=0.3)
+    a = f([sample, sample], None, K)[0]["boxes"]
+    both = {"image": sample["image"].expand(2, 3, 8, 8), "boxes": af.collate([sample, sample])["boxes"]}
+    b = f(both, None, K)[0]["boxes"]
+    torch.testing.assert_close(a.seen, b.seen, equal_nan=True)
+    assert a.valid.equal(b.valid)
+    assert 0 < a.seen[0, 0] < 1
+    assert a.valid[:, 1:].sum() == 0
+
+
+def test_a_list_that_shares_its_draw():
+    aug = Augment(af.pipeline(af.rotate(), af.resize(size=(8, 8))), same_on_batch=True)
+    aug(IMAGES)
+    assert len(aug._params["rotate"]["degrees"].unique()) == 1

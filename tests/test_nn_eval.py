@@ -98,3 +98,23 @@ def test_a_module_can_be_looked_at_before_its_first_call(module):
 def test_jit_trace():
     module = augfn_nn.RandomHorizontalFlip(p=1.0)
     assert torch.jit.trace(module, X, check_trace=False)(X).equal(X.flip(-1))
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_what_eval_dropped_a_replay_drops_too(nested):
+    inner = af.pipeline(af.rotate(degrees=(60, 90)), af.center_crop(size=8))
+    aug = AugmentationSequential(inner, af.hflip(p=0.5)) if nested else Augment(inner)
+    aug.train()(X)
+    y = aug.eval()(X)
+    assert aug(X, params=aug._params).equal(y)
+    assert y.equal(af.center_crop(size=8)(X)[0])
+    assert aug.inverse(y).shape == X.shape
+    assert aug.transform_matrix.shape == (2, 3, 3)
+
+
+@pytest.mark.parametrize("settings", [{"padding": 4}, {"pad_if_needed": True}])
+def test_a_crop_takes_its_pad_along(settings):
+    crop = augfn_nn.RandomCrop((20, 20), **settings)
+    assert crop.train()(X).shape[-2:] == (20, 20)
+    assert crop.eval()(X) is X
+    assert AugmentationSequential(crop, augfn_nn.RandomHorizontalFlip()).eval()(X) is X

@@ -333,7 +333,7 @@ def test_a_module_adds_little_to_a_call():
         (lambda x, m: flips()({"image": x, "image_id": 3}), "targets={'image_id': 'other'}"),
         (lambda x, m: flips(data_keys=["input", "mask"])(x), "1 arguments"),
         (lambda x, m: flips()(x, m), "2 arguments"),
-        (lambda x, m: flips(data_keys=["input", "mask"])(x, list(m)), "torch.stack"),
+        (lambda x, m: flips(data_keys=["input", "mask"])(x, list(m)), "af.collate"),
         (lambda x, m: flips()(m), "af.to_float"),
         (lambda x, m: flips(data_keys=["input", "bbox"])(x, torch.ones(4, 1, 4, 2)), "wrong shape"),
         (lambda x, m: turns()(x, generator=7), r"af.key\(7\)"),

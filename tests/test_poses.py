@@ -112,3 +112,8 @@ def test_vmap_and_compile():
 def test_points_that_are_none(shape):
     with pytest.raises(ValueError, match="keypoints"):
         moved(af.hflip(), keypoints=torch.rand(shape))
+
+
+@pytest.mark.parametrize("shape", [(2, 0, 4, 2), (2, 3, 0, 4, 2), (2, 0, 3)])
+def test_nobody_is_there(shape):
+    assert moved(af.hflip(), keypoints=torch.zeros(shape))["keypoints"].shape == shape

@@ -202,7 +202,6 @@ def test_a_loader_of_several_sizes():
         ([{"image": np.zeros((4, 4, 3))}], TypeError, r"af\.to_float\(image\)"),
         ([{"image": torch.rand(3, 4, 4), "mask": torch.zeros(5, 4)}], ValueError, "resize them alike"),
         ([{"image": torch.rand(n, 4, 4)} for n in (1, 3)], ValueError, "channels"),
-        ([{"image": torch.rand(3, 4, 4), "path": "a"}], ValueError, "'other'"),
     ],
 )
 def test_samples_that_make_no_batch(samples, error, advice):
@@ -213,3 +212,15 @@ def test_samples_that_make_no_batch(samples, error, advice):
 def test_a_choice_that_there_is_not():
     with pytest.raises(ValueError, match='sizes="pad"'):
         af.collate([{"image": torch.rand(3, 4, 4)}], sizes="crop")
+
+
+def test_names_that_are_not_known_are_passed_on():
+    assert af.collate([{"image": torch.rand(3, 4, 4), "path": n} for n in "ab"])["path"] == ["a", "b"]
+
+
+@pytest.mark.parametrize("other", [{"format": "xywh"}, {"min_visibility": 0.5}, {"labels": torch.tensor([1])}])
+def test_samples_that_differ_in_more_than_rows(other):
+    rows, image = torch.tensor([[1.0, 1.0, 4.0, 4.0]]), torch.rand(3, 8, 8)
+    samples = [{"image": image, "boxes": af.Boxes(rows)}, {"image": image, "boxes": af.Boxes(rows, **other)}]
+    with pytest.raises(ValueError, match="one format and the same settings"):
+        af.collate(samples)

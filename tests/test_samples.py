@@ -118,3 +118,11 @@ def test_what_a_dataset_gives():
     assert module[3][1] == 3
     assert tensors[-1].equal(tensors[29])
     assert len(tensors) == 30
+
+
+def test_modules_of_a_dataset_keep_the_rank():
+    key = af.key(0)
+    with pytest.raises(ValueError, match="keepdim=True"):
+        af.AugmentedDataset(IMAGES, Augment(F), key)
+    shared = af.AugmentedDataset(IMAGES, Augment(F, keepdim=True, same_on_batch=True), key)
+    assert shared[2].shape == IMAGES[2].shape

@@ -82,6 +82,7 @@ class Augmentation:
     fused: bool = True
     takes_integers: bool = False  # it begins with a conversion
     gives_integers: bool = False  # it ends with one to integers
+    whole: bool = False  # its steps are one thing, such as a crop with its pad: eval() keeps all of them or none
     bounded: bool = False  # it cuts values off at 0 and 1
     foreign: bool = False  # a body is not augfn's own, and may hold what learns
 
@@ -115,7 +116,7 @@ class Augmentation:
         keys: Any = [None] * len(samples)
         if generator is not None:
             key = checked_key(generator, (len(samples),))
-            keys = key if key.ndim > 1 else random.split(key, len(samples))
+            keys = key.expand(len(samples), 2) if key.ndim > 1 else random.split(key, len(samples))
         made = []
         for i, (x, key) in enumerate(zip(samples, keys, strict=True)):
             own = [v[i] if is_batch(v, self.meanings[path]) else v for path, v in given.items()]

@@ -278,7 +278,11 @@ class Keypoints(Rows):
             object.__setattr__(self, "visible", torch.ones(self.xy.shape[:-1], dtype=torch.bool, device=self.xy.device))
         n, pairs = self.xy.shape[-2] if self.xy.ndim > 1 else 0, tuple(tuple(pair) for pair in self.swap)
         rows = [i for pair in pairs for i in pair]
-        if any(len(pair) != 2 for pair in pairs) or len(set(rows)) != len(rows) or not all(0 <= i < n for i in rows):
+        if (
+            any(len(pair) != 2 for pair in pairs)
+            or len(set(rows)) != len(rows)
+            or not all(0 <= i < (n or i + 1) for i in rows)
+        ):
             want = f"pairs of different rows below {n}, each row once"
             raise ValueError(explain("Keypoints: swap", self.swap, want, "swap=((left_eye, right_eye),)"))
         object.__setattr__(self, "swap", pairs)

@@ -13,6 +13,12 @@ from augfn.core.boxes import Boxes, Keypoints, Rows
 from augfn.core.ragged import padded
 from augfn.errors import explain
 
+SETTINGS: dict[type, tuple[str, ...]] = {
+    Boxes: ("format", "clip", "min_area", "min_visibility", "min_size"),
+    Keypoints: ("swap",),
+}
+ROWS = ("valid", "labels", "seen")  # of boxes
+
 
 def batched(outputs: Sequence[Any]) -> Any:
     """Samples as one batch: tensors are stacked, boxes and keypoints padded to one number, all else listed."""
@@ -47,16 +53,26 @@ def rows_of(name: str, kind: str, values: Sequence[Any], own: Sequence[tuple[int
         given, want = sorted({type(v).__name__ for v in values}), f"{cls.__name__} in every sample, or in none"
         raise TypeError(explain(f"{name} of several types", given, want, f"af.{cls.__name__}({name})"))
     first = values[0]
+    kept = SETTINGS[cls]
+    for v in values:
+        if any(getattr(v, n) != getattr(first, n) for n in kept) or (getattr(v, "labels", None) is None) != (
+            getattr(first, "labels", None) is None
+        ):
+            given = [{n: getattr(u, n) for n in kept} for u in (first, v)]
+            want, fix = "one format and the same settings, with labels in all or in none", "boxes.convert(format, size)"
+            raise ValueError(explain(f"{name}: samples differ", given, want, fix))
     if cls is Keypoints:
         xy, _ = padded(name, [v.xy for v in values], (2, 3), deep=True)
         return replace(first, xy=xy, visible=padded(name, [v.visible for v in values], (), False)[0])
     if own is not None and first.format in ("yolo", "xyxyn"):
         pixels = [v.convert("xyxy", frame) for v, frame in zip(values, own, strict=True)]
         return rows_of(name, kind, [v.convert(first.format, size) for v in pixels], None, size)
-    labels = None if first.labels is None else [v.labels for v in values]
-    settings = {n: getattr(first, n) for n in ("clip", "min_area", "min_visibility", "min_size")}
-    made = Boxes.pad([v.data for v in values], labels, first.format, **settings)
-    return replace(made, valid=made.valid & padded(name, [v.valid for v in values], (), False)[0])
+    data, there = padded(name, [v.data for v in values], (first.data.shape[-1],))
+    held = {
+        n: padded(name, [getattr(v, n) for v in values], (), False)[0] for n in ROWS if getattr(first, n) is not None
+    }
+    held["valid"] = held["valid"] & there
+    return replace(first, data=data, **held)
 
 
 def values_of(name: str, values: list[Any]) -> Any:

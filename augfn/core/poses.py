@@ -24,7 +24,9 @@ class Fold:
 
     def undo(self, k: Any) -> Any:
         """The points as they were laid out. (Mixing has doubled the first of the leading dims, or the joints.)"""
-        rows = (-1, *self.lead[1:], self.joints) if self.lead else (-1,)
+        n = k.shape[-2] if isinstance(k, Tensor) else k.xy.shape[-2]
+        each = groups(self.lead[1:]) * self.joints
+        rows = (n // each if each else self.lead[0], *self.lead[1:], self.joints) if self.lead else (n,)
         if isinstance(k, Tensor):
             return k.unflatten(self.batch, rows)
         xy, visible = k.xy.unflatten(self.batch, rows), k.visible.unflatten(self.batch, rows)

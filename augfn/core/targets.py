@@ -122,7 +122,7 @@ def read(
         return checked(targets, ndim, True, integers, reading)
     if not isinstance(x, Mapping) or not x:
         raise TypeError(
-            explain("nothing to augment", x, "a tensor [*batch, C, H, W] or a dict of targets", "pass torch tensors")
+            explain("nothing to augment", x, "torch tensors [*batch, C, H, W], or a dict of targets", "af.to_float(x)")
         )
     targets = {name: Target(kind_of(name, given), of_torchvision(value)) for name, value in x.items()}
     others = {n: t.value for n, t in targets.items() if t.kind == OTHER}
@@ -176,8 +176,21 @@ def checked(
     points = {n: folded(t.value, len(batch), ndim) for n, t in proper.items() if t.kind == "keypoints"}
     proper |= {n: Target("keypoints", value) for n, (value, _) in points.items()}
     folds = {n: fold for n, (_, fold) in points.items() if fold is not None}
-    own = {n: how for n, t in targets.items() if (how := reading.get(n, reading.get(t.kind)))} if reading else {}
+    own = readings(targets, reading) if reading else {}
     return Sample(proper, batch, size, frame.device, bare, reading=own, folds=folds)
+
+
+def readings(targets: dict[str, Target], reading: Mapping[str, str]) -> dict[str, str]:
+    """The interpolation of each target that has one of its own, by its name or its kind."""
+    found = {}
+    for name, t in targets.items():
+        how = reading.get(name, reading.get(t.kind))
+        if how is not None and t.kind not in ("image", "video", "volume", "depth", "softmask", "heatmap"):
+            want, fix = "targets that are read between pixels", f'call it a softmask: targets={{"{name}": "softmask"}}'
+            raise ValueError(explain(f"interpolation of {name!r}, of the kind {t.kind}", how, want, fix))
+        if how is not None:
+            found[name] = how
+    return found
 
 
 def array_of(t: Target) -> Tensor:

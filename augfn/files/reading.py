@@ -63,7 +63,12 @@ def step(config: Any, where: str) -> Augmentation:
     if name in COMBINATORS:
         return COMBINATORS[name](keywords, f"{where}.{name}")
     if name in CONVERSIONS:
-        return located(f"{where}.{name}", CONVERSIONS[name], **table(keywords, f"{where}.{name}"))
+        make, names = CONVERSIONS[name]
+        given = table(keywords, f"{where}.{name}")
+        for key in given:
+            if key not in names:
+                raise PolicyError(f"{where}.{name}: {one_line(unknown('keyword', key, names))}")
+        return located(f"{where}.{name}", make, **given)
     spec = spec_of_step(name)
     if spec is None:
         raise PolicyError(f"{where}: {one_line(unknown('op', name, [*SPECS, *COMBINATORS, *CONVERSIONS]))}")
@@ -75,7 +80,8 @@ def step(config: Any, where: str) -> Augmentation:
 
 def spec_of_step(name: Any) -> Spec | None:
     """An op of augfn by its name, one of a module that is loaded by `module:name`."""
-    return getattr(loaded(str(name)), "spec", None) if ":" in str(name) else SPECS.get(name)
+    found = getattr(loaded(str(name)), "spec", None) if ":" in str(name) else SPECS.get(name)
+    return found if isinstance(found, Spec) else None
 
 
 def steps_of(config: Any, where: str) -> tuple[list[Augmentation], dict[str, Augmentation]]:
@@ -106,6 +112,7 @@ def sequence(config: Any, settings: Any, where: str) -> Augmentation:
     """Steps with the settings of `af.pipeline`."""
     given = table(settings, where, SETTINGS)
     given = {k: v if isinstance(v, dict) else value(v, f"{where}.{k}") for k, v in given.items()}
+    table(given.get("targets"), f"{where}.targets")
     for key in ("fill", "fill_mask"):
         numbers = given.get(key, 0.0)
         if not all(isinstance(n, int | float) for n in (numbers if isinstance(numbers, tuple) else [numbers])):
@@ -170,4 +177,4 @@ def probability(p: Any, where: str) -> Any:
 
 
 COMBINATORS = {"pipeline": nested, "one_of": one_of, "some_of": some_of, "maybe": maybe, "repeat": repeat}
-CONVERSIONS: dict[str, Any] = {"to_float": images.to_float, "to_uint8": images.to_uint8}
+CONVERSIONS: dict[str, Any] = {"to_float": (images.to_float, ("max",)), "to_uint8": (images.to_uint8, ())}

@@ -37,6 +37,11 @@ def step(f: Augmentation, params: Params) -> dict[str, Any]:
         return op(f, params)
     if isinstance(f, Conversion):
         return {f.name: {n: v for n, v in f.static.items() if v is not None} or None}
+    if isinstance(f, Combined) and not isinstance(f, Pipeline):
+        inner = {t: kind for g in f.steps.values() for t, kind in g.targets.items()}
+        if f.sampling != UNSET or not f.fused or dict(f.targets) != inner:
+            want, fix = "settings of a pipeline", f"af.pipeline(af.{f.name}(...), ...) with the settings"
+            raise TypeError(explain(f"{f.name}: settings of a choice have no place in a file", f, want, fix))
     for kind, write in COMBINATORS.items():
         if type(f) is kind:
             return write(f, params)
