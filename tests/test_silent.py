@@ -234,3 +234,31 @@ def test_what_looks_at_a_target_keeps_its_gate_in_slices():
     f = af.pipeline(af.mask_dropout(p_object=1.0, p=0.5), af.brightness(factor=0.5, clip="none"))
     y = f(x, {"mask_dropout": {"gate": gate}}, K)[0]["image"]
     torch.testing.assert_close(y, x["image"] * 0.5 * (1 - gate).reshape(-1, 1, 1, 1))
+
+
+@pytest.mark.parametrize("batch", [3, 64])
+@pytest.mark.parametrize("wanted", [False, True], ids=["the range", "the image too"])
+def test_a_batch_that_no_gate_is_open_for_has_a_graph(batch, wanted):
+    """A training loop meets one now and then: the image is as it was, and the slope to the range is zero."""
+    low = torch.tensor(-5.0, requires_grad=True)
+    f = af.pipeline(af.rotate(degrees=af.Uniform(low, torch.tensor(5.0)), p=0.5), af.hflip(p=0.5))
+    x = torch.rand(batch, 3, 64, 64, requires_grad=wanted)
+    closed = {n: {"gate": torch.zeros(batch)} for n in ("rotate", "hflip")}
+    y, _ = f({"image": x, "label": torch.arange(batch)}, closed, af.key(0))
+    assert y["image"].equal(x)
+    slopes = torch.autograd.grad(y["image"].sum(), [low, *([x] if wanted else [])], create_graph=True)
+    assert slopes[0] == 0
+    assert not wanted or slopes[1].equal(torch.ones_like(x))
+    others = af.pipeline(f, af.gamma(gamma=2.0))  # which acts, and knows nothing of the range
+    y, _ = others(x, {"pipeline": closed}, af.key(0))
+    (slope,) = torch.autograd.grad(y.sum(), low, allow_unused=wanted)
+    assert slope is None or slope == 0
+
+
+def test_a_learned_module_always_has_a_graph():
+    from augfn_nn import RandomRotation
+
+    module, x = RandomRotation(10.0, p=0.3, learnable=True), torch.rand(2, 3, 8, 8)
+    for i in range(20):
+        module(x, generator=af.key(i)).mean().backward()
+    assert all(p.grad is not None for p in module.parameters())

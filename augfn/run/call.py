@@ -9,12 +9,13 @@ from typing import Any
 import torch
 
 from augfn.core.actions import Action
-from augfn.core.targets import Sample
+from augfn.core.rules import touches
+from augfn.core.targets import Sample, Target
 from augfn.distributions import Distribution
 from augfn.run.host import tensors_in
 from augfn.run.looks import check_leaves, look_at_lost, look_at_range
 from augfn.run.mode import below_autograd, is_plain
-from augfn.run.rows import run
+from augfn.run.rows import BLENDED, run
 from augfn.run.slices import differentiated, in_slices, tensors_of
 
 Way = Callable[[list[Action], Sample], Sample]
@@ -34,8 +35,49 @@ def mode_of(f: Any, sample: Sample, leaves: dict[str, Any]) -> tuple[AbstractCon
     look_at_range(f, sample)
     foreign = f.foreign or any(isinstance(d, Distribution) and not is_ours(type(d)) for d in leaves.values())
     if asks(sample, leaves):
-        return nullcontext(), watched(f, sample, run if foreign else differentiated)
+        return nullcontext(), watched(f, sample, attached(run if foreign else differentiated))
     return nullcontext() if foreign else below_autograd(), watched(f, sample, in_slices)
+
+
+def attached(way: Way) -> Way:
+    """The way, for a call that learns: an image that no gate of the batch was open for is still a function of what is
+    learned, of slope zero (so that a training loop finds a graph at every step)."""
+
+    def on(actions: list[Action], before: Sample) -> Sample:
+        after = way(actions, before)
+        moving = [a for a in actions if any(t.requires_grad for t in a.tensors())]
+        same = {
+            n: t
+            for n, t in after.targets.items()
+            if t.kind in BLENDED
+            and (t.value is before.targets[n].value or not t.value.requires_grad)
+            and t.value.is_floating_point()
+            and any(touches(a, t.kind) for a in moving)
+        }
+        if not same:
+            return after
+        learned = [t for a in moving for t in a.tensors() if t.requires_grad]
+        new = {n: Target(t.kind, Attached.apply(t.value, *learned)) for n, t in same.items()}
+        return after.changed({**after.targets, **new}, after.size)
+
+    return on
+
+
+class Attached(torch.autograd.Function):
+    """A tensor as it is, with a slope of zero to others."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, *learned: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(*learned)
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        zeros = [
+            torch.zeros_like(t) if need else None
+            for t, need in zip(ctx.saved_tensors, ctx.needs_input_grad[1:], strict=True)
+        ]
+        return (slopes[0] if ctx.needs_input_grad[0] else None, *zeros)
 
 
 def watched(f: Any, sample: Sample, way: Way) -> Way:
