@@ -262,3 +262,14 @@ def test_a_learned_module_always_has_a_graph():
     for i in range(20):
         module(x, generator=af.key(i)).mean().backward()
     assert all(p.grad is not None for p in module.parameters())
+
+
+def test_a_body_that_loses_the_graph_is_not_given_one():
+    """An error of autograd's, not a gradient of zero in silence."""
+
+    @photometric
+    def lost(x, *, factor: Factor = 1.0):
+        return (x * over(x, factor)).detach()
+
+    factor = torch.tensor(0.5, requires_grad=True)
+    assert not lost(factor=factor)(torch.rand(2, 3, 4, 4))[0].requires_grad

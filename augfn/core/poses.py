@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,7 +26,7 @@ class Fold:
     def undo(self, k: Any) -> Any:
         """The points as they were laid out. (Mixing has doubled the first of the leading dims, or the joints.)"""
         n = k.shape[-2] if isinstance(k, Tensor) else k.xy.shape[-2]
-        each = groups(self.lead[1:]) * self.joints
+        each = math.prod(self.lead[1:]) * self.joints
         rows = (n // each if each else self.lead[0], *self.lead[1:], self.joints) if self.lead else (n,)
         if isinstance(k, Tensor):
             return k.unflatten(self.batch, rows)
@@ -51,15 +52,8 @@ def folded(value: Any, batch: int, d: int) -> tuple[Any, Fold | None]:
         return value, None
     fold = Fold(batch, lead, joints, isinstance(value, Tensor), levels)
     if isinstance(value, Keypoints):
-        swap = tuple((i + n * joints, j + n * joints) for n in range(groups(lead)) for i, j in value.swap)
+        swap = tuple((i + n * joints, j + n * joints) for n in range(math.prod(lead)) for i, j in value.swap)
         flat = {"xy": value.xy.flatten(batch, -2), "visible": value.visible.flatten(batch, -1)}
         return Keypoints(**flat, swap=swap), fold
     flat = value.flatten(batch, -2)
     return (Keypoints(flat[..., :d], flat[..., d]) if levels else flat), fold
-
-
-def groups(lead: tuple[int, ...]) -> int:
-    n = 1
-    for size in lead:
-        n *= size
-    return n

@@ -15,7 +15,7 @@ from augfn.distributions import Distribution
 from augfn.run.host import tensors_in
 from augfn.run.looks import check_leaves, look_at_lost, look_at_range
 from augfn.run.mode import below_autograd, is_plain
-from augfn.run.rows import BLENDED, run
+from augfn.run.rows import BLENDED, open_rows, run
 from augfn.run.slices import differentiated, in_slices, tensors_of
 
 Way = Callable[[list[Action], Sample], Sample]
@@ -40,27 +40,24 @@ def mode_of(f: Any, sample: Sample, leaves: dict[str, Any]) -> tuple[AbstractCon
 
 
 def attached(way: Way) -> Way:
-    """The way, for a call that learns: an image that no gate of the batch was open for is still a function of what is
-    learned, of slope zero (so that a training loop finds a graph at every step)."""
+    """The way, for a call that learns: what a step that no gate of the batch is open for would have changed is still a
+    function of what that step learns, of slope zero (so that a training loop finds a graph at every step)."""
 
     def on(actions: list[Action], before: Sample) -> Sample:
         after = way(actions, before)
-        moving = [a for a in actions if any(t.requires_grad for t in a.tensors())]
-        same = {
-            n: t
-            for n, t in after.targets.items()
-            if t.kind in BLENDED
-            and (t.value is before.targets[n].value or not t.value.requires_grad)
-            and t.value.is_floating_point()
-            and any(touches(a, t.kind) for a in moving)
-        }
-        if not same:
-            return after
-        learned = [t for a in moving for t in a.tensors() if t.requires_grad]
-        new = {n: Target(t.kind, Attached.apply(t.value, *learned)) for n, t in same.items()}
-        return after.changed({**after.targets, **new}, after.size)
+        closed = [a for a in actions if a.gate is not None and open_rows(a.gate) == [] and learned_of(a)]
+        targets = dict(after.targets) if closed else {}
+        for name, t in after.targets.items() if closed else ():
+            learned = [x for a in closed if touches(a, t.kind) for x in learned_of(a)]
+            if learned and t.kind in BLENDED and t.value.is_floating_point():
+                targets[name] = Target(t.kind, Attached.apply(t.value, *learned))
+        return after.changed(targets, after.size) if closed else after
 
     return on
+
+
+def learned_of(a: Action) -> list[torch.Tensor]:
+    return [t for t in a.tensors() if t.requires_grad]
 
 
 class Attached(torch.autograd.Function):

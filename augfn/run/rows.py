@@ -14,20 +14,14 @@ from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map
 
 from augfn.core.actions import Action, Blend, Geometric, Pixels, blend
-from augfn.core.rules import apply, touches
+from augfn.core.rules import SOFT, apply, touches
 from augfn.core.targets import Sample, Target
 from augfn.math.resample import SIGNED
 from augfn.math.shapes import expand
 from augfn.run.mode import is_readable, untracked
 
 DENSE = False  # True: all samples are run, and selected afterwards
-BLENDED = (
-    "image",
-    "video",
-    "volume",
-    "softmask",
-    "heatmap",
-)  # what lies between two results; of all else one is selected
+BLENDED = ("image", "video", "volume", *SOFT)  # what lies between two results; of all else one is selected
 
 
 def run(actions: list[Action], sample: Sample, owned: set[str] | None = None) -> Sample:
