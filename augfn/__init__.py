@@ -15,6 +15,7 @@ from augfn.distributions import (
     LogUniform,
     Normal,
     RelaxedBernoulli,
+    Span,
     TruncatedNormal,
     Uniform,
 )

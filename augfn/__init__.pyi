@@ -23,6 +23,7 @@ from augfn.distributions.continuous import Constant as Constant
 from augfn.distributions.continuous import Interval as Interval
 from augfn.distributions.continuous import LogUniform as LogUniform
 from augfn.distributions.continuous import Normal as Normal
+from augfn.distributions.continuous import Span as Span
 from augfn.distributions.continuous import TruncatedNormal as TruncatedNormal
 from augfn.distributions.continuous import Uniform as Uniform
 from augfn.distributions.discrete import Bernoulli as Bernoulli
@@ -59,6 +60,7 @@ __all__ = [
     "LogUniform",
     "Normal",
     "RelaxedBernoulli",
+    "Span",
     "TruncatedNormal",
     "Uniform",
     "affine",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch import Tensor
+
 import augfn as af
 from augfn.errors import explain
 from augfn.math.planckian import temperatures
@@ -15,7 +17,11 @@ from augfn_nn.shorthands import around, axis
 @derive(af.rgb_shift)
 def RandomRGBShift(r_shift_limit: Range = 0.5, g_shift_limit: Range = 0.5, b_shift_limit: Range = 0.5) -> Any:
     """Add a number to each of red, green and blue; a limit x is ±x, (low, high) the range itself."""
-    return {"shift": tuple(axis(around(v)) for v in (r_shift_limit, g_shift_limit, b_shift_limit))}
+    limits = (r_shift_limit, g_shift_limit, b_shift_limit)
+    if any(isinstance(v, Tensor) for v in limits):
+        fix = "Augment(af.rgb_shift(shift=af.Interval(torch.nn.Parameter(torch.tensor([[-0.5, 0.5]] * 3)))))"
+        raise ValueError(explain("RandomRGBShift: Parameters", limits, "one Parameter [3, 2]", fix))
+    return {"shift": tuple(axis(around(v)) for v in limits)}
 
 
 @derive(af.channel_shuffle)

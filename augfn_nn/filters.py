@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from torch import Tensor
+
 import augfn as af
+from augfn.distributions import Span
 from augfn.typing import Range
 from augfn_nn.derive import derive
 from augfn_nn.shorthands import is_number, only, padding_name
@@ -40,6 +43,8 @@ def RandomMedianBlur(kernel_size: Any = (3, 3)) -> Any:
 @derive(af.sharpness)
 def RandomSharpness(sharpness: Range = 0.5) -> Any:
     """Blend with a smoothed image: 0 is smooth, 1 the image, above 1 sharper; a number x is (0, x)."""
+    if isinstance(sharpness, Tensor) and not sharpness.ndim:
+        return {"factor": Span(sharpness, ((0.0,), (1.0,)))}
     return {"factor": (0.0, sharpness) if is_number(sharpness) else sharpness}
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from augfn.core.augmentation import Augmentation
 from augfn.core.spec import SAMPLING, Spec
-from augfn.distributions import Constant, Interval, LogUniform, Uniform
+from augfn.distributions import Constant, Interval, LogUniform, Span, Uniform
 from augfn.errors import explain, unknown
 from augfn.ops.crop import pad
 from augfn.typing import Leaf
@@ -28,6 +28,15 @@ NEUTRAL: dict[str, tuple[tuple[Any, ...], str]] = {
     "inplace": ((False,), "leave it out: inputs are never changed"),
     "data_keys": ((None,), "name the targets in AugmentationSequential"),
 }
+
+
+WIDTH = ((-1.0,), (1.0,))  # x as -x to x
+ROWS = (((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0)), ((0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0)))  # two ranges
+
+
+def widths(n: int) -> tuple[Any, ...]:
+    """n numbers as -x to x each."""
+    return tuple(tuple(tuple(sign * (i == j) for j in range(n)) for sign in (-1.0, 1.0)) for i in range(n))
 
 
 def name_of(value: Any) -> str:
@@ -51,8 +60,8 @@ def plain(value: Any) -> Any:
 
 
 def learned(what: str, leaf: Leaf, value: Any) -> Any:
-    """A Parameter `[*leaf.shape, 2]` is a range (low, high) that learns, and so are two; one number is a value that
-    learns. All else is left as it is."""
+    """A Parameter `[*leaf.shape, 2]` is a range (low, high) that learns, `[2]` that of each entry, and so are two; one
+    number is a value that learns. All else is left as it is."""
     if isinstance(value, tuple) and len(value) == 2 and any(isinstance(v, Tensor) for v in value):
         return Uniform(*value)
     if not isinstance(value, Tensor):
@@ -60,7 +69,7 @@ def learned(what: str, leaf: Leaf, value: Any) -> Any:
     want = [*leaf.shape, 2]
     if not value.ndim and not leaf.shape:
         return Constant(value)
-    if list(value.shape) != want:
+    if list(value.shape) not in (want, [2]):
         rows = "a (low, high) row for each entry" if leaf.shape else "low and high"
         fix = f"torch.nn.Parameter(torch.zeros({want}))"
         raise ValueError(explain(f"{what}: a Parameter of another shape", value, f"{want}: {rows}", fix))
@@ -68,10 +77,10 @@ def learned(what: str, leaf: Leaf, value: Any) -> Any:
 
 
 def around(value: Any, centre: float = 0.0, floor: float | None = None) -> Any:
-    """A single number x is centre - x to centre + x, not below the floor; all else is left as it is."""
+    """A single number x is centre - x to centre + x, not below the floor (one that learns: as it is); all else is left
+    as it is."""
     if isinstance(value, Tensor) and not value.ndim:
-        want, fix = "a range: low and high", "torch.nn.Parameter(torch.tensor([-10.0, 10.0])), or plain numbers"
-        raise ValueError(explain("a single Parameter, where a number is a reach", value, want, fix))
+        return Span(value, WIDTH, centre)
     if not is_number(value):
         return value
     if value < 0:
@@ -101,7 +110,12 @@ def pair(what: str, value: Any) -> Any:
 
 
 def reach(value: Any, axes: int) -> Any:
-    """(a, b) is ±a along x, ±b along y: a number for each axis."""
+    """(a, b) is ±a along x, ±b along y: a number for each axis; so is a Parameter of as many."""
+    if isinstance(value, Tensor) and list(value.shape) == [axes]:
+        return Span(value, widths(axes))
+    if isinstance(value, tuple) and any(isinstance(v, Tensor) for v in value):
+        fix = f"torch.nn.Parameter(torch.tensor({[0.1] * axes}))"
+        raise ValueError(explain("translate: several Parameters", value, f"one Parameter [{axes}]", fix))
     if not is_number(value) and not isinstance(value, tuple):
         return value
     if is_number(value) or len(value) != axes or any(is_number(v) and not 0 <= v <= 1 for v in value):
@@ -112,6 +126,8 @@ def reach(value: Any, axes: int) -> Any:
 
 def zoom(value: Any) -> dict[str, Any]:
     """(a, b) for both axes; (a, b, c, d): a to b along x, c to d along y."""
+    if isinstance(value, Tensor) and list(value.shape) == [4]:
+        return {"scale": Span(value, ROWS[0]), "scale_y": Span(value, ROWS[1])}
     if isinstance(value, tuple) and len(value) == 4:
         return {"scale": value[:2], "scale_y": value[2:]}
     return {"scale": pair("scale", value)}
@@ -119,6 +135,9 @@ def zoom(value: Any) -> dict[str, Any]:
 
 def slant(value: Any) -> Any:
     """A number s or (a, b) shears along x alone; (a, b, c, d): a to b along x, c to d along y."""
+    if isinstance(value, Tensor):
+        known = {(): (WIDTH, ((0.0,), (0.0,))), (2,): (((1.0, 0.0), (0.0, 1.0)), ((0.0, 0.0),) * 2), (4,): ROWS}
+        return Span(value, known[tuple(value.shape)]) if tuple(value.shape) in known else value
     value = around(value)
     if is_number(value):
         return ((value, value), (0.0, 0.0))
@@ -129,6 +148,8 @@ def slant(value: Any) -> Any:
 
 def turns(value: Any) -> Any:
     """Of three axes: a number is ± for each, (a, b) the range of each, (a, b, c) is ±a, ±b, ±c."""
+    if isinstance(value, Tensor) and list(value.shape) == [3]:
+        return Span(value, widths(3))
     value = around(value)
     return tuple(axis(around(v)) for v in value) if isinstance(value, tuple) and len(value) == 3 else value
 

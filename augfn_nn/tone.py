@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch import Tensor
+
 import augfn as af
+from augfn.distributions import Span
 from augfn.typing import Range
 from augfn_nn.derive import derive
 from augfn_nn.shorthands import around, is_number, only, pair
@@ -13,6 +16,8 @@ from augfn_nn.shorthands import around, is_number, only, pair
 @derive(af.posterize)
 def RandomPosterize(bits: Range = 3, *, grad: str = "none") -> Any:
     """Keep the highest bits of 8: `bits` is (low, high), or a number x for x to 8 (torchvision: x itself)."""
+    if isinstance(bits, Tensor) and not bits.ndim:
+        return {"bits": Span(bits, ((1.0,), (0.0,)), (0.0, 8.0)), "grad": grad}
     return {"bits": (bits, 8.0) if is_number(bits) else bits, "grad": grad}
 
 
@@ -47,6 +52,8 @@ def RandomClahe(
 @derive(af.jpeg, p=1.0)
 def RandomJPEG(jpeg_quality: Range = 50.0, *, grad: str = "soft") -> Any:
     """Compress as JPEG, differentiably: `jpeg_quality` is (low, high), or a number x for 50 ± x within 1 to 100."""
+    if isinstance(jpeg_quality, Tensor):
+        return {"quality": around(jpeg_quality, 50.0), "grad": grad}
     if is_number(jpeg_quality):
         low, high = around(jpeg_quality, 50.0, 1.0) if jpeg_quality else (50.0, 50.0)
         jpeg_quality = low, min(high, 100.0)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch import Tensor
+
 import augfn as af
+from augfn.distributions import Span
 from augfn.typing import Range
 from augfn_nn.derive import derive
 from augfn_nn.shorthands import around, inside, is_number, only
@@ -37,11 +40,11 @@ def RandomThinPlateSpline(scale: Range = 0.2) -> Any:
 def GridDistortion(num_steps: int = 5, distort_limit: Range = (-0.3, 0.3)) -> Any:
     """Move the lines of a grid of 5 x 5 cells, whose sides are 1 + `distort_limit`; a number is ±."""
     only("GridDistortion: num_steps", num_steps, (5,), "the grid has 5 x 5 cells: leave it out")
-    limit = around(distort_limit)
-    if is_number(limit):
-        return {"cells": 1 + limit}
-    plain = isinstance(limit, tuple) and all(map(is_number, limit))
-    return {"cells": tuple(1 + v for v in limit) if plain else limit}
+    if isinstance(distort_limit, Tensor) and list(distort_limit.shape) == [2]:
+        return {"cells": Span(distort_limit, ((1.0, 0.0), (0.0, 1.0)), 1.0)}
+    limit = around(distort_limit, 1.0)
+    plain = isinstance(distort_limit, tuple) and all(map(is_number, distort_limit))
+    return {"cells": tuple(1 + v for v in distort_limit) if plain else limit}
 
 
 @derive(af.optical_distortion)

@@ -31,6 +31,7 @@ MOMENTS = {
     "Constant": (af.Constant(tensor(0.3)), 0.3, 0.0),
     "Uniform": (af.Uniform(tensor(-1.0), tensor(3.0)), 1.0, 4 / math.sqrt(12)),
     "Interval": (af.Interval(tensor(-1.0, 3.0)), 1.0, 4 / math.sqrt(12)),
+    "Span": (af.Span(tensor(2.0), [[-1.0], [1.0]], 1.0), 1.0, 4 / math.sqrt(12)),
     "LogUniform": (af.LogUniform(tensor(0.5), tensor(2.0)), 1.5 / math.log(4), 0.4259),
     "Normal": (af.Normal(tensor(0.5), tensor(2.0)), 0.5, 2.0),
     "TruncatedNormal": (af.TruncatedNormal(tensor(0.0), tensor(1.0), tensor(-1.0), tensor(1.0)), 0.0, 0.5396),
@@ -83,6 +84,7 @@ def test_beta_of_tiny_shapes_stays_finite():
 SMOOTH = {
     "Uniform": (af.Uniform, (tensor(-1.0), tensor(3.0))),
     "Interval": (af.Interval, (tensor(-1.0, 3.0),)),
+    "Span": (lambda x: af.Span(x, [[[-1.0, 0.5], [1.0, 0.0]], [[0.0, 1.0], [2.0, 1.0]]], 0.3), (tensor(2.0, 1.0),)),
     "LogUniform": (af.LogUniform, (tensor(0.5), tensor(2.0))),
     "Normal": (af.Normal, (tensor(0.5), tensor(2.0))),
     "TruncatedNormal": (af.TruncatedNormal, (tensor(0.1), tensor(1.1), tensor(-1.0), tensor(1.0))),
@@ -157,6 +159,7 @@ ALL = [
     af.Constant(0.5),
     af.Uniform([0.0, 1.0], [1.0, 2.0]),
     af.Interval([0.0, 1.0]),
+    af.Span([1.0, 2.0], [[[-1.0, 0.0], [1.0, 0.0]], [[0.0, -1.0], [0.0, 1.0]]]),
     af.LogUniform(0.5, 2.0),
     af.Normal(),
     af.TruncatedNormal(),
@@ -262,6 +265,7 @@ def test_numbers_become_float32_under_any_default():
         (lambda: af.LogUniform(0.0, 1.0), "low > 0"),
         (lambda: af.Bernoulli(1.2), "probability"),
         (lambda: af.Interval([0.0, 1.0, 2.0]), "bounds"),
+        (lambda: af.Span([0.0, 1.0], [[-1.0], [1.0]]), "for x of 2 numbers"),
         (lambda: af.TruncatedNormal(0.0, 1.0, 2.0, -2.0), "upside down"),
     ],
 )

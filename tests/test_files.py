@@ -94,6 +94,7 @@ RICH = {
         af.scale(scale=af.LogUniform(0.8, 1.25)),
         af.gamma(gamma=af.TruncatedNormal(1.0, 0.3, 0.5, 2.0)),
         af.brightness(factor=af.Interval(nn.Parameter(torch.tensor([0.9, 1.1])))),
+        af.hue(hue=af.Span(nn.Parameter(torch.tensor(0.1)), [[-1.0], [1.0]], 0.01)),
         af.contrast(factor=af.Constant(torch.tensor(1 / 3))),
         af.translate(translate=((-0.1, 0.1), (0.0, 0.0))),
         af.erase(ratio=af.Uniform(torch.tensor(2.0), torch.tensor(0.5))),  # learned, and crossed

@@ -25,6 +25,12 @@ DENSITIES = {
         [0.6, 1.0, 1.9],
     ),
     "Interval": (af.Interval, lambda ends: D.Uniform(*ends), (tensor(-1.0, 3.0),), [-0.9, 0.0, 2.5]),
+    "Span": (
+        lambda x: af.Span(x, [[-1.0], [1.0]], 1.0),
+        lambda x: D.Uniform(1 - x, 1 + x),
+        (tensor(2.0),),
+        [-0.9, 0.0, 2.5],
+    ),
     "Normal": (af.Normal, D.Normal, (tensor(0.5), tensor(2.0)), [-3.0, 0.5, 9.0]),
     "half a normal": (
         lambda s: af.TruncatedNormal(tensor(0.0), s, tensor(0.0), tensor(math.inf)),

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import augfn as af
+import augfn_nn
 from augfn.core.draw import leaves_of
 from augfn_nn import Augment, RandomGamma, RandomRotation
 
@@ -152,12 +153,72 @@ def test_a_parameter_of_two_numbers_is_a_range_or_an_error():
 
 
 def test_a_parameter_of_one_number_is_a_value_that_learns():
-    """Where a number is a value; where it is a reach, it is an error that asks for both ends."""
     w = nn.Parameter(torch.tensor(2.0))
     aug, x = RandomGamma(gamma=w, p=1.0), torch.rand(2, 3, 4, 4)
     y = aug(x)
     torch.testing.assert_close(y, x**2)
     y.sum().backward()
     assert w.grad.abs() > 0
-    with pytest.raises(ValueError, match="low and high"):
-        RandomRotation(w)
+
+
+# kornia's shapes of Parameters: as the same numbers without one
+SHAPES = {
+    "RandomRotation(degrees=w)": 30.0,
+    "RandomRotation3D(degrees=w)": 30.0,
+    "RandomRotation3D(degrees=w) of two": (-5.0, 7.0),
+    "RandomRotation3D(degrees=w) of three": (5.0, 7.0, 9.0),
+    "RandomAffine3D(degrees=5.0, translate=w)": (0.1, 0.2, 0.3),
+    "RandomAffine(degrees=w)": 30.0,
+    "RandomAffine(degrees=10.0, translate=w)": (0.1, 0.2),
+    "RandomAffine(degrees=10.0, scale=w)": (0.8, 1.2),
+    "RandomAffine(degrees=10.0, scale=w) of four": (0.8, 1.2, 0.9, 1.1),
+    "RandomAffine(degrees=10.0, shear=w)": 5.0,
+    "RandomAffine(degrees=10.0, shear=w) of two": (-5.0, 3.0),
+    "RandomShear(shear=w)": (-5.0, 5.0, -3.0, 3.0),
+    "ColorJitter(brightness=w, contrast=0.2)": 0.3,
+    "ColorJitter(hue=w)": (-0.1, 0.2),
+    "ColorJitter(saturation=w, hue=w) of one": 0.2,
+    "RandomMotionBlur(3, angle=35.0, direction=w)": 0.5,
+    "RandomSolarize(w)": 0.1,
+    "RandomGaussianIllumination(center=w)": (0.2, 1.0),
+    "RandomJPEG(w)": 20.0,
+    "RandomSharpness(w)": 0.5,
+    "RandomPosterize(w, grad='soft')": 3.0,
+    "GridDistortion(distort_limit=w)": 0.2,
+    "GridDistortion(distort_limit=w) of two": (-0.2, 0.3),
+}
+
+
+@pytest.mark.parametrize("call", SHAPES)
+def test_kornias_shapes_of_parameters(call):
+    numbers = SHAPES[call]
+    w = nn.Parameter(torch.tensor(numbers))
+    x = torch.rand((2, 3, 4, 8, 8) if "3D" in call else (2, 3, 8, 8))
+    made = f"augfn_nn.{call.split(' of ')[0][:-1]}, p=1.0)"
+    plain, learned = (eval(made, {"augfn_nn": augfn_nn, "w": v}) for v in (numbers, w))
+    drawn = [aug(x, generator=af.key(3)) for aug in (plain, learned)]
+    torch.testing.assert_close(drawn[0], drawn[1])
+    assert [*learned.parameters()] == [w]
+    if "Solarize" not in call and "Posterize" not in call:  # a step is flat
+        (drawn[1] * torch.linspace(-1, 1, 8)).sum().backward()
+        assert w.grad.abs().sum() > 0
+
+
+def test_a_reach_that_has_left_is_an_error():
+    w = nn.Parameter(torch.tensor(0.5))
+    aug = augfn_nn.ColorJitter(brightness=w, p=1.0)
+    aug(torch.rand(2, 3, 4, 4))
+    with torch.no_grad():
+        w.add_(1.0)
+    with pytest.raises(ValueError, match="left its interval"):
+        aug(torch.rand(2, 3, 4, 4))
+
+
+def test_parameters_that_stand_for_no_one_thing():
+    w = nn.Parameter(torch.tensor(0.1))
+    with pytest.raises(ValueError, match=r"one Parameter \[2\]"):
+        augfn_nn.RandomAffine(degrees=3.0, translate=(w, w))
+    with pytest.raises(ValueError, match=r"Augment\(af.rgb_shift"):
+        augfn_nn.RandomRGBShift(w)
+    advised = Augment(af.rgb_shift(shift=af.Interval(torch.nn.Parameter(torch.tensor([[-0.5, 0.5]] * 3)))))
+    assert advised(torch.rand(2, 3, 4, 4)).shape == (2, 3, 4, 4)

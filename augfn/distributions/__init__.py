@@ -12,6 +12,7 @@ from augfn.distributions.continuous import (
     Interval,
     LogUniform,
     Normal,
+    Span,
     TruncatedNormal,
     Uniform,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "LogUniform",
     "Normal",
     "RelaxedBernoulli",
+    "Span",
     "TruncatedNormal",
     "Uniform",
 ]

@@ -99,6 +99,47 @@ class Interval(Distribution):
         return even_density(value, low, high)
 
 
+class Span(Distribution):
+    """Uniform between two ends that are linear in one tensor: (low, high) = offset + matrix x, with `matrix
+    [*shape, 2, n]` for the n numbers of x, and `offset` a number or `[*shape, 2]`.
+
+    For a range of fewer numbers than ends, such as one width w for (-w, w), as in Augerino.
+
+    >>> Span(3.0, [[-1.0], [1.0]]).draw(torch.tensor([0.25]))
+    tensor([-1.5000])
+    """
+
+    fields = ("x",)
+    static = ("matrix", "offset")
+
+    def __init__(self, x: Any, matrix: Any, offset: Any = 0.0) -> None:
+        self._set(x=x, matrix=as_tuples(matrix), offset=as_tuples(offset))
+        n, given = self.x.numel(), list(torch.tensor(self.matrix).shape)
+        if len(given) < 2 or given[-2:] != [2, n]:
+            fix = "a row for low and a row for high, with a factor for each number of x"
+            raise ValueError(explain("Span: bad matrix", given, f"[..., 2, {n}], for x of {n} numbers", fix))
+
+    x: Tensor
+    matrix: tuple[Any, ...]
+    offset: Any
+
+    def value_shape(self) -> tuple[int, ...]:
+        return tuple(torch.tensor(self.matrix).shape[:-2])
+
+    def ends(self, like: Tensor) -> Tensor:
+        """(low, high) `[*shape, 2]`."""
+        x = self.tensors(like)[0].reshape(-1)
+        matrix, offset = (torch.tensor(t, dtype=x.dtype, device=x.device) for t in (self.matrix, self.offset))
+        return offset + matrix @ x
+
+    def draw(self, u: Tensor) -> Tensor:
+        low, high = self.ends(u).unbind(-1)
+        return torch.lerp(low, high, cast(u, low.dtype))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return even_density(value, *self.ends(value).unbind(-1))
+
+
 class LogUniform(Distribution):
     """Uniform in the logarithm: low (high / low)^u, for positive bounds.
 
@@ -218,6 +259,12 @@ class Beta(Distribution):
         x = torch.where(inside, value, 0.5)
         norm = torch.lgamma(alpha) + torch.lgamma(beta) - torch.lgamma(alpha + beta)
         return within(inside, torch.xlogy(alpha - 1, x) + torch.special.xlog1py(beta - 1, -x) - norm)
+
+
+def as_tuples(matrix: Any) -> Any:
+    """Nested lists, arrays or tensors as nested tuples of numbers."""
+    rows = matrix.tolist() if hasattr(matrix, "tolist") else matrix
+    return tuple(map(as_tuples, rows)) if isinstance(rows, list | tuple) else float(rows)
 
 
 def even_density(value: Tensor, low: Tensor, high: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from augfn.errors import explain, unknown
 DISTRIBUTIONS: dict[str, type[Distribution]] = {
     "uniform": dist.Uniform,
     "interval": dist.Interval,
+    "span": dist.Span,
     "log_uniform": dist.LogUniform,
     "normal": dist.Normal,
     "truncated_normal": dist.TruncatedNormal,
@@ -188,7 +189,7 @@ def described(d: Distribution) -> dict[str, Any]:
     name = NAMES.get(cls) or f"{cls.__module__}:{cls.__qualname__}"
     crossed = bool(d.ordered) and bool((getattr(d, d.ordered[0]) > getattr(d, d.ordered[1])).any())
     fields = {n: number(getattr(d, n), crossed and n in d.ordered) for n in d.fields}
-    return {name: fields | {n: getattr(d, n) for n in d.static}}
+    return {name: fields | {n: plain(getattr(d, n), f"{name}: {n}") for n in d.static}}
 
 
 def number(t: Tensor, exact: bool = False) -> Any:

@@ -8,7 +8,7 @@ from weakref import WeakSet
 import numpy as np
 from torch import nn
 
-from augfn.distributions import Distribution
+from augfn.distributions import Distribution, Span
 from augfn.errors import explain, warn
 from augfn.run.peek import peek
 from augfn.typing import Leaf
@@ -21,6 +21,10 @@ LOST: WeakSet[Any] = WeakSet()  # those that said that boxes were lost
 def check_leaves(name: str, leaves: dict[str, Any], meanings: dict[str, Leaf]) -> None:
     """Values without a NaN; and no Parameter of the user's own that an optimizer has carried out of its interval."""
     for path, leaf in leaves.items():
+        if isinstance(leaf, Span) and isinstance(leaf.x, nn.Parameter):
+            if peek(leaf.x) is not None:
+                check_values(f"{name}: {path}", leaf.ends(leaf.x).detach().numpy(), meanings[path], True)
+            continue
         if isinstance(leaf, Distribution):
             held = [t for field in leaf.values if isinstance(t := getattr(leaf, field), nn.Parameter)]
         else:
