@@ -15,9 +15,9 @@ from augfn.core.augmentation import Augmentation
 from augfn.core.boxes import Keypoints
 from augfn.core.draw import draw, leaves_of, merge
 from augfn.core.gates import Gate
-from augfn.core.rules import apply
+from augfn.core.rules import SOFT, apply
 from augfn.core.spec import gate_of
-from augfn.core.targets import Sample, Target, kind_of
+from augfn.core.targets import FRAMED, Sample, Target, kind_of
 from augfn.distributions import Choice, Constant, Distribution, Uniform
 from augfn.errors import explain
 from augfn.math.maps import Gather, Map, pixel_matrix
@@ -51,7 +51,6 @@ class Combined(Augmentation):
             raise ValueError(explain(f"{name}: a conversion cannot be switched per sample", list(steps), want, fix))
         inner = {target: kind for f in steps.values() for target, kind in f.targets.items()}
         known["targets"] = inner | dict(known.get("targets") or {})
-        known["reading"] = {k: v for f in steps.values() for k, v in f.reading.items()} | known.get("reading", {})
         own = params | {n: f.params for n, f in steps.items()}
         super().__init__(name, own, schema | {n: f.schema for n, f in steps.items()}, **known)
         self.steps = steps
@@ -188,7 +187,7 @@ def pipeline(
     * `targets`: kinds of names that do not tell them, `{"seg": "mask"}`; what is of the kind "other" (paths, ids,
       metadata of any type) passes through untouched.
     * `interpolation` may be given for each target, by its name or kind: `{"image": "bicubic", "depth": "bilinear"}`;
-      it holds for the whole call, before what steps set for themselves. Masks are always read nearest (a
+      it goes before what the steps inside set for themselves. Masks are always read nearest (a
       `softmask` between pixels).
     * `interpolation`, `padding_mode`, `fill`, `fill_mask`, `antialias`: for the steps that do not set their own.
     * `fuse=False` keeps every step literal (the outermost pipeline's word counts).
@@ -201,12 +200,12 @@ def pipeline(
     >>> f(torch.rand(2, 3, 16, 16), params)[1] == params
     True
     """
-    each = isinstance(interpolation, Mapping)
-    own = Sampling(None if each else interpolation, padding_mode, fill, fill_mask, antialias)
-    sampling = UNSET if own == UNSET else own
-    known = {"targets": targets, "sampling": sampling, "fused": fuse}
-    if each:
-        known["reading"] = own_reading(interpolation, {**(targets or {}), **inner_targets(steps)})
+    each: tuple[tuple[str, str], ...] = ()
+    if isinstance(interpolation, Mapping):
+        each = own_reading(interpolation, {**inner_targets((*steps, *named_steps.values())), **(targets or {})})
+        interpolation = None
+    own = Sampling(interpolation, padding_mode, fill, fill_mask, antialias, each)
+    known = {"targets": targets, "sampling": UNSET if own == UNSET else own, "fused": fuse}
     return Pipeline("pipeline", named(steps, named_steps, "pipeline"), {}, {}, **known)
 
 
@@ -214,12 +213,14 @@ def inner_targets(steps: Sequence[Any]) -> dict[str, str]:
     return {k: v for f in steps for k, v in getattr(f, "targets", {}).items()}
 
 
-def own_reading(interpolation: Mapping[str, str], targets: Mapping[str, str]) -> Mapping[str, str]:
-    """Checked: names whose kind is known (what a kind may be, a call says) and how they are read."""
+def own_reading(interpolation: Mapping[str, str], targets: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Checked: names of targets that are read between pixels."""
     for name, how in interpolation.items():
-        kind_of(name, targets)
-        Sampling(how)
-    return dict(interpolation)
+        kind = kind_of(name, targets)
+        if kind not in (*FRAMED, *SOFT):
+            want, fix = "targets that are read between pixels", f'call it a softmask: targets={{"{name}": "softmask"}}'
+            raise ValueError(explain(f"interpolation of {name!r}, of the kind {kind}", how, want, fix))
+    return tuple(interpolation.items())
 
 
 def maybe(f: Augmentation, p: Any = 0.5) -> Maybe:

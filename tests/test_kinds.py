@@ -134,11 +134,22 @@ def test_a_bad_interpolation_of_a_target():
 
 @pytest.mark.parametrize("name", ["seg", "masks", "mask"])
 def test_masks_are_never_read_between_labels(name):
-    f = af.pipeline(af.rotate(degrees=20.0), targets={"seg": "mask"}, interpolation={name: "bilinear"})
     with pytest.raises(ValueError, match="softmask"):
-        f({"image": X, name: SOFT.round()})
+        af.pipeline(af.rotate(degrees=20.0), targets={"seg": "mask"}, interpolation={name: "bilinear"})
+    soft = af.pipeline(af.rotate(degrees=20.0), targets={"seg": "softmask"}, interpolation={"seg": "bilinear"})
+    outer = af.pipeline(soft, targets={"seg": "mask"})
+    assert set(outer({"image": X, "seg": SOFT.round()})[0]["seg"].unique().tolist()) <= {0.0, 1.0}
     with pytest.raises(ValueError, match="imgae"):
         af.pipeline(af.rotate(), interpolation={"imgae": "bicubic"})
+
+
+def test_an_interpolation_holds_for_the_steps_inside():
+    turn = af.rotate(degrees=20.0)
+    f = af.pipeline(af.pipeline(turn, interpolation={"image": "nearest"}), af.elastic(alpha=0.01), fuse=False)
+    inner, params = f.steps["pipeline"](X)[0], f(X, None, K)[1]
+    assert f(X, params)[0].equal(af.elastic()(inner, params["elastic"])[0])
+    nested = af.pipeline(af.pipeline(turn, interpolation={"depth": "nearest"}), interpolation={"image": "nearest"})
+    assert nested(X)[0].equal(inner)
 
 
 def test_an_interpolation_for_each_target_compiles():

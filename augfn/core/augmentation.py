@@ -89,7 +89,6 @@ class Augmentation:
     def __init__(self, name: str, params: Params, schema: dict[str, Any], **known: Any) -> None:
         self.name, self.params, self.schema = name, params, schema
         self.targets: Mapping[str, str] = {}
-        self.reading: Mapping[str, str] = {}
         self.__dict__.update(known)
         self.meanings = leaves_of(schema)
         self.salts = salts_of(self.meanings)
@@ -126,7 +125,7 @@ class Augmentation:
 
     def read(self, x: Any) -> Sample:
         """A bare tensor or a dict, as the targets that it holds, checked."""
-        return read(x, self.ndim, self.targets, self.spatial, self.takes_integers, self.reading)
+        return read(x, self.ndim, self.targets, self.spatial, self.takes_integers)
 
     def compiled(self, **options: Any) -> Callable[..., tuple[Any, Params]]:
         """This augmentation by `torch.compile`, drawing included, with a compiled code of its own.

@@ -39,8 +39,8 @@ SOFT = ("softmask", "heatmap")  # moved and read as images are; nothing else is 
 # geometry
 
 
-def warp(action: Geometric, t: Target, s: Sample, how: str | None = None) -> Tensor:
-    """Read between pixels as the action says, or as is said of the target (`how`); masks and depth are read nearest."""
+def warp(action: Geometric, t: Target, s: Sample, name: str = "image") -> Tensor:
+    """Read between pixels as the action says, or as it says of the target; masks and depth are read nearest."""
     m, sampling = action.map, action.sampling
     if t.kind not in ("image", "video", "volume"):
         fill = sampling.fill_mask if t.kind in ("mask", "softmask") else 0.0
@@ -50,8 +50,8 @@ def warp(action: Geometric, t: Target, s: Sample, how: str | None = None) -> Ten
         between = t.kind in SOFT
         own = (sampling.interpolation, sampling.antialias) if between else ("nearest", None)
         sampling = Sampling(own[0], padding, None if padding else fill, antialias=own[1])
-    if how is not None:
-        sampling = replace(sampling, interpolation=how)
+    if action.sampling.by_target and t.kind != "mask":
+        sampling = replace(sampling, by_target=action.sampling.by_target).of(name, t.kind)
     x, sampling = as_signed(t.value, sampling)
     if m.gather is None:
         return with_bits_of(resample(x, len(s.batch), m, sampling), t.value)
@@ -290,6 +290,6 @@ def apply(action: Action, sample: Sample) -> Sample:
     for name, t in sample.targets.items():
         rule = TABLE.get((type(action), t.kind))
         if rule is not None:
-            extra = {"name": name} if rule is repaint else {"how": sample.reading.get(name)} if rule is warp else {}
+            extra = {"name": name} if rule in (repaint, warp) else {}
             changed[name] = Target(t.kind, rule(action, t, sample, **extra))
     return sample.changed(changed, action.size(sample.size))

@@ -58,8 +58,8 @@ class Target:
 class Sample:
     """Targets by name, with the leading batch shape and the frame's size they share.
 
-    `others`: what passes through; `names`: the order of all, where there are such. `reading`: the interpolation of the
-    targets that have one of their own. `folds`: how keypoints were laid out that are moved as one list.
+    `others`: what passes through; `names`: the order of all, where there are such. `folds`: how keypoints were
+    laid out that are moved as one list.
     """
 
     targets: dict[str, Target]
@@ -69,11 +69,10 @@ class Sample:
     bare: bool = False
     others: Mapping[str, Any] = field(default_factory=dict)
     names: tuple[str, ...] = ()
-    reading: Mapping[str, str] = field(default_factory=dict)
     folds: Mapping[str, Fold] = field(default_factory=dict)
 
     def changed(self, targets: dict[str, Target], size: tuple[int, ...]) -> Sample:
-        rest = (self.device, self.bare, self.others, self.names, self.reading, self.folds)
+        rest = (self.device, self.bare, self.others, self.names, self.folds)
         return Sample(targets, self.batch, size, *rest)
 
     def output(self) -> Any:
@@ -108,18 +107,16 @@ def read(
     given: Mapping[str, str],
     spatial: bool = True,
     integers: bool = False,
-    reading: Mapping[str, str] | None = None,
 ) -> Sample:
     """A bare tensor or a dict of targets, checked, for ops of `ndim` spatial dimensions; where these are not `spatial`
-    (colour, noise), a dict with a volume is one of 3. `integers`: images may hold them. `reading`: interpolations by
-    the targets' names or kinds."""
+    (colour, noise), a dict with a volume is one of 3. `integers`: images may hold them."""
     x = of_torchvision(x)
     if isinstance(x, Tensor):
         kind = "image" if ndim == 2 else "volume"
         targets = {kind: Target(kind, x)}
-        if (integers or x.is_floating_point()) and x.ndim > ndim and not reading:  # all that there is to check
+        if (integers or x.is_floating_point()) and x.ndim > ndim:  # all that there is to check
             return Sample(targets, tuple(x.shape[: -ndim - 1]), tuple(x.shape[-ndim:]), x.device, True)
-        return checked(targets, ndim, True, integers, reading)
+        return checked(targets, ndim, True, integers)
     if not isinstance(x, Mapping) or not x:
         raise TypeError(
             explain("nothing to augment", x, "torch tensors [*batch, C, H, W], or a dict of targets", "af.to_float(x)")
@@ -129,7 +126,7 @@ def read(
     targets = {n: t for n, t in targets.items() if n not in others} if others else targets
     if not spatial and any(t.kind == "volume" for t in targets.values()):
         ndim = 3
-    sample = checked(targets, ndim, False, integers, reading)
+    sample = checked(targets, ndim, False, integers)
     return replace(sample, others=others, names=tuple(x)) if others else sample
 
 
@@ -152,7 +149,6 @@ def checked(
     ndim: int,
     bare: bool,
     integers: bool = False,
-    reading: Mapping[str, str] | None = None,
 ) -> Sample:
     frames = {n: t.value for n, t in targets.items() if t.kind in FRAMED}
     for name, t in targets.items():
@@ -176,21 +172,7 @@ def checked(
     points = {n: folded(t.value, len(batch), ndim) for n, t in proper.items() if t.kind == "keypoints"}
     proper |= {n: Target("keypoints", value) for n, (value, _) in points.items()}
     folds = {n: fold for n, (_, fold) in points.items() if fold is not None}
-    own = readings(targets, reading) if reading else {}
-    return Sample(proper, batch, size, frame.device, bare, reading=own, folds=folds)
-
-
-def readings(targets: dict[str, Target], reading: Mapping[str, str]) -> dict[str, str]:
-    """The interpolation of each target that has one of its own, by its name or its kind."""
-    found = {}
-    for name, t in targets.items():
-        how = reading.get(name, reading.get(t.kind))
-        if how is not None and t.kind not in ("image", "video", "volume", "depth", "softmask", "heatmap"):
-            want, fix = "targets that are read between pixels", f'call it a softmask: targets={{"{name}": "softmask"}}'
-            raise ValueError(explain(f"interpolation of {name!r}, of the kind {t.kind}", how, want, fix))
-        if how is not None:
-            found[name] = how
-    return found
+    return Sample(proper, batch, size, frame.device, bare, folds=folds)
 
 
 def array_of(t: Target) -> Tensor:

@@ -148,8 +148,8 @@ def pipeline(f: Any, params: Params) -> dict[str, Any]:
         return {"repeat": {"n": len(f.steps), "step": steps(f, params)[0]}}
     given: dict[str, Any] = {"steps": steps(f, params)}
     given |= {n: plain(v, f"pipeline: {n}") for n in SAMPLING if (v := getattr(f.sampling, n)) is not None}
-    if f.reading:
-        given["interpolation"] = dict(f.reading)
+    if f.sampling.by_target:
+        given["interpolation"] = dict(f.sampling.by_target)
     inner = {t: kind for g in f.steps.values() for t, kind in g.targets.items()}
     targets = {t: kind for t, kind in f.targets.items() if inner.get(t) != kind}
     given |= ({"targets": targets} if targets else {}) | ({} if f.fused else {"fuse": False})

@@ -43,6 +43,7 @@ class Sampling:
     * `padding_mode`: outside the frame: "zeros" (default), "border", "reflection" (about pixel centres) or "symmetric"
       (about the frame's edges); torchvision's "constant", "edge", "reflect" mean the same.
     * `fill`: a number, or one per channel, outside the frame in place of zeros; `fill_mask`: the same for masks.
+    * `by_target`: the interpolation of targets that have one of their own, by name or kind, before `interpolation`.
     * `antialias`: average over the footprint of an output pixel where the map shrinks the image.
     """
 
@@ -51,10 +52,12 @@ class Sampling:
     fill: float | tuple[float, ...] | None = None
     fill_mask: float | None = None
     antialias: bool | None = None
+    by_target: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
-        if self.interpolation not in (None, *MODES):
-            raise ValueError(explain("bad interpolation", self.interpolation, f"one of {MODES}", "choose one of them"))
+        for how in (self.interpolation, *dict(self.by_target).values()):
+            if how not in (None, *MODES):
+                raise ValueError(explain("bad interpolation", how, f"one of {MODES}", "choose one of them"))
         if self.padding_mode not in (None, *PADDINGS):
             raise ValueError(
                 explain("bad padding_mode", self.padding_mode, f"one of {tuple(PADDINGS)}", "choose one of them")
@@ -91,7 +94,14 @@ class Sampling:
         outside = outer if self.padding in (None, "zeros") or outer.fill is None else replace(outer, fill=None)
         if self.fill is not None:
             outside = replace(outside, padding_mode=None)
+        pairs["by_target"] = tuple({**dict(outer.by_target), **dict(self.by_target)}.items())
         return Sampling(**{k: getattr(outside, k) if v is None else v for k, v in pairs.items()})
+
+    def of(self, name: str, kind: str) -> Sampling:
+        """As a target of this name and kind is read."""
+        own = dict(self.by_target)
+        how = own.get(name, own.get(kind))
+        return self if how is None else replace(self, interpolation=how)
 
 
 UNSET = Sampling()
