@@ -57,8 +57,8 @@ class Base(nn.Module):
         """Set the key that draws by `index` follow."""
         self.key = random.key(seed)
 
-    def keyed(self, generator: Generator | None, index: Any, epoch: int) -> Generator | None:
-        """A key for each sample by its index in the dataset, where that is given."""
+    def keyed(self, generator: Generator | None, index: Any, epoch: int, batch: tuple[int, ...]) -> Generator | None:
+        """A key for each sample of the batch by its index in the dataset, where that is given."""
         if index is None and epoch == 0:
             return generator
         if index is None or generator is not None:
@@ -66,9 +66,10 @@ class Base(nn.Module):
             fix = "aug(x, index=dataset_indices, epoch=epoch)"
             raise ValueError(explain("draws by index", given, "index, with or without an epoch", fix))
         keys = random.sample_keys(self.key, index, epoch)
-        if keys.ndim < 2:
-            fix = f"index=[{index}], one for each sample of the batch"
-            raise ValueError(explain("draws by index", index, "as many indices as samples", fix))
+        if keys.shape[:-1] != batch:
+            want = f"indices {list(batch)}, one for each sample of the batch"
+            fix = "the indices that the dataset gave with these samples"
+            raise ValueError(explain("draws by index", f"indices {list(keys.shape[:-1])}", want, fix))
         return keys
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
@@ -110,21 +111,31 @@ class Base(nn.Module):
             return without(params, merge(params, self.params, self.f.schema, self.f.name))
         return self.params if self.training else not_random(self.f, self.params)
 
-    def augment(self, x: Any, tree: Params, generator: Generator | None) -> Any:
+    def augment(self, x: Any, tree: Params, generator: Generator | None, index: Any, epoch: int) -> Any:
         """Draw what is left to draw, and apply it."""
         f = self.f
+        x, frame, dims = lift(x, f)
+        samples = (len(x),) if isinstance(x, list | tuple) else frame[0] if frame else ()
+        generator = self.keyed(generator, index, epoch, samples)
         key = None if is_drawn(tree) else as_key(generator)
         shared = self.shared
         if shared and key is not None:
             tree, key = draw_shared(f, tree, key, shared)
-        x, frame, dims = lift(x, f)
         y, drawn = f.each(x, tree, key) if isinstance(x, list | tuple) else f.on(f.read(x), tree, key)
         if not torch.compiler.is_exporting():  # which leaves the module as it was
             self._params, self._frame = with_gaps(f, drawn), frame
         return lower(y, dims) if self.keepdim and dims else y
 
+    def unchanged(self, x: Any) -> Any:
+        """A call in which nothing acts."""
+        if not torch.compiler.is_exporting():
+            self._params, self._frame = (with_gaps(self.f, {}) or None), lift(x, self.f)[1]
+        return x
+
     def undo(self, x: Any, params: Params | None, size: Size | None) -> Any:
         """One resample back; `size` is the frame before, where it is not the last call's and f changes it."""
+        if params is None and self.is_identity():
+            return x
         given = self.last()[0] if params is None else params
         params = without(given, merge(given, self.params, self.f.schema, self.f.name))
         x, frame, dims = lift(x, self.f)
@@ -137,13 +148,23 @@ class Base(nn.Module):
     @property
     def transform_matrix(self) -> Tensor:
         """The last call's matrix `[B, 3, 3]` (`[B, 4, 4]` of volumes), from input to output pixels (x, y[, z], 1)."""
+        if self.is_identity():
+            batch, size = self._frame
+            return torch.eye(len(size) + 1).expand(*batch, len(size) + 1, len(size) + 1)
         params, (batch, size) = self.last()
         params = without(params, params)
         matrix = transform_matrix(self.f, params, size)
         return matrix.expand(*batch, *matrix.shape[-2:])
 
+    def is_identity(self) -> bool:
+        """True if the last call was one in which nothing acts, of an augmentation without steps."""
+        return self._params is None and self._frame is not None
+
     def last(self) -> tuple[Params, Frame]:
         """What the last call drew, and its frame."""
+        if self._params is not None and self._frame is None:
+            fix = "give params: aug.inverse(x, params), af.transform_matrix(aug.f, params, size)"
+            raise NotCalled(explain(f"{type(self).__name__}: no one frame", "a list", "a batch of one size", fix))
         if self._params is None or self._frame is None:
             raise self.not_called()
         return self._params, self._frame
@@ -155,7 +176,7 @@ class Base(nn.Module):
     def __getattr__(self, name: str) -> Any:
         """What nn.Module keeps; Python asks here after a property has raised an AttributeError, whose words this keeps."""
         if name == "transform_matrix":
-            raise self.not_called()
+            self.last()
         return super().__getattr__(name)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -223,7 +244,7 @@ class Augment(Base):
         epoch: int = 0,
     ) -> Any:
         tree = self.tree(params)
-        return x if tree is None else self.augment(x, tree, self.keyed(generator, index, epoch))
+        return self.unchanged(x) if tree is None else self.augment(x, tree, generator, index, epoch)
 
     def inverse(self, x: Any, params: Params | None = None, size: Size | None = None) -> Any:
         """Undo the geometry of `params` (of the last call, where None) by one resample; colour stays as it is.

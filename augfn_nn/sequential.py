@@ -178,19 +178,20 @@ class AugmentationSequential(Base):
         epoch: int = 0,
     ) -> Any:
         tree = self.tree(params)
-        if tree is None:
-            return same(args)
         values, slots = self.assign(args, data_keys)
         sample = {s.name: s.wrap(v) for s, v in zip(slots, values, strict=True)}
+        if tree is None:
+            self.unchanged(sample)
+            return same(args)
         if params is not None and self._frame is not None:
             sample = framed(sample, slots, *self._frame)
-        return collect(args, slots, values, self.augment(sample, tree, self.keyed(generator, index, epoch)))
+        return collect(args, slots, values, self.augment(sample, tree, generator, index, epoch))
 
     def inverse(
         self, *args: Any, params: Params | None = None, data_keys: Sequence[Any] | None = None, size: Size | None = None
     ) -> Any:
         """Undo the geometry of `params` (of the last call, where None) for what the data keys name, image or not."""
-        if self.tree(params) is None:
+        if self.tree(params) is None or (params is None and self.is_identity()):
             return same(args)
         values, slots = self.assign(args, data_keys)
         sample = {s.name: s.wrap(v) for s, v in zip(slots, values, strict=True)}

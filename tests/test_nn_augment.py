@@ -65,9 +65,20 @@ def test_manual_seed_rules(x):
 def test_eval_is_the_identity(x):
     aug = Augment(chain()).eval()
     before = torch.get_rng_state()
-    assert aug(x) is x
+    aug.train()(x)
+    assert aug.eval()(x) is x
     assert aug.inverse(x) is x
-    assert aug._params is None
+    assert all(part is None for part in aug._params.values())
+    assert aug.transform_matrix.equal(torch.eye(3).expand(len(x), 3, 3))
+    assert aug.train()(x, params=aug._params).equal(x)
+    assert aug.inverse(x).equal(x)
+    alone = Augment(af.rotate())
+    alone(x)
+    assert alone.eval()(x) is x
+    assert alone.train().transform_matrix.equal(torch.eye(3).expand(len(x), 3, 3))
+    assert alone.inverse(x) is x
+    before = torch.get_rng_state()
+    aug.eval()(x)
     assert torch.get_rng_state().equal(before)
 
 

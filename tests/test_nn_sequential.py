@@ -19,6 +19,7 @@ from augfn_nn import (
     RandomHorizontalFlip,
     RandomHorizontalFlip3D,
     RandomRotation,
+    RandomVerticalFlip,
     Resize,
 )
 
@@ -131,7 +132,12 @@ def test_eval_is_the_identity(images, masks):
     assert aug.inverse(images, data_keys=["input"]) is images
     sample = {"image": images}
     assert aug(sample) is sample
-    assert aug._params is None
+    assert aug._params == {"hflip": None}
+    choice = AugmentationSequential(RandomHorizontalFlip(), RandomVerticalFlip(), random_apply=1)
+    choice(images)
+    assert choice.eval()(images) is images
+    assert choice.train().inverse(images) is images
+    assert choice.transform_matrix.equal(torch.eye(3).expand(len(images), 3, 3))
 
 
 # flags

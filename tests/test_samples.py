@@ -100,7 +100,9 @@ def test_a_module_keeps_its_key():
     [
         ({"epoch": 1}, "index=dataset_indices"),
         ({"index": range(30), "generator": af.key(0)}, "a generator too"),
-        ({"index": range(29)}, r"\[30, 2\]"),
+        ({"index": range(29)}, r"indices \[30\], one for each"),
+        ({"index": [3]}, r"indices \[30\], one for each"),
+        ({"index": 3}, r"indices \[30\], one for each"),
     ],
 )
 def test_draws_by_index_that_cannot_be(given, advice):
