@@ -200,6 +200,8 @@ def pipeline(
     >>> f(torch.rand(2, 3, 16, 16), params)[1] == params
     True
     """
+    for target in targets or {}:
+        kind_of(target, targets or {})
     each: tuple[tuple[str, str], ...] = ()
     if isinstance(interpolation, Mapping):
         each = own_reading(interpolation, {**inner_targets((*steps, *named_steps.values())), **(targets or {})})

@@ -21,7 +21,8 @@ class AugmentedDataset(Dataset[Any]):
     """A map-style dataset whose samples are augmented, each with a key of its own: its index, the epoch and `key` alone say
     what is drawn, on any number of workers.
 
-    * `dataset`: gives tensors, dicts of targets, or tuples of which the first is augmented, as (image, label).
+    * `dataset`: gives tensors, dicts of targets, or tuples of which the first is augmented, as (image, label); of a module
+      with several `data_keys` as many as it has.
     * `augment`: an augmentation, or a module of augfn_nn.
     * `set_epoch(epoch)`: for the next epoch; workers that persist hear of it.
 
@@ -37,6 +38,9 @@ class AugmentedDataset(Dataset[Any]):
 
     def __init__(self, dataset: Any, augment: Any, key: Tensor) -> None:
         check_key(key)
+        if not isinstance(getattr(augment, "f", augment), Augmentation):
+            want, fix = "an augmentation of augfn, or a module of augfn_nn", "f(dataset[i]) in a Dataset of your own"
+            raise TypeError(explain("AugmentedDataset: not an augmentation", augment, want, fix))
         if not getattr(augment, "keepdim", True):
             want, fix = "a module that keeps the rank of a sample", f"{type(augment).__name__}(..., keepdim=True)"
             raise ValueError(explain("AugmentedDataset: a batch dimension for each sample", augment, want, fix))
@@ -54,11 +58,17 @@ class AugmentedDataset(Dataset[Any]):
         return len(self.dataset)
 
     def __getitem__(self, i: int) -> Any:
+        if isinstance(i, slice):
+            fix = "torch.utils.data.Subset(augmented, range(...))"
+            raise TypeError(explain("AugmentedDataset: one sample at a time", i, "an index", fix))
         sample, key = self.dataset[i], sample_keys(self.key, i % len(self), int(self.epoch))
-        x, *rest = sample if isinstance(sample, tuple) else (sample,)
-        functional = isinstance(self.augment, Augmentation)
-        y = self.augment(x, None, key)[0] if functional else self.augment(x, generator=self.key_of(key))
-        return (y, *rest) if isinstance(sample, tuple) else y
+        n = len(getattr(self.augment, "data_keys", "x"))
+        given = sample if isinstance(sample, tuple) else (sample,)
+        if isinstance(self.augment, Augmentation):
+            y = self.augment(given[0], None, key)[0]
+        else:
+            y = self.augment(*given[:n], generator=self.key_of(key))
+        return ((*y, *given[n:]) if n > 1 else (y, *given[1:])) if isinstance(sample, tuple) else y
 
 
 FRAMES = ("image", "video", "volume", "depth", "mask", "softmask", "heatmap")
@@ -107,9 +117,10 @@ def collate(
             level = fill_mask if kinds[n] in ("mask", "softmask") else 0.0 if kinds[n] == "heatmap" else fill
             out[n] = stacked(n, [grown(v, size, level) for v in values] if padding else values)
         elif kinds[n] in ("boxes", "keypoints"):
-            out[n] = rows_of(n, kinds[n], values, own if padding else None, size)
+            d = 3 if "volume" in kinds.values() else 2
+            out[n] = rows_of(n, kinds[n], values, own if padding else None, size, d)
         else:
-            out[n] = values_of(n, values)
+            out[n] = values_of(n, values, kinds[n] == OTHER)
     return out | ({"other_size": torch.tensor(own)} if padding else {})
 
 
@@ -153,5 +164,10 @@ def frame_of(frames: Mapping[str, Any], kinds: Mapping[str, str], i: int) -> tup
 
 def grown(x: Tensor, size: tuple[int, ...], level: float) -> Tensor:
     """Padded at the far ends of the last axes."""
+    if not x.is_floating_point() and not (float(level).is_integer() and 0 <= level <= torch.iinfo(x.dtype).max):
+        fix = "fill=0 to 255, or af.to_float(image) in the dataset"
+        raise ValueError(
+            explain("collate: a fill that the image cannot hold", level, f"a whole number for {x.dtype}", fix)
+        )
     more = [n for have, want in zip(x.shape[::-1], size[::-1], strict=False) for n in (0, want - have)]
     return pad(x, more, value=level)

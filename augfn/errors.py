@@ -35,7 +35,7 @@ def show(value: Any) -> str:
     """A short picture of a value: tensors by dtype and shape, all else by repr."""
     if isinstance(value, torch.Tensor):
         return f"tensor {str(value.dtype).removeprefix('torch.')} {list(value.shape)}"
-    text = repr(value)
+    text = " ".join(repr(value).split())
     return text if len(text) <= 120 else text[:117] + "..."
 
 

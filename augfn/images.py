@@ -135,8 +135,10 @@ def channels_first(x: Any, layout: str | None) -> Tensor:
         layout = layout or ("HWC" if len(x.getbands()) > 1 else "HW")
         x = np.asarray(x)
     if not isinstance(x, np.ndarray):
-        want = "a torch tensor, a numpy array or a PIL image"
-        raise TypeError(explain("not an image", x, want, "np.asarray(x), or one image at a time"))
+        want, fix = "a torch tensor, a numpy array or a PIL image", "PIL.Image.open(path), np.load(path), ... before it"
+        if isinstance(x, list | tuple):
+            fix = "[af.to_float(image) for image in images], or np.array(x) of one"
+        raise TypeError(explain("not an image", x, want, fix))
     return ordered(tensor_of(x), layout or layout_of(x))
 
 

@@ -17,6 +17,7 @@ from augfn import distributions
 from augfn.compose import Combined
 from augfn.core.augmentation import Augmentation, Op
 from augfn.core.boxes import Boxes, Keypoints
+from augfn.core.draw import leaves_of
 from augfn.core.spec import own_spec
 from augfn.errors import explain
 from augfn.files.reading import made
@@ -24,6 +25,7 @@ from augfn.files.values import PolicyError, one_line
 from augfn.files.writing import written
 from augfn.images import Conversion
 from augfn.math.resample import Sampling
+from augfn.run.looks import check_leaves
 from augfn.typing import Leaf
 
 SAFE = [getattr(distributions, name) for name in distributions.__all__]
@@ -55,6 +57,7 @@ def save(f: Any, path: str | Path) -> None:
     if getattr(f, "shared", None):
         want, fix = "a draw for each sample", "af.save(module.f, path), and same_on_batch where it is loaded"
         raise TypeError(explain("save: same_on_batch has no place in a file", f, want, fix))
+    check_leaves(own.name, leaves_of(f.params), own.meanings)
     data = written(own, f.params)
     text = (
         json.dumps(data, indent=1)

@@ -122,15 +122,18 @@ class Base(nn.Module):
         if shared and key is not None:
             tree, key = draw_shared(f, tree, key, shared)
         y, drawn = f.each(x, tree, key) if isinstance(x, list | tuple) else f.on(f.read(x), tree, key)
-        if not torch.compiler.is_exporting():  # which leaves the module as it was
-            self._params, self._frame = with_gaps(f, drawn), frame
+        self.keep(with_gaps(f, drawn), frame)
         return lower(y, dims) if self.keepdim and dims else y
 
     def unchanged(self, x: Any) -> Any:
         """A call in which nothing acts."""
-        if not torch.compiler.is_exporting():
-            self._params, self._frame = (with_gaps(self.f, {}) or None), lift(x, self.f)[1]
+        self.keep(with_gaps(self.f, {}) or None, lift(x, self.f)[1])
         return x
+
+    def keep(self, params: Params | None, frame: Frame | None) -> None:
+        """The last call's draw and frame; an export leaves the module as it was."""
+        if not torch.compiler.is_exporting():
+            self._params, self._frame = params, frame
 
     def undo(self, x: Any, params: Params | None, size: Size | None) -> Any:
         """One resample back; `size` is the frame before, where it is not the last call's and f changes it."""

@@ -149,6 +149,8 @@ class AugmentationSequential(Base):
         super().__init__(f, False, same_on_batch, all(c.keepdim for c in children) if keepdim is None else keepdim)
         self.steps = nn.ModuleDict(dict(zip(f.steps, children, strict=True)))
         f.targets = {**f.targets, **(targets or {})}
+        for name in f.targets:
+            kind_of(name, f.targets)
         self.data_keys = list(data_keys or ["input"])
         self.slots = slots_of(self.data_keys, f.ndim, f.targets)
 

@@ -120,7 +120,7 @@ def test_colour_spaces_are_refused(mode):
 
 
 def test_what_is_no_image():
-    with pytest.raises(TypeError, match=r"np\.asarray"):
+    with pytest.raises(TypeError, match=r"np\.array"):
         af.to_float([[1, 2], [3, 4]])
 
 

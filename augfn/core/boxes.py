@@ -5,67 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import GetAttrKey, register_pytree_node
 
-from augfn.core.ragged import padded
+from augfn.core.ragged import Rows, check_coordinates, check_rows, padded, register_node
 from augfn.errors import explain
 from augfn.math.polygons import polygon_area
 from augfn.run.constants import constant
 
 FORMATS = ("xyxy", "xywh", "cxcywh", "yolo", "xyxyn", "cxcywhr", "xyxyxyxy")
 TURNED = {"cxcywhr": 5, "xyxyxyxy": 8}  # formats of boxes that need not be upright: numbers for each
-R = TypeVar("R", bound="Rows")
+FRACTIONS = {"yolo": "cxcywh", "xyxyn": "xyxy"}  # formats in fractions of the frame, and the same in pixels
 SAME_FORMAT = {"pascal_voc": "xyxy", "coco": "xywh", "albumentations": "xyxyn"}
-
-
-def _node(cls: type, leaves: tuple[str, ...], static: tuple[str, ...]) -> None:
-    def flatten(t: Any) -> tuple[list[Any], Any]:
-        names = tuple(n for n in leaves if getattr(t, n) is not None)
-        return [getattr(t, n) for n in names], (names, tuple(getattr(t, n) for n in static))
-
-    def unflatten(values: Any, context: Any) -> Any:
-        t = object.__new__(cls)
-        names, rest = context
-        t.__dict__.update(dict.fromkeys(leaves) | dict(zip(names, values, strict=True)))
-        t.__dict__.update(zip(static, rest, strict=True))
-        return t
-
-    def with_keys(t: Any) -> tuple[list[Any], Any]:
-        values, context = flatten(t)
-        return [(GetAttrKey(n), v) for n, v in zip(context[0], values, strict=True)], context
-
-    name = f"augfn.core.boxes.{cls.__name__}"
-    register_pytree_node(cls, flatten, unflatten, serialized_type_name=name, flatten_with_keys_fn=with_keys)
-
-
-class Rows:
-    """What boxes and keypoints share: tensors that lead with the batch, and settings."""
-
-    tensors: ClassVar[tuple[str, ...]]
-
-    def to(self: R, *args: Any, **keywords: Any) -> R:
-        """On another device, or the coordinates in another dtype, as of `torch.Tensor.to`."""
-        held = {n: t for n in self.tensors if (t := getattr(self, n)) is not None}
-        main = held[self.tensors[0]].to(*args, **keywords)
-        if not main.is_floating_point():
-            raise TypeError(explain(f"{type(self).__name__}.to", main, "a floating dtype", ".to(torch.float32)"))
-        moved = {n: t.to(main.device if t.dtype != held[self.tensors[0]].dtype else main) for n, t in held.items()}
-        return replace(self, **moved)  # type: ignore[type-var]
-
-    def __len__(self) -> int:
-        return len(getattr(self, self.tensors[0]))
-
-    def __getitem__(self: R, index: Any) -> R:
-        """Some samples of the batch, or rows of one sample."""
-        held = {n: t[index] for n in self.tensors if (t := getattr(self, n)) is not None}
-        if held[self.tensors[0]].ndim < 2:
-            fix = f"{type(self).__name__.lower()}[i : i + 1], or .{self.tensors[0]}[i]"
-            raise IndexError(explain("one row alone", index, "samples of a batch, or a slice of rows", fix))
-        return replace(self, **held)  # type: ignore[type-var]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +61,8 @@ class Boxes(Rows):
         object.__setattr__(self, "format", SAME_FORMAT.get(name, name))
         if self.format not in FORMATS:
             raise ValueError(explain("unknown box format", self.format, f"one of {FORMATS}", "name the boxes' format"))
+        widths = (TURNED[self.format],) if self.format in TURNED else (4, 6)
+        check_coordinates("Boxes", self.data, widths)
         for name, rows in (("valid", self.valid), ("labels", self.labels), ("seen", self.seen)):
             check_rows(name, rows, self.data)
         if self.valid is None:
@@ -124,7 +79,7 @@ class Boxes(Rows):
         which may differ in number: `data [B, N, 4]` with `valid` False where there is none. `labels`: a list as long, with
         an entry for each box; padded with 0. `drop_invalid` is the inverse.
 
-        Raises where a box has its ends exchanged, or is not finite.
+        Raises where a box has its ends exchanged, or is not finite, and where pixels are given as fractions.
 
         >>> Boxes.pad([[[0, 0, 4, 2]], []], labels=[[7], []]).valid
         tensor([[ True],
@@ -148,6 +103,9 @@ class Boxes(Rows):
                 f"leave it out, or name the format: it is {format!r}",
             )
             raise ValueError(explain(f"boxes[{i}][{j}] is no box", data[i, j].tolist(), want, fix))
+        if made.format in FRACTIONS and data.numel() and data.max() > 2:
+            want, fix = "fractions of the frame, 0 to 1", f'format="{FRACTIONS[made.format]}" for pixels'
+            raise ValueError(explain(f"boxes: format {format!r}", f"values up to {data.max():g}", want, fix))
         return made
 
     def convert(self, format: str, size: tuple[int, ...] | None = None) -> Boxes:
@@ -157,11 +115,16 @@ class Boxes(Rows):
         >>> Boxes(torch.tensor([[1.0, 2.0, 5.0, 4.0]])).convert("cxcywh").data
         tensor([[3., 3., 4., 2.]])
         """
-        new = replace(self, format=format)
+        known, d = SAME_FORMAT.get(format, format), self.data.shape[-1] // 2 if not self.turned else 2
+        blank = self.data.new_empty(*self.data.shape[:-1], TURNED.get(known, 2 * d))
+        new = replace(self, format=known, data=blank)
+        if size is not None and not (isinstance(size, Sequence) and len(size) == d):
+            fix = f"boxes.convert({format!r}, size=image.shape[-{d}:])"
+            raise ValueError(explain("convert: size", size, "height and width (of a volume depth first)", fix))
         if size is None and {self.format, new.format} & {"yolo", "xyxyn"}:
             fix = f"boxes.convert({format!r}, size=(height, width))"
             raise ValueError(explain("convert: fractions of which frame?", None, "the frame's size", fix))
-        size = size or (1,) * (self.data.shape[-1] // 2)
+        size = size or (1,) * d
         if not new.turned:
             return new.like(self.xyxy(size), self.valid, size)
         if self.turned:
@@ -237,19 +200,6 @@ class Boxes(Rows):
         return replace(self, data=data.to(self.data.dtype), valid=valid)
 
 
-def check_rows(name: str, rows: Any, data: Any) -> None:
-    """What belongs to the boxes has an entry for each; `valid` is boolean."""
-    if rows is None or not isinstance(data, Tensor):
-        return
-    what = f"Boxes: {name}"
-    if not isinstance(rows, Tensor) or (name == "valid" and rows.dtype != torch.bool):
-        kind = "a boolean tensor" if name == "valid" else "a tensor"
-        raise TypeError(explain(what, rows, kind, f"{name}=torch.as_tensor({name}), .bool() for valid"))
-    lead = data.shape[:-1]
-    if rows.shape[: len(lead)] != lead:
-        raise ValueError(explain(what, rows, f"{list(lead)} first, as many as boxes", "one entry per box"))
-
-
 @dataclass(frozen=True, eq=False)
 class Keypoints(Rows):
     """Points with visibility: `xy [*b, N, 2]` (`[*b, N, 3]` in a volume), pixel centres at whole numbers, `visible
@@ -274,9 +224,10 @@ class Keypoints(Rows):
     swap: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
+        check_coordinates("Keypoints", self.xy, (2, 3))
         if self.visible is None:
             object.__setattr__(self, "visible", torch.ones(self.xy.shape[:-1], dtype=torch.bool, device=self.xy.device))
-        n, pairs = self.xy.shape[-2] if self.xy.ndim > 1 else 0, tuple(tuple(pair) for pair in self.swap)
+        n, pairs = self.xy.shape[-2], tuple(tuple(pair) for pair in self.swap)
         rows = [i for pair in pairs for i in pair]
         if (
             any(len(pair) != 2 for pair in pairs)
@@ -308,24 +259,35 @@ class Keypoints(Rows):
         return order
 
 
-_node(Boxes, Boxes.tensors, ("format", "clip", "min_area", "min_visibility", "min_size"))
-_node(Keypoints, Keypoints.tensors, ("swap",))
+register_node(Boxes, Boxes.tensors, ("format", "clip", "min_area", "min_visibility", "min_size"))
+register_node(Keypoints, Keypoints.tensors, ("swap",))
 
 
-def drop_invalid(boxes: Boxes, *others: Tensor) -> Any:
-    """Ragged lists outside the graph: for each sample the valid boxes only, and the same rows of the boxes' labels and
-    of the other tensors.
+def drop_invalid(rows: Boxes | Keypoints, *others: Tensor) -> Any:
+    """Ragged lists outside the graph, the inverse of `pad`: for each sample the rows that are there, and the same rows of
+    what belongs to them (`others [*b, N, ...]`).
+
+    * `Boxes`: the valid ones; a list of their data, and one of their labels, where they have such.
+    * `Keypoints`: the visible ones (of poses `[B, people, joints, 2]` the people of whom a joint is visible); a list of
+      their coordinates and one of their visibility.
 
     >>> b = Boxes(torch.zeros(1, 2, 4), valid=torch.tensor([[True, False]]), labels=torch.tensor([[7, 8]]))
     >>> data, labels = drop_invalid(b)
     >>> len(data[0]), labels
     (1, [tensor([7])])
     """
-    n = math.prod(boxes.valid.shape[:-1])
-    valid = boxes.valid.reshape(n, boxes.valid.shape[-1])
-    rows = (boxes.data, *(() if boxes.labels is None else (boxes.labels,)), *others)
+    if isinstance(rows, Boxes):
+        there, held = rows.valid, [rows.data, *([] if rows.labels is None else [rows.labels])]
+    elif isinstance(rows, Keypoints):
+        there, held = rows.visible > 0, [rows.xy, rows.visible]
+        there = there.flatten(2).any(-1) if there.ndim > 2 else there
+    else:
+        fix = 'af.drop_invalid(batch["boxes"]), a plain tensor as af.Boxes(boxes)'
+        raise TypeError(explain("drop_invalid: nothing that says what is there", rows, "Boxes or Keypoints", fix))
+    n, rank = math.prod(there.shape[:-1]), there.ndim
+    keep = there.reshape(n, there.shape[-1])
     lists = [
-        [row[keep] for row, keep in zip(t.reshape(n, *t.shape[boxes.valid.ndim - 1 :]), valid, strict=True)]
-        for t in rows
+        [row[here] for row, here in zip(t.reshape(n, *t.shape[rank - 1 :]), keep, strict=True)]
+        for t in (*held, *others)
     ]
     return lists[0] if len(lists) == 1 else tuple(lists)

@@ -39,14 +39,22 @@ def stacked(name: str, values: Sequence[Tensor]) -> Tensor:
     shapes = {tuple(v.shape) for v in values}
     if len(shapes) > 1:
         want, fix = "one shape", f"bring {name} to one number of channels, or to as many entries"
+        if len({s[:-2] for s in shapes}) == 1 and all(v.ndim > 1 for v in values):
+            fix = "end with one size: af.pipeline(..., af.resize(size=(224, 224))), or a crop"
+        elif all(v.ndim == 1 and not v.is_floating_point() for v in values):
+            fix = f"of boxes: af.Boxes(boxes, labels={name}) in the dataset; else targets={{{name!r}: 'other'}} lists them"
         raise ValueError(explain(f"{name} differs in shape", sorted(shapes), want, fix))
     return torch.stack(list(values))
 
 
-def rows_of(name: str, kind: str, values: Sequence[Any], own: Sequence[tuple[int, ...]] | None, size: Any) -> Rows:
-    """Boxes or keypoints of all samples, padded to one number."""
+def rows_of(
+    name: str, kind: str, values: Sequence[Any], own: Sequence[tuple[int, ...]] | None, size: Any, d: int = 2
+) -> Rows:
+    """Boxes or keypoints of all samples, padded to one number; plain keypoints of d + 1 numbers have a visibility."""
     cls = Boxes if kind == "boxes" else Keypoints
     wrapped = sum(isinstance(v, cls) for v in values)
+    if not wrapped and kind == "keypoints":
+        return Keypoints.pad(list(values), levels=any(len(v) and torch.as_tensor(v).shape[-1] == d + 1 for v in values))
     if not wrapped:
         return cls.pad(list(values))
     if wrapped < len(values):
@@ -75,10 +83,10 @@ def rows_of(name: str, kind: str, values: Sequence[Any], own: Sequence[tuple[int
     return replace(first, data=data, **held)
 
 
-def values_of(name: str, values: list[Any]) -> Any:
-    """Tensors and numbers as one tensor, all else as a list."""
+def values_of(name: str, values: list[Any], listed: bool = False) -> Any:
+    """Tensors and numbers as one tensor, all else as a list (`listed`: tensors of several shapes too)."""
     if all(isinstance(v, Tensor) for v in values):
-        return stacked(name, values)
+        return values if listed and len({v.shape for v in values}) > 1 else stacked(name, values)
     if all(isinstance(v, bool | int | float) for v in values):
         return torch.tensor(values)
     return values

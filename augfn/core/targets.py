@@ -118,9 +118,8 @@ def read(
             return Sample(targets, tuple(x.shape[: -ndim - 1]), tuple(x.shape[-ndim:]), x.device, True)
         return checked(targets, ndim, True, integers)
     if not isinstance(x, Mapping) or not x:
-        raise TypeError(
-            explain("nothing to augment", x, "torch tensors [*batch, C, H, W], or a dict of targets", "af.to_float(x)")
-        )
+        want, fix = "torch tensors [*batch, C, H, W], or a dict of targets", "af.to_float(x)"
+        raise TypeError(explain("nothing to augment", x, want, '{"image": x}' if isinstance(x, Mapping) else fix))
     targets = {name: Target(kind_of(name, given), of_torchvision(value)) for name, value in x.items()}
     others = {n: t.value for n, t in targets.items() if t.kind == OTHER}
     targets = {n: t for n, t in targets.items() if n not in others} if others else targets
@@ -227,8 +226,10 @@ def check_shape(name: str, t: Target, batch: tuple[int, ...], size: tuple[int, .
         if t.kind == "keypoints":  # people x joints, and COCO's third number, are folded afterwards
             good = len(rest) > 1 and rest[-1] in ((d,) if isinstance(t.value, Keypoints) else (d, d + 1))
     if not good:
-        want = f"{wanted(t, batch, d)} with a frame of {'x'.join(map(str, size))}"
-        raise ValueError(explain(f"{name}: wrong shape", value, want, f"bring it to {ref}'s frame"))
+        want, fix = f"{wanted(t, batch, d)} with a frame of {'x'.join(map(str, size))}", f"bring it to {ref}'s frame"
+        if t.kind in ("softmask", "heatmap"):
+            fix += f": torch.nn.functional.interpolate({name}, size={size}), and back afterwards"
+        raise ValueError(explain(f"{name}: wrong shape", value, want, fix))
 
 
 def row_of(boxes: Any, d: int) -> int:

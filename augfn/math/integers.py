@@ -23,4 +23,7 @@ def to_unit(x: Tensor, full: float | None = None) -> Tensor:
 
 def to_bytes(x: Tensor) -> Tensor:
     """[0, 1] as uint8, rounded to the nearest of 0..255; what lies outside is clamped. (NaN has no byte: any comes out.)"""
+    if x.dtype not in FULL and not x.is_floating_point():
+        fix = "af.to_uint8(af.to_float(x, max=255)), with the value of full scale; x.to(torch.uint8) if it holds bytes"
+        raise TypeError(explain("to_uint8: the dtype does not tell the full scale", x, "floats, uint8 or uint16", fix))
     return x if x.dtype == torch.uint8 else to_unit(x).clamp(0, 1).mul_(255).round_().to(torch.uint8)
