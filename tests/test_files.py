@@ -220,3 +220,12 @@ def test_settings_of_a_choice_are_not_lost_in_silence(tmp_path):
         af.save(aug, tmp_path / "policy.json")
     with pytest.raises(TypeError, match="same_on_batch"):
         af.save(RandomRotation(10.0, same_on_batch=True), tmp_path / "policy.json")
+
+
+def test_a_range_that_has_left_is_not_written(tmp_path):
+    w = nn.Parameter(torch.tensor([0.5, 1.5]))
+    f = af.gamma(gamma=af.Interval(w))
+    with torch.no_grad():
+        w.sub_(2.0)
+    with pytest.raises(ValueError, match="left its interval"):
+        af.save(f, tmp_path / "policy.yaml")

@@ -224,3 +224,47 @@ def test_samples_that_differ_in_more_than_rows(other):
     samples = [{"image": image, "boxes": af.Boxes(rows)}, {"image": image, "boxes": af.Boxes(rows, **other)}]
     with pytest.raises(ValueError, match="one format and the same settings"):
         af.collate(samples)
+
+
+# what is there, as lists again
+
+
+def test_keypoints_and_back():
+    lists = [[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0]], []]
+    xy, visible = af.drop_invalid(af.Keypoints.pad(lists))
+    assert [rows.tolist() for rows in xy] == lists
+    assert [len(v) for v in visible] == [2, 1, 0]
+
+
+def test_poses_and_back():
+    """A person stays while a joint is visible; the levels of the others are kept."""
+    people = [[[[1.0, 2.0, 2.0], [3.0, 4.0, 0.0]]], [[[0.0, 0.0, 0.0]] * 2, [[5.0, 6.0, 1.0]] * 2]]
+    xy, visible, ids = af.drop_invalid(af.Keypoints.pad(people, levels=True), torch.tensor([[7, 0], [8, 9]]))
+    assert [rows.tolist() for rows in xy] == [[[[1.0, 2.0], [3.0, 4.0]]], [[[5.0, 6.0]] * 2]]
+    assert [rows.tolist() for rows in visible] == [[[2.0, 0.0]], [[1.0, 1.0]]]
+    assert [rows.tolist() for rows in ids] == [[7], [9]]
+
+
+def test_a_third_number_of_keypoints_is_visibility():
+    samples = [
+        {"image": torch.rand(3, 8, 8), "keypoints": torch.tensor([[1.0, 2.0, v]] * n)} for n, v in ((2, 1), (1, 2))
+    ]
+    k = af.collate(samples)["keypoints"]
+    assert k.xy.shape == (2, 2, 2)
+    assert k.visible.tolist() == [[1.0, 1.0], [2.0, 0.0]]
+    deep = [{"volume": torch.rand(1, 4, 8, 8), "keypoints": torch.ones(n, 3)} for n in (2, 1)]
+    assert af.collate(deep)["keypoints"].xy.shape == (2, 2, 3)
+
+
+def test_tensors_of_other_kinds_are_listed_where_they_differ():
+    samples = [{"image": torch.rand(3, 8, 8), "scores": torch.rand(n)} for n in (2, 1)]
+    assert [len(s) for s in af.collate(samples)["scores"]] == [2, 1]
+    assert af.collate(samples[:1])["scores"].shape == (1, 2)
+
+
+def test_fills_of_bytes():
+    samples = [{"image": torch.full((3, h, 4), 9, dtype=torch.uint8)} for h in (4, 5)]
+    assert af.collate(samples, sizes="pad", fill=128)["image"][0, 0, 4].tolist() == [128] * 4
+    for fill in (0.5, 300, -1):
+        with pytest.raises(ValueError, match="a whole number for"):
+            af.collate(samples, sizes="pad", fill=fill)

@@ -128,3 +128,13 @@ def test_modules_of_a_dataset_keep_the_rank():
         af.AugmentedDataset(IMAGES, Augment(F), key)
     shared = af.AugmentedDataset(IMAGES, Augment(F, keepdim=True, same_on_batch=True), key)
     assert shared[2].shape == IMAGES[2].shape
+
+
+def test_a_dataset_of_tuples_with_data_keys():
+    image, mask = torch.rand(3, 8, 8), torch.zeros(8, 8, dtype=torch.long)
+    mask[:, :4] = 1
+    aug = AugmentationSequential(RandomHorizontalFlip(p=1.0), data_keys=["input", "mask"], keepdim=True)
+    y, m, label = af.AugmentedDataset([(image, mask, 3)], aug, af.key(0))[0]
+    assert y.equal(image.flip(-1))
+    assert m.equal(mask.flip(-1))
+    assert label == 3
