@@ -1,9 +1,10 @@
-"""What a policy and a gate cost: a choice among fourteen ops, ops at p, SimCLR's recipe; beside kornia and an earlier commit.
+"""What policies, gates and conversions cost: a choice among fourteen ops, ops at p, SimCLR's recipe, bytes in and out.
 
     python -m benchmarks.policies [--rounds 5] [--only GROUP ...] [--quick] [--out benchmarks/results]
 
-Process time on one thread, each contestant in a process of its own, all by turns. Writes `policies.json` and
-`policies.md`, and prints one PASS or FAIL line for each of the project's targets.
+Beside kornia, torchvision and an earlier commit. Process time on one thread, each contestant in a process of its own,
+all by turns. Writes `policies.json` and `policies.md`, and prints one PASS or FAIL line for each of the project's
+targets.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from benchmarks.measure import Verdict, cost, environment, failures, header, tab
 BASE, TWO, FOURTEEN, RECIPE = "affine + color_jitter", "repeat(one_of(14), 2)", "one_of(14)", "SimCLR"
 BLUR, JITTER, KORNIA = "gaussian_blur", "color_jitter", "kornia"
 LARGE, SMALL, HALF = {"size": 224, "batch": 64}, {"size": 32, "batch": 512}, {"size": 224, "batch": 32}
+FLOATS, BYTES, BOTH = "floats", "bytes in", "bytes in and out"
+TO_FLOAT, TO_BYTES = ("af.to_float", "torchvision, to float"), ("af.to_uint8", "torchvision, to uint8")
 CALLS = 20  # of a race with kornia, whose times vary threefold from call to call
 
 NOTES = f"""\
@@ -31,6 +34,8 @@ NOTES = f"""\
 * **{BASE}**: rotation ±15°, scale 0.9 to 1.1; brightness, contrast, saturation 0.8 to 1.2, hue ±0.1 turns.
 * **SimCLR**: hflip .5, resized_crop to 224, color_jitter (.2 to 1.8, hue ±.2) at .8, grayscale .2, gaussian_blur of 23
   taps at .5, solarize .2; the same in kornia, which draws for each sample as well.
+* **bytes**: hflip .5, then {BASE}, of photos as floats; as bytes that `to_float()`, the first step, converts; and back by
+  `to_uint8()`, the last (which rounds; torchvision's `to_dtype` truncates). The others are conversions alone.
 * Ratios are of medians; losses are printed like wins."""
 
 
@@ -68,6 +73,15 @@ def chosen(title: str, names: tuple[str, ...], **arguments: Any) -> Group:
     return Group(title, [c for name in names for c in both(name, name, **arguments)], BASE)
 
 
+def in_bytes(name: str) -> Apart:
+    kind = {FLOATS: "float", BYTES: "in", BOTH: "in and out"}[name]
+    return Apart(name, "benchmarks.recipes:pipeline_of", {"kind": kind, **LARGE})
+
+
+def converts(name: str) -> Apart:
+    return Apart(name, "benchmarks.recipes:conversion", {"name": name, **LARGE})
+
+
 def groups() -> dict[str, Group]:
     kornia = Apart(KORNIA, "benchmarks.recipes:kornia_simclr", LARGE)
     names = (BASE, FOURTEEN, TWO)
@@ -77,6 +91,9 @@ def groups() -> dict[str, Group]:
         "jitter": gated(JITTER),
         "simclr": Group("SimCLR, 64 x 224 px", [*both(RECIPE, RECIPE, **LARGE), kornia], RECIPE, CALLS),
         "backward": chosen("forward + backward to the images, 32 x 224 px", (BASE, FOURTEEN), **HALF, gradient=True),
+        "bytes": Group("bytes, 64 x 224 px", [in_bytes(FLOATS), in_bytes(BYTES), in_bytes(BOTH)], FLOATS),
+        "to_float": Group("to float, 64 x 224 px", [converts(n) for n in TO_FLOAT], TO_FLOAT[1]),
+        "to_uint8": Group("to uint8, 64 x 224 px", [converts(n) for n in TO_BYTES], TO_BYTES[1]),
         "small": chosen("RandAugment, 512 x 32 px", names, **SMALL),
     }
 
@@ -105,6 +122,8 @@ def verdicts(records: list[dict[str, Any]]) -> list[Verdict]:
     for group, op in (("blur", BLUR), ("jitter", JITTER)):
         for p, most in ((0.1, 0.6), (0.5, 0.9)):
             found += judged(group, f"{op} at p = {p:g} at most {most:g}x itself ungated", at(op, p), op, most)
+    found += judged("bytes", "bytes in and out at most 1.1x the pipeline of floats", BOTH, FLOATS, 1.1)
+    found += judged("to_float", "to_float not slower than torchvision's to_dtype (5 % of noise)", *TO_FLOAT, 1.05)
     found += judged("simclr", f"SimCLR's recipe at most 0.7x {BEFORE}", RECIPE, old(RECIPE), 0.7)
     return found + judged("simclr", "SimCLR's recipe at most 0.2x kornia", RECIPE, KORNIA, 0.2)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 import augfn as af
@@ -19,6 +20,10 @@ SPAN = (0.8, 1.2)
 
 def images(size: int, batch: int) -> Tensor:
     return peers.to_float(peers.photos(size, batch))
+
+
+def in_bytes(size: int, batch: int) -> Tensor:
+    return af.to_uint8(images(size, batch))
 
 
 # affine, colour jitter, normalise, as in `benchmarks.pipeline`
@@ -106,6 +111,31 @@ def policy(name: str, size: int, batch: int, p: float | None = None, gradient: b
     if not gradient:
         return ours.draw(augment, x)
     return ours.gradients(ours.draw(augment, x.requires_grad_()), [x])
+
+
+# bytes in and out
+
+
+def pipeline_of(kind: str, size: int, batch: int) -> Call:
+    """An affine map, a jitter and a normalisation of floats ("float"), or of bytes, which become floats within it ("in"),
+    or bytes again at its end ("in and out")."""
+    middle = [af.hflip(p=0.5), *affine_and_jitter().steps.values()]
+    if kind == "float":
+        return ours.draw(af.pipeline(*middle), images(size, batch))
+    last = [af.to_uint8()] if kind == "in and out" else []
+    return ours.draw(af.pipeline(af.to_float(), *middle, *last), in_bytes(size, batch))
+
+
+def conversion(name: str, size: int, batch: int) -> Call:
+    """augfn's or torchvision's, of the same batch."""
+    bytes_, floats = in_bytes(size, batch), images(size, batch)
+    if name.startswith("af."):
+        return (lambda step: af.to_float(bytes_)) if "float" in name else (lambda step: af.to_uint8(floats))
+    peers.declare_operators()
+    from torchvision.transforms.v2 import functional as F
+
+    x, dtype = (bytes_, torch.float32) if "float" in name else (floats, torch.uint8)
+    return lambda step: F.to_dtype(x, dtype, scale=True)
 
 
 def kornia_simclr(size: int, batch: int) -> Call:
