@@ -1,6 +1,6 @@
 """augfn: functional, differentiable augmentation. Four words: key, distribution, augmentation, pipeline."""
 
-from augfn.compose import invert, maybe, one_of, pipeline, repeat, some_of, transform_matrix
+from augfn.compose import maybe, one_of, pipeline, repeat, some_of
 from augfn.core.augmentation import Augmentation
 from augfn.core.boxes import Boxes, Keypoints, drop_invalid
 from augfn.data import AugmentedDataset, collate
@@ -83,6 +83,7 @@ from augfn.ops.warp import (
 from augfn.ops.weather import fog, rain, shadow, snow, sun_flare
 from augfn.random import bits, fold_in, key, normal, sample_keys, split, uniform
 from augfn.saving import load, save
+from augfn.undoing import invert, transform_matrix
 
 __version__ = "0.1.0"
 

@@ -9,7 +9,6 @@ from augfn.compose import one_of as one_of
 from augfn.compose import pipeline as pipeline
 from augfn.compose import repeat as repeat
 from augfn.compose import some_of as some_of
-from augfn.compose import transform_matrix as transform_matrix
 from augfn.core.augmentation import Augmentation as Augmentation
 from augfn.core.augmentation import Op
 from augfn.core.boxes import Boxes as Boxes
@@ -43,6 +42,7 @@ from augfn.random.keys import uniform as uniform
 from augfn.saving import load as load
 from augfn.saving import save as save
 from augfn.typing import Chance, Clip, Interpolation, Padding, Range
+from augfn.undoing import transform_matrix as transform_matrix
 
 __version__: str
 __all__ = [

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from augfn.core.actions import Action, Blend, Color, Deferred, Geometric, Mixing, Occlusion, Pixels, Size, chosen, fuse
+from augfn.core.actions import Action, Blend, Color, Deferred, Geometric, Mixing, Occlusion, Pixels, Size
 from augfn.core.augmentation import Augmentation
-from augfn.core.boxes import Keypoints
-from augfn.core.draw import draw, leaves_of, merge
 from augfn.core.gates import Gate
-from augfn.core.rules import SOFT, apply
+from augfn.core.rules import SOFT
 from augfn.core.spec import gate_of
-from augfn.core.targets import FRAMED, Sample, Target, kind_of
+from augfn.core.targets import FRAMED, kind_of
 from augfn.distributions import Choice, Constant, Distribution, Uniform
 from augfn.errors import explain
-from augfn.math.maps import Gather, Map, pixel_matrix
-from augfn.math.resample import UNSET, Sampling, pick
-from augfn.math.stages import Linear
-from augfn.ops.photometric import invert as negative
-from augfn.run.host import home_of
+from augfn.math.resample import UNSET, Sampling
 from augfn.typing import GATE, Leaf
 
 Steps = dict[str, Augmentation]
@@ -290,111 +283,3 @@ def repeat(f: Augmentation, n: int) -> Pipeline:
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise ValueError(explain("repeat: bad count", n, "a positive whole number", "repeat(f, 2)"))
     return Pipeline("repeat", named([f] * n, {}, "repeat"), {}, {})
-
-
-def steps_of(f: Augmentation, params: dict[str, Any], size: Size) -> list[Action]:
-    """What is done for drawn params; of a choice in between, the heaviest branch."""
-    actions = list(chosen(f.planned(params, size), size))
-    unknown = [a for a in actions if isinstance(a, Deferred) and a.moves]
-    if unknown:
-        given, want = f"{unknown[0].name}, which looks at the {unknown[0].needs[0]}", "steps that follow from params"
-        raise ValueError(explain("the map is not known from params alone", given, want, "leave that step out"))
-    return actions
-
-
-def geometry_of(f: Augmentation, params: dict[str, Any], size: Size) -> tuple[Map, Sampling, Size]:
-    """The one map of all geometric steps for drawn params, and the size of the frame that comes out."""
-    return composed(steps_of(f, params, size), size)
-
-
-def composed(steps: list[Action], size: Size) -> tuple[Map, Sampling, Size]:
-    total, out = Geometric(Map((Linear(torch.eye(len(size) + 1)),), whole=True), UNSET), size
-    for a in steps:
-        if isinstance(a, Geometric):
-            total, out = total.then(Geometric(a.settled(), a.sampling)), a.size(out)
-    return total.map, total.sampling, out
-
-
-def transform_matrix(f: Augmentation, params: dict[str, Any], size: Size) -> Tensor:
-    """The matrix `[*b, d+1, d+1]` from input to output pixel coordinates (x, y[, z], 1) of the geometric steps.
-
-    Raises where a step bends the image. kornia's `transform_matrix`.
-
-    >>> import augfn as af
-    >>> af.transform_matrix(af.hflip(), {}, (3, 5)).tolist()
-    [[-1.0, 0.0, 4.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
-    """
-    m, _, out = geometry_of(f, params, size)
-    if not m.rigid:
-        raise ValueError(
-            explain(
-                "what bends has no matrix", f.name, "flips, turns, affine and projective steps", "leave the bend out"
-            )
-        )
-    return torch.linalg.inv_ex(pixel_matrix(m.matrix, size, out)).inverse
-
-
-def in_view(steps: list[Action], fused: bool, batch: Size, size: Size, device: torch.device) -> Tensor:
-    """1 for each pixel `[*b, *size]` of a frame that the steps keep in view, as a keypoint is."""
-    axes = torch.meshgrid(*[torch.arange(n, dtype=torch.float32, device=device) for n in size], indexing="ij")
-    places = torch.stack(axes[::-1], -1).reshape(-1, len(size))
-    points = Target("keypoints", Keypoints(places.expand(*batch, *places.shape)))
-    sample = Sample({"keypoints": points}, batch, size, device)
-    for a in fuse(steps) if fused else steps:
-        if isinstance(a, Geometric):
-            sample = apply(Geometric(a.settled().to(device), UNSET), sample)
-    return sample.targets["keypoints"].value.visible.float().reshape(*batch, *size)
-
-
-def invert(f: Augmentation | None = None, size: Size | None = None, **keywords: Any) -> Any:
-    """`invert(f)` inverts the geometry of an augmentation; `invert(p=...)`, without one, is the colour op y = 1 - x.
-
-    The inverse of the geometric part, for drawn params: `inverse(y, params) -> (x, valid)`.
-
-    One resample takes images, masks, boxes and keypoints back, after flips, crops, pads and quarter turns alone an exact
-    copy; `valid [*b, *size]` is 1 where the pixel was seen in y.
-    `size` is the frame before the augmentation, where f changed it. Colour, filters, holes and mixing are not undone;
-    displacements are inverted by Newton's method.
-
-    >>> import augfn as af
-    >>> f = af.rotate(degrees=90)
-    >>> x = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
-    >>> y, params = f(x)
-    >>> back, valid = af.invert(f)(y, params)
-    >>> back.round(decimals=4).equal(x), valid.all()
-    (True, tensor(True))
-    """
-
-    if f is None:
-        return negative(**keywords)
-    if keywords or not isinstance(f, Augmentation):
-        raise TypeError(
-            explain(
-                "invert",
-                keywords or f,
-                "an augmentation and its frame, or keywords of the colour op",
-                "af.invert(f, size=(h, w)) or af.invert(p=0.5)",
-            )
-        )
-
-    return lambda y, params: undone(f, y, merge(params, f.params, f.schema, f.name), size)
-
-
-def undone(f: Augmentation, y: Any, tree: dict[str, Any], size: Size | None) -> tuple[Any, Tensor]:
-    """The inverse of the geometry that this tree of params draws."""
-    sample, leaves = f.read(y), leaves_of(tree)
-    before = size or sample.size
-    drawn = draw(tree, leaves, f.meanings, f.salts, sample.batch, None, home_of(leaves, sample.device))
-    steps = steps_of(f, drawn, before)
-    m, sampling, after = composed(steps, before)
-    if after != sample.size:
-        want, fix = f"{after}, what f makes of {before}", "af.invert(f, size=(h, w)) with the frame before f"
-        raise ValueError(explain("invert: the frame does not fit", sample.size, want, fix))
-    back = m.to(sample.device).inverse(before)
-    if back.whole:
-        back = replace(back, gather=Gather(lambda x, how, _, m=back: pick(x, m, before, how)))
-    valid = in_view(steps, f.fused, sample.batch, before, sample.device)
-    return apply(Geometric(back, sampling), sample).output(), valid
-
-
-invert.spec = negative.spec  # type: ignore[attr-defined]

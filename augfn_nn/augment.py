@@ -10,13 +10,14 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map, tree_map_only
 
 from augfn import random
-from augfn.compose import Pipeline, geometry_of, transform_matrix, undone
+from augfn.compose import Pipeline
 from augfn.core.augmentation import Augmentation
 from augfn.core.draw import Params, draw, leaves_of, merge
 from augfn.core.targets import FRAMED, LAYOUT, OTHER, kind_of
 from augfn.distributions import Constant, Distribution
 from augfn.errors import explain
 from augfn.run.compiling import own_code
+from augfn.undoing import geometry_of, transform_matrix, undone
 from augfn_nn.ranges import Ranges
 
 Generator = Tensor | torch.Generator  # a key, or torch's generator

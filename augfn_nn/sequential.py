@@ -11,13 +11,13 @@ from torch.serialization import add_safe_globals
 from torch.utils._pytree import tree_leaves
 
 import augfn as af
-from augfn.compose import geometry_of
 from augfn.core.augmentation import Augmentation
 from augfn.core.boxes import Boxes
 from augfn.core.draw import Params
 from augfn.core.targets import FRAMED, NO_TARGETS, OTHER, SPELLED, kind_of
 from augfn.errors import explain, unknown
 from augfn.math.resample import Sampling
+from augfn.undoing import geometry_of
 from augfn_nn.augment import Augment, Base, Generator, Path, Size, without
 from augfn_nn.ranges import Ranges
 from augfn_nn.shorthands import PadByFrame, name_of, sampling_of

@@ -6,11 +6,11 @@ from torch.func import grad
 
 import augfn as af
 import augfn_nn as A
-from augfn.compose import geometry_of
 from augfn.core.targets import read
 from augfn.math.maps import Map, centred
 from augfn.math.stages import Analytic
 from augfn.testing.case import smooth_image
+from augfn.undoing import geometry_of
 
 F64 = torch.float64
 FRAME = (48, 64)

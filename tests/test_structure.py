@@ -51,7 +51,7 @@ FLOORS = [
     ["augfn.run.call"],
     ["augfn.core.augmentation"],
     ["augfn.ops"],
-    ["augfn.compose", "augfn.data", "augfn.images"],
+    ["augfn.compose", "augfn.undoing", "augfn.data", "augfn.images"],
     ["augfn.files", "augfn.files.values"],
     ["augfn.files.writing"],
     ["augfn.files.reading"],

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from augfn import random
-from augfn.compose import geometry_of, invert, pipeline
+from augfn.compose import pipeline
 from augfn.core.actions import Deferred, Geometric, fuse
 from augfn.core.boxes import Boxes, Keypoints
 from augfn.core.draw import Params
@@ -18,6 +18,7 @@ from augfn.ops.geometric import hflip, rot90, vflip
 from augfn.ops.volumetric import dflip3d, hflip3d, vflip3d
 from augfn.run.rows import run
 from augfn.testing.case import Case, Sighted, agree, at, claim, kinds_of, put, smooth_image, targets_for
+from augfn.undoing import geometry_of, invert
 
 SCENES = {2: (13, 15), 3: (7, 9, 11)}
 SAMPLES = 16
