@@ -1,6 +1,6 @@
 """augfn: functional, differentiable augmentation. Four words: key, distribution, augmentation, pipeline."""
 
-from augfn.compose import maybe, one_of, pipeline, repeat, some_of
+from augfn.compose import identity, maybe, mixture, one_of, pipeline, repeat, some_of
 from augfn.core.augmentation import Augmentation
 from augfn.core.boxes import Boxes, Keypoints, drop_invalid
 from augfn.data import AugmentedDataset, collate
@@ -9,10 +9,12 @@ from augfn.distributions import (
     Beta,
     Choice,
     Constant,
+    Dirichlet,
     Distribution,
     GumbelChoice,
     Interval,
     LogUniform,
+    Magnitude,
     Normal,
     RelaxedBernoulli,
     Span,
@@ -68,6 +70,7 @@ from augfn.ops.photometric import (
     normalize,
     saturation,
     solarize,
+    solarize_add,
 )
 from augfn.ops.symmetry import d4, quarter_turn
 from augfn.ops.tone import autocontrast, clahe, dither, equalize, jpeg, posterize, tone_curve
@@ -81,6 +84,7 @@ from augfn.ops.warp import (
     thin_plate_spline,
 )
 from augfn.ops.weather import fog, rain, shadow, snow, sun_flare
+from augfn.policies.published import augmix, auto_augment, rand_augment, trivial_augment
 from augfn.random import bits, fold_in, key, normal, sample_keys, split, uniform
 from augfn.saving import load, save
 from augfn.undoing import invert, transform_matrix

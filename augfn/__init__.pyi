@@ -19,6 +19,7 @@ from augfn.data import collate as collate
 from augfn.distributions.base import Distribution as Distribution
 from augfn.distributions.continuous import Beta as Beta
 from augfn.distributions.continuous import Constant as Constant
+from augfn.distributions.continuous import Dirichlet as Dirichlet
 from augfn.distributions.continuous import Interval as Interval
 from augfn.distributions.continuous import LogUniform as LogUniform
 from augfn.distributions.continuous import Normal as Normal
@@ -29,6 +30,7 @@ from augfn.distributions.discrete import Bernoulli as Bernoulli
 from augfn.distributions.discrete import Choice as Choice
 from augfn.distributions.discrete import GumbelChoice as GumbelChoice
 from augfn.distributions.discrete import RelaxedBernoulli as RelaxedBernoulli
+from augfn.distributions.magnitude import Magnitude as Magnitude
 from augfn.images import to_float as to_float
 from augfn.images import to_pil as to_pil
 from augfn.images import to_uint8 as to_uint8
@@ -53,11 +55,13 @@ __all__ = [
     "Boxes",
     "Choice",
     "Constant",
+    "Dirichlet",
     "Distribution",
     "GumbelChoice",
     "Interval",
     "Keypoints",
     "LogUniform",
+    "Magnitude",
     "Normal",
     "RelaxedBernoulli",
     "Span",
@@ -160,6 +164,7 @@ __all__ = [
     "smallest_max_size",
     "snow",
     "solarize",
+    "solarize_add",
     "some_of",
     "speckle",
     "split",
@@ -1125,6 +1130,7 @@ def sharpness(
 def shear(
     *,
     shear: Range = Uniform(low=-15.0, high=15.0),
+    about: str = "centre",
     p: Chance = 1.0,
     interpolation: Interpolation | None = None,
     padding_mode: Padding | None = None,
@@ -1133,7 +1139,7 @@ def shear(
     antialias: bool | None = None,
 ) -> Op:
     """Shear about the centre by angles along (x, y): +30 degrees in x moves a point 10 px above the centre 5.8 px
-    right.
+    right. about="corner": about the corner of the frame at the top left, which stays.
     """
 
 def smallest_max_size(
@@ -1171,6 +1177,16 @@ def solarize(
     """Invert what is at or above the threshold: y = x < threshold ? x : 1 - x, with x + addition, clamped, for x, where
     an addition is given.
     """
+
+def solarize_add(
+    *,
+    addition: Range = Uniform(low=0.0, high=0.43),
+    threshold: Range = 0.5,
+    p: Chance = 1.0,
+    clip: Clip = "clamp",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Add to what lies below the threshold: y = x + addition where x < threshold, else x."""
 
 def speckle(
     *,
@@ -1223,6 +1239,8 @@ def tone_curve(
 def translate(
     *,
     translate: Range = Uniform(low=-0.1, high=0.1),
+    unit: str = "fraction",
+    whole: bool = False,
     p: Chance = 1.0,
     interpolation: Interpolation | None = None,
     padding_mode: Padding | None = None,
@@ -1230,7 +1248,7 @@ def translate(
     fill_mask: float | None = None,
     antialias: bool | None = None,
 ) -> Op:
-    """Shift by fractions of (width, height), positive right and down, without rounding to pixels."""
+    """Shift by fractions of (width, height), positive right and down; unit="pixel": by pixels."""
 
 def unsharp_mask(
     *,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -13,16 +15,19 @@ from augfn.core.actions import Action, Blend, Color, Deferred, Geometric, Mixing
 from augfn.core.augmentation import Augmentation
 from augfn.core.gates import Gate
 from augfn.core.rules import SOFT
-from augfn.core.spec import gate_of
+from augfn.core.spec import as_leaf, gate_of
 from augfn.core.targets import FRAMED, kind_of
-from augfn.distributions import Choice, Constant, Distribution, Uniform
+from augfn.distributions import Beta, Choice, Constant, Dirichlet, Distribution, Uniform
 from augfn.errors import explain
 from augfn.math.resample import UNSET, Sampling
+from augfn.math.variates import HALF_STEP
 from augfn.typing import GATE, Leaf
 
 Steps = dict[str, Augmentation]
 CHOICE = Leaf("weights of the branches, one-hot", low=0.0, high=1.0, switch=True)
 KEYS = Leaf("sort keys of the branches", low=0.0, high=1.0, flat="an order is piecewise constant in its sort keys")
+WEIGHTS = Leaf("weights of the branches", low=0.0, high=1.0)
+SHARE = Leaf("weight of the mixture", neutral=0.0, low=0.0, high=1.0)
 COUNT = Leaf("how many branches, rounded down", low=0.0, flat="a whole number of branches is piecewise constant")
 # of branches that exclude each other, so that neighbours fuse
 ORDER = (Geometric, Deferred, Color, Pixels, Occlusion, Blend, Mixing)
@@ -49,7 +54,8 @@ class Combined(Augmentation):
         self.steps = steps
 
     def branches(self, params: dict[str, Any], size: Size, sampling: Sampling) -> list[list[Action]]:
-        return [f.plan(params[n], size, sampling) for n, f in self.steps.items()]
+        how = self.sampling.within(sampling)
+        return [f.plan(params[n], size, how) for n, f in self.steps.items()]
 
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(map(repr, self.steps.values()))})"
@@ -93,17 +99,58 @@ class OneOf(Combined):
 
 
 class SomeOf(Combined):
-    """Several branches per sample, in the order given."""
+    """Several different branches per sample, in the order given or in random order; by `odds`, of which a larger one
+    comes earlier more often."""
+
+    order: str = "given"
+    odds: tuple[float, ...] | None = None
 
     def plan(self, params: dict[str, Any], size: Size, sampling: Sampling) -> list[Action]:
-        rank = params["keys"].argsort(-1).argsort(-1)
-        chosen = (rank < torch.floor(params["count"])[..., None]).to(params["keys"].dtype)
-        gates = Gate(chosen, True).unbind()
-        return [
-            a.gated(gate, size)
-            for gate, branch in zip(gates, self.branches(params, size, sampling), strict=True)
-            for a in branch
-        ]
+        keys, count = params["keys"], torch.floor(params["count"])
+        if self.odds is not None:  # exponential waiting times: the first to arrive is drawn first
+            keys = -torch.log(keys + HALF_STEP) / keys.new_tensor(self.odds)
+        rank = keys.argsort(-1).argsort(-1)
+        slots = [rank < count[..., None]]
+        if self.order == "random":
+            slots = [(rank == i) & (i < count)[..., None] for i in range(self.most())]
+        branches = self.branches(params, size, sampling)
+        gated = [zip(Gate(slot.to(keys.dtype), True).unbind(), branches, strict=True) for slot in slots]
+        return [a.gated(gate, size) for slot in gated for gate, branch in slot for a in branch]
+
+    def most(self) -> int:
+        """The largest number of branches that are drawn."""
+        return most_of(self.params["count"], len(self.steps))
+
+
+class Slots(Combined):
+    """So many choices in a row, each with draws of its own: the first `count` of its steps."""
+
+    def plan(self, params: dict[str, Any], size: Size, sampling: Sampling) -> list[Action]:
+        count = torch.floor(params["count"])
+        open_ = [(i < count)[..., None] for i in range(len(self.steps))]
+        chosen = {
+            n: {**params[n], "choice": replace(params[n]["choice"], value=params[n]["choice"].value * gate)}
+            for (n, gate) in zip(self.steps, open_, strict=True)
+        }
+        return [a for branch in self.branches(params | chosen, size, sampling) for a in branch]
+
+
+class Mixture(Combined):
+    """The sum of the branches' results, and of the sample as it was."""
+
+    def plan(self, params: dict[str, Any], size: Size, sampling: Sampling) -> list[Action]:
+        weights = params["weights"] * params["share"][..., None]
+        return [Blend(weights, tuple(map(tuple, self.branches(params, size, sampling))))]
+
+
+class Identity(Augmentation):
+    """Nothing is done, in two dimensions and in three."""
+
+    def __init__(self) -> None:
+        super().__init__("identity", {}, {}, spatial=False)
+
+    def plan(self, params: dict[str, Any], size: Size, sampling: Sampling) -> list[Action]:
+        return []
 
 
 def switched(branches: list[list[Action]], gates: list[Gate], size: Size) -> list[Action]:
@@ -255,22 +302,89 @@ def one_of(*branches: Augmentation, weights: Any = None, **named_branches: Augme
     return OneOf("one_of", steps, {"choice": choice}, {"choice": CHOICE.sized(len(steps))})
 
 
-def some_of(n: int | tuple[int, int], *branches: Augmentation, **named_branches: Augmentation) -> SomeOf:
-    """n different branches per sample (an int, or an inclusive range drawn per sample), in the order given.
+def some_of(
+    n: int | tuple[int, int],
+    *branches: Augmentation,
+    replace: bool = False,
+    order: str = "given",
+    weights: Sequence[float] | None = None,
+    **named_branches: Augmentation,
+) -> SomeOf | Slots:
+    """n of the branches per sample; n is an int, or an inclusive range drawn per sample.
+
+    * By default different branches in the order given; `order="random"`: in random order.
+    * `replace=True`: n choices in a row, which may be the same branch again, each time with a draw of its own.
+    * `weights`: relative probabilities of the branches; without replacement those of what is left.
+
+    The leaf `count` is how many there are, up to the largest n.
 
     >>> import augfn as af
     >>> f = af.some_of(2, af.hflip(), af.vflip(), af.invert())
     >>> _, params = f(torch.rand(5, 3, 4, 4), None, af.key(0))
     >>> params["keys"].shape
     torch.Size([5, 3])
+    >>> list(af.some_of((1, 2), af.rotate(), af.invert(), replace=True).params)
+    ['count', 'one_of', 'one_of_2']
     """
     steps = named(branches, named_branches, "some_of")
     low, high = (n, n) if isinstance(n, int) else n
-    if not 0 <= low <= high <= len(steps):
-        raise ValueError(explain("some_of: bad count", n, f"0 <= low <= high <= {len(steps)}", "some_of((1, 2), ...)"))
+    if not 0 <= low <= high or (high > len(steps) and not replace):
+        want = "0 <= low <= high" + f" <= {len(steps)}" * (not replace)
+        raise ValueError(explain("some_of: bad count", n, want, "some_of((1, 2), ...)"))
+    if order not in ("given", "random"):
+        raise ValueError(explain("some_of: order", order, "'given' or 'random'", 'order="random"'))
+    if weights is not None and (len(weights) != len(steps) or (order == "given" and not replace)):
+        fix = 'some_of(n, ..., weights=[...], order="random"), or replace=True'
+        raise ValueError(explain("some_of: weights", weights, f"{len(steps)} weights, and a random order", fix))
     count = Constant(float(low)) if low == high else Uniform(float(low), float(high + 1))
+    if replace:
+        slots = named([one_of(weights=weights, **steps)] * high, {}, "some_of")
+        return Slots("some_of", slots, {"count": count}, {"count": COUNT})
     keys = Uniform([0.0] * len(steps), [1.0] * len(steps))
-    return SomeOf("some_of", steps, {"keys": keys, "count": count}, {"keys": KEYS.sized(len(steps)), "count": COUNT})
+    known = {"order": order, "odds": None if weights is None else tuple(map(float, weights))}
+    schema = {"keys": KEYS.sized(len(steps)), "count": COUNT}
+    return SomeOf("some_of", steps, {"keys": keys, "count": count}, schema, **known)
+
+
+def most_of(count: Any, n: int) -> int:
+    """The largest whole number that a count may be."""
+    if isinstance(count, Constant):
+        return int(count.value)
+    return min(n, math.ceil(float(count.high)) - 1) if isinstance(count, Uniform) else n
+
+
+def mixture(*branches: Augmentation, weights: Any = None, share: Any = None, **named_branches: Augmentation) -> Mixture:
+    """The weighted sum of the branches' results, mixed with the sample as it was: y = (1 - share) x + share sum_i
+    weights_i branch_i(x). By default weights are Dirichlet(1, ..., 1) and the share is Beta(1, 1), as in AugMix.
+
+    Masks, boxes and keypoints cannot be summed: they are those of the largest weight.
+
+    >>> import augfn as af
+    >>> f = af.mixture(af.brightness(factor=0.5), af.identity(), weights=af.Constant([0.5, 0.5]), share=1.0)
+    >>> f(torch.ones(1, 1, 1, 1), None, af.key(0))[0].item()
+    0.75
+    """
+    steps = named(branches, named_branches, "mixture")
+    n = len(steps)
+    weights = weights if weights is not None else Dirichlet([1.0] * n) if n > 1 else Constant([1.0])
+    share = Beta(1.0, 1.0) if share is None else share
+    leaves = {"weights": WEIGHTS.sized(n), "share": SHARE}
+    params = {
+        name: as_leaf("mixture", name, leaf, v)
+        for (name, leaf), v in zip(leaves.items(), (weights, share), strict=True)
+    }
+    return Mixture("mixture", steps, params, leaves)
+
+
+def identity() -> Identity:
+    """Nothing: a branch of a choice, or what a policy without an augmentation is.
+
+    >>> import augfn as af
+    >>> x = torch.rand(2, 3, 4, 4)
+    >>> af.identity()(x)[0] is x
+    True
+    """
+    return Identity()
 
 
 def repeat(f: Augmentation, n: int) -> Pipeline:

@@ -72,6 +72,7 @@ from augfn_nn.photometric import (
     RandomInvert,
     RandomSaturation,
     RandomSolarize,
+    RandomSolarizeAdd,
 )
 from augfn_nn.sequential import AugmentationSequential
 from augfn_nn.symmetry import RandomD4, RandomQuarterTurn

@@ -95,6 +95,7 @@ __all__ = [
     "RandomShear",
     "RandomSnow",
     "RandomSolarize",
+    "RandomSolarizeAdd",
     "RandomSpeckleNoise",
     "RandomSunFlare",
     "RandomThinPlateSpline",
@@ -1654,6 +1655,23 @@ class RandomSolarize(Derived):
         *,
         threshold: Range | None = None,
         grad: str = "none",
+        p: Chance = 0.5,
+        clip: Clip | None = None,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomSolarizeAdd(Derived):
+    """Add to what lies below a threshold, and clamp. (timm)"""
+
+    def __init__(
+        self,
+        addition: Range = (0.0, 0.43),
+        threshold: Range = 0.5,
+        *,
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,

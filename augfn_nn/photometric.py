@@ -86,6 +86,12 @@ def RandomSolarize(
     return {"threshold": value, "addition": around(additions), "grad": grad}
 
 
+@derive(af.solarize_add)
+def RandomSolarizeAdd(addition: Range = (0.0, 0.43), threshold: Range = 0.5) -> Any:
+    """Add to what lies below a threshold, and clamp. (timm)"""
+    return {"addition": addition, "threshold": threshold}
+
+
 @derive(af.gamma, p=1.0)
 def RandomGamma(gamma: Range = (1.0, 1.0), gain: Range = (1.0, 1.0), clip_output: bool = True) -> Any:
     """y = gain x^gamma on [0, 1]; a number is fixed."""

@@ -38,6 +38,12 @@ DENSITIES = {
         (tensor(1.5),),
         [0.0, 0.7, 3.0],
     ),
+    "Dirichlet": (
+        af.Dirichlet,
+        D.Dirichlet,
+        (tensor(0.7, 2.0, 3.0),),
+        [[0.2, 0.3, 0.5], [0.01, 0.98, 0.01]],
+    ),
     "Beta": (af.Beta, D.Beta, (tensor(0.7), tensor(2.5)), [1e-4, 0.3, 0.98]),
     "Bernoulli": (af.Bernoulli, D.Bernoulli, (tensor(0.3),), [0.0, 1.0]),
     "RelaxedBernoulli": (

@@ -52,6 +52,7 @@ FLOORS = [
     ["augfn.core.augmentation"],
     ["augfn.ops"],
     ["augfn.compose", "augfn.undoing", "augfn.data", "augfn.images"],
+    ["augfn.policies"],
     ["augfn.files", "augfn.files.values"],
     ["augfn.files.writing"],
     ["augfn.files.reading"],

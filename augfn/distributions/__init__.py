@@ -9,6 +9,7 @@ from augfn.distributions.base import Distribution
 from augfn.distributions.continuous import (
     Beta,
     Constant,
+    Dirichlet,
     Interval,
     LogUniform,
     Normal,
@@ -17,16 +18,19 @@ from augfn.distributions.continuous import (
     Uniform,
 )
 from augfn.distributions.discrete import Bernoulli, Choice, GumbelChoice, RelaxedBernoulli
+from augfn.distributions.magnitude import Magnitude
 
 __all__ = [
     "Bernoulli",
     "Beta",
     "Choice",
     "Constant",
+    "Dirichlet",
     "Distribution",
     "GumbelChoice",
     "Interval",
     "LogUniform",
+    "Magnitude",
     "Normal",
     "RelaxedBernoulli",
     "Span",

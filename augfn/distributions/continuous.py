@@ -261,6 +261,44 @@ class Beta(Distribution):
         return within(inside, torch.xlogy(alpha - 1, x) + torch.special.xlog1py(beta - 1, -x) - norm)
 
 
+class Dirichlet(Distribution):
+    """Weights `[n]` that sum to 1, with concentrations `alpha [n]`: gamma variables as in `Beta`, normalised.
+
+    >>> from augfn.random import key, uniform
+    >>> d = Dirichlet([1.0, 1.0, 1.0])
+    >>> d.draw(uniform(key(0), (4, *d.noise_shape))).sum(-1)
+    tensor([1., 1., 1., 1.])
+    """
+
+    fields = ("alpha",)
+    limits: ClassVar[Limits] = {"alpha": (1e-2, None)}
+    rounds: ClassVar[int] = 6
+
+    def __init__(self, alpha: Any) -> None:
+        self._set(alpha=alpha)
+        if self.alpha.ndim != 1 or len(self.alpha) < 2:
+            raise ValueError(explain("Dirichlet: alpha", self.alpha, "[n], n >= 2", "Dirichlet([1.0, 1.0, 1.0])"))
+
+    alpha: Tensor
+
+    @property
+    def noise_shape(self) -> tuple[int, ...]:
+        return (2 * self.rounds + 1, *self.shape)
+
+    def draw(self, u: Tensor) -> Tensor:
+        alpha = self.tensors(u)[0]
+        noise = cast(u, alpha.dtype).movedim(u.ndim - 2, 0)
+        return torch.softmax(log_gamma(alpha, noise, self.rounds), -1)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """One for each vector."""
+        alpha = self.tensors(value)[0]
+        inside = (value >= 0).all(-1) & ((value.sum(-1) - 1).abs() < 1e-4)
+        x = torch.where(inside[..., None], value, 1 / len(alpha))
+        norm = torch.lgamma(alpha).sum() - torch.lgamma(alpha.sum())
+        return within(inside, torch.xlogy(alpha - 1, x).sum(-1) - norm)
+
+
 def as_tuples(matrix: Any) -> Any:
     """Nested lists, arrays or tensors as nested tuples of numbers."""
     rows = matrix.tolist() if hasattr(matrix, "tolist") else matrix

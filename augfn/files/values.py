@@ -23,6 +23,8 @@ DISTRIBUTIONS: dict[str, type[Distribution]] = {
     "normal": dist.Normal,
     "truncated_normal": dist.TruncatedNormal,
     "beta": dist.Beta,
+    "dirichlet": dist.Dirichlet,
+    "magnitude": dist.Magnitude,
     "constant": dist.Constant,
     "bernoulli": dist.Bernoulli,
     "relaxed_bernoulli": dist.RelaxedBernoulli,

@@ -12,6 +12,7 @@ from augfn.core.augmentation import geometric
 from augfn.distributions import Uniform
 from augfn.errors import explain
 from augfn.math.maps import Gather, Map, homography, rotation_matrix
+from augfn.math.variates import straight_through
 from augfn.run.constants import cached, constant
 from augfn.typing import Degrees, Degrees2, Fraction, Leaf, Scale, Shift2
 
@@ -142,15 +143,21 @@ def frame_like(frame: Size, like: Tensor) -> Tensor:
 
 
 @geometric
-def translate(frame: Size, *, translate: Shift2 = Uniform(-0.1, 0.1)) -> Map:
-    """Shift by fractions of (width, height), positive right and down, without rounding to pixels.
+def translate(
+    frame: Size, *, translate: Shift2 = Uniform(-0.1, 0.1), unit: str = "fraction", whole: bool = False
+) -> Map:
+    """Shift by fractions of (width, height), positive right and down; unit="pixel": by pixels.
 
-    Source: torchvision `affine`, without its rounding.
+    `whole`: truncated to whole pixels towards 0 (gradient: that of the shift before). Source: torchvision `affine`, which
+    truncates.
 
     >>> af.translate(translate=torch.tensor([0.5, 0.0]))(torch.tensor([[[1.0, 2.0]]]))[0]
     tensor([[[0., 1.]]])
     """
-    return affine_map(None, None, None, translate * frame_like(frame, translate))
+    if unit not in ("fraction", "pixel"):
+        raise ValueError(explain("translate: unit", unit, "'fraction' or 'pixel'", 'unit="pixel"'))
+    shift = translate * frame_like(frame, translate) if unit == "fraction" else translate
+    return affine_map(None, None, None, straight_through(shift.trunc(), shift) if whole else shift)
 
 
 @geometric
@@ -167,17 +174,22 @@ def scale(*, scale: Scale = Uniform(0.8, 1.25), scale_y: Scale | None = None) ->
 
 
 @geometric
-def shear(*, shear: Degrees2 = Uniform(-15.0, 15.0)) -> Map:
+def shear(frame: Size, *, shear: Degrees2 = Uniform(-15.0, 15.0), about: str = "centre") -> Map:
     """Shear about the centre by angles along (x, y): +30 degrees in x moves a point 10 px above the centre 5.8 px
-    right.
+    right. about="corner": about the corner of the frame at the top left, which stays.
 
-    Source: torchvision `affine`.
+    Source: torchvision `affine`; that of its policies is about the corner.
 
     >>> above_centre = {"image": torch.zeros(1, 5, 5), "keypoints": torch.tensor([[2.0, 0.0]])}
     >>> af.shear(shear=torch.tensor([45.0, 0.0]))(above_centre)[0]["keypoints"].round(decimals=4)
     tensor([[4., 0.]])
     """
-    return affine_map(None, shear, None, None)
+    if about not in ("centre", "corner"):
+        raise ValueError(explain("shear: about", about, "'centre' or 'corner'", 'about="corner"'))
+    shift = None
+    if about == "corner":
+        shift = torch.tan(torch.deg2rad(shear)) * frame_like(frame, shear).flip(-1) / -2
+    return affine_map(None, shear, None, shift)
 
 
 @geometric

@@ -13,6 +13,7 @@ from augfn.core.augmentation import photometric
 from augfn.distributions import Uniform
 from augfn.errors import explain
 from augfn.math import color, jitter
+from augfn.math.shapes import over
 from augfn.run.constants import cached
 from augfn.typing import Factor, Leaf, Level, Turns
 
@@ -238,6 +239,18 @@ def solarize(
     tensor([[[0.2000, 0.5000, 0.1000]]])
     """
     return color.solarize(x, threshold, addition, grad)
+
+
+@photometric(clip="clamp", pointwise=True)
+def solarize_add(x: Tensor, *, addition: Level = Uniform(0.0, 0.43), threshold: Threshold = 0.5) -> Tensor:
+    """Add to what lies below the threshold: y = x + addition where x < threshold, else x.
+
+    Gradient to the threshold: zero (the image jumps where it crosses). Source: timm `SolarizeAdd`.
+
+    >>> af.solarize_add(addition=0.25)(torch.tensor([[[0.2, 0.5, 0.9]]]))[0]
+    tensor([[[0.4500, 0.5000, 0.9000]]])
+    """
+    return torch.where(x < over(x, threshold), x + over(x, addition), x)
 
 
 @photometric(clip="clamp", example={"gain": (0.9, 1.1)}, pointwise=True)

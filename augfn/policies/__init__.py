@@ -1,0 +1,1 @@
+"""Published policies as data: tables of ops and levels, their dialects, timm's strings, recipes."""
