@@ -4,7 +4,9 @@ from typing import Any, overload
 
 from torch import Tensor
 
+from augfn.compose import identity as identity
 from augfn.compose import maybe as maybe
+from augfn.compose import mixture as mixture
 from augfn.compose import one_of as one_of
 from augfn.compose import pipeline as pipeline
 from augfn.compose import repeat as repeat
@@ -34,6 +36,11 @@ from augfn.distributions.magnitude import Magnitude as Magnitude
 from augfn.images import to_float as to_float
 from augfn.images import to_pil as to_pil
 from augfn.images import to_uint8 as to_uint8
+from augfn.policies.published import augmix as augmix
+from augfn.policies.published import auto_augment as auto_augment
+from augfn.policies.published import rand_augment as rand_augment
+from augfn.policies.published import trivial_augment as trivial_augment
+from augfn.policies.strings import policy as policy
 from augfn.random.keys import bits as bits
 from augfn.random.keys import fold_in as fold_in
 from augfn.random.keys import key as key
@@ -69,6 +76,8 @@ __all__ = [
     "Uniform",
     "affine",
     "affine3d",
+    "augmix",
+    "auto_augment",
     "autocontrast",
     "bbox_safe_crop",
     "bits",
@@ -111,6 +120,7 @@ __all__ = [
     "hflip3d",
     "hsv_saturation",
     "hue",
+    "identity",
     "invert",
     "iso_noise",
     "jpeg",
@@ -123,6 +133,7 @@ __all__ = [
     "mask_dropout",
     "maybe",
     "median_blur",
+    "mixture",
     "mixup",
     "motion_blur",
     "normal",
@@ -140,9 +151,11 @@ __all__ = [
     "plasma_contrast",
     "plasma_shadow",
     "poisson_noise",
+    "policy",
     "posterize",
     "quarter_turn",
     "rain",
+    "rand_augment",
     "random_crop",
     "repeat",
     "resize",
@@ -176,6 +189,7 @@ __all__ = [
     "tone_curve",
     "transform_matrix",
     "translate",
+    "trivial_augment",
     "uniform",
     "unsharp_mask",
     "vflip",

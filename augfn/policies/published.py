@@ -7,6 +7,7 @@ from typing import Any
 
 from augfn.compose import Pipeline, mixture, one_of, pipeline, some_of
 from augfn.core.augmentation import Augmentation
+from augfn.distributions import Beta, Dirichlet
 from augfn.errors import explain, unknown
 from augfn.policies.spaces import Draw, Make, paper_space, snake, timm_space, torchvision_space
 from augfn.policies.tables import AUTO_AUGMENT
@@ -146,16 +147,14 @@ def augmix(
     else:
         ops, draw = paper_space("AugMix", 10), Draw(severity, "uniform", 0.1)
     span = (1, 3) if depth < 1 else depth
-    return pipeline(mixed(ops, draw, width, span, alpha, False), **reading(dialect, interpolation, fill))
+    return pipeline(mixed(ops, draw, width, span, alpha), **reading(dialect, interpolation, fill))
 
 
 # what they are made of
 
 
-def mixed(ops: Mapping[str, Make], draw: Draw, width: int, depth: Any, alpha: float, blended: bool) -> Augmentation:
+def mixed(ops: Mapping[str, Make], draw: Draw, width: int, depth: Any, alpha: float) -> Augmentation:
     """AugMix's chains and their mixture."""
-    from augfn.distributions import Beta, Dirichlet
-
     chains = {f"chain_{i + 1}": some_of(depth, **branches(ops, draw), replace=True) for i in range(width)}
     weights = Dirichlet([alpha] * width) if width > 1 else None
     return mixture(weights=weights, share=Beta(alpha, alpha), **chains)
