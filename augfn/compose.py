@@ -173,10 +173,14 @@ def switched(branches: list[list[Action]], gates: list[Gate], size: Size) -> lis
 def named(steps: Sequence[Any], keywords: Mapping[str, Any], what: str) -> Steps:
     """Steps by name: their op's, the next one of that name with `_2`, or the keyword's."""
     out: Steps = {}
-    for f in [*steps, *keywords.values()]:
+    for given, f in [*((None, f) for f in steps), *keywords.items()]:
         if not isinstance(f, Augmentation):
             fix = "pass af.<op>(...)"
-            if isinstance(getattr(f, "f", None), Augmentation):
+            if given is not None and not callable(f):
+                fix = f"leave {given}= out: a keyword of {what} is a step with a name of its own"
+            elif isinstance(f, list | tuple):
+                fix = f"af.{what}(*steps)"
+            elif isinstance(getattr(f, "f", None), Augmentation):
                 fix = "augfn_nn.AugmentationSequential(...) takes modules and augmentations; or module.f, its ranges as made"
             elif callable(f) and hasattr(f, "spec"):
                 fix = f"call it: af.{f.__name__}(...)"

@@ -62,11 +62,14 @@ class AugmentedDataset(Dataset[Any]):
             fix = "torch.utils.data.Subset(augmented, range(...))"
             raise TypeError(explain("AugmentedDataset: one sample at a time", i, "an index", fix))
         sample, key = self.dataset[i], sample_keys(self.key, i % len(self), int(self.epoch))
-        n = len(getattr(self.augment, "data_keys", "x"))
         given = sample if isinstance(sample, tuple) else (sample,)
+        n = 1 if isinstance(given[0], Mapping) else len(getattr(self.augment, "data_keys", "x"))
         if isinstance(self.augment, Augmentation):
             y = self.augment(given[0], None, key)[0]
         else:
+            if len(given) < n:
+                what, want = f"AugmentedDataset: {len(given)} of {n} data keys", f"{self.augment.data_keys}"
+                raise ValueError(explain(what, sample, want, "samples that hold all of them, in this order"))
             y = self.augment(*given[:n], generator=self.key_of(key))
         return ((*y, *given[n:]) if n > 1 else (y, *given[1:])) if isinstance(sample, tuple) else y
 
@@ -115,7 +118,8 @@ def collate(
         values = [s[n] for s in samples]
         if kinds[n] in FRAMES:
             level = fill_mask if kinds[n] in ("mask", "softmask") else 0.0 if kinds[n] == "heatmap" else fill
-            out[n] = stacked(n, [grown(v, size, level) for v in values] if padding else values)
+            what = "fill_mask" if kinds[n] in ("mask", "softmask") else "fill"
+            out[n] = stacked(n, [grown(v, size, level, f"{what} for {n}") for v in values] if padding else values)
         elif kinds[n] in ("boxes", "keypoints"):
             d = 3 if "volume" in kinds.values() else 2
             out[n] = rows_of(n, kinds[n], values, own if padding else None, size, d)
@@ -136,7 +140,9 @@ def kind_or_other(name: str, targets: Mapping[str, str]) -> str:
 
 def check_samples(samples: Sequence[Mapping[str, Any]]) -> list[str]:
     """The names, which all samples have."""
-    if not samples or not all(isinstance(s, Mapping) for s in samples):
+    if not samples:
+        raise ValueError(explain("collate: no samples", samples, "at least one", "leave empty batches out"))
+    if not all(isinstance(s, Mapping) for s in samples):
         fix = 'return {"image": image, "label": label} from the dataset'
         raise TypeError(explain("collate: not a list of dicts", samples, "a dict for each sample", fix))
     for i, s in enumerate(samples):
@@ -162,12 +168,15 @@ def frame_of(frames: Mapping[str, Any], kinds: Mapping[str, str], i: int) -> tup
     return next(iter(found.values()))
 
 
-def grown(x: Tensor, size: tuple[int, ...], level: float) -> Tensor:
+def grown(x: Tensor, size: tuple[int, ...], level: float, what: str) -> Tensor:
     """Padded at the far ends of the last axes."""
-    if not x.is_floating_point() and not (float(level).is_integer() and 0 <= level <= torch.iinfo(x.dtype).max):
-        fix = "fill=0 to 255, or af.to_float(image) in the dataset"
-        raise ValueError(
-            explain("collate: a fill that the image cannot hold", level, f"a whole number for {x.dtype}", fix)
-        )
+    if not x.is_floating_point():
+        low, high = (0, 1) if x.dtype == torch.bool else (torch.iinfo(x.dtype).min, torch.iinfo(x.dtype).max)
+        if not (low <= level <= high and float(level).is_integer()):
+            want, fix = (
+                f"a whole number from {low} to {high}, for {x.dtype}",
+                "another number, or .long() in the dataset",
+            )
+            raise ValueError(explain(f"collate: {what}", level, want, fix))
     more = [n for have, want in zip(x.shape[::-1], size[::-1], strict=False) for n in (0, want - have)]
     return pad(x, more, value=level)

@@ -12,9 +12,11 @@ from torch import Tensor
 from augfn.core.actions import Action, Convert, Size
 from augfn.core.augmentation import Augmentation
 from augfn.core.draw import Params
-from augfn.errors import explain
+from augfn.errors import explain, warn
 from augfn.math.integers import to_bytes, to_unit
 from augfn.math.resample import Sampling
+from augfn.run.looks import FAR
+from augfn.run.peek import peek
 
 AXES = "NTCDHW"  # batch, time, channels, depth, height, width
 FEW = range(1, 5)  # channels that an array is believed to have in its last axis
@@ -38,7 +40,15 @@ class Conversion(Augmentation):
     """A step that changes the dtype of images, videos and volumes; masks and all else stay as they are."""
 
     def __init__(self, name: str, **static: Any) -> None:
-        super().__init__(name, {}, {}, spatial=False, takes_integers=True, gives_integers=name == "to_uint8")
+        super().__init__(
+            name,
+            {},
+            {},
+            spatial=False,
+            takes_integers=True,
+            gives_integers=name == "to_uint8",
+            bounded=name == "to_uint8",
+        )
         self.static = static
 
     def plan(self, params: Params, size: Size, sampling: Sampling) -> list[Action]:
@@ -100,8 +110,21 @@ def to_uint8(x: Any = None, *, layout: str | None = None) -> Any:
     tensor([  0,   0, 128, 255, 255], dtype=torch.uint8)
     """
     if x is not None:
-        return to_bytes(channels_first(x, layout))
+        x = channels_first(x, layout)
+        look_at_unit("to_uint8", x)
+        return to_bytes(x)
     return Conversion("to_uint8")
+
+
+def look_at_unit(what: str, x: Tensor) -> None:
+    """A warning where floats lie far above 1, which are all white as bytes."""
+    values = peek(x) if x.is_floating_point() else None
+    if values is not None and values.size and FAR <= values.max() < np.inf:
+        given, fix = (
+            f"values up to {values.max():g}",
+            "x.to(torch.uint8) of 0 to 255, or af.to_float(x, max=255) before it",
+        )
+        warn(explain(f"{what}: clamped at 1", given, "an image in [0, 1]", fix))
 
 
 def to_pil(x: Tensor) -> Any:
@@ -120,6 +143,7 @@ def to_pil(x: Tensor) -> Any:
         raise ValueError(explain("to_pil: not an image", x, "a tensor [C, H, W] or [N, C, H, W], C from 1 to 4", fix))
     if x.ndim == 4:
         return [to_pil(one) for one in x]
+    look_at_unit("to_pil", x)
     array = to_bytes(x.detach()).cpu().permute(1, 2, 0).numpy()
     return Image.fromarray(np.ascontiguousarray(array[..., 0] if len(x) == 1 else array), CHANNELS[len(x)])
 

@@ -54,6 +54,9 @@ def transform_matrix(f: Augmentation, params: dict[str, Any], size: Size) -> Ten
     >>> af.transform_matrix(af.hflip(), {}, (3, 5)).tolist()
     [[-1.0, 0.0, 4.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
+    if not isinstance(f, Augmentation) or not isinstance(params, dict):
+        given, want = (f, params), "an augmentation, and params that it has drawn"
+        raise TypeError(explain("transform_matrix", given, want, "af.transform_matrix(module.f, module._params, size)"))
     m, _, out = geometry_of(f, params, size)
     if not m.rigid:
         raise ValueError(

@@ -46,7 +46,7 @@ class Base(nn.Module):
             raise TypeError(explain(what, f, "what a factory returns", "Augment(af.hflip(p=0.5))"))
         self.f, self.same_on_batch, self.keepdim = f, same_on_batch, keepdim
         self.ranges = Ranges(self.own(f), f.schema, learnable)
-        self._params, self._frame = None, None
+        self._params, self._frame, self._unchanged = None, None, False
         self.register_buffer("key", as_key(None))
         self.forward = own_code(self.forward)  # so that any number of modules compile
 
@@ -58,7 +58,7 @@ class Base(nn.Module):
         """Set the key that draws by `index` follow."""
         self.key = random.key(seed)
 
-    def keyed(self, generator: Generator | None, index: Any, epoch: int, batch: tuple[int, ...]) -> Generator | None:
+    def keyed(self, generator: Generator | None, index: Any, epoch: int, batch: Size | None) -> Generator | None:
         """A key for each sample of the batch by its index in the dataset, where that is given."""
         if index is None and epoch == 0:
             return generator
@@ -67,9 +67,9 @@ class Base(nn.Module):
             fix = "aug(x, index=dataset_indices, epoch=epoch)"
             raise ValueError(explain("draws by index", given, "index, with or without an epoch", fix))
         keys = random.sample_keys(self.key, index, epoch)
-        if keys.shape[:-1] != batch:
+        if batch is not None and (keys.ndim < 2 or keys.shape[:-1] != batch[: keys.ndim - 1]):
             want = f"indices {list(batch)}, one for each sample of the batch"
-            fix = "the indices that the dataset gave with these samples"
+            fix = "the indices that the dataset gave with these samples" if keys.ndim > 1 else f"index=[{index}]"
             raise ValueError(explain("draws by index", f"indices {list(keys.shape[:-1])}", want, fix))
         return keys
 
@@ -116,7 +116,7 @@ class Base(nn.Module):
         """Draw what is left to draw, and apply it."""
         f = self.f
         x, frame, dims = lift(x, f)
-        samples = (len(x),) if isinstance(x, list | tuple) else frame[0] if frame else ()
+        samples = (len(x),) if isinstance(x, list | tuple) else frame and frame[0]
         generator = self.keyed(generator, index, epoch, samples)
         key = None if is_drawn(tree) else as_key(generator)
         shared = self.shared
@@ -128,17 +128,17 @@ class Base(nn.Module):
 
     def unchanged(self, x: Any) -> Any:
         """A call in which nothing acts."""
-        self.keep(with_gaps(self.f, {}) or None, lift(x, self.f)[1])
+        self.keep(with_gaps(self.f, {}) or None, lift(x, self.f)[1], True)
         return x
 
-    def keep(self, params: Params | None, frame: Frame | None) -> None:
-        """The last call's draw and frame; an export leaves the module as it was."""
+    def keep(self, params: Params | None, frame: Frame | None, unchanged: bool = False) -> None:
+        """The last call's draw and frame, and whether nothing acted; an export leaves the module as it was."""
         if not torch.compiler.is_exporting():
-            self._params, self._frame = params, frame
+            self._params, self._frame, self._unchanged = params, frame, unchanged
 
     def undo(self, x: Any, params: Params | None, size: Size | None) -> Any:
         """One resample back; `size` is the frame before, where it is not the last call's and f changes it."""
-        if params is None and self.is_identity():
+        if params is None and self._unchanged:
             return x
         given = self.last()[0] if params is None else params
         params = without(given, merge(given, self.params, self.f.schema, self.f.name))
@@ -152,7 +152,7 @@ class Base(nn.Module):
     @property
     def transform_matrix(self) -> Tensor:
         """The last call's matrix `[B, 3, 3]` (`[B, 4, 4]` of volumes), from input to output pixels (x, y[, z], 1)."""
-        if self.is_identity():
+        if self._unchanged and self._frame:
             batch, size = self._frame
             return torch.eye(len(size) + 1).expand(*batch, len(size) + 1, len(size) + 1)
         params, (batch, size) = self.last()
@@ -160,13 +160,9 @@ class Base(nn.Module):
         matrix = transform_matrix(self.f, params, size)
         return matrix.expand(*batch, *matrix.shape[-2:])
 
-    def is_identity(self) -> bool:
-        """True if the last call was one in which nothing acts, of an augmentation without steps."""
-        return self._params is None and self._frame is not None
-
     def last(self) -> tuple[Params, Frame]:
         """What the last call drew, and its frame."""
-        if self._params is not None and self._frame is None:
+        if self._frame is None and (self._unchanged or self._params is not None):
             fix = "give params: aug.inverse(x, params), af.transform_matrix(aug.f, params, size)"
             raise NotCalled(explain(f"{type(self).__name__}: no one frame", "a list", "a batch of one size", fix))
         if self._params is None or self._frame is None:
@@ -211,8 +207,8 @@ class Augment(Base):
     * `keepdim`: an input without batch, `[C, H, W]` or `[H, W]`, keeps its rank (else it comes back as `[1, C, H, W]`).
 
     In `eval()` a step acts if none of its leaves, its gate included, is random: normalize, resize, center_crop, pad and
-    conversions do, random_crop leaves the frame as it is, and what is random as a whole is the identity, whatever is
-    handed in. `params=` replays in `eval()` too.
+    conversions do, so does a flip with p=1; random_crop leaves the frame as it is, and what is random as a whole is the
+    identity. `params=` replays in `eval()` too.
 
     `aug(x, params=None, generator=None)` takes a tensor or a dict of targets and returns the output alone. What was
     drawn is kept in `aug._params`; `aug(x, params=aug._params)` replays it. Without a generator one key is drawn from
@@ -350,7 +346,7 @@ def lift(x: Any, f: Augmentation) -> tuple[Any, Frame | None, Any]:
 def add_dims(x: Any, dims: Any) -> Any:
     if isinstance(x, Tensor):
         return x[(None,) * dims]
-    return {n: tree_map(lambda t, n=n: t[(None,) * dims[n]], v) if dims[n] else v for n, v in x.items()}
+    return {n: tree_map_only(Tensor, lambda t, n=n: t[(None,) * dims[n]], v) if dims[n] else v for n, v in x.items()}
 
 
 def lower(y: Any, dims: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 import augfn as af
 from augfn.errors import explain
@@ -18,7 +19,7 @@ from augfn_nn.shorthands import around, axis
 def RandomRGBShift(r_shift_limit: Range = 0.5, g_shift_limit: Range = 0.5, b_shift_limit: Range = 0.5) -> Any:
     """Add a number to each of red, green and blue; a limit x is ±x, (low, high) the range itself."""
     limits = (r_shift_limit, g_shift_limit, b_shift_limit)
-    if any(isinstance(v, Tensor) for v in limits):
+    if any(isinstance(v, Tensor) for v in tree_leaves(limits)):
         fix = "Augment(af.rgb_shift(shift=af.Interval(torch.nn.Parameter(torch.tensor([[-0.5, 0.5]] * 3)))))"
         raise ValueError(explain("RandomRGBShift: Parameters", limits, "one Parameter [3, 2]", fix))
     return {"shift": tuple(axis(around(v)) for v in limits)}

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch import Tensor
+
 import augfn as af
+from augfn.distributions import Span
 from augfn.errors import explain
 from augfn.typing import Range
 from augfn_nn.derive import derive
 from augfn_nn.shorthands import around, axis, only, reach, slant, zoom
+
+BOTH, NONE = ((1.0, 0.0), (0.0, 1.0)), ((0.0, 0.0), (0.0, 0.0))  # of two numbers: (low, high), or no shift
 
 
 @derive(af.hflip)
@@ -61,6 +66,9 @@ def RandomAffine(
 @derive(af.translate)
 def RandomTranslate(translate_x: Range | None = None, translate_y: Range | None = None) -> Any:
     """Shift by fractions of the width and the height: ranges (low, high) with signs, positive right and down."""
+    for own, other, rows in ((translate_x, translate_y, (BOTH, NONE)), (translate_y, translate_x, (NONE, BOTH))):
+        if isinstance(own, Tensor) and list(own.shape) == [2] and other is None:
+            return {"translate": Span(own, rows)}
     return {"translate": (axis(translate_x), axis(translate_y))}
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from augfn.core.draw import Params, leaves_of, nested
-from augfn.distributions import Bernoulli, Choice, Constant, Distribution, Interval
+from augfn.distributions import Bernoulli, Choice, Constant, Distribution, Interval, Span
 from augfn.errors import explain, unknown
 from augfn.math.folding import Limits, folded
 from augfn.typing import GATE, Leaf
@@ -47,6 +47,9 @@ class Ranges(nn.Module):
                     self.register_buffer(name, tensor.detach().clone())
 
     def keep_inside(self, path: str, name: str, field: str, leaf: Any, meaning: Leaf) -> None:
+        if isinstance(leaf, Span):
+            fix = f"af.Span(torch.nn.Parameter(...), ...), which a call checks; or {path}=(low, high), which is kept inside"
+            raise ValueError(explain(f"{name}: learnable= cannot keep it inside", leaf, "another distribution", fix))
         limits = widened(name, limits_of(leaf, field, meaning), leaf, field)
         if limits != (None, None):
             self.limits[name] = limits

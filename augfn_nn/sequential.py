@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ import augfn as af
 from augfn.core.augmentation import Augmentation
 from augfn.core.boxes import Boxes
 from augfn.core.draw import Params
-from augfn.core.targets import FRAMED, NO_TARGETS, OTHER, SPELLED, kind_of
+from augfn.core.targets import FRAMED, NO_TARGETS, OTHER, SPELLED, format_in, kind_of
 from augfn.errors import explain, unknown
 from augfn.math.resample import Sampling
 from augfn.undoing import geometry_of
@@ -28,12 +29,6 @@ KEYS: dict[str, tuple[str, str]] = {
     "image": ("image", ""),
     "mask": ("mask", ""),
     "bbox": ("boxes", "xyxy"),
-    "bbox_xyxy": ("boxes", "xyxy"),
-    "bbox_xywh": ("boxes", "xywh"),
-    "bbox_cxcywh": ("boxes", "cxcywh"),
-    "bbox_yolo": ("boxes", "yolo"),
-    "bbox_cxcywhr": ("boxes", "cxcywhr"),
-    "bbox_xyxyxyxy": ("boxes", "xyxyxyxy"),
     "boxes": ("boxes", "xyxy"),
     "keypoints": ("keypoints", ""),
     "label": ("label", ""),
@@ -64,7 +59,10 @@ class Slot(NamedTuple):
         if self.kind == OTHER:
             return value
         if isinstance(value, list | tuple):
-            fix = "af.collate of the samples; or Augment(af.pipeline(...)), which takes a list of several sizes"
+            fix = "af.collate of dicts, one for each sample; or Augment(af.pipeline(...)), which takes lists of several sizes"
+            if self.kind in ("boxes", "keypoints"):
+                cls, form = ("Boxes", f", format={self.format!r}") if self.kind == "boxes" else ("Keypoints", "")
+                fix = f"af.{cls}.pad({self.name}{form}), which af.drop_invalid takes apart again"
             raise TypeError(explain(f"{self.name}: a list", value, "one tensor for the batch", fix))
         return Boxes(value, self.format) if self.format not in ("", "xyxy") and isinstance(value, Tensor) else value
 
@@ -94,10 +92,12 @@ def slot_of(key: Any, ndim: int, given: Mapping[str, str]) -> Slot:
     if word.split("_")[-1] in NO_TARGETS:
         kind_of(word, {})  # which says what to do
     stem = max((k for k in KEYS if word == k or word.startswith(k + "_")), key=len, default=None)
+    told = format_in(word)
     if stem is None:
         fix = f", or one of them with a suffix: 'mask_lanes'; targets={{{word!r}: 'other'}} passes it through"
         raise ValueError(unknown("data key", key, KEYS) + fix)
     kind, form = KEYS[stem]
+    form = told if kind == "boxes" and told is not None else form
     if kind == "image" and ndim == 3:
         kind = "volume"
     return Slot(kind + word[len(stem) :], kind, form)
@@ -142,7 +142,14 @@ class AugmentationSequential(Base):
         random_apply_weights: Sequence[float] | None = None,
         extra_args: Mapping[Any, Mapping[str, Any]] | None = None,
         targets: Mapping[str, str] | None = None,
+        **others: Any,
     ) -> None:
+        if others:
+            known = [*inspect.signature(type(self)).parameters][1:-1]
+            fix = (
+                '; extra_args={"mask": {"fill": 255}} and {"input": {"interpolation": "bicubic"}} say how they are read'
+            )
+            raise TypeError(unknown("argument of AugmentationSequential", next(iter(others)), known) + fix)
         children = [child_of(m) for m in modules]
         f = gathered([c.f for c in children], random_apply, random_apply_weights)
         f.sampling = sampling_from(extra_args or {})
@@ -193,9 +200,9 @@ class AugmentationSequential(Base):
         self, *args: Any, params: Params | None = None, data_keys: Sequence[Any] | None = None, size: Size | None = None
     ) -> Any:
         """Undo the geometry of `params` (of the last call, where None) for what the data keys name, image or not."""
-        if self.tree(params) is None or (params is None and self.is_identity()):
+        if self.tree(params) is None or (params is None and self._unchanged):
             return same(args)
-        values, slots = self.assign(args, data_keys)
+        values, slots = self.assign(args, data_keys, "aug.inverse")
         sample = {s.name: s.wrap(v) for s, v in zip(slots, values, strict=True)}
         if self._frame is not None:
             before = size or self._frame[1]
@@ -204,14 +211,16 @@ class AugmentationSequential(Base):
             sample = framed(sample, slots, self._frame[0], after)
         return collect(args, slots, values, self.undo(sample, params, size))
 
-    def assign(self, args: tuple[Any, ...], data_keys: Sequence[Any] | None) -> tuple[list[Any], list[Slot]]:
+    def assign(
+        self, args: tuple[Any, ...], data_keys: Sequence[Any] | None, call: str = "aug"
+    ) -> tuple[list[Any], list[Slot]]:
         """The values of a call, and what they are."""
         if len(args) == 1 and isinstance(args[0], Mapping):
             return list(args[0].values()), slots_of(args[0], self.f.ndim, self.f.targets)
         slots = self.slots if data_keys is None else slots_of(data_keys, self.f.ndim, self.f.targets)
         if len(args) != len(slots):
             keys = list(self.data_keys if data_keys is None else data_keys)
-            fix = "aug(x, data_keys=[...]) names others for one call"
+            fix = f"{call}(x, data_keys=[...]) names others for one call"
             raise ValueError(explain("arguments and data keys disagree", f"{len(args)} arguments", f"{keys}", fix))
         return list(args), slots
 
@@ -238,6 +247,7 @@ def child_of(module: Any) -> Base:
         return Augment(module)
     if not isinstance(module, Base):
         expected, fix = "modules of augfn_nn, or augmentations of augfn", "call it apart, or use the class of augfn_nn"
+        fix = "AugmentationSequential(*steps)" if isinstance(module, list | tuple) else fix
         raise TypeError(explain("AugmentationSequential: a foreign child", module, expected, fix))
     return module
 
@@ -273,6 +283,7 @@ def sampling_from(extra_args: Mapping[Any, Mapping[str, Any]]) -> Sampling:
 
 def mask_sampling(given: dict[str, Any]) -> dict[str, Any]:
     """Masks have a fill of their own; all else but nearest is refused."""
+    given = {("fill" if n == "fill_mask" else n): v for n, v in given.items()}
     others = {n: v for n, v in given.items() if n != "fill" and (n, v) != ("interpolation", "nearest")}
     if others:
         fix = "give a soft mask as another image: 'image_mask'"

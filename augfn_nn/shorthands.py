@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from augfn.core.augmentation import Augmentation
 from augfn.core.spec import SAMPLING, Spec
-from augfn.distributions import Constant, Interval, LogUniform, Span, Uniform
+from augfn.distributions import Constant, Distribution, Interval, LogUniform, Span, Uniform
 from augfn.errors import explain, unknown
 from augfn.ops.crop import pad
 from augfn.typing import Leaf
@@ -36,7 +37,7 @@ ROWS = (((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0)), ((0.0, 0.0, 1.0, 0.0), (0.
 
 def widths(n: int) -> tuple[Any, ...]:
     """n numbers as -x to x each."""
-    return tuple(tuple(tuple(sign * (i == j) for j in range(n)) for sign in (-1.0, 1.0)) for i in range(n))
+    return tuple(tuple(tuple(sign if i == j else 0.0 for j in range(n)) for sign in (-1.0, 1.0)) for i in range(n))
 
 
 def name_of(value: Any) -> str:
@@ -62,8 +63,14 @@ def plain(value: Any) -> Any:
 def learned(what: str, leaf: Leaf, value: Any) -> Any:
     """A Parameter `[*leaf.shape, 2]` is a range (low, high) that learns, `[2]` that of each entry, and so are two; one
     number is a value that learns. All else is left as it is."""
-    if isinstance(value, tuple) and len(value) == 2 and any(isinstance(v, Tensor) for v in value):
-        return Uniform(*value)
+    if isinstance(value, tuple) and any(isinstance(t, Tensor | Distribution) for t in tree_leaves(value)):
+        flat = all(is_number(v) or (isinstance(v, Tensor) and not v.ndim) for v in value)
+        if len(value) == 2 and flat and not leaf.shape:
+            return Uniform(*value)
+        fix = f"one Parameter {[*leaf.shape, 2]} as af.Interval(parameter), in Augment(af.<op>(...))"
+        raise ValueError(
+            explain(f"{what}: several Parameters", value, "one that holds all ends, or plain numbers", fix)
+        )
     if not isinstance(value, Tensor):
         return value
     want = [*leaf.shape, 2]
@@ -71,7 +78,8 @@ def learned(what: str, leaf: Leaf, value: Any) -> Any:
         return Constant(value)
     if list(value.shape) not in (want, [2]):
         rows = "a (low, high) row for each entry" if leaf.shape else "low and high"
-        fix = f"torch.nn.Parameter(torch.zeros({want}))"
+        rows_ = [[-10.0, 10.0]] * leaf.shape[0] if leaf.shape else [-10.0, 10.0]
+        fix = f"torch.nn.Parameter(torch.tensor({rows_})), low and high" + ", or one number" * (not leaf.shape)
         raise ValueError(explain(f"{what}: a Parameter of another shape", value, f"{want}: {rows}", fix))
     return Interval(value)
 
@@ -113,9 +121,10 @@ def reach(value: Any, axes: int) -> Any:
     """(a, b) is ±a along x, ±b along y: a number for each axis; so is a Parameter of as many."""
     if isinstance(value, Tensor) and list(value.shape) == [axes]:
         return Span(value, widths(axes))
-    if isinstance(value, tuple) and any(isinstance(v, Tensor) for v in value):
+    learns = any(isinstance(v, Tensor) for v in tree_leaves(value))
+    if learns and not (isinstance(value, Tensor) and list(value.shape) == [axes, 2]):
         fix = f"torch.nn.Parameter(torch.tensor({[0.1] * axes}))"
-        raise ValueError(explain("translate: several Parameters", value, f"one Parameter [{axes}]", fix))
+        raise ValueError(explain("translate: Parameters", value, f"one Parameter [{axes}], or [{axes}, 2]", fix))
     if not is_number(value) and not isinstance(value, tuple):
         return value
     if is_number(value) or len(value) != axes or any(is_number(v) and not 0 <= v <= 1 for v in value):

@@ -117,7 +117,7 @@ def policy(name: str, size: int, batch: int, p: float | None = None, gradient: b
 
 
 def pipeline_of(kind: str, size: int, batch: int) -> Call:
-    """An affine map, a jitter and a normalisation of floats ("float"), or of bytes, which become floats within it ("in"),
+    """A flip, an affine map and a jitter of floats ("float"), or of bytes, which become floats within it ("in"),
     or bytes again at its end ("in and out")."""
     middle = [af.hflip(p=0.5), *affine_and_jitter().steps.values()]
     if kind == "float":

@@ -274,6 +274,8 @@ def test_numbers_become_float32_under_any_default():
         (lambda: af.Bernoulli(1.2), "probability"),
         (lambda: af.Interval([0.0, 1.0, 2.0]), "bounds"),
         (lambda: af.Span([0.0, 1.0], [[-1.0], [1.0]]), "for x of 2 numbers"),
+        (lambda: af.Span(1.0, [[-1.0], [1.0, 2.0]]), "for x of 1 numbers"),
+        (lambda: af.Span(1.0, [[-1.0], [1.0]], [0.0, 1.0, 2.0]), "bad offset"),
         (lambda: af.TruncatedNormal(0.0, 1.0, 2.0, -2.0), "upside down"),
     ],
 )

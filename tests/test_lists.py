@@ -41,6 +41,14 @@ def test_a_list_of_dicts():
     assert y["name"] == ["0", "1", "2"]
 
 
+def test_plain_rows_of_a_list_are_padded():
+    samples = [
+        {"image": x, "boxes": torch.tensor([[1.0, 1.0, 5.0, 5.0]] * i).reshape(i, 4)} for i, x in enumerate(IMAGES)
+    ]
+    y, _ = af.resize(size=(8, 8))(samples)
+    assert y["boxes"].valid.tolist() == [[False, False], [True, False], [True, True]]
+
+
 def test_params_for_a_list():
     degrees = torch.tensor([0.0, 90.0, 180.0])
     f = af.pipeline(af.rotate(), af.resize(size=(8, 8)))

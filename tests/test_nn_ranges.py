@@ -182,6 +182,8 @@ SHAPES = {
     "RandomSolarize(w)": 0.1,
     "RandomGaussianIllumination(center=w)": (0.2, 1.0),
     "RandomJPEG(w)": 20.0,
+    "RandomTranslate(translate_x=w)": (-0.1, 0.2),
+    "RandomTranslate(translate_y=w)": (-0.1, 0.2),
     "RandomSharpness(w)": 0.5,
     "RandomPosterize(w, grad='soft')": 3.0,
     "GridDistortion(distort_limit=w)": 0.2,
@@ -219,6 +221,34 @@ def test_parameters_that_stand_for_no_one_thing():
     with pytest.raises(ValueError, match=r"one Parameter \[2\]"):
         augfn_nn.RandomAffine(degrees=3.0, translate=(w, w))
     with pytest.raises(ValueError, match=r"Augment\(af.rgb_shift"):
+        augfn_nn.RandomRGBShift((w, w))
+    with pytest.raises(ValueError, match=r"Augment\(af.rgb_shift"):
         augfn_nn.RandomRGBShift(w)
+    two = nn.Parameter(torch.tensor([-0.1, 0.1]))
+    for call in (
+        lambda: augfn_nn.RandomTranslate(two, two),
+        lambda: augfn_nn.RandomShear((w, w)),
+        lambda: augfn_nn.RandomShear((w, w, w, w)),
+        lambda: augfn_nn.RandomAffine(3.0, shear=((w, w), (0.0, 1.0))),
+        lambda: augfn_nn.RandomRotation3D(((w, w), (0.0, 1.0), (0.0, 1.0))),
+        lambda: augfn_nn.RandomAffine3D(3.0, translate=two),
+        lambda: augfn_nn.RandomAffine(3.0, translate=((w, w), (-0.1, 0.1))),
+    ):
+        with pytest.raises(ValueError, match="Parameters"):
+            call()
+    with pytest.raises(TypeError, match="tensors within a pair"):
+        af.translate(translate=((w, w), (0.0, 0.1)))
     advised = Augment(af.rgb_shift(shift=af.Interval(torch.nn.Parameter(torch.tensor([[-0.5, 0.5]] * 3)))))
     assert advised(torch.rand(2, 3, 4, 4)).shape == (2, 3, 4, 4)
+
+
+def test_a_span_is_checked_not_kept():
+    with pytest.raises(ValueError, match="a call checks"):
+        Augment(af.brightness(factor=af.Span(0.5, [[-1.0], [1.0]], 1.0)), learnable=True)
+    w = nn.Parameter(torch.tensor(0.5, dtype=torch.bfloat16))
+    f = af.brightness(factor=af.Span(w, [[-1.0], [1.0]], 1.0))
+    f(torch.rand(2, 3, 4, 4), None, af.key(0))
+    with torch.no_grad():
+        w.fill_(3.0)
+    with pytest.raises(ValueError, match="bring it back"):
+        f(torch.rand(2, 3, 4, 4), None, af.key(0))

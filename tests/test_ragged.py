@@ -9,6 +9,7 @@ from torch.utils._pytree import tree_structure
 from torch.utils.data import DataLoader
 
 import augfn as af
+import augfn_nn
 from augfn.core.boxes import FORMATS
 
 ROWS = [[[0.0, 1.0, 4.0, 5.0], [2.0, 2.0, 3.0, 9.0]], [], [[1.0, 1.0, 2.0, 2.0]]]
@@ -266,5 +267,45 @@ def test_fills_of_bytes():
     samples = [{"image": torch.full((3, h, 4), 9, dtype=torch.uint8)} for h in (4, 5)]
     assert af.collate(samples, sizes="pad", fill=128)["image"][0, 0, 4].tolist() == [128] * 4
     for fill in (0.5, 300, -1):
-        with pytest.raises(ValueError, match="a whole number for"):
+        with pytest.raises(ValueError, match="a whole number from 0 to 255"):
             af.collate(samples, sizes="pad", fill=fill)
+
+
+def test_masks_of_any_dtype_are_padded():
+    for dtype, fill in ((torch.bool, 1), (torch.int64, -100), (torch.uint8, 255), (torch.float32, 0.5)):
+        samples = [{"image": torch.rand(3, h, 4), "mask": torch.zeros(h, 4).to(dtype)} for h in (4, 5)]
+        assert af.collate(samples, sizes="pad", fill_mask=fill)["mask"][0, 4].tolist() == [fill] * 4
+    with pytest.raises(ValueError, match="fill_mask for mask"):
+        af.collate(
+            samples[:1] + [{"image": torch.rand(3, 5, 4), "mask": torch.zeros(5, 4).byte()}], sizes="pad", fill_mask=-1
+        )
+
+
+def test_labels_of_no_box_are_whole_numbers():
+    none = {"image": torch.rand(3, 4, 4), "boxes": af.Boxes.pad([[]], labels=[[]])[0]}
+    assert af.collate([none, none])["boxes"].labels.dtype == torch.int64
+    assert af.Boxes.pad([np.array([])]).data.dtype == torch.float32
+
+
+def test_rows_that_differ_within_a_sample():
+    for rows in ([[1, 2], [3, 4, 5]], [[[1, 2]], [[3, 4, 5]]]):
+        with pytest.raises((TypeError, ValueError), match="keypoints"):
+            af.collate([{"image": torch.rand(3, 4, 4), "keypoints": rows}])
+
+
+def test_a_new_dim_and_rows():
+    assert af.Boxes(torch.zeros(5, 4))[None, :2].data.shape == (1, 2, 4)
+
+
+@pytest.mark.parametrize("name", ["bbox_xywh", "boxes_xywh", "bboxes_coco"])
+def test_a_format_in_a_name(name):
+    x, row = torch.rand(1, 3, 40, 40), torch.tensor([[[2.0, 3.0, 10.0, 5.0]]])
+    assert af.hflip()({"image": x, name: row})[0][name].tolist() == [[[28.0, 3.0, 10.0, 5.0]]]
+    aug = augfn_nn.AugmentationSequential(af.hflip(), data_keys=["input", name])
+    assert aug(x, row)[1].tolist() == [[[28.0, 3.0, 10.0, 5.0]]]
+    assert aug({"image": x, name: row})[name].tolist() == [[[28.0, 3.0, 10.0, 5.0]]]
+
+
+def test_a_label_for_each_pixel_is_a_mask():
+    with pytest.raises(ValueError, match="'mask'"):
+        af.rotate()({"image": torch.rand(1, 3, 8, 8), "label": torch.ones(1, 8, 8).long()}, None, af.key(0))

@@ -102,7 +102,7 @@ def test_a_module_keeps_its_key():
         ({"index": range(30), "generator": af.key(0)}, "a generator too"),
         ({"index": range(29)}, r"indices \[30\], one for each"),
         ({"index": [3]}, r"indices \[30\], one for each"),
-        ({"index": 3}, r"indices \[30\], one for each"),
+        ({"index": 3}, r"index=\[3\]"),
     ],
 )
 def test_draws_by_index_that_cannot_be(given, advice):
@@ -138,3 +138,25 @@ def test_a_dataset_of_tuples_with_data_keys():
     assert y.equal(image.flip(-1))
     assert m.equal(mask.flip(-1))
     assert label == 3
+
+
+def test_indices_lie_along_the_first_dims():
+    aug = Augment(af.rotate())
+    x = torch.rand(4, 2, 3, 8, 8)
+    y = aug(x, index=[0, 1, 2, 3])
+    assert aug._params["degrees"][:, 0].equal(aug._params["degrees"][:, 1])
+    assert aug(x[2:], index=[2, 3]).equal(y[2:])
+    with pytest.raises(TypeError, match=r"af\.to_float"):
+        aug(x.numpy(), index=[0, 1, 2, 3])
+
+
+def test_a_dataset_of_dicts_and_labels():
+    aug = AugmentationSequential(RandomHorizontalFlip(p=1.0), data_keys=["input", "mask"], keepdim=True)
+    image, mask = torch.rand(3, 8, 8), torch.zeros(8, 8, dtype=torch.long)
+    y, label = af.AugmentedDataset([({"image": image, "mask": mask}, 7)], aug, af.key(0))[0]
+    assert y["image"].equal(image.flip(-1))
+    assert label == 7
+    with pytest.raises(TypeError, match="not a tensor"):
+        af.AugmentedDataset([(image, 7)], aug, af.key(0))[0]
+    with pytest.raises(ValueError, match="data keys"):
+        af.AugmentedDataset([(image,)], aug, af.key(0))[0]

@@ -180,10 +180,11 @@ def test_improper_boxes_are_invalid_in_every_call(f, known):
 
 
 def test_no_step_repairs_a_box():
-    out = moved(af.pipeline(af.hflip(), af.vflip(), fuse=False), IMPROPER)
+    with pytest.warns(UserWarning, match="end before they begin"):
+        out = moved(af.pipeline(af.hflip(), af.vflip(), fuse=False), IMPROPER)
     assert out[:2, 0].gt(out[:2, 2]).all()
     assert out[2].isnan().any()
-    assert moved(af.pipeline(af.hflip(), af.hflip(), fuse=False), IMPROPER)[3].equal(IMPROPER[3])
+    assert moved(af.pipeline(af.hflip(), af.hflip(), fuse=False), IMPROPER[3:])[0].equal(IMPROPER[3])
 
 
 @pytest.mark.parametrize(
@@ -206,10 +207,26 @@ def test_improper_boxes_of_every_format(form, row, valid):
         assert bool(moved(f, af.Boxes(torch.tensor([row]), form)).valid) is valid
 
 
-def test_a_box_without_area_is_invalid_after_geometry():
-    flat = af.Boxes(torch.tensor([[5.0, 5.0, 5.0, 9.0]]))
-    assert moved(af.brightness(), flat).valid.all()
-    assert not moved(af.hflip(), flat).valid.any()
+@pytest.mark.parametrize("f", [af.brightness(factor=1.0), af.hflip(), af.hflip(p=0.0)])
+def test_what_has_no_area_in_the_frame_is_invalid(f):
+    rows = torch.tensor([[5.0, 5.0, 5.0, 9.0], [-8.0, -8.0, -2.0, -2.0], [-8.0, -8.0, 5.0, 5.0]])
+    assert moved(f, af.Boxes(rows)).valid.tolist() == [False, False, True]
+    assert moved(f, af.Boxes(rows, clip=False)).valid.tolist()[2]
+
+
+def test_what_was_outside_does_not_come_into_view():
+    x = {"image": torch.zeros(1, 25, 25), "keypoints": af.Keypoints(torch.tensor([[-1.0, -1.0], [5.0, 2.0]]))}
+    x["boxes"] = af.Boxes(torch.tensor([[-8.0, -8.0, -2.0, -2.0]]))
+    for f in (af.pad(padding=10), af.translate(translate=0.4), af.hflip(p=0.0)):
+        y = f(x, None, af.key(0))[0]
+        assert y["keypoints"].visible.tolist() == [False, True]
+        assert not y["boxes"].valid.any()
+
+
+def test_pixels_are_no_fractions():
+    x = {"image": torch.zeros(1, 25, 25), "boxes": af.Boxes(torch.tensor([[10.0, 10.0, 20.0, 20.0]]), format="yolo")}
+    with pytest.raises(ValueError, match="cxcywh"):
+        af.hflip()(x)
 
 
 # occlusion

@@ -57,6 +57,9 @@ def grid(
     >>> len(figure.axes)
     4
     """
+    if isinstance(samples, Tensor | Mapping):
+        given, want = type(samples).__name__, "a list of samples"
+        raise TypeError(explain("grid: a batch", given, want, "viz.grid(viz.unbatch(batch))"))
     if not samples:
         raise ValueError(
             explain("grid: nothing to show", samples, "at least one sample", "viz.grid(viz.unbatch(batch))")
@@ -83,6 +86,7 @@ def grid(
 def save(figure: Figure, path: str | Path) -> Path:
     """Write a figure (the suffix names the format), and return where it lies."""
     path = Path(path)
+    path = path if path.suffix else path.with_suffix(".png")
     figure.savefig(path, dpi=120)
     return path
 

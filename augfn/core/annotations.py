@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from augfn.core.actions import Geometric, Mixing, Occlusion, Size
-from augfn.core.boxes import Boxes, Keypoints
+from augfn.core.boxes import Boxes, Keypoints, rounding
 from augfn.core.targets import Sample, Target
 from augfn.math.maps import Map, centre_of
 from augfn.math.polygons import area_inside, polygon_area, shares_inside
@@ -23,7 +23,6 @@ from augfn.run.constants import cached, constant
 
 FACE_INTERVALS = 4  # along an edge in 3-D, where a box has six faces full of points
 TURNED_PIXELS = 1 << 23  # of turned boxes that are looked at together
-ROUNDINGS = 32  # of float32 that a coordinate, as large as the frame, may be off after a chain of steps
 
 
 Finish = Callable[[Tensor, Tensor | None], Any]
@@ -52,11 +51,6 @@ def push(m: Map, points: Tensor, source: Size, target: Size) -> tuple[Tensor, Te
     `[*b, n]` (None: there is none)."""
     moved, before = m.inverse(source).traced(points - constant(centre_of(source), points))
     return (moved + constant(centre_of(target), moved)).to(points.dtype), before
-
-
-def rounding(dtype: torch.dtype) -> float:
-    """The relative error of what is kept in this dtype: so much beyond a limit still counts as within."""
-    return ROUNDINGS * torch.finfo(torch.float32).eps + torch.finfo(dtype).eps
 
 
 def points_of_keypoints(action: Geometric, t: Target, s: Sample) -> tuple[Tensor, Finish]:

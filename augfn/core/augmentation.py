@@ -121,7 +121,9 @@ class Augmentation:
             own = [v[i] if is_batch(v, self.meanings[path]) else v for path, v in given.items()]
             made.append(self.on(self.read(x), nested(tree, iter(own)), key))
         drawn = zip(*(leaves_of(params).values() for _, params in made), strict=True)
-        return batched([y for y, _ in made]), nested(tree, iter([torch.stack(values) for values in drawn]))
+        return batched([y for y, _ in made], self.targets), nested(
+            tree, iter([torch.stack(values) for values in drawn])
+        )
 
     def read(self, x: Any) -> Sample:
         """A bare tensor or a dict, as the targets that it holds, checked."""

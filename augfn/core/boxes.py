@@ -7,17 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from augfn.core.ragged import Rows, check_coordinates, check_rows, padded, register_node
-from augfn.errors import explain
+from augfn.errors import explain, warn
 from augfn.math.polygons import polygon_area
 from augfn.run.constants import constant
+from augfn.run.peek import peek
 
 FORMATS = ("xyxy", "xywh", "cxcywh", "yolo", "xyxyn", "cxcywhr", "xyxyxyxy")
 TURNED = {"cxcywhr": 5, "xyxyxyxy": 8}  # formats of boxes that need not be upright: numbers for each
 FRACTIONS = {"yolo": "cxcywh", "xyxyn": "xyxy"}  # formats in fractions of the frame, and the same in pixels
+ROUNDINGS = 32  # of float32 that a coordinate, as large as the frame, may be off after a chain of steps
 SAME_FORMAT = {"pascal_voc": "xyxy", "coco": "xywh", "albumentations": "xyxyn"}
 
 
@@ -29,8 +32,9 @@ class Boxes(Rows):
       fractions); the peers' "pascal_voc", "coco", "albumentations" are understood. Boxes that need not be upright
       (2-D): "xyxyxyxy" `[*b, N, 8]`, four corners, and "cxcywhr" `[*b, N, 5]`, r in degrees, counter-clockwise, in
       (-90, 90]; their corners move as they are.
-    * A box whose ends are exchanged (x2 < x1), or with a NaN, is not valid; nor is one of which a corner lies behind
-      the horizon of a projective map.
+    * A box whose ends are exchanged (x2 < x1), or with a NaN, or without an area in the frame, is not valid; nor is one of
+      which a corner lies behind the horizon of a projective map.
+    * What of a box lies outside of the frame belongs to it until a geometric step clips it.
     * After a geometric step upright boxes are clipped to the frame (`clip=True`; quads never are). A box is valid
       while its area in the frame is above `min_area` (pixels), at least `min_visibility` of it is to be seen, and its
       shorter side is at least `min_size` (pixels). Rows are never dropped.
@@ -60,7 +64,8 @@ class Boxes(Rows):
         name = self.format.lower() if isinstance(self.format, str) else self.format
         object.__setattr__(self, "format", SAME_FORMAT.get(name, name))
         if self.format not in FORMATS:
-            raise ValueError(explain("unknown box format", self.format, f"one of {FORMATS}", "name the boxes' format"))
+            known = (*FORMATS, *SAME_FORMAT)
+            raise ValueError(explain("unknown box format", self.format, f"one of {known}", "name the boxes' format"))
         widths = (TURNED[self.format],) if self.format in TURNED else (4, 6)
         check_coordinates("Boxes", self.data, widths)
         for name, rows in (("valid", self.valid), ("labels", self.labels), ("seen", self.seen)):
@@ -95,17 +100,15 @@ class Boxes(Rows):
                 fix = "one label for each box, [] where there is none"
                 raise ValueError(explain("labels: not as many as boxes", given, f"{valid.sum(-1).tolist()}", fix))
         made = cls(data, format, valid, labels=kept, **settings)
-        bad = (valid & ~made.checked((1,) * (data.shape[-1] // 2)).valid).nonzero()
+        bad = (valid & ~made.proper((1,) * (data.shape[-1] // 2))).nonzero()
         if len(bad):
             i, j = bad[0].tolist()
             want, fix = (
                 "finite numbers, low ends before high ones",
-                f"leave it out, or name the format: it is {format!r}",
+                f'leave it out, or name the format, which is {format!r}: af.Boxes.pad(..., format="coco")',
             )
             raise ValueError(explain(f"boxes[{i}][{j}] is no box", data[i, j].tolist(), want, fix))
-        if made.format in FRACTIONS and data.numel() and data.max() > 2:
-            want, fix = "fractions of the frame, 0 to 1", f'format="{FRACTIONS[made.format]}" for pixels'
-            raise ValueError(explain(f"boxes: format {format!r}", f"values up to {data.max():g}", want, fix))
+        check_fractions(made)
         return made
 
     def convert(self, format: str, size: tuple[int, ...] | None = None) -> Boxes:
@@ -152,16 +155,23 @@ class Boxes(Rows):
         low = first if self.format == "xywh" else first - second / 2
         return torch.cat([low, low + second], -1)
 
-    def checked(self, size: tuple[int, ...]) -> Boxes:
-        """The boxes, of which those with their ends exchanged, a negative side or a NaN are not valid."""
-        if self.turned:
-            proper = (self.data == self.data).all(-1)
-            if self.format == "cxcywhr":
-                proper = proper & (self.data[..., 2:4] >= 0).all(-1)
-        else:
+    def proper(self, size: tuple[int, ...]) -> Tensor:
+        """Which have no NaN, no ends exchanged and no negative side."""
+        if not self.turned:
             low, high = self.xyxy(size).chunk(2, -1)
-            proper = (low <= high).all(-1)
-        return replace(self, valid=self.valid & proper)
+            return (low <= high).all(-1)
+        proper = (self.data == self.data).all(-1)
+        return proper & (self.data[..., 2:4] >= 0).all(-1) if self.format == "cxcywhr" else proper
+
+    def checked(self, size: tuple[int, ...]) -> Boxes:
+        """The boxes, of which those that are not proper are not valid, nor those that have no area in the frame."""
+        valid = self.valid & self.proper(size)
+        if self.turned or not self.clip:
+            return replace(self, valid=valid)
+        check_fractions(self)
+        low, high = self.xyxy(size).chunk(2, -1)
+        here = (low < high) & (high > 0) & (low < constant(tuple(map(float, reversed(size))), low))
+        return replace(self, valid=valid & here.all(-1))
 
     def like(self, xyxy: Tensor, valid: Tensor, size: tuple[int, ...]) -> Boxes:
         """New corners in this format."""
@@ -227,7 +237,7 @@ class Keypoints(Rows):
         check_coordinates("Keypoints", self.xy, (2, 3))
         if self.visible is None:
             object.__setattr__(self, "visible", torch.ones(self.xy.shape[:-1], dtype=torch.bool, device=self.xy.device))
-        n, pairs = self.xy.shape[-2], tuple(tuple(pair) for pair in self.swap)
+        n, pairs = self.xy.shape[-2], tuple(tuple(p) if isinstance(p, Sequence) else (p,) for p in self.swap)
         rows = [i for pair in pairs for i in pair]
         if (
             any(len(pair) != 2 for pair in pairs)
@@ -263,6 +273,30 @@ register_node(Boxes, Boxes.tensors, ("format", "clip", "min_area", "min_visibili
 register_node(Keypoints, Keypoints.tensors, ("swap",))
 
 
+def check_fractions(boxes: Boxes) -> None:
+    """Pixels where fractions of the frame are expected would be boxes as large as the frame."""
+    values = peek(boxes.data) if boxes.format in FRACTIONS else None
+    if values is not None and values.size and np.nanmax(values, initial=0.0) > 2:
+        want, fix = "fractions of the frame, 0 to 1", f'format="{FRACTIONS[boxes.format]}" for pixels'
+        given = f"values up to {np.nanmax(values):g}"
+        raise ValueError(explain(f"boxes of the format {boxes.format!r}", given, want, fix))
+
+
+def rounding(dtype: torch.dtype) -> float:
+    """The relative error of what is kept in this dtype: so much beyond a limit still counts as within."""
+    return ROUNDINGS * torch.finfo(torch.float32).eps + torch.finfo(dtype).eps
+
+
+def look_at_ends(xyxy: Tensor) -> None:
+    """A warning where the low ends of plain boxes lie behind the high ones: another format, most likely."""
+    values = peek(xyxy)
+    low, high = (None, None) if values is None else np.split(values, 2, -1)
+    if values is not None and (low > high).any():
+        given = values[(low > high).any(-1)][0].tolist()
+        fix = 'af.Boxes(boxes, format="xywh"), by the name of their format'
+        warn(explain("boxes that end before they begin", given, "x1, y1, x2, y2, low ends first", fix))
+
+
 def drop_invalid(rows: Boxes | Keypoints, *others: Tensor) -> Any:
     """Ragged lists outside the graph, the inverse of `pad`: for each sample the rows that are there, and the same rows of
     what belongs to them (`others [*b, N, ...]`).
@@ -284,6 +318,13 @@ def drop_invalid(rows: Boxes | Keypoints, *others: Tensor) -> Any:
     else:
         fix = 'af.drop_invalid(batch["boxes"]), a plain tensor as af.Boxes(boxes)'
         raise TypeError(explain("drop_invalid: nothing that says what is there", rows, "Boxes or Keypoints", fix))
+    for t in others:
+        if not isinstance(t, Tensor) or t.shape[: there.ndim] != there.shape:
+            want, fix = (
+                f"tensors {list(there.shape)} first, as many rows",
+                "torch.as_tensor(...), padded as the rows are",
+            )
+            raise TypeError(explain("drop_invalid: others", t, want, fix))
     n, rank = math.prod(there.shape[:-1]), there.ndim
     keep = there.reshape(n, there.shape[-1])
     lists = [

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from augfn.core.boxes import Boxes, Keypoints, Rows
 from augfn.core.ragged import padded
+from augfn.core.targets import OTHER, kind_of
 from augfn.errors import explain
 
 SETTINGS: dict[type, tuple[str, ...]] = {
@@ -20,26 +21,25 @@ SETTINGS: dict[type, tuple[str, ...]] = {
 ROWS = ("valid", "labels", "seen")  # of boxes
 
 
-def batched(outputs: Sequence[Any]) -> Any:
+def batched(outputs: Sequence[Any], targets: Mapping[str, str]) -> Any:
     """Samples as one batch: tensors are stacked, boxes and keypoints padded to one number, all else listed."""
     first = outputs[0]
     if isinstance(first, Mapping):
-        return {name: batch_of(name, [y[name] for y in outputs]) for name in first}
-    return batch_of("image", list(outputs))
+        return {name: batch_of(name, kind_of(name, targets), [y[name] for y in outputs]) for name in first}
+    return batch_of("image", "image", list(outputs))
 
 
-def batch_of(name: str, values: list[Any]) -> Any:
-    for kind, cls in (("boxes", Boxes), ("keypoints", Keypoints)):
-        if isinstance(values[0], cls):
-            return rows_of(name, kind, values, None, None)
-    return values_of(name, values)
+def batch_of(name: str, kind: str, values: list[Any]) -> Any:
+    if kind in ("boxes", "keypoints"):
+        return rows_of(name, kind, values, None, None)
+    return values_of(name, values, kind == OTHER)
 
 
 def stacked(name: str, values: Sequence[Tensor]) -> Tensor:
     shapes = {tuple(v.shape) for v in values}
     if len(shapes) > 1:
         want, fix = "one shape", f"bring {name} to one number of channels, or to as many entries"
-        if len({s[:-2] for s in shapes}) == 1 and all(v.ndim > 1 for v in values):
+        if len({s[:-2] for s in shapes}) == 1 and all(v.ndim > 2 for v in values):
             fix = "end with one size: af.pipeline(..., af.resize(size=(224, 224))), or a crop"
         elif all(v.ndim == 1 and not v.is_floating_point() for v in values):
             fix = f"of boxes: af.Boxes(boxes, labels={name}) in the dataset; else targets={{{name!r}: 'other'}} lists them"
@@ -54,7 +54,7 @@ def rows_of(
     cls = Boxes if kind == "boxes" else Keypoints
     wrapped = sum(isinstance(v, cls) for v in values)
     if not wrapped and kind == "keypoints":
-        return Keypoints.pad(list(values), levels=any(len(v) and torch.as_tensor(v).shape[-1] == d + 1 for v in values))
+        return Keypoints.pad(list(values), levels=any(width_of(v) == d + 1 for v in values))
     if not wrapped:
         return cls.pad(list(values))
     if wrapped < len(values):
@@ -81,6 +81,19 @@ def rows_of(
     }
     held["valid"] = held["valid"] & there
     return replace(first, data=data, **held)
+
+
+def width_of(rows: Any) -> int | None:
+    """The numbers of a row, where all have as many; what is wrong with others `pad` says."""
+    while isinstance(rows, list | tuple) and rows and isinstance(rows[0], list | tuple | Tensor):
+        rows = rows[0]
+    return (
+        rows.shape[-1]
+        if hasattr(rows, "shape") and rows.shape
+        else len(rows)
+        if isinstance(rows, list | tuple)
+        else None
+    )
 
 
 def values_of(name: str, values: list[Any], listed: bool = False) -> Any:

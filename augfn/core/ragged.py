@@ -67,7 +67,7 @@ class Rows:
         """Some samples of the batch, or rows of one sample."""
         first, name = getattr(self, self.tensors[0]), type(self).__name__.lower()
         parts = index if isinstance(index, tuple) else (index,)
-        if len(parts) >= first.ndim or any(isinstance(i, str) or i is Ellipsis for i in parts):
+        if sum(i is not None for i in parts) >= first.ndim or any(isinstance(i, str) or i is Ellipsis for i in parts):
             fix = f"{name}.labels, {name}.valid; {name}.{self.tensors[0]}[..., 0]"
             raise TypeError(explain(f"{name}[...] takes samples and rows", index, "numbers, slices, masks", fix))
         held = {n: t[index] for n in self.tensors if (t := getattr(self, n)) is not None}
@@ -79,7 +79,7 @@ class Rows:
 
 def check_rows(name: str, rows: Any, data: Any) -> None:
     """What belongs to the boxes has an entry for each; `valid` is boolean."""
-    if rows is None or not isinstance(data, Tensor):
+    if rows is None:
         return
     what = f"Boxes: {name}"
     if not isinstance(rows, Tensor) or (name == "valid" and rows.dtype != torch.bool):
@@ -121,7 +121,8 @@ def padded(
         want = "rows of one length in all samples"
         raise ValueError(explain(f"{what}: rows differ", sorted(map(list, tails)), want, "bring them to one format"))
     tail, most = tails.pop() if tails else tuple(rows[0].shape[1:]), max(map(len, rows))
-    kind = full[0] if full else rows[0]
+    none = rows[0].float() if floating else rows[0].long() if rows[0].is_floating_point() else rows[0]
+    kind = full[0] if full else none
     data = torch.stack([torch.cat([r.to(kind).reshape(-1, *tail), kind.new_zeros(most - len(r), *tail)]) for r in rows])
     counts = torch.tensor([len(r) for r in rows], device=kind.device)
     return data, torch.arange(most, device=kind.device) < counts[:, None]
@@ -136,6 +137,7 @@ def as_rows(what: str, x: Any, widths: Sequence[int], floating: bool, deep: bool
         t = torch.as_tensor(x)
     except (TypeError, ValueError, RuntimeError):
         want, fix = "a tensor, an array or a list of rows of one length", "[[x1, y1, x2, y2], ...], numbers alone"
+        fix = fix if widths else "numbers that stand for the classes, names.index(label)"
         raise TypeError(explain(f"{what}: no rows of numbers", x, want, fix)) from None
     if floating and not t.is_floating_point():
         t = t.float()

@@ -15,7 +15,7 @@ from typing import Any, get_args, get_type_hints
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map_only
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from augfn.distributions import Bernoulli, Constant, Distribution, Uniform
 from augfn.errors import explain, unknown
@@ -207,6 +207,12 @@ def as_leaf(op: str, name: str, leaf: Leaf, value: Any) -> Tensor | Distribution
         raise ValueError(explain(what, value, f"a number or a pair (low, high), in {leaf.unit}", f"{name}=(low, high)"))
     if any(isinstance(v, Tensor) for v in value):
         return Uniform(*value)
+    if any(isinstance(t, Tensor | Distribution) for t in tree_leaves(value)):
+        want, fix = (
+            "numbers, one tensor of values, or one distribution",
+            f"{name}=af.Interval(tensor {[*leaf.shape, 2]})",
+        )
+        raise TypeError(explain(f"{what}: tensors within a pair", value, want, fix))
     ends = [torch.tensor(v, dtype=torch.float32) for v in value]
     check_bounds(what, leaf, [x for e in ends for x in e.flatten().tolist()])
     if not (ends[0] <= ends[1]).all():

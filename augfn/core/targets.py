@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
-from augfn.core.boxes import FORMATS, TURNED, Boxes, Keypoints
+from augfn.core.boxes import FORMATS, SAME_FORMAT, TURNED, Boxes, Keypoints, look_at_ends, rounding
 from augfn.core.poses import Fold, folded
 from augfn.errors import explain, unknown
+from augfn.run.constants import constant
 
 # kind: (trailing dims of one sample in 2-D, the same in 3-D); None = not in that world, () = not spatial
 LAYOUT: dict[str, tuple[str | None, str | None]] = {
@@ -59,7 +61,7 @@ class Sample:
     """Targets by name, with the leading batch shape and the frame's size they share.
 
     `others`: what passes through; `names`: the order of all, where there are such. `folds`: how keypoints were
-    laid out that are moved as one list.
+    laid out that are moved as one list, and which boxes came as plain tensors.
     """
 
     targets: dict[str, Target]
@@ -69,7 +71,7 @@ class Sample:
     bare: bool = False
     others: Mapping[str, Any] = field(default_factory=dict)
     names: tuple[str, ...] = ()
-    folds: Mapping[str, Fold] = field(default_factory=dict)
+    folds: Mapping[str, Fold | Plain] = field(default_factory=dict)
 
     def changed(self, targets: dict[str, Target], size: tuple[int, ...]) -> Sample:
         rest = (self.device, self.bare, self.others, self.names, self.folds)
@@ -81,6 +83,19 @@ class Sample:
         if self.bare:
             return next(iter(values.values()))
         return {n: self.others[n] if n in self.others else values[n] for n in self.names} if self.names else values
+
+
+def format_in(name: str) -> str | None:
+    """The format that the name of plain boxes tells: bbox_xywh, boxes_coco."""
+    return next((part for part in name.lower().split("_")[1:] if part in (*FORMATS, *SAME_FORMAT)), None)
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Boxes that came as a plain tensor, in the format that their name tells."""
+
+    def undo(self, boxes: Boxes) -> Tensor:
+        return boxes.data
 
 
 def kind_of(name: str, given: Mapping[str, str]) -> str:
@@ -96,7 +111,9 @@ def kind_of(name: str, given: Mapping[str, str]) -> str:
         return OTHER
     if kind not in LAYOUT or (rest and rest[-1] in NO_TARGETS):
         want = f"a name that begins with one of {', '.join(LAYOUT)}"
-        fix = f"targets={{{name!r}: 'other'}} in the pipeline passes it through, {{{name!r}: 'mask'}} calls it a mask"
+        near = get_close_matches(stem.lower(), [*LAYOUT, *SPELLED], n=1, cutoff=0.7)
+        fix = f"did you mean {near[0]!r}? " if near else ""
+        fix += f"af.pipeline(f, targets={{{name!r}: 'other'}}) passes it through, {{{name!r}: 'mask'}} calls it a mask"
         raise ValueError(explain(f"the kind of the target {name!r} is not known", name, want, fix))
     return kind
 
@@ -149,6 +166,9 @@ def checked(
     bare: bool,
     integers: bool = False,
 ) -> Sample:
+    plain = [n for n, t in targets.items() if t.kind == "boxes" and isinstance(t.value, Tensor)]
+    told = {n: form for n, form in zip(plain, map(format_in, plain), strict=True) if form is not None}
+    targets = {n: Target(t.kind, Boxes(t.value, told[n])) if n in told else t for n, t in targets.items()}
     frames = {n: t.value for n, t in targets.items() if t.kind in FRAMED}
     for name, t in targets.items():
         check_value(name, t, ndim, integers)
@@ -169,9 +189,22 @@ def checked(
         n: t if not isinstance(t.value, Boxes) else Target(t.kind, t.value.checked(size)) for n, t in targets.items()
     }
     points = {n: folded(t.value, len(batch), ndim) for n, t in proper.items() if t.kind == "keypoints"}
-    proper |= {n: Target("keypoints", value) for n, (value, _) in points.items()}
-    folds = {n: fold for n, (_, fold) in points.items() if fold is not None}
+    proper |= {n: Target("keypoints", in_frame(value, size)) for n, (value, _) in points.items()}
+    for t in proper.values():
+        if t.kind == "boxes" and isinstance(t.value, Tensor):
+            look_at_ends(t.value)
+    folds = {n: fold for n, (_, fold) in points.items() if fold is not None} | dict.fromkeys(told, Plain())
     return Sample(proper, batch, size, frame.device, bare, folds=folds)
+
+
+def in_frame(k: Any, size: tuple[int, ...]) -> Any:
+    """Keypoints, of which those outside of the frame are not visible."""
+    if not isinstance(k, Keypoints):
+        return k
+    room = 0.5 + rounding(k.xy.dtype) * max(size)
+    limit = constant(tuple(n - 1 + room for n in reversed(size)), k.xy)
+    here = ((k.xy >= -room) & (k.xy <= limit)).all(-1)
+    return replace(k, visible=k.visible & here if k.visible.dtype == torch.bool else k.visible * here)
 
 
 def array_of(t: Target) -> Tensor:
@@ -182,17 +215,20 @@ def check_value(name: str, t: Target, ndim: int, integers: bool) -> None:
     layout = LAYOUT[t.kind][ndim - 2]
     if layout is None:
         world = "2-D ops" if ndim == 2 else "3-D ops"
-        raise ValueError(
-            explain(
-                f"{name}: a {t.kind} among {world}",
-                t.kind,
-                "targets of one world",
-                "use affine3d, hflip3d, ... for volumes",
-            )
+        fix = (
+            "use affine3d, hflip3d, ... for volumes"
+            if ndim == 2
+            else f"call it 'volume', or targets={{{name!r}: 'volume'}}"
         )
+        raise ValueError(explain(f"{name}: {t.kind} among {world}", t.kind, "targets of one world", fix))
     value = array_of(t)
     if not isinstance(value, Tensor):
-        raise TypeError(explain(f"{name}: not a tensor", value, f"a tensor [*batch, {layout}]", "torch.as_tensor(...)"))
+        fix = {"boxes": f"af.Boxes.pad({name})", "keypoints": f"af.Keypoints.pad({name})"}.get(t.kind)
+        if fix is None and isinstance(value, list):
+            fix = "a list of dicts, one for each sample"
+        elif fix is None:
+            fix = f"af.to_float({name})" if t.kind in FRAMED else f"torch.as_tensor({name})"
+        raise TypeError(explain(f"{name}: not a tensor", value, f"a tensor [*batch, {layout}]", fix))
     if t.kind in FLOATING and not value.is_floating_point() and not (integers and t.kind in CONVERTED):
         convert = f"af.to_float({name}), or af.to_float() as the first step"
         fix = convert if t.kind in CONVERTED else f"{name}.float()"
@@ -225,8 +261,15 @@ def check_shape(name: str, t: Target, batch: tuple[int, ...], size: tuple[int, .
         good = rest[len(rest) - len(tail) :] == tail and (t.kind != "boxes" or len(rest) == 2)
         if t.kind == "keypoints":  # people x joints, and COCO's third number, are folded afterwards
             good = len(rest) > 1 and rest[-1] in ((d,) if isinstance(t.value, Keypoints) else (d, d + 1))
+    if t.kind == "label" and len(rest) >= d and rest[-d:] == size and min(size) > 1:
+        given, want = value, "one label for each sample, or K numbers"
+        raise ValueError(explain(f"{name}: a label for each pixel", given, want, f"targets={{{name!r}: 'mask'}}"))
     if not good:
         want, fix = f"{wanted(t, batch, d)} with a frame of {'x'.join(map(str, size))}", f"bring it to {ref}'s frame"
+        if t.kind == "boxes" and rest[-2:] == (4, 2):
+            fix = f'four corners each: af.Boxes({name}.flatten(-2), format="xyxyxyxy"), the data key "bbox_xyxyxyxy"'
+        if t.kind == "keypoints" and isinstance(t.value, Keypoints) and rest[-1] == d + 1:
+            fix = "af.Keypoints.pad(..., levels=True), where the last number is a visibility"
         if t.kind in ("softmask", "heatmap"):
             fix += f": torch.nn.functional.interpolate({name}, size={size}), and back afterwards"
         raise ValueError(explain(f"{name}: wrong shape", value, want, fix))

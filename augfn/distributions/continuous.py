@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -113,11 +114,15 @@ class Span(Distribution):
     static = ("matrix", "offset")
 
     def __init__(self, x: Any, matrix: Any, offset: Any = 0.0) -> None:
-        self._set(x=x, matrix=as_tuples(matrix), offset=as_tuples(offset))
-        n, given = self.x.numel(), list(torch.tensor(self.matrix).shape)
-        if len(given) < 2 or given[-2:] != [2, n]:
+        matrix, offset = np.asarray(as_tuples(matrix), object), np.asarray(as_tuples(offset), object)
+        n = x.numel() if isinstance(x, Tensor) else np.size(x)
+        if matrix.ndim < 2 or matrix.shape[-2:] != (2, n):
             fix = "a row for low and a row for high, with a factor for each number of x"
-            raise ValueError(explain("Span: bad matrix", given, f"[..., 2, {n}], for x of {n} numbers", fix))
+            raise ValueError(explain("Span: bad matrix", matrix.shape, f"[..., 2, {n}], for x of {n} numbers", fix))
+        if offset.shape not in ((), matrix.shape[:-1]):
+            want = f"a number, or {list(matrix.shape[:-1])}"
+            raise ValueError(explain("Span: bad offset", offset.shape, want, "a number for each end"))
+        self._set(x=x, matrix=as_tuples(matrix), offset=as_tuples(offset))
 
     x: Tensor
     matrix: tuple[Any, ...]
@@ -130,7 +135,7 @@ class Span(Distribution):
         """(low, high) `[*shape, 2]`."""
         x = self.tensors(like)[0].reshape(-1)
         matrix, offset = (torch.tensor(t, dtype=x.dtype, device=x.device) for t in (self.matrix, self.offset))
-        return offset + matrix @ x
+        return offset + (matrix * x).sum(-1)
 
     def draw(self, u: Tensor) -> Tensor:
         low, high = self.ends(u).unbind(-1)

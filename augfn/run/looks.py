@@ -13,6 +13,7 @@ from augfn.errors import explain, warn
 from augfn.run.peek import peek
 from augfn.typing import Leaf
 
+KEEP = "bring it back after optimizer.step(): with torch.no_grad(): parameter.clamp_(low, high)"
 FAR = 16  # an image that reaches it was hardly meant to lie in [0, 1]
 LOOKED: WeakSet[Any] = WeakSet()  # augmentations whose first image was looked at
 LOST: WeakSet[Any] = WeakSet()  # those that said that boxes were lost
@@ -22,8 +23,8 @@ def check_leaves(name: str, leaves: dict[str, Any], meanings: dict[str, Leaf]) -
     """Values without a NaN; and no Parameter of the user's own that an optimizer has carried out of its interval."""
     for path, leaf in leaves.items():
         if isinstance(leaf, Span) and isinstance(leaf.x, nn.Parameter):
-            if peek(leaf.x) is not None:
-                check_values(f"{name}: {path}", leaf.ends(leaf.x).detach().numpy(), meanings[path], True)
+            if (values := peek(leaf.ends(leaf.x))) is not None:
+                check_values(f"{name}: {path}", values, meanings[path], True, KEEP)
             continue
         if isinstance(leaf, Distribution):
             held = [t for field in leaf.values if isinstance(t := getattr(leaf, field), nn.Parameter)]
@@ -34,7 +35,7 @@ def check_leaves(name: str, leaves: dict[str, Any], meanings: dict[str, Leaf]) -
                 check_values(f"{name}: {path}", values, meanings[path], isinstance(t, nn.Parameter))
 
 
-def check_values(what: str, values: np.ndarray, meaning: Leaf, learns: bool) -> None:
+def check_values(what: str, values: np.ndarray, meaning: Leaf, learns: bool, fix: str = "") -> None:
     if np.isnan(values).any():
         fix = "look where it comes from: torch.isnan(params[...]).nonzero()"
         raise ValueError(explain(f"{what}: NaN", values.ravel()[:4].tolist(), f"numbers ({meaning.unit})", fix))
@@ -43,7 +44,10 @@ def check_values(what: str, values: np.ndarray, meaning: Leaf, learns: bool) -> 
     if learns and outside:
         leaf = what.split(": ")[-1]
         want = f"{'-inf' if low is None else low} to {'inf' if high is None else high} ({meaning.unit})"
-        fix = f'leave it to the module, which keeps it inside: Augment(f, learnable=["{leaf}"]), f with plain numbers'
+        fix = (
+            fix
+            or f'leave it to the module, which keeps it inside: Augment(f, learnable=["{leaf}"]), f with plain numbers'
+        )
         raise ValueError(explain(f"{what}: a Parameter has left its interval", values.ravel()[:4].tolist(), want, fix))
 
 
