@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from augfn.core.actions import Action, Blend, Color, Deferred, Geometric, Mixing, Occlusion, Pixels, Size
+from augfn.core.actions import Action, Blend, Color, Deferred, Geometric, Mixing, Occlusion, Pixels, Size, frame_changes
 from augfn.core.augmentation import Augmentation
 from augfn.core.gates import Gate
 from augfn.core.rules import SOFT
@@ -115,7 +115,7 @@ class SomeOf(Combined):
             slots = [(rank == i) & (i < count)[..., None] for i in range(self.most())]
         branches = self.branches(params, size, sampling)
         gated = [zip(Gate(slot.to(keys.dtype), True).unbind(), branches, strict=True) for slot in slots]
-        return [a.gated(gate, size) for slot in gated for gate, branch in slot for a in branch]
+        return [a for slot in gated for gate, branch in slot for a in guarded(branch, gate, size)]
 
     def most(self) -> int:
         """The largest number of branches that are drawn."""
@@ -155,7 +155,13 @@ class Identity(Augmentation):
 
 def switched(branches: list[list[Action]], gates: list[Gate], size: Size) -> list[Action]:
     """Branches that exclude each other: behind hard gates every action has its own, so that it runs on its rows and
-    fuses with its neighbours; else the branches' results are blended."""
+    fuses with its neighbours; else the branches' results are blended. Branches that change the frame end in one."""
+    frames = {end_of(branch, size) for branch in branches}
+    if not all(stays(branch, size) for branch in branches):
+        if len(frames) > 1 or (len(branches) == 1 and frames != {size}):
+            raise ValueError(frame_changes(size, next(iter(frames - {size}), size)))
+        weights, frame = torch.stack([g.value for g in gates], -1), next(iter(frames))
+        return [Blend(weights, tuple(map(tuple, branches)), None if frame == size else frame, gates[0].hard)]
     pairs = [(a, g) for branch, g in zip(branches, gates, strict=True) for a in branch]
     if not gates[0].hard:
         mixes = [(a, g) for a, g in pairs if isinstance(a, Mixing)]  # whose weight is a blend itself
@@ -168,6 +174,23 @@ def switched(branches: list[list[Action]], gates: list[Gate], size: Size) -> lis
     if all(len(branch) <= 1 for branch in branches):
         pairs.sort(key=lambda pair: ORDER.index(type(pair[0])))
     return [a.gated(g, size) for a, g in pairs]
+
+
+def guarded(branch: list[Action], gate: Gate, size: Size) -> list[Action]:
+    """A branch behind a gate; as one, where the frame changes on its way."""
+    return [a.gated(gate, size) for a in branch] if stays(branch, size) else switched([branch], [gate], size)
+
+
+def end_of(branch: Sequence[Action], size: Size) -> Size:
+    """The frame that comes out of a branch."""
+    for a in branch:
+        size = a.size(size)
+    return size
+
+
+def stays(branch: Sequence[Action], size: Size) -> bool:
+    """True if no action of a branch changes the frame."""
+    return all(a.size(size) == size for a in branch)
 
 
 def named(steps: Sequence[Any], keywords: Mapping[str, Any], what: str) -> Steps:

@@ -468,3 +468,55 @@ def test_colours_that_scale_alone():
     gains = f(torch.ones(3, 1, 1))[0]
     torch.testing.assert_close(f(x)[0], gains * x)
     torch.testing.assert_close(af.pipeline(f, f)(x)[0], gains**2 * x)
+
+
+# branches that end in one frame
+
+
+def test_a_choice_of_branches_that_end_in_one_frame():
+    f = af.one_of(
+        af.random_crop(size=8), af.resize(size=(8, 8)), af.pipeline(af.center_crop(size=4), af.resize(size=(8, 8)))
+    )
+    x = {"image": torch.rand(24, 3, 16, 20), "mask": torch.randint(3, (24, 16, 20))}
+    x["boxes"] = af.Boxes(torch.tensor([[[4.0, 4.0, 9.0, 9.0]]]).repeat(24, 1, 1))
+    y, params = f(x, None, K)
+    assert y["image"].shape == (24, 3, 8, 8)
+    assert y["mask"].shape == (24, 8, 8)
+    for i, k in enumerate(params["choice"].argmax(-1).tolist()):
+        name = list(f.steps)[k]
+        own = {n: v[i] for n, v in params[name].items()} if name == "random_crop" else {}
+        one, _ = f.steps[name]({n: v[i] for n, v in x.items()}, own)
+        torch.testing.assert_close(y["image"][i], one["image"])
+        assert y["mask"][i].equal(one["mask"])
+        torch.testing.assert_close(y["boxes"].data[i], one["boxes"].data)
+    z, _ = f.compiled(backend="eager")(x, params)
+    torch.testing.assert_close(z["image"], y["image"])
+    assert z["mask"].equal(y["mask"])
+
+
+def test_a_gate_over_a_pad_and_its_crop():
+    f = af.maybe(af.pipeline(af.pad(padding=2), af.random_crop(size=8)), p=0.5)
+    x = torch.rand(32, 3, 8, 8)
+    y, params = f(x, None, K)
+    closed = params["gate"] == 0
+    assert 0 < closed.sum() < 32
+    assert y[closed].equal(x[closed])
+    assert not y[~closed].equal(x[~closed])
+    torch.testing.assert_close(torch.func.vmap(f)(x, params)[0], y)
+    assert f(x, params)[0].equal(y)
+    some = af.some_of(1, af.pipeline(af.pad(padding=2), af.random_crop(size=8)), af.hflip())
+    assert some(x, None, K)[0].shape == x.shape
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda: af.one_of(af.random_crop(size=8), af.hflip()),
+        lambda: af.maybe(af.random_crop(size=8)),
+        lambda: af.random_crop(size=8, p=0.5),
+        lambda: af.some_of(1, af.random_crop(size=8), af.random_crop(size=8)),
+    ],
+)
+def test_branches_that_end_in_several_frames(f):
+    with pytest.raises(ValueError, match=r"within: af\.maybe"):
+        f()(torch.rand(4, 3, 16, 16), None, K)

@@ -248,8 +248,15 @@ class Blend(Action):
 
     weights: Tensor
     branches: tuple[tuple[Action, ...], ...]
+    frame: Size | None = None  # that all branches end in, where it is another one: then weights sum to 1
+    hard: bool = False  # weights are 0 and 1
+
+    def size(self, size: Size) -> Size:
+        return self.frame or size
 
     def gated(self, gate: Gate, size: Size) -> Blend:
+        if self.size(size) != size:
+            raise ValueError(frame_changes(size, self.size(size)))
         return replace(self, weights=self.weights * gate.value[..., None])
 
     @property
@@ -287,8 +294,8 @@ def frame_changes(before: Size, after: Size | None) -> str:
     return explain(
         "a step that changes the frame cannot be switched per sample",
         f"{before} -> {after}",
-        "a frame that stays",
-        "leave out p, or follow it by a resize outside of the choice",
+        "a frame that stays, or a choice whose branches end in one frame",
+        "leave out p; or resize within: af.maybe(af.pipeline(f, af.resize(size=...)), p=0.5)",
     )
 
 
@@ -296,7 +303,9 @@ def fuse(actions: list[Action]) -> list[Action]:
     """Neighbours of one kind become one: maps compose to one resample, colour maps multiply, occlusions unite."""
     out: list[Action] = []
     for run in runs(actions):
-        if not isinstance(run[0], Geometric | Color | Occlusion) or (
+        if isinstance(run[0], Blend):
+            out += [replace(a, branches=tuple(tuple(fuse(list(b))) for b in a.branches)) for a in run]
+        elif not isinstance(run[0], Geometric | Color | Occlusion) or (
             isinstance(run[0], Geometric) and all(a.map.gather for a in run)
         ):
             out += run

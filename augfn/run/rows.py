@@ -38,6 +38,8 @@ def act(action: Action, sample: Sample, owned: set[str] | None = None) -> Sample
     rows = None if action.gate is None else open_rows(action.gate)
     if rows is not None and len(rows) < action.gate.numel():  # type: ignore[union-attr]
         return on_rows(action, rows, sample, set() if owned is None else owned) if rows else sample
+    if isinstance(action, Blend) and action.hard and (turns := chosen_rows(action)) is not None:
+        return in_turn(action, turns, sample)
     new = blended(action, sample) if isinstance(action, Blend) else apply(action.ungated(), sample)
     if owned is not None:
         note_fresh(action, new, sample, owned)
@@ -136,13 +138,41 @@ def blended(action: Blend, sample: Sample) -> Sample:
         if all(t is old for t in new):
             continue
         if old.kind in BLENDED:
-            out[name] = Target(old.kind, mean(old.value, [t.value for t in new], weights, action.rest.to(weights)))
+            base = torch.zeros_like(new[0].value) if action.frame else old.value
+            out[name] = Target(old.kind, mean(base, [t.value for t in new], weights, action.rest.to(weights)))
             continue
-        value = old.value
+        value = new[0].value if action.frame else old.value
         for k, t in enumerate(new):
             value = value if t is old else where(best == k, t.value, value)
         out[name] = Target(old.kind, value)
-    return sample.changed(out, sample.size)
+    return sample.changed(out, action.size(sample.size))
+
+
+def chosen_rows(action: Blend) -> list[list[int]] | None:
+    """The numbers of the samples that each branch is for; None where they are not known."""
+    if DENSE or not is_readable(action.weights) or action.weights.ndim != 2:
+        return None
+    return [[i for i, v in enumerate(w) if v >= 0.5] for w in action.weights.T.tolist()]
+
+
+def in_turn(action: Blend, turns: list[list[int]], sample: Sample) -> Sample:
+    """Each branch on the samples that chose it, which end in one frame; the others stay as they are."""
+    rest = sorted(set(range(action.weights.shape[0])) - {i for rows in turns for i in rows})
+    parts, order = [], []
+    for branch, rows in [*zip(action.branches, turns, strict=True), ((), rest)]:
+        if rows:
+            index = torch.tensor(rows)
+            few = replace(sample, targets=taken(sample.targets, index), batch=(len(rows),))
+            parts.append(run([a.rows(index) for a in branch], few))
+            order += rows
+    back = torch.tensor(order).argsort()
+    out = {}
+    for name, t in sample.targets.items():
+        together = [p.targets[name].value for p in parts]
+        values = [torch.cat(leaves) for leaves in zip(*map(tree_leaves, together), strict=True)]
+        tree = tree_flatten(together[0])[1]
+        out[name] = Target(t.kind, tree.unflatten([take(v, back) for v in values]))
+    return sample.changed(out, action.size(sample.size))
 
 
 def mean(old: Tensor, new: list[Tensor], weights: Tensor, rest: Tensor) -> Tensor:
