@@ -1195,7 +1195,7 @@ def solarize(
 def solarize_add(
     *,
     addition: Range = Uniform(low=0.0, high=0.43),
-    threshold: Range = 0.5,
+    threshold: Range = 0.5019607843137255,
     p: Chance = 1.0,
     clip: Clip = "clamp",
     channels: int | Sequence[int] | None = None,

@@ -1670,7 +1670,7 @@ class RandomSolarizeAdd(Derived):
     def __init__(
         self,
         addition: Range = (0.0, 0.43),
-        threshold: Range = 0.5,
+        threshold: Range = 0.5019607843137255,
         *,
         p: Chance = 0.5,
         clip: Clip | None = None,

@@ -87,7 +87,7 @@ def RandomSolarize(
 
 
 @derive(af.solarize_add)
-def RandomSolarizeAdd(addition: Range = (0.0, 0.43), threshold: Range = 0.5) -> Any:
+def RandomSolarizeAdd(addition: Range = (0.0, 0.43), threshold: Range = 128 / 255) -> Any:
     """Add to what lies below a threshold, and clamp. (timm)"""
     return {"addition": addition, "threshold": threshold}
 

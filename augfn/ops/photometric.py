@@ -242,7 +242,7 @@ def solarize(
 
 
 @photometric(clip="clamp", pointwise=True)
-def solarize_add(x: Tensor, *, addition: Level = Uniform(0.0, 0.43), threshold: Threshold = 0.5) -> Tensor:
+def solarize_add(x: Tensor, *, addition: Level = Uniform(0.0, 0.43), threshold: Threshold = 128 / 255) -> Tensor:
     """Add to what lies below the threshold: y = x + addition where x < threshold, else x.
 
     Gradient to the threshold: zero (the image jumps where it crosses). Source: timm `SolarizeAdd`.
