@@ -3,6 +3,7 @@
 from augfn.compose import identity, maybe, mixture, one_of, pipeline, repeat, some_of
 from augfn.core.augmentation import Augmentation
 from augfn.core.boxes import Boxes, Keypoints, drop_invalid
+from augfn.curricula import Curriculum, cosine, linear, piecewise, schedule, stepped
 from augfn.data import AugmentedDataset, collate
 from augfn.distributions import (
     Bernoulli,
@@ -11,6 +12,7 @@ from augfn.distributions import (
     Constant,
     Dirichlet,
     Distribution,
+    Exponential,
     GumbelChoice,
     Interval,
     LogUniform,
@@ -22,6 +24,7 @@ from augfn.distributions import (
     Uniform,
 )
 from augfn.images import to_float, to_pil, to_uint8
+from augfn.multiview import views
 from augfn.ops.blurs import defocus, glass_blur, motion_blur, zoom_blur
 from augfn.ops.channels import channel_dropout, channel_shuffle, planckian_jitter, rgb_shift
 from augfn.ops.crop import center_crop, pad, random_crop, resize, resized_crop
@@ -89,6 +92,7 @@ from augfn.policies.strings import policy
 from augfn.random import bits, fold_in, key, normal, sample_keys, split, uniform
 from augfn.saving import load, save
 from augfn.undoing import invert, transform_matrix
+from augfn.words import explain
 
 __version__ = "0.1.0"
 
@@ -104,6 +108,6 @@ def __getattr__(name: str) -> object:
 
     from augfn.errors import unknown
 
-    if name in ("files", "learn", "math", "random", "run", "testing", "typing"):
+    if name in ("files", "learn", "losses", "math", "random", "run", "testing", "typing"):
         return import_module(f"augfn.{name}")
     raise AttributeError(unknown("name in augfn", name, __all__))

@@ -16,12 +16,19 @@ from augfn.core.augmentation import Op
 from augfn.core.boxes import Boxes as Boxes
 from augfn.core.boxes import Keypoints as Keypoints
 from augfn.core.boxes import drop_invalid as drop_invalid
+from augfn.curricula import Curriculum as Curriculum
+from augfn.curricula import cosine as cosine
+from augfn.curricula import linear as linear
+from augfn.curricula import piecewise as piecewise
+from augfn.curricula import schedule as schedule
+from augfn.curricula import stepped as stepped
 from augfn.data import AugmentedDataset as AugmentedDataset
 from augfn.data import collate as collate
 from augfn.distributions.base import Distribution as Distribution
 from augfn.distributions.continuous import Beta as Beta
 from augfn.distributions.continuous import Constant as Constant
 from augfn.distributions.continuous import Dirichlet as Dirichlet
+from augfn.distributions.continuous import Exponential as Exponential
 from augfn.distributions.continuous import Interval as Interval
 from augfn.distributions.continuous import LogUniform as LogUniform
 from augfn.distributions.continuous import Normal as Normal
@@ -36,6 +43,7 @@ from augfn.distributions.magnitude import Magnitude as Magnitude
 from augfn.images import to_float as to_float
 from augfn.images import to_pil as to_pil
 from augfn.images import to_uint8 as to_uint8
+from augfn.multiview import views as views
 from augfn.policies.published import augmix as augmix
 from augfn.policies.published import auto_augment as auto_augment
 from augfn.policies.published import rand_augment as rand_augment
@@ -52,6 +60,7 @@ from augfn.saving import load as load
 from augfn.saving import save as save
 from augfn.typing import Chance, Clip, Interpolation, Padding, Range
 from augfn.undoing import transform_matrix as transform_matrix
+from augfn.words import explain as explain
 
 __version__: str
 __all__ = [
@@ -62,8 +71,10 @@ __all__ = [
     "Boxes",
     "Choice",
     "Constant",
+    "Curriculum",
     "Dirichlet",
     "Distribution",
+    "Exponential",
     "GumbelChoice",
     "Interval",
     "Keypoints",
@@ -94,6 +105,7 @@ __all__ = [
     "color_jitter",
     "color_twist",
     "contrast",
+    "cosine",
     "cutout",
     "d4",
     "defocus",
@@ -105,6 +117,7 @@ __all__ = [
     "elastic",
     "equalize",
     "erase",
+    "explain",
     "fisheye",
     "fog",
     "fold_in",
@@ -125,6 +138,7 @@ __all__ = [
     "iso_noise",
     "jpeg",
     "key",
+    "linear",
     "linear_corner_illumination",
     "linear_illumination",
     "load",
@@ -144,6 +158,7 @@ __all__ = [
     "pad_to",
     "patch",
     "perspective",
+    "piecewise",
     "piecewise_affine",
     "pipeline",
     "planckian_jitter",
@@ -171,6 +186,7 @@ __all__ = [
     "save",
     "scale",
     "scale_jitter",
+    "schedule",
     "shadow",
     "sharpness",
     "shear",
@@ -181,6 +197,7 @@ __all__ = [
     "some_of",
     "speckle",
     "split",
+    "stepped",
     "sun_flare",
     "thin_plate_spline",
     "to_float",
@@ -194,6 +211,7 @@ __all__ = [
     "unsharp_mask",
     "vflip",
     "vflip3d",
+    "views",
     "zoom_blur",
     "zoom_out",
 ]

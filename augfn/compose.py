@@ -17,15 +17,15 @@ from augfn.core.gates import Gate
 from augfn.core.rules import SOFT
 from augfn.core.spec import as_leaf, gate_of
 from augfn.core.targets import FRAMED, kind_of
-from augfn.distributions import Beta, Choice, Constant, Dirichlet, Distribution, Uniform
+from augfn.distributions import Beta, Choice, Constant, Dirichlet, Distribution, Exponential, Uniform
 from augfn.errors import explain
 from augfn.math.resample import UNSET, Sampling
-from augfn.math.variates import HALF_STEP
 from augfn.typing import GATE, Leaf
 
 Steps = dict[str, Augmentation]
 CHOICE = Leaf("weights of the branches, one-hot", low=0.0, high=1.0, switch=True)
 KEYS = Leaf("sort keys of the branches", low=0.0, high=1.0, flat="an order is piecewise constant in its sort keys")
+TIMES = Leaf("when a branch comes", low=0.0, flat="an order is piecewise constant in the times")
 WEIGHTS = Leaf("weights of the branches", low=0.0, high=1.0)
 SHARE = Leaf("weight of the mixture", neutral=0.0, low=0.0, high=1.0)
 COUNT = Leaf("how many branches, rounded down", low=0.0, flat="a whole number of branches is piecewise constant")
@@ -99,19 +99,14 @@ class OneOf(Combined):
 
 
 class SomeOf(Combined):
-    """Several different branches per sample, in the order given or in random order; by `odds`, of which a larger one
-    comes earlier more often."""
-
-    order: str = "given"
-    odds: tuple[float, ...] | None = None
+    """Several different branches per sample: in the order given those of the smallest keys, or in the order of their times
+    the first."""
 
     def plan(self, params: dict[str, Any], size: Size, sampling: Sampling) -> list[Action]:
-        keys, count = params["keys"], torch.floor(params["count"])
-        if self.odds is not None:  # exponential waiting times: the first to arrive is drawn first
-            keys = -torch.log(keys + HALF_STEP) / keys.new_tensor(self.odds)
+        keys, count = params.get("times", params.get("keys")), torch.floor(params["count"])
         rank = keys.argsort(-1).argsort(-1)
         slots = [rank < count[..., None]]
-        if self.order == "random":
+        if "times" in params:
             slots = [(rank == i) & (i < count)[..., None] for i in range(self.most())]
         branches = self.branches(params, size, sampling)
         gated = [zip(Gate(slot.to(keys.dtype), True).unbind(), branches, strict=True) for slot in slots]
@@ -343,7 +338,7 @@ def some_of(
     * `replace=True`: n choices in a row, which may be the same branch again, each time with a draw of its own.
     * `weights`: relative probabilities of the branches; without replacement those of what is left.
 
-    The leaf `count` is how many there are, up to the largest n.
+    The leaf `count` is how many there are, up to the largest n; `keys` or, in random order, `times` say which.
 
     >>> import augfn as af
     >>> f = af.some_of(2, af.hflip(), af.vflip(), af.invert())
@@ -367,10 +362,13 @@ def some_of(
     if replace:
         slots = named([one_of(weights=weights, **steps)] * high, {}, "some_of")
         return Slots("some_of", slots, {"count": count}, {"count": COUNT})
+    if order == "random":
+        times = Exponential([1.0] * len(steps) if weights is None else list(map(float, weights)))
+        return SomeOf(
+            "some_of", steps, {"times": times, "count": count}, {"times": TIMES.sized(len(steps)), "count": COUNT}
+        )
     keys = Uniform([0.0] * len(steps), [1.0] * len(steps))
-    known = {"order": order, "odds": None if weights is None else tuple(map(float, weights))}
-    schema = {"keys": KEYS.sized(len(steps)), "count": COUNT}
-    return SomeOf("some_of", steps, {"keys": keys, "count": count}, schema, **known)
+    return SomeOf("some_of", steps, {"keys": keys, "count": count}, {"keys": KEYS.sized(len(steps)), "count": COUNT})
 
 
 def most_of(count: Any, n: int) -> int:

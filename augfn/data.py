@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 from augfn.core.augmentation import Augmentation
 from augfn.core.lists import rows_of, stacked, values_of
 from augfn.core.targets import FRAMED, OTHER, kind_of
+from augfn.curricula import Curriculum
 from augfn.errors import explain
 from augfn.random import check_key, sample_keys
 
@@ -25,6 +26,8 @@ class AugmentedDataset(Dataset[Any]):
       with several `data_keys` as many as it has.
     * `augment`: an augmentation, or a module of augfn_nn.
     * `set_epoch(epoch)`: for the next epoch; workers that persist hear of it.
+    * `curves` and `epochs`: a curriculum, as in `schedule`, whose progress goes from 0 in the first epoch to 1 in the last of
+      so many (a module has its own, `augfn_nn.Scheduled`, whose epoch is set too).
 
     >>> import augfn as af
     >>> data = AugmentedDataset([torch.rand(3, 8, 8)] * 4, af.rotate(), af.key(0))
@@ -36,15 +39,21 @@ class AugmentedDataset(Dataset[Any]):
     False
     """
 
-    def __init__(self, dataset: Any, augment: Any, key: Tensor) -> None:
+    def __init__(
+        self, dataset: Any, augment: Any, key: Tensor, *, curves: Mapping[str, Any] | None = None, epochs: int = 0
+    ) -> None:
         check_key(key)
+        if (curves is None) != (epochs == 0) or (curves is not None and not isinstance(augment, Augmentation)):
+            given, want = (curves, epochs), "curves and epochs for an augmentation, neither for a module"
+            raise ValueError(explain("AugmentedDataset: a curriculum", given, want, "curves={...}, epochs=100"))
         if not isinstance(getattr(augment, "f", augment), Augmentation):
             want, fix = "an augmentation of augfn, or a module of augfn_nn", "f(dataset[i]) in a Dataset of your own"
             raise TypeError(explain("AugmentedDataset: not an augmentation", augment, want, fix))
         if not getattr(augment, "keepdim", True):
             want, fix = "a module that keeps the rank of a sample", f"{type(augment).__name__}(..., keepdim=True)"
             raise ValueError(explain("AugmentedDataset: a batch dimension for each sample", augment, want, fix))
-        self.dataset, self.augment, self.key = dataset, augment, key
+        self.dataset, self.augment, self.key, self.epochs = dataset, augment, key, epochs
+        self.curriculum = None if curves is None else Curriculum(augment, curves)
         self.epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # so that workers see what is set
 
     def key_of(self, key: Tensor) -> Tensor:
@@ -61,17 +70,26 @@ class AugmentedDataset(Dataset[Any]):
         if isinstance(i, slice):
             fix = "torch.utils.data.Subset(augmented, range(...))"
             raise TypeError(explain("AugmentedDataset: one sample at a time", i, "an index", fix))
-        sample, key = self.dataset[i], sample_keys(self.key, i % len(self), int(self.epoch))
+        epoch = int(self.epoch)
+        sample, key = self.dataset[i], sample_keys(self.key, i % len(self), epoch)
         given = sample if isinstance(sample, tuple) else (sample,)
         n = 1 if isinstance(given[0], Mapping) else len(getattr(self.augment, "data_keys", "x"))
         if isinstance(self.augment, Augmentation):
-            y = self.augment(given[0], None, key)[0]
+            at = None if self.curriculum is None else self.curriculum(progress_of(epoch, self.epochs))
+            y = self.augment(given[0], at, key)[0]
         else:
+            if hasattr(self.augment, "set_epoch"):
+                self.augment.set_epoch(epoch)
             if len(given) < n:
                 what, want = f"AugmentedDataset: {len(given)} of {n} data keys", f"{self.augment.data_keys}"
                 raise ValueError(explain(what, sample, want, "samples that hold all of them, in this order"))
             y = self.augment(*given[:n], generator=self.key_of(key))
         return ((*y, *given[n:]) if n > 1 else (y, *given[1:])) if isinstance(sample, tuple) else y
+
+
+def progress_of(epoch: int, epochs: int) -> float:
+    """0 in the first epoch, 1 in the last and afterwards."""
+    return min(max(epoch, 0) / max(epochs - 1, 1), 1.0)
 
 
 FRAMES = ("image", "video", "volume", "depth", "mask", "softmask", "heatmap")

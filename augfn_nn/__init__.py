@@ -10,6 +10,7 @@ from augfn_nn.augment import Augment
 from augfn_nn.blurs import RandomDefocus, RandomGlassBlur, RandomMotionBlur, RandomZoomBlur
 from augfn_nn.channels import RandomChannelDropout, RandomChannelShuffle, RandomPlanckianJitter, RandomRGBShift
 from augfn_nn.crop import CenterCrop, Pad, RandomCrop, RandomResizedCrop, Resize
+from augfn_nn.curricula import Scheduled
 from augfn_nn.filters import (
     RandomBoxBlur,
     RandomDownscale,

@@ -6,6 +6,7 @@ from typing_extensions import TypedDict, Unpack
 
 from augfn.typing import Chance, Clip, Range
 from augfn_nn.augment import Augment as Augment
+from augfn_nn.curricula import Scheduled as Scheduled
 from augfn_nn.derive import Derived
 from augfn_nn.sequential import AugmentationSequential as AugmentationSequential
 from augfn_nn.shorthands import Size
@@ -108,6 +109,7 @@ __all__ = [
     "RandomZoomOut",
     "Resize",
     "ScaleJitter",
+    "Scheduled",
     "SmallestMaxSize",
 ]
 

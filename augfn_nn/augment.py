@@ -33,6 +33,7 @@ class NotCalled(RuntimeError, AttributeError):
 class Base(nn.Module):
     """What modules share: registered ranges, the last call's draw, and what can be asked of it."""
 
+    at_home: tuple[str, ...] = ("key",)
     key: Tensor
     _params: Params | None
     _frame: Frame | None
@@ -74,10 +75,11 @@ class Base(nn.Module):
         return keys
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
-        """As torch moves and casts a module; its key stays on the host, where params are drawn."""
-        key = self.key
+        """As torch moves and casts a module; its key (and epoch) stay on the host, where params are drawn."""
+        kept = {name: getattr(self, name) for name in self.at_home}
         super()._apply(fn, recurse)
-        self.key = key
+        for name, value in kept.items():
+            setattr(self, name, value)
         return self
 
     def _load_from_state_dict(

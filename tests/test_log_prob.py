@@ -38,6 +38,7 @@ DENSITIES = {
         (tensor(1.5),),
         [0.0, 0.7, 3.0],
     ),
+    "Exponential": (af.Exponential, D.Exponential, (tensor(0.7),), [0.1, 3.0]),
     "Dirichlet": (
         af.Dirichlet,
         D.Dirichlet,

@@ -266,6 +266,29 @@ class Beta(Distribution):
         return within(inside, torch.xlogy(alpha - 1, x) + torch.special.xlog1py(beta - 1, -x) - norm)
 
 
+class Exponential(Distribution):
+    """Waiting times -log(u) / rate, of mean 1 / rate. In the order of their arrival, things of these rates are drawn
+    without replacement, each by its share of what is left.
+
+    >>> Exponential(2.0).draw(torch.tensor([0.5]))
+    tensor([0.3466])
+    """
+
+    fields = ("rate",)
+    limits: ClassVar[Limits] = {"rate": (1e-6, None)}
+
+    def __init__(self, rate: Any = 1.0) -> None:
+        self._set(rate=rate)
+
+    def draw(self, u: Tensor) -> Tensor:
+        rate = self.tensors(u)[0]
+        return -torch.log(cast(u, rate.dtype) + HALF_STEP) / rate
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        rate = self.tensors(value)[0]
+        return within(value >= 0, torch.log(rate) - rate * value)
+
+
 class Dirichlet(Distribution):
     """Weights `[n]` that sum to 1, with concentrations `alpha [n]`: gamma variables as in `Beta`, normalised.
 

@@ -24,6 +24,7 @@ DISTRIBUTIONS: dict[str, type[Distribution]] = {
     "truncated_normal": dist.TruncatedNormal,
     "beta": dist.Beta,
     "dirichlet": dist.Dirichlet,
+    "exponential": dist.Exponential,
     "magnitude": dist.Magnitude,
     "constant": dist.Constant,
     "bernoulli": dist.Bernoulli,

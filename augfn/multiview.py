@@ -1,0 +1,45 @@
+"""Views: several augmentations of one batch from one key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from augfn.compose import Combined, named
+from augfn.core.augmentation import Augmentation
+from augfn.core.draw import Params, draw, leaves_of
+from augfn.core.targets import Sample
+from augfn.errors import explain
+from augfn.run.host import home_of
+
+
+class Views(Combined):
+    """Its steps, each on the sample as it came; what comes out is a tuple."""
+
+    def on(self, sample: Sample, tree: Params, generator: Any) -> tuple[Any, Params]:
+        leaves = leaves_of(tree)
+        home = home_of(leaves, sample.device, generator)
+        drawn = draw(tree, leaves, self.meanings, self.salts, sample.batch, generator, home)
+        return tuple(f.on(sample, drawn[n], None)[0] for n, f in self.steps.items()), drawn
+
+
+def views(*fs: Any, **named_views: Augmentation) -> Views:
+    """Several views of a batch: `views(f, n)` draws n times from f, `views(f, g, ...)` once from each (multi-crop: of any
+    sizes).
+
+    `f(x, None, key)` returns a tuple of the views and the params of all of them, under `view_1`, `view_2`, ..., so that
+    an equivariance loss can undo what each did: `af.invert(f)(y, params["view_1"])`.
+
+    >>> import torch, augfn as af
+    >>> f = af.views(af.pipeline(af.resized_crop(size=8), af.hflip(p=0.5)), 2)
+    >>> (first, second), params = f(torch.rand(4, 3, 16, 16), None, af.key(0))
+    >>> first.shape, list(params)
+    (torch.Size([4, 3, 8, 8]), ['view_1', 'view_2'])
+    """
+    if len(fs) == 2 and isinstance(fs[1], int) and not isinstance(fs[1], bool):
+        f, n = fs
+        if n < 1:
+            raise ValueError(explain("views: how many?", n, "a positive whole number", "views(f, 2)"))
+        fs = (f,) * n
+    steps = {f"view_{i + 1}": f for i, f in enumerate(fs)} | named_views
+    known = named([], steps, "views")
+    return Views("views", known, {}, {})

@@ -1,0 +1,99 @@
+"""What was done to a sample, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from augfn.errors import explain as message
+
+# leaves that say nothing to a reader
+SILENT = ("seed", "order", "keys", "control", "corners", "position", "center", "centre", "phase", "field")
+# a leaf's words, with its number as {}; others are "name number"
+WORDS = {
+    "degrees": "{} degrees",
+    "bits": "to {} bits",
+    "threshold": "above {}",
+    "factor": "by {}",
+    "shear": "{} degrees",
+    "translate": "by {}",
+    "sigma": "with sigma {}",
+    "gamma": "{}",
+    "hue": "hue by {} turns",
+    "scale": "scale {}",
+    "weight": "with weight {}",
+    "quality": "at quality {}",
+}
+
+
+def explain(params: Mapping[str, Any], sample: int = 0) -> str:
+    """What params that were drawn do to one sample of the batch, in words; of a choice what was chosen, of gates those that
+    are open.
+
+    >>> import torch, augfn as af
+    >>> f = af.pipeline(af.rotate(degrees=12.0), af.hflip(p=0.0), af.posterize(bits=4.0))
+    >>> af.explain(f(torch.rand(2, 3, 8, 8), None, af.key(0))[1])
+    'rotate 12 degrees, then posterize to 4 bits'
+    """
+    if not isinstance(params, Mapping):
+        fix = "y, params = f(x, None, key); af.explain(params, sample=0)"
+        raise TypeError(message("explain: not params", params, "the dict that a call returns", fix))
+    return ", then ".join(done(params, sample)) or "nothing"
+
+
+def done(params: Mapping[str, Any], i: int) -> list[str]:
+    """The steps that acted, in their order."""
+    steps = {n: p for n, p in params.items() if isinstance(p, Mapping)}
+    own = {n: value_of(p, i) for n, p in params.items() if isinstance(p, Tensor)}
+    if "choice" in own:
+        weights = own["choice"]
+        return [] if not weights.any() else said(*[*steps.items()][int(weights.argmax())], i)
+    if "times" in own:
+        chosen = [[*steps][k] for k in own["times"].argsort().tolist()[: int(own["count"])]]
+        return [w for n in chosen for w in said(n, steps[n], i)]
+    if "keys" in own and "count" in own:
+        rank = own["keys"].argsort().argsort()
+        chosen = [n for n, r in zip(steps, rank.tolist(), strict=True) if r < int(own["count"])]
+        return [w for n in chosen for w in said(n, steps[n], i)]
+    if "count" in own:
+        steps = dict([*steps.items()][: int(own["count"])])
+    if "share" in own and "weights" in own:
+        parts = zip(steps.items(), own["weights"].tolist(), strict=True)
+        mixed = [f"{w:.2g} x {' and '.join(said(n, p, i)) or 'as it is'}" for (n, p), w in parts]
+        return [f"mix {number(own['share'])} of ({'; '.join(mixed)})"]
+    return [w for n, p in steps.items() for w in said(n, p, i)]
+
+
+def said(name: str, params: Any, i: int) -> list[str]:
+    """A step, or the steps that it is made of."""
+    if params is None:
+        return []
+    gate = params.get("gate")
+    if isinstance(gate, Tensor) and not value_of(gate, i) > 0:
+        return []
+    if any(isinstance(p, Mapping) for p in params.values()):
+        return done(params, i)
+    if name == "identity":
+        return []
+    parts = [phrase(n, value_of(v, i)) for n, v in params.items() if n != "gate" and isinstance(v, Tensor)]
+    share = [f"({number(value_of(gate, i))})"] if isinstance(gate, Tensor) and value_of(gate, i) < 1 else []
+    return [" ".join([name, *filter(None, parts), *share])]
+
+
+def value_of(t: Tensor, i: int) -> Tensor:
+    """One sample's value."""
+    return t.detach().cpu()[min(i, len(t) - 1)] if t.ndim else t.detach().cpu()
+
+
+def phrase(name: str, value: Tensor) -> str:
+    if name in SILENT or value.numel() > 4:
+        return ""
+    return WORDS.get(name, f"{name} {{}}").format(number(value))
+
+
+def number(value: Tensor) -> str:
+    """A number, or several, as short as a reader wants them."""
+    texts = [f"{v:.3g}" for v in (value.flatten() + 0.0).tolist()]
+    return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
