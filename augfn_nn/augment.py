@@ -352,7 +352,9 @@ def add_dims(x: Any, dims: Any) -> Any:
 
 
 def lower(y: Any, dims: Any) -> Any:
-    """The output without the dims that `lift` added."""
+    """The output without the dims that `lift` added; of views each."""
+    if isinstance(y, tuple):
+        return tuple(lower(v, dims) for v in y)
     if isinstance(dims, int):
         return y[(0,) * dims]
     return {n: tree_map(lambda t, n=n: t[(0,) * dims[n]], v) if dims[n] else v for n, v in y.items()}

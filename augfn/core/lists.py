@@ -24,6 +24,8 @@ ROWS = ("valid", "labels", "seen")  # of boxes
 def batched(outputs: Sequence[Any], targets: Mapping[str, str]) -> Any:
     """Samples as one batch: tensors are stacked, boxes and keypoints padded to one number, all else listed."""
     first = outputs[0]
+    if isinstance(first, tuple):  # views
+        return tuple(batched(ys, targets) for ys in zip(*outputs, strict=True))
     if isinstance(first, Mapping):
         return {name: batch_of(name, kind_of(name, targets), [y[name] for y in outputs]) for name in first}
     return batch_of("image", "image", list(outputs))
