@@ -247,8 +247,8 @@ def solarize_add(x: Tensor, *, addition: Level = Uniform(0.0, 0.43), threshold: 
 
     Gradient to the threshold: zero (the image jumps where it crosses). Source: timm `SolarizeAdd`.
 
-    >>> af.solarize_add(addition=0.25)(torch.tensor([[[0.2, 0.5, 0.9]]]))[0]
-    tensor([[[0.4500, 0.5000, 0.9000]]])
+    >>> af.solarize_add(addition=0.25)(torch.tensor([[[0.2, 0.6, 0.9]]]))[0]
+    tensor([[[0.4500, 0.6000, 0.9000]]])
     """
     return torch.where(x < over(x, threshold), x + over(x, addition), x)
 

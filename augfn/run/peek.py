@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from augfn.run.mode import is_readable
+from augfn.run.mode import is_plain
 
 
 def peek(t: Any) -> np.ndarray | None:
     """The values of a tensor that is known here and now, else None (of what is no tensor, too)."""
-    if not isinstance(t, Tensor) or not is_readable(t):
+    if not isinstance(t, Tensor) or not is_plain(t):
         return None
     t = t.detach()
     return (t.float() if t.is_floating_point() and t.itemsize == 2 else t).numpy()
