@@ -60,7 +60,6 @@ FLOORS = [
         "augfn.learn",
         "augfn.losses",
         "augfn.multiview",
-        "augfn.curricula",
         "augfn.words",
         "augfn.saving",
         "augfn.testing",
