@@ -14,7 +14,7 @@ from typing import Any
 from torch.serialization import add_safe_globals
 
 from augfn import distributions
-from augfn.compose import Combined
+from augfn.compose import Combined, Identity
 from augfn.core.augmentation import Augmentation, Op
 from augfn.core.boxes import Boxes, Keypoints
 from augfn.core.draw import leaves_of
@@ -29,7 +29,7 @@ from augfn.run.looks import check_leaves
 from augfn.typing import Leaf
 
 SAFE = [getattr(distributions, name) for name in distributions.__all__]
-SAFE += [Op, *Combined.__subclasses__(), Conversion, own_spec, Boxes, Keypoints, Leaf, Sampling]
+SAFE += [Op, *Combined.__subclasses__(), Identity, Conversion, own_spec, Boxes, Keypoints, Leaf, Sampling]
 add_safe_globals(SAFE)
 
 SUFFIXES = (".yaml", ".yml", ".json")

@@ -99,6 +99,13 @@ RICH = {
         af.translate(translate=((-0.1, 0.1), (0.0, 0.0))),
         af.erase(ratio=af.Uniform(torch.tensor(2.0), torch.tensor(0.5))),  # learned, and crossed
     ),
+    "policies": lambda: af.pipeline(af.rand_augment((1, 3)), af.augmix(), af.policy("rand-m9-mstd0.5-tweights")),
+    "orders": lambda: af.pipeline(
+        af.some_of(2, af.hflip(), af.rotate(), af.identity(), order="random"),
+        af.some_of(2, af.invert(), af.brightness(), replace=True, weights=[1.0, 3.0]),
+        af.mixture(af.invert(), af.identity(), share=0.5),
+    ),
+    "views": lambda: af.views(af.rotate(), af.pipeline(af.hflip(p=0.5))),
     "conversions": lambda: af.pipeline(af.to_float(max=4095), af.hflip(), af.to_uint8()),
 }
 

@@ -51,7 +51,7 @@ FLOORS = [
     ["augfn.run.call"],
     ["augfn.core.augmentation"],
     ["augfn.ops"],
-    ["augfn.compose", "augfn.undoing", "augfn.curricula", "augfn.data", "augfn.images"],
+    ["augfn.compose", "augfn.undoing", "augfn.curricula", "augfn.multiview", "augfn.data", "augfn.images"],
     ["augfn.policies"],
     ["augfn.files", "augfn.files.values"],
     ["augfn.files.writing"],
@@ -59,7 +59,6 @@ FLOORS = [
     [
         "augfn.learn",
         "augfn.losses",
-        "augfn.multiview",
         "augfn.words",
         "augfn.saving",
         "augfn.testing",

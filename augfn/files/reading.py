@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from augfn import compose, images
+from augfn import compose, images, multiview
 from augfn import distributions as dist
 from augfn.core.augmentation import Augmentation, build
 from augfn.core.spec import SPECS, Spec
@@ -148,12 +148,28 @@ def one_of(config: Any, where: str) -> Augmentation:
 
 
 def some_of(config: Any, where: str) -> Augmentation:
-    given = table(config, where, ("n", "steps"))
+    given = table(config, where, ("n", "steps", "replace", "order", "weights"))
+    how = {k: given[k] for k in ("replace", "order", "weights") if k in given}
     n = tuple(given["n"]) if isinstance(given.get("n"), list) else given.get("n")
     ends = n if isinstance(n, tuple) else (n, n)
     if len(ends) != 2 or not all(isinstance(k, int) and not isinstance(k, bool) for k in ends):
         raise fail(f"{where}.n", "bad count", n, "a whole number, or a pair (inclusive)", "n: [1, 2]")
-    return combined(compose.some_of, given.get("steps"), where, n)
+    return combined(compose.some_of, given.get("steps"), where, n, **how)
+
+
+def mixture(config: Any, where: str) -> Augmentation:
+    given = table({"steps": config} if isinstance(config, list) else config, where, ("steps", "weights", "share"))
+    parts = {k: value(given[k], f"{where}.{k}") for k in ("weights", "share") if k in given}
+    return combined(compose.mixture, given.get("steps"), where, **parts)
+
+
+def views(config: Any, where: str) -> Augmentation:
+    return combined(multiview.views, config, where)
+
+
+def nothing(config: Any, where: str) -> Augmentation:
+    table(config, where, ("",))
+    return compose.identity()
 
 
 def maybe(config: Any, where: str) -> Augmentation:
@@ -176,5 +192,14 @@ def probability(p: Any, where: str) -> Any:
     return p
 
 
-COMBINATORS = {"pipeline": nested, "one_of": one_of, "some_of": some_of, "maybe": maybe, "repeat": repeat}
+COMBINATORS = {
+    "pipeline": nested,
+    "one_of": one_of,
+    "some_of": some_of,
+    "maybe": maybe,
+    "repeat": repeat,
+    "mixture": mixture,
+    "views": views,
+    "identity": nothing,
+}
 CONVERSIONS: dict[str, Any] = {"to_float": (images.to_float, ("max",)), "to_uint8": (images.to_uint8, ())}

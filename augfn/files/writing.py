@@ -8,15 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from augfn.compose import Combined, Maybe, OneOf, Pipeline, SomeOf
+from augfn.compose import Combined, Identity, Maybe, Mixture, OneOf, Pipeline, Slots, SomeOf
 from augfn.core.augmentation import Augmentation, Op
 from augfn.core.draw import Params
 from augfn.core.spec import SAMPLING
-from augfn.distributions import Bernoulli, Choice, Constant, Distribution, Uniform
+from augfn.distributions import Bernoulli, Choice, Constant, Distribution, Exponential, Uniform
 from augfn.errors import explain
 from augfn.files.values import described, listed, plain, tagged
 from augfn.images import Conversion
 from augfn.math.resample import UNSET
+from augfn.multiview import Views
 from augfn.typing import GATE, Leaf
 
 VERSION = 1
@@ -35,6 +36,8 @@ def step(f: Augmentation, params: Params) -> dict[str, Any]:
     """One step: its name, and its keywords."""
     if isinstance(f, Op):
         return op(f, params)
+    if isinstance(f, Identity):
+        return {"identity": None}
     if isinstance(f, Conversion):
         return {f.name: {n: v for n, v in f.static.items() if v is not None} or None}
     if isinstance(f, Combined) and not isinstance(f, Pipeline):
@@ -130,7 +133,7 @@ def chance(d: Any) -> Any:
 
 def steps(f: Combined, params: Params) -> list[Any]:
     """The steps, with the names that do not follow from their ops."""
-    out, taken = [], set[str]()
+    out, taken, plain_names = [], set[str](), True
     for name, g in f.steps.items():
         expected, n = g.name, 2
         while expected in taken:
@@ -138,8 +141,10 @@ def steps(f: Combined, params: Params) -> list[Any]:
         taken.add(name)
         made = step(g, params[name])
         config = next(iter(made.values()))
-        bare = config is None and name == expected
-        out.append(next(iter(made)) if bare else made if name == expected else {**made, "as": name})
+        plain_names = plain_names and name == expected  # what comes after a name of its own has one too
+        out.append(
+            next(iter(made)) if config is None and plain_names else made if plain_names else {**made, "as": name}
+        )
     return out
 
 
@@ -175,15 +180,52 @@ def one_of(f: Any, params: Params) -> dict[str, Any]:
 
 
 def some_of(f: Any, params: Params) -> dict[str, Any]:
-    count = params["count"]
+    given: dict[str, Any] = {"n": how_many(params["count"]), "steps": steps(f, params)}
+    if "times" in params:
+        rates = params["times"].rate if type(params["times"]) is Exponential else None
+        if rates is None:
+            fix = "some_of(n, ..., order='random', weights=[...])"
+            raise TypeError(explain("some_of: times that have no place in a file", params["times"], "Exponential", fix))
+        given |= {"order": "random"} | ({} if bool((rates == 1).all()) else {"weights": listed(rates)})
+    return {"some_of": given}
+
+
+def slots(f: Any, params: Params) -> dict[str, Any]:
+    """Choices in a row, all alike."""
+    first, *others = (one_of(g, params[n])["one_of"] for n, g in f.steps.items())
+    n = how_many(params["count"])
+    if any(o != first for o in others) or (n[-1] if isinstance(n, list) else n) != len(f.steps):
+        fix = "af.pipeline of one_of steps, which a file holds one by one"
+        raise TypeError(explain("some_of: choices that differ have no place in a file", n, "choices alike", fix))
+    inner = {"steps": first} if isinstance(first, list) else first
+    return {"some_of": {"n": n, "replace": True, **inner}}
+
+
+def mixture(f: Any, params: Params) -> dict[str, Any]:
+    parts = {n: leaf_value(params[n], f.schema[n]) for n in ("weights", "share")}
+    return {"mixture": {"steps": steps(f, params), **parts}}
+
+
+def how_many(count: Any) -> Any:
+    """How many of some: a number, or the least and the most."""
     if type(count) is Constant:
-        n: Any = int(count.value)
-    elif type(count) is Uniform and bool((count.low % 1 == 0) & (count.high % 1 == 0) & (count.low < count.high)):
-        n = [int(count.low), int(count.high) - 1]
-    else:
-        fix = "some_of(n, ...) or some_of((1, 2), ...)"
-        raise TypeError(explain("some_of: a count that has no place in a file", count, "whole numbers", fix))
-    return {"some_of": {"n": n, "steps": steps(f, params)}}
+        return int(count.value)
+    if type(count) is Uniform and bool((count.low % 1 == 0) & (count.high % 1 == 0) & (count.low < count.high)):
+        return [int(count.low), int(count.high) - 1]
+    fix = "some_of(n, ...) or some_of((1, 2), ...)"
+    raise TypeError(explain("some_of: a count that has no place in a file", count, "whole numbers", fix))
 
 
-COMBINATORS: dict[type, Any] = {Pipeline: pipeline, Maybe: maybe, OneOf: one_of, SomeOf: some_of}
+def views(f: Any, params: Params) -> dict[str, Any]:
+    return {"views": steps(f, params)}
+
+
+COMBINATORS: dict[type, Any] = {
+    Pipeline: pipeline,
+    Maybe: maybe,
+    OneOf: one_of,
+    SomeOf: some_of,
+    Slots: slots,
+    Mixture: mixture,
+    Views: views,
+}
