@@ -55,7 +55,7 @@ from augfn.ops.illumination import (
     plasma_contrast,
     plasma_shadow,
 )
-from augfn.ops.mix import mixup
+from augfn.ops.mix import copy_paste, cutmix, fmix, gridmix, mixup, mosaic, patchmix, resizemix, transplant
 from augfn.ops.noise import gaussian_noise, iso_noise, poisson_noise, salt_and_pepper, speckle
 from augfn.ops.occlude import coarse_dropout, cutout, erase, grid_mask, mask_dropout, patch
 from augfn.ops.photometric import (

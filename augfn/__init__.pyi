@@ -105,7 +105,9 @@ __all__ = [
     "color_jitter",
     "color_twist",
     "contrast",
+    "copy_paste",
     "cosine",
+    "cutmix",
     "cutout",
     "d4",
     "defocus",
@@ -119,6 +121,7 @@ __all__ = [
     "erase",
     "explain",
     "fisheye",
+    "fmix",
     "fog",
     "fold_in",
     "gamma",
@@ -129,6 +132,7 @@ __all__ = [
     "grayscale",
     "grid_distortion",
     "grid_mask",
+    "gridmix",
     "hflip",
     "hflip3d",
     "hsv_saturation",
@@ -149,6 +153,7 @@ __all__ = [
     "median_blur",
     "mixture",
     "mixup",
+    "mosaic",
     "motion_blur",
     "normal",
     "normalize",
@@ -157,6 +162,7 @@ __all__ = [
     "pad",
     "pad_to",
     "patch",
+    "patchmix",
     "perspective",
     "piecewise",
     "piecewise_affine",
@@ -175,6 +181,7 @@ __all__ = [
     "repeat",
     "resize",
     "resized_crop",
+    "resizemix",
     "rgb_shift",
     "ringing",
     "rot90",
@@ -206,6 +213,7 @@ __all__ = [
     "tone_curve",
     "transform_matrix",
     "translate",
+    "transplant",
     "trivial_augment",
     "uniform",
     "unsharp_mask",
@@ -403,6 +411,31 @@ def contrast(
 ) -> Op:
     """Spread about the grey mean: y = factor x + (1 - factor) mean(luma(x))."""
 
+def copy_paste(
+    *,
+    chance: Range = 0.5,
+    seed: Range = Uniform(low=0.0, high=1.0),
+    order: Range = Uniform(low=0.0, high=1.0),
+    num_classes: int | None = None,
+    p: Chance = 1.0,
+) -> Op:
+    """Paste objects of the partner, the pixels in their boxes, at their places: each of its valid boxes with the
+    probability `chance`. Own boxes are those around what is not covered (and not valid where nothing is left, or less
+    than their `min_visibility`), pasted ones are added; masks and keypoints follow. Labels by the area.
+    """
+
+def cutmix(
+    *,
+    weight: Range = Beta(alpha=1.0, beta=1.0),
+    position: Range = Uniform(low=0.0, high=1.0),
+    order: Range = Uniform(low=0.0, high=1.0),
+    num_classes: int | None = None,
+    p: Chance = 1.0,
+) -> Op:
+    """Paste a rectangle of the partner at its own place: half sides floor(sqrt(1 - weight) side / 2), about a pixel drawn
+    uniformly, clipped to the frame; labels by the areas that are left after that.
+    """
+
 def cutout(
     *,
     size: Range = Uniform(low=0.25, high=0.5),
@@ -533,6 +566,20 @@ def fisheye(
 ) -> Op:
     """Shrink by the distance r from a centre: u_in = u (1 + r^gamma)."""
 
+def fmix(
+    *,
+    weight: Range = Beta(alpha=1.0, beta=1.0),
+    seed: Range = Uniform(low=0.0, high=1.0),
+    order: Range = Uniform(low=0.0, high=1.0),
+    num_classes: int | None = None,
+    decay: float = 3.0,
+    p: Chance = 1.0,
+) -> Op:
+    """Cut along the level set of a smooth random field: of noise whose amplitude falls with the frequency to the power
+    `decay`, the largest (1 - weight) of the pixels show the partner; labels by the area. Partners as in `mixup`. Source:
+    Harris et al. 2020.
+    """
+
 def fog(
     *,
     density: Range = Uniform(low=0.3, high=0.8),
@@ -637,6 +684,18 @@ def grid_mask(
     fill_mask: float | None = None,
 ) -> Op:
     """Hide a grid of squares: sides `ratio` period, turned by `angle`, counter-clockwise, shifted by `offset` periods."""
+
+def gridmix(
+    *,
+    weight: Range = Beta(alpha=1.0, beta=1.0),
+    cells: Range = Uniform(low=0.0, high=1.0),
+    order: Range = Uniform(low=0.0, high=1.0),
+    num_classes: int | None = None,
+    p: Chance = 1.0,
+) -> Op:
+    """Take the cells of a grid from one of two images: of 4 x 4 cells round(16 (1 - weight)) from the partner, in random
+    places; labels by the area. Partners as in `mixup`. Source: Baek et al. 2021 (GridMix).
+    """
 
 def hflip(
     *,
@@ -796,6 +855,20 @@ def mixup(
 ) -> Op:
     """Blend with a partner: y = weight x + (1 - weight) x_partner, and the labels alike."""
 
+def mosaic(
+    *,
+    centre: Range = Uniform(low=0.25, high=0.75),
+    order: Range = Uniform(low=0.0, high=1.0),
+    num_classes: int | None = None,
+    fill: float = 0.4470588235294118,
+    fill_mask: float = 0.0,
+    p: Chance = 1.0,
+) -> Op:
+    """Four images in a frame of twice the sides, that meet in a point drawn from its middle half: the own image top left,
+    and the next three in the order of the samples' sort keys; each is cut where it leaves the frame, and what none covers
+    is `fill` (in masks `fill_mask`). Labels by the areas that are covered.
+    """
+
 def motion_blur(
     *,
     angle: Range = Uniform(low=-90.0, high=90.0),
@@ -869,6 +942,18 @@ def patch(
     channels: int | Sequence[int] | None = None,
 ) -> Op:
     """Fill the rectangle of `erase` with uniform noise, a value in [0, 1] for every pixel and channel."""
+
+def patchmix(
+    *,
+    weight: Range = Beta(alpha=1.0, beta=1.0),
+    cells: Range = Uniform(low=0.0, high=1.0),
+    order: Range = Uniform(low=0.0, high=1.0),
+    num_classes: int | None = None,
+    p: Chance = 1.0,
+) -> Op:
+    """Take each of 4 x 4 cells from one of four images: the own with the probability `weight`, else one of the next three
+    in the order of the samples' sort keys; labels by the area. Source: in the manner of Cascante-Bonilla et al. 2021.
+    """
 
 def perspective(
     *,
@@ -1034,6 +1119,18 @@ def resized_crop(
     antialias: bool | None = None,
 ) -> Op:
     """Cut a window of a given share of the area and aspect ratio and resize it to `size=(h, w)`."""
+
+def resizemix(
+    *,
+    scale: Range = Uniform(low=0.1, high=0.8),
+    position: Range = Uniform(low=0.0, high=1.0),
+    order: Range = Uniform(low=0.0, high=1.0),
+    num_classes: int | None = None,
+    p: Chance = 1.0,
+) -> Op:
+    """Paste the whole partner, resized to `scale` of the sides, at a place drawn uniformly; its label has the share of the
+    pixels that it covers. Partners as in `mixup`. Source: Qin et al. 2020.
+    """
 
 def rgb_shift(
     *,
@@ -1281,6 +1378,18 @@ def translate(
     antialias: bool | None = None,
 ) -> Op:
     """Shift by fractions of (width, height), positive right and down; unit="pixel": by pixels."""
+
+def transplant(
+    *,
+    key: Range = Uniform(low=0.0, high=1.0),
+    order: Range = Uniform(low=0.0, high=1.0),
+    num_classes: int | None = None,
+    classes: tuple[int, ...] = (1,),
+    p: Chance = 1.0,
+) -> Op:
+    """Paste what the partner's mask gives to one of `classes`, drawn uniformly, at its place, image and mask. Labels by the
+    area. Partners as in `mixup`. Source: kornia `RandomTransplantation`.
+    """
 
 def unsharp_mask(
     *,

@@ -159,8 +159,8 @@ def switched(branches: list[list[Action]], gates: list[Gate], size: Size) -> lis
         return [Blend(weights, tuple(map(tuple, branches)), None if frame == size else frame, gates[0].hard)]
     pairs = [(a, g) for branch, g in zip(branches, gates, strict=True) for a in branch]
     if not gates[0].hard:
-        mixes = [(a, g) for a, g in pairs if isinstance(a, Mixing)]  # whose weight is a blend itself
-        others = [tuple(a for a in branch if not isinstance(a, Mixing)) for branch in branches]
+        mixes = [(a, g) for a, g in pairs if a.mixes]  # whose weight is a blend itself
+        others = [tuple(a for a in branch if not a.mixes) for branch in branches]
         some = [(branch, g.value) for branch, g in zip(others, gates, strict=True) if branch]
         for a, g in pairs:
             a.gated(g, size)  # which raises where the frame changes

@@ -48,7 +48,19 @@ from augfn_nn.illumination import (
     RandomPlasmaContrast,
     RandomPlasmaShadow,
 )
-from augfn_nn.mix import RandomMixUp, RandomMixUpV2
+from augfn_nn.mix import (
+    CopyPaste,
+    RandomCutMix,
+    RandomCutMixV2,
+    RandomFMix,
+    RandomGridMix,
+    RandomMixUp,
+    RandomMixUpV2,
+    RandomMosaic,
+    RandomPatchMix,
+    RandomResizeMix,
+    RandomTransplantation,
+)
 from augfn_nn.noise import (
     RandomGaussianNoise,
     RandomISONoise,

@@ -19,6 +19,7 @@ __all__ = [
     "CoarseDropout",
     "ColorJiggle",
     "ColorJitter",
+    "CopyPaste",
     "CropNonEmptyMask",
     "Denormalize",
     "GridDistortion",
@@ -42,6 +43,8 @@ __all__ = [
     "RandomColorTwist",
     "RandomContrast",
     "RandomCrop",
+    "RandomCutMix",
+    "RandomCutMixV2",
     "RandomCutout",
     "RandomD4",
     "RandomDefocus",
@@ -51,6 +54,7 @@ __all__ = [
     "RandomElasticTransform",
     "RandomEqualize",
     "RandomErasing",
+    "RandomFMix",
     "RandomFisheye",
     "RandomFog",
     "RandomGamma",
@@ -59,6 +63,7 @@ __all__ = [
     "RandomGaussianNoise",
     "RandomGlassBlur",
     "RandomGrayscale",
+    "RandomGridMix",
     "RandomHSVSaturation",
     "RandomHorizontalFlip",
     "RandomHorizontalFlip3D",
@@ -71,8 +76,10 @@ __all__ = [
     "RandomMedianBlur",
     "RandomMixUp",
     "RandomMixUpV2",
+    "RandomMosaic",
     "RandomMotionBlur",
     "RandomPatch",
+    "RandomPatchMix",
     "RandomPerspective",
     "RandomPlanckianJitter",
     "RandomPlasmaBrightness",
@@ -83,6 +90,7 @@ __all__ = [
     "RandomQuarterTurn",
     "RandomRGBShift",
     "RandomRain",
+    "RandomResizeMix",
     "RandomResizedCrop",
     "RandomRinging",
     "RandomRotation",
@@ -102,6 +110,7 @@ __all__ = [
     "RandomThinPlateSpline",
     "RandomToneCurve",
     "RandomTranslate",
+    "RandomTransplantation",
     "RandomUnsharpMask",
     "RandomVerticalFlip",
     "RandomVerticalFlip3D",
@@ -225,6 +234,21 @@ class ColorJitter(Derived):
         p: Chance = 1.0,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class CopyPaste(Derived):
+    """Paste objects of the partner, each of its boxes with the probability `chance`."""
+
+    def __init__(
+        self,
+        chance: Range = 0.5,
+        num_classes: int | None = None,
+        *,
+        p: Chance = 1.0,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -681,6 +705,24 @@ class RandomCrop(Derived):
         **peers: Unpack[_Peers],
     ) -> None: ...
 
+class RandomCutMix(Derived):
+    """Paste a rectangle of the partner; `cut_size` = (low, high) is its share of the area (before it is clipped)."""
+
+    def __init__(
+        self,
+        cut_size: Range | None = None,
+        alpha: float = 1.0,
+        num_classes: int | None = None,
+        *,
+        p: Chance = 1.0,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+RandomCutMixV2 = RandomCutMix
+
 class RandomCutout(Derived):
     """Hide squares of side `size`, a fraction of the shorter side, centred anywhere; a number is fixed."""
 
@@ -850,6 +892,22 @@ class RandomErasing(Derived):
         **peers: Unpack[_Peers],
     ) -> None: ...
 
+class RandomFMix(Derived):
+    """Cut along the level set of a smooth random field; the own share is Beta(alpha, alpha)."""
+
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        decay: float = 3.0,
+        num_classes: int | None = None,
+        *,
+        p: Chance = 1.0,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
 class RandomFisheye(Derived):
     """Shrink by the distance from a centre, in [-1, 1]; masks, keypoints and boxes follow (not in kornia)."""
 
@@ -998,6 +1056,21 @@ class RandomGrayscale(Derived):
         p: Chance = 0.1,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomGridMix(Derived):
+    """Take the cells of a 4 x 4 grid from one of two images; the own share is Beta(alpha, alpha)."""
+
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        num_classes: int | None = None,
+        *,
+        p: Chance = 1.0,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1196,6 +1269,23 @@ class RandomMixUp(Derived):
 
 RandomMixUpV2 = RandomMixUp
 
+class RandomMosaic(Derived):
+    """Four images in a frame of twice the sides, that meet in a point drawn from `centre` = (low, high), in fractions."""
+
+    def __init__(
+        self,
+        centre: Range = (0.25, 0.75),
+        fill: float = 0.4470588235294118,
+        num_classes: int | None = None,
+        *,
+        p: Chance = 1.0,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
 class RandomMotionBlur(Derived):
     """Blur along a streak, turned counter-clockwise by `angle` degrees; single numbers are ±."""
 
@@ -1227,6 +1317,21 @@ class RandomPatch(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomPatchMix(Derived):
+    """Take each of 4 x 4 cells from one of four images; the own share is Beta(alpha, alpha)."""
+
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        num_classes: int | None = None,
+        *,
+        p: Chance = 1.0,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1407,6 +1512,21 @@ class RandomRain(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomResizeMix(Derived):
+    """Paste the whole partner, resized to `scale` = (low, high) of the sides."""
+
+    def __init__(
+        self,
+        scale: Range = (0.1, 0.8),
+        num_classes: int | None = None,
+        *,
+        p: Chance = 1.0,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1777,6 +1897,21 @@ class RandomTranslate(Derived):
         learnable: bool | str | Sequence[str] = False,
         resample: Any = None,
         fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomTransplantation(Derived):
+    """Paste what the partner's mask gives to one of `classes`. (kornia)"""
+
+    def __init__(
+        self,
+        classes: tuple[int, ...] = (1,),
+        num_classes: int | None = None,
+        *,
+        p: Chance = 1.0,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
         **peers: Unpack[_Peers],
     ) -> None: ...
 

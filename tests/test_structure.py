@@ -44,6 +44,7 @@ FLOORS = [
     ],
     ["augfn.core.actions"],
     ["augfn.core.annotations"],
+    ["augfn.core.mixing"],
     ["augfn.core.rules"],
     ["augfn.run.rows"],
     ["augfn.run.host"],

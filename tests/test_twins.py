@@ -24,6 +24,7 @@ ARGUMENTS = {
     "added": lambda: (some(2, 3, 4), some(3, 1)),
     "multiplied": lambda: (some(2, 3, 4), some(3, 1)),
     "accumulated": lambda: (some(2, 3, 4), some(3, 1), some(2, 1, 4)),
+    "mix_images": lambda: (some(2, 3, 4), some(2, 3, 4), some(2, 1, 1) / 2 + 0.25),
     "clamped": lambda: (some(2, 3) * 2 - 0.5,),
     "pairs": lambda: (some(2, 9), some(2, 9)),
     "affine_grid": lambda: (some(4, 2, 3), AXES),

@@ -34,6 +34,7 @@ class Action(Planned):
 
     gate: Tensor | None = None
     index: Tensor | None = None
+    mixes: ClassVar[bool] = False  # it needs the whole batch
 
     def size(self, size: Size) -> Size:
         """The frame that comes out of one of this size."""
@@ -188,28 +189,48 @@ class Occlusion(Action):
 
 
 @dataclass(frozen=True)
-class Mixing(Action):
-    """A partner for every sample (flat indices over the batch) and the weight of the own sample `[*b]`."""
+class Layer(Planned):
+    """What is painted over the samples: a partner for each, as it is or moved by a map from this frame to the partner's,
+    where the cover is 1.
+
+    * `partner [b]`: numbers of samples in the flattened batch. `cover [*b]`: how much of it shows everywhere, or
+      `[*b, *frame]`: where. `share [*b]`: the weight of its label.
+    * `comes [*b, N]`: which of the partner's boxes come along; None: all. `hard`: the cover is 0 or 1.
+    """
 
     partner: Tensor
-    weight: Tensor
+    cover: Tensor
+    share: Tensor
+    map: Map | None = None
+    comes: Tensor | None = None
+    hard: bool = False
+
+    def gated(self, gate: Gate) -> Layer:
+        cover = self.cover * expand(gate.value.to(self.cover), self.cover.ndim)
+        share = self.share * gate.value.to(self.share)
+        return replace(self, cover=cover, share=share, hard=self.hard and gate.hard)
+
+
+@dataclass(frozen=True)
+class Mixing(Action):
+    """Layers over the samples, in order; labels of `classes` become soft. `own`: where the sample itself goes, in a frame
+    of another size, with `fill` and `fill_mask` around it."""
+
+    layers: tuple[Layer, ...]
     classes: int | None = None
+    own: Map | None = None
+    fill: float = 0.0
+    fill_mask: float = 0.0
+    mixes = True
+
+    def size(self, size: Size) -> Size:
+        return (self.own.size if self.own is not None else None) or size
 
     def gated(self, gate: Gate, size: Size) -> Mixing:
-        """A closed gate is a weight of 1; since results are linear in it, one in between blends them."""
-        value = gate.value.to(self.weight)
-        return replace(self, weight=torch.lerp(torch.ones_like(self.weight), self.weight, value))
-
-    def other(self, x: Tensor) -> Tensor:
-        """The partners' values of `x [*b, ...]`."""
-        b = self.weight.ndim
-        return x.flatten(0, b - 1).index_select(0, self.partner).reshape(x.shape)
-
-    def blend(self, x: Tensor) -> Tensor:
-        return blend(self.other(x), x, expand(self.weight, x.ndim))
-
-    def select(self, x: Tensor) -> Tensor:
-        return torch.where(expand(self.weight, x.ndim) >= 0.5, x, self.other(x))
+        """A closed gate covers nothing; since results are linear in the covers, one in between blends them."""
+        if self.size(size) != size or self.own is not None:
+            raise ValueError(frame_changes(size, self.size(size)))
+        return replace(self, layers=tuple(layer.gated(gate) for layer in self.layers))
 
 
 @dataclass(frozen=True)
@@ -232,13 +253,26 @@ class Deferred(Action):
     needs: tuple[str, ...]
     frame: Size | None = None
     moves: bool = True
+    mix: bool = False
+    within: Gate | None = None  # of what mixes, whose samples cannot be run alone
+
+    @property
+    def mixes(self) -> bool:  # type: ignore[override]
+        return self.mix
 
     def size(self, size: Size) -> Size:
         return self.frame or size
 
+    def gated(self, gate: Gate, size: Size) -> Action:
+        if not self.mixes:
+            return super().gated(gate, size)
+        before = gate if self.within is None else Gate(gate.value * self.within.value, gate.hard and self.within.hard)
+        return replace(self, within=before)
+
     def seen(self, sample: Any) -> Action:
         """The action, now that the sample is known."""
-        return self.make(sample, self.leaves)
+        action = self.make(sample, self.leaves)
+        return action if self.within is None else action.gated(self.within, sample.size)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from augfn.core.actions import Geometric, Mixing, Occlusion, Size
+from augfn.core.actions import Geometric, Occlusion, Size
 from augfn.core.boxes import Boxes, Keypoints, rounding
 from augfn.core.targets import Sample, Target
 from augfn.math.maps import Map, centre_of
@@ -238,36 +238,57 @@ def seen_by(b: Boxes, share: Tensor, again: bool = False) -> Boxes:
 def hide_keypoints(action: Occlusion, t: Target, s: Sample) -> Any:
     if not isinstance(t.value, Keypoints):
         return t.value
-    xy, known = t.value.xy.nan_to_num(), t.value.xy.isfinite().all(-1)
-    index = torch.zeros(t.value.visible.shape, dtype=torch.int64, device=xy.device)
-    for i, n in enumerate(s.size):
-        index = index * n + xy[..., len(s.size) - 1 - i].round().clamp(0, n - 1).to(torch.int64)
-    covered = action.hidden.flatten(-len(s.size)).gather(-1, index) >= 0.5
-    return replace(t.value, visible=kept(t.value.visible, known & ~covered))
+    xy = t.value.xy
+    shown = ~at_points(action.hidden, xy, s.size) & xy.isfinite().all(-1)
+    return replace(t.value, visible=kept(t.value.visible, shown))
 
 
-def mix_boxes(action: Mixing, t: Target, s: Sample) -> Any:
-    """Both samples' boxes; a partner of no weight brings none."""
-    if not isinstance(t.value, Boxes):
-        return torch.cat([t.value, action.other(t.value)], -2)
-    v = t.value
-    labels = None if v.labels is None else torch.cat([v.labels, action.other(v.labels)], v.valid.ndim - 1)
-    data = torch.cat([v.data, action.other(v.data)], -2)
-    seen = None if v.seen is None else torch.cat([v.seen, action.other(v.seen)], -1)
-    return replace(v, data=data, valid=both_valid(action, v.valid), labels=labels, seen=seen)
+def visible_part(b: Boxes, visible: Tensor, size: Size) -> Boxes:
+    """The boxes around what of them is visible, `[*b, *size]` 0 or 1; not valid where nothing is. Turned boxes, and those
+    that are not clipped, stay as they are while something of them is."""
+    if b.turned:
+        share = 1 - hidden_of_quads((visible < 0.5).to(visible), b, size)
+        new = seen_by(b, share)
+        return replace(new, valid=new.valid & (share > 0))
+    xyxy = to_wide(b.xyxy(size))
+    ends, share = extents((visible >= 0.5).to(xyxy), xyxy, size)
+    valid = b.valid & (share > 0)
+    cut = (valid & (ends != xyxy).any(-1))[..., None]
+    new = b.like(ends, valid, size) if b.clip else b
+    data = torch.where(cut, new.data, b.data)  # what nothing covers stays as it is, bit for bit
+    found = replace(b, data=data).xyxy(size)
+    large = ~cut[..., 0] | ((area(found) > b.min_area) & (sides(found).amin(-1) >= b.min_size))
+    return seen_by(replace(b, data=data, valid=valid & large), share)
 
 
-def mix_keypoints(action: Mixing, t: Target, s: Sample) -> Any:
-    if not isinstance(t.value, Keypoints):
-        return torch.cat([t.value, action.other(t.value)], -2)
-    v = t.value
-    swap = v.swap + tuple((i + v.xy.shape[-2], j + v.xy.shape[-2]) for i, j in v.swap)
-    return Keypoints(torch.cat([v.xy, action.other(v.xy)], -2), both_valid(action, v.visible), swap)
+def extents(visible: Tensor, xyxy: Tensor, size: Size) -> tuple[Tensor, Tensor]:
+    """The box `[*b, N, 4]` around the visible pixels of each box, and their share of it; axis by axis."""
+    low, high = xyxy.chunk(2, -1)
+    edges = [torch.arange(n, device=visible.device, dtype=visible.dtype) for n in reversed(size)]
+    x, y = [
+        (torch.minimum(edge + 1, end) - torch.maximum(edge, start)).clamp(min=0)
+        for edge, start, end in zip(edges, low.split(1, -1), high.split(1, -1), strict=True)
+    ]
+    columns, rows = (y @ visible) * (x > 0), (x @ visible.mT) * (y > 0)
+    part = (columns * x).sum(-1) / (x.sum(-1) * y.sum(-1)).clamp(min=1e-6)
+    first, last = zip(*(span(seen > 1e-6, edge) for seen, edge in ((columns, edges[0]), (rows, edges[1]))), strict=True)
+    ends = [torch.maximum(low, torch.stack(first, -1)), torch.minimum(high, torch.stack(last, -1))]
+    return torch.cat(ends, -1), part
 
 
-def both_valid(action: Mixing, valid: Tensor) -> Tensor:
-    weight = action.weight[..., None]
-    return torch.cat([kept(valid, weight > 0), kept(action.other(valid), weight < 1)], -1)
+def span(seen: Tensor, edge: Tensor) -> tuple[Tensor, Tensor]:
+    """The first and the last edge of what is seen `[..., n]`."""
+    n = len(edge)
+    return torch.where(seen, edge, n).amin(-1), torch.where(seen, edge + 1, 0).amax(-1)
+
+
+def at_points(field: Tensor, xy: Tensor, size: Size) -> Tensor:
+    """True where a field `[*b, *size]` is at least 1/2 at the points `[*b, N, d]`, and these are known."""
+    known, xy = xy.isfinite().all(-1), xy.nan_to_num()
+    index = torch.zeros(xy.shape[:-1], dtype=torch.int64, device=xy.device)
+    for i, n in enumerate(size):
+        index = index * n + xy[..., len(size) - 1 - i].round().clamp(0, n - 1).to(torch.int64)
+    return (field.flatten(-len(size)).gather(-1, index) >= 0.5) & known
 
 
 def kept(visible: Tensor, seen: Tensor) -> Tensor:

@@ -203,10 +203,9 @@ class Op(Augmentation):
         leaves: dict[str, Any] = {name: params.get(name) for name in self.spec.leaves}
         act, how = ACT[self.spec.kind], self.sampling.within(sampling)
         if self.needs:
-            moves = self.spec.kind == "geometric"
-            action: Action = Deferred(
-                self.name, partial(self.see, act, how), leaves, self.needs, self.frame_out(), moves
-            )
+            moves, mixes = self.spec.kind == "geometric", self.spec.kind == "mix"
+            see = partial(self.see, act, how)
+            action: Action = Deferred(self.name, see, leaves, self.needs, self.frame_out(), moves, mixes)
         else:
             action = act(self, self.body(size), leaves, how)
         gate = params.get("gate")
@@ -256,7 +255,8 @@ def act_occlusion(op: Op, body: Callable[..., Any], leaves: dict[str, Any], samp
 
 
 def act_mix(op: Op, body: Callable[..., Any], leaves: dict[str, Any], sampling: Sampling) -> Action:
-    return Mixing(*body(**leaves))
+    layers, *rest = body(**leaves)
+    return Mixing(tuple(layers), *rest)
 
 
 ACT = {

@@ -19,10 +19,9 @@ from augfn.core.annotations import (
     POINTS,
     hide_boxes,
     hide_keypoints,
-    mix_boxes,
-    mix_keypoints,
     moved_annotations,
 )
+from augfn.core.mixing import PAINT, mixed
 from augfn.core.targets import CONVERTED, FRAMED, Sample, Target
 from augfn.errors import explain
 from augfn.math.color import clip, require_rgb, scale_shift
@@ -31,7 +30,6 @@ from augfn.math.resample import Sampling, as_signed, fill_like, require_level, r
 from augfn.math.shapes import cast, planes, shaped
 from augfn.math.variates import seed_key
 from augfn.run.bands import by_points
-from augfn.run.peek import peek
 from augfn.run.twins import added, twin
 
 SOFT = ("softmask", "heatmap")  # moved and read as images are; nothing else is done to their values
@@ -216,41 +214,6 @@ def convert(action: Convert, t: Target, s: Sample) -> Tensor:
     return action.cast(t.value)
 
 
-# mixing
-
-
-def mix(action: Mixing, t: Target, s: Sample) -> Tensor:
-    return action.blend(t.value)
-
-
-def mix_select(action: Mixing, t: Target, s: Sample) -> Tensor:
-    return action.select(t.value)
-
-
-def mix_label(action: Mixing, t: Target, s: Sample) -> Tensor:
-    """Soft labels, blended; class indices become soft labels first."""
-    y = t.value
-    if not y.is_floating_point():
-        if action.classes is None:
-            raise ValueError(
-                explain(
-                    "class indices cannot be blended",
-                    y,
-                    "soft labels [*batch, K]",
-                    "set num_classes=K, or pass one-hot floats",
-                )
-            )
-        values = peek(y)
-        if values is not None and ((values < 0) | (values >= action.classes)).any():
-            want, fix = (
-                f"0 to {action.classes - 1}, since num_classes={action.classes}",
-                "more classes, or labels from 0 on",
-            )
-            raise ValueError(explain("a label outside the classes", sorted({*values.ravel().tolist()}), want, fix))
-        y = (y[..., None] == torch.arange(action.classes, device=y.device)).to(action.weight.dtype)
-    return action.blend(y)
-
-
 TABLE: dict[tuple[type, str], Callable[..., Any]] = {
     **{(Geometric, t): warp for t in (*FRAMED, "mask", *SOFT)},
     (Geometric, "intrinsics"): warp_intrinsics,
@@ -262,16 +225,13 @@ TABLE: dict[tuple[type, str], Callable[..., Any]] = {
     **{(Occlusion, t): hide_soft for t in SOFT},
     (Occlusion, "boxes"): hide_boxes,
     (Occlusion, "keypoints"): hide_keypoints,
-    **{(Mixing, t): mix for t in ("image", "video", "volume", *SOFT)},
-    **{(Mixing, t): mix_select for t in ("mask", "depth", "intrinsics")},
-    (Mixing, "boxes"): mix_boxes,
-    (Mixing, "keypoints"): mix_keypoints,
-    (Mixing, "label"): mix_label,
 }
 
 
 def targets_of(kind: type) -> list[str]:
     """The kinds of targets that a kind of action changes."""
+    if kind is Mixing:
+        return [*PAINT, "label"]
     return [t for k, t in TABLE if k is kind] + (list(POINTS) if kind is Geometric else [])
 
 
@@ -284,6 +244,8 @@ def apply(action: Action, sample: Sample) -> Sample:
     """One action on all targets of all samples, whatever its gate says."""
     if isinstance(action, Deferred):
         action = action.seen(sample)
+    if isinstance(action, Mixing):
+        return mixed(action, sample, apply)
     changed = dict(sample.targets)
     if isinstance(action, Geometric):
         changed |= moved_annotations(action, sample)

@@ -2,15 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 
+from augfn import random
+from augfn.core.actions import Layer, Size
 from augfn.core.augmentation import mixing
 from augfn.distributions import Beta, Uniform
 from augfn.errors import explain
-from augfn.typing import SortKey, Weight
+from augfn.math.maps import Map
+from augfn.math.variates import seed_key
+from augfn.typing import Leaf, Position2, Seed, SortKey, Weight
+
+CutWeight = Annotated[
+    Any, Leaf("area of the own sample", neutral=1.0, low=0.0, high=1.0, flat="a cut has whole pixels")
+]
+CutPosition = Annotated[
+    Any,
+    Leaf(
+        "centre of the cut: 0 = left or top, 1 = right or bottom",
+        (2,),
+        low=0.0,
+        high=1.0,
+        flat="a cut has whole pixels",
+    ),
+]
+
+
+Cells = Annotated[
+    Any,
+    Leaf("sort keys of 4 x 4 cells", (16,), low=0.0, high=1.0, flat="an order is piecewise constant in its sort keys"),
+]
+Chance = Annotated[
+    Any, Leaf("probability of an object to be pasted", low=0.0, high=1.0, flat="a box is pasted or is not")
+]
+Side = Annotated[Any, Leaf("side of what is pasted, of the own side", low=1e-3, high=1.0)]
 
 
 @mixing
@@ -28,21 +56,273 @@ def mixup(
     >>> y.flatten()
     tensor([0.2500, 0.7500])
     """
-    if not weight.ndim:
-        raise ValueError(
-            explain(
-                "mixup: there is no batch to mix",
-                "one sample (is this inside vmap over samples?)",
-                "a batch [B, C, H, W]",
-                "call it on the batch, outside of vmap",
-            )
-        )
-    return next_in_order(order), weight, num_classes
+    return [Layer(next_in_order(order), 1 - weight, 1 - weight)], num_classes
 
 
-def next_in_order(order: Tensor) -> Tensor:
-    """For each of the flattened samples the index of the one that follows it in ascending order of keys, around the
-    end."""
+@mixing
+def cutmix(
+    frame: Size,
+    *,
+    weight: CutWeight = Beta(1.0, 1.0),
+    position: CutPosition = Uniform(0.0, 1.0),
+    order: SortKey = Uniform(0.0, 1.0),
+    num_classes: int | None = None,
+) -> Any:
+    """Paste a rectangle of the partner at its own place: half sides floor(sqrt(1 - weight) side / 2), about a pixel drawn
+    uniformly, clipped to the frame; labels by the areas that are left after that.
+
+    Own boxes are those around what is not covered, the partner's those around what was pasted; masks, keypoints and labels
+    likewise. Partners as in `mixup`. Source: Yun et al. 2019, torchvision `CutMix` (with one draw per sample).
+
+    >>> x = torch.tensor([0.0, 1.0]).reshape(2, 1, 1, 1).expand(2, 1, 8, 8)
+    >>> y, _ = af.cutmix(weight=0.75, position=0.5)(x, None, af.key(0))
+    >>> y.mean((1, 2, 3))
+    tensor([0.2500, 0.7500])
+    """
+    half = torch.sqrt(1 - weight.detach()) / 2
+    spans = []
+    for axis, n in ((1, frame[0]), (0, frame[1])):
+        centre = torch.floor(position[..., axis].detach() * n).clamp(max=n - 1)
+        reach = torch.floor(half * n)
+        spans.append(((centre - reach).clamp(min=0), (centre + reach).clamp(max=n)))
+    cover = rectangle(frame, spans)
+    return [Layer(next_in_order(order), cover, cover.mean((-2, -1)), hard=True)], num_classes
+
+
+@mixing
+def resizemix(
+    frame: Size,
+    *,
+    scale: Side = Uniform(0.1, 0.8),
+    position: Position2 = Uniform(0.0, 1.0),
+    order: SortKey = Uniform(0.0, 1.0),
+    num_classes: int | None = None,
+) -> Any:
+    """Paste the whole partner, resized to `scale` of the sides, at a place drawn uniformly; its label has the share of the
+    pixels that it covers. Partners as in `mixup`. Source: Qin et al. 2020.
+
+    >>> x = torch.tensor([0.0, 1.0]).reshape(2, 1, 1, 1).expand(2, 1, 8, 8)
+    >>> y, _ = af.resizemix(scale=0.5, position=0.0)(x, None, af.key(0))
+    >>> y[0, 0, 3:5, 3:5]
+    tensor([[1., 0.],
+            [0., 0.]])
+    """
+    like = torch.tensor(frame[::-1], dtype=scale.dtype, device=scale.device)
+    side = scale[..., None] * like
+    low = position.to(side) * (like - side)
+    spans = [(low[..., axis], low[..., axis] + side[..., axis]) for axis in (1, 0)]
+    cover = rectangle(frame, [(start.round(), end.round()) for start, end in spans])
+    inner = torch.diag_embed((1 / scale)[..., None].expand(*scale.shape, 2))
+    middle = low + side / 2 - like / 2
+    rows = torch.cat([inner, -(inner @ middle[..., None])], -1)
+    return [Layer(next_in_order(order), cover, cover.mean((-2, -1)), Map.affine(rows), hard=True)], num_classes
+
+
+@mixing
+def gridmix(
+    frame: Size,
+    *,
+    weight: CutWeight = Beta(1.0, 1.0),
+    cells: Cells = Uniform(0.0, 1.0),
+    order: SortKey = Uniform(0.0, 1.0),
+    num_classes: int | None = None,
+) -> Any:
+    """Take the cells of a grid from one of two images: of 4 x 4 cells round(16 (1 - weight)) from the partner, in random
+    places; labels by the area. Partners as in `mixup`. Source: Baek et al. 2021 (GridMix).
+
+    >>> x = torch.tensor([0.0, 1.0]).reshape(2, 1, 1, 1).expand(2, 1, 8, 8)
+    >>> y, _ = af.gridmix(weight=0.25)(x, None, af.key(0))
+    >>> y.mean((1, 2, 3))
+    tensor([0.7500, 0.2500])
+    """
+    rank = cells.argsort(-1).argsort(-1)
+    taken = (rank < torch.round((1 - weight.detach()) * 16)[..., None]).to(weight.dtype)
+    cover = on_grid(taken, frame)
+    return [Layer(next_in_order(order), cover, cover.mean((-2, -1)), hard=True)], num_classes
+
+
+@mixing
+def fmix(
+    frame: Size,
+    *,
+    weight: CutWeight = Beta(1.0, 1.0),
+    seed: Seed = Uniform(0.0, 1.0),
+    order: SortKey = Uniform(0.0, 1.0),
+    num_classes: int | None = None,
+    decay: float = 3.0,
+) -> Any:
+    """Cut along the level set of a smooth random field: of noise whose amplitude falls with the frequency to the power
+    `decay`, the largest (1 - weight) of the pixels show the partner; labels by the area. Partners as in `mixup`. Source:
+    Harris et al. 2020.
+
+    >>> x = torch.tensor([0.0, 1.0]).reshape(2, 1, 1, 1).expand(2, 1, 8, 8)
+    >>> y, _ = af.fmix(weight=0.25)(x, None, af.key(0))
+    >>> y.mean((1, 2, 3))
+    tensor([0.7500, 0.2500])
+    """
+    h, w = frame
+    noise = random.normal_field(seed_key(seed), frame)
+    vertical, across = torch.fft.fftfreq(h, device=noise.device), torch.fft.rfftfreq(w, device=noise.device)
+    frequency = torch.sqrt(vertical[:, None] ** 2 + across**2).clamp(min=1 / max(frame))
+    field = torch.fft.irfft2(torch.fft.rfft2(noise) / frequency**decay, s=frame).flatten(-2)
+    rank = field.argsort(-1, descending=True).argsort(-1)
+    cover = (rank < torch.round((1 - weight.detach()) * h * w)[..., None]).to(weight.dtype).unflatten(-1, frame)
+    return [Layer(next_in_order(order), cover, cover.mean((-2, -1)), hard=True)], num_classes
+
+
+@mixing
+def patchmix(
+    frame: Size,
+    *,
+    weight: CutWeight = Beta(1.0, 1.0),
+    cells: Cells = Uniform(0.0, 1.0),
+    order: SortKey = Uniform(0.0, 1.0),
+    num_classes: int | None = None,
+) -> Any:
+    """Take each of 4 x 4 cells from one of four images: the own with the probability `weight`, else one of the next three
+    in the order of the samples' sort keys; labels by the area. Source: in the manner of Cascante-Bonilla et al. 2021.
+
+    >>> y, _ = af.patchmix(weight=1.0)(torch.rand(4, 3, 8, 8), None, af.key(0))
+    >>> y.shape
+    torch.Size([4, 3, 8, 8])
+    """
+    w = weight.detach()[..., None]
+    source = torch.where(cells < w, -1.0, torch.floor((cells - w) / (1 - w).clamp(min=1e-6) * 3).clamp(0, 2))
+    layers = []
+    for k in range(3):
+        cover = on_grid((source == k).to(weight.dtype), frame)
+        layers.append(Layer(next_in_order(order, k + 1), cover, cover.mean((-2, -1)), hard=True))
+    return layers, num_classes
+
+
+@mixing
+def mosaic(
+    frame: Size,
+    *,
+    centre: CutPosition = Uniform(0.25, 0.75),
+    order: SortKey = Uniform(0.0, 1.0),
+    num_classes: int | None = None,
+    fill: float = 114 / 255,
+    fill_mask: float = 0.0,
+) -> Any:
+    """Four images in a frame of twice the sides, that meet in a point drawn from its middle half: the own image top left,
+    and the next three in the order of the samples' sort keys; each is cut where it leaves the frame, and what none covers
+    is `fill` (in masks `fill_mask`). Labels by the areas that are covered.
+
+    As in YOLO, a random affine map and a crop to the size of one image follow: `af.pipeline(af.mosaic(),
+    af.affine(translate=..., scale=(0.5, 1.5)), af.center_crop(size=...))`; boxes of less than two pixels or a tenth of
+    their area are dropped by `Boxes(min_size=2, min_visibility=0.1)`. Source: Bochkovskiy et al. 2020, YOLOv5.
+
+    >>> y, _ = af.mosaic()({"image": torch.rand(4, 3, 8, 6), "label": torch.eye(4)}, None, af.key(0))
+    >>> y["image"].shape, y["label"].sum(-1).round(decimals=4)
+    (torch.Size([4, 3, 16, 12]), tensor([1., 1., 1., 1.]))
+    """
+    h, w = frame
+    like = torch.tensor((w, h), dtype=centre.dtype, device=centre.device)
+    meet = torch.round(centre.detach() * 2 * like)
+    maps, covers = [], []
+    for dy, dx in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        corner = torch.tensor((dx, dy), dtype=centre.dtype, device=centre.device)
+        shift = like - meet + (1 - 2 * corner) * like / 2
+        eye = torch.eye(2, dtype=centre.dtype, device=centre.device).expand(*shift.shape, 2)
+        maps.append(Map.affine(torch.cat([eye, shift[..., None]], -1), size=(2 * h, 2 * w)))
+        low = meet + (corner - 1) * like
+        spans = [(low[..., a], low[..., a] + n) for a, n in ((1, h), (0, w))]
+        covers.append(rectangle((2 * h, 2 * w), spans))
+    areas = torch.stack([c.mean((-2, -1)) for c in covers], -1)
+    shares = (areas / areas.sum(-1, keepdim=True)).unbind(-1)
+    layers = [Layer(next_in_order(order, k), covers[k], shares[k], maps[k], hard=True) for k in (1, 2, 3)]
+    return layers, num_classes, maps[0], fill, fill_mask
+
+
+@mixing
+def copy_paste(
+    boxes: Any,
+    frame: Size,
+    *,
+    chance: Chance = 0.5,
+    seed: Seed = Uniform(0.0, 1.0),
+    order: SortKey = Uniform(0.0, 1.0),
+    num_classes: int | None = None,
+) -> Any:
+    """Paste objects of the partner, the pixels in their boxes, at their places: each of its valid boxes with the
+    probability `chance`. Own boxes are those around what is not covered (and not valid where nothing is left, or less
+    than their `min_visibility`), pasted ones are added; masks and keypoints follow. Labels by the area.
+
+    Move the images before, by `affine(scale=(0.1, 2.0), ...)`, as the source does. Partners as in `mixup`. Source: Ghiasi
+    et al. 2021, with boxes in place of masks.
+
+    >>> boxes = af.Boxes(torch.tensor([[[0.0, 0.0, 4.0, 4.0]], [[4.0, 4.0, 8.0, 8.0]]]))
+    >>> x = {"image": torch.tensor([0.0, 1.0]).reshape(2, 1, 1, 1).expand(2, 1, 8, 8), "boxes": boxes}
+    >>> y, _ = af.copy_paste(chance=1.0)(x, None, af.key(0))
+    >>> y["image"].sum((1, 2, 3)), y["boxes"].valid
+    (tensor([16., 48.]), tensor([[True, True],
+            [True, True]]))
+    """
+    partner, (b, n) = next_in_order(order), (order.ndim, boxes.valid.shape[-1])
+    drawn = random.uniform(seed_key(seed), (n,)) < chance[..., None]
+    theirs = boxes.xyxy(frame).flatten(0, b - 1).index_select(0, partner).reshape(*order.shape, n, 4)
+    comes = boxes.valid.flatten(0, b - 1).index_select(0, partner).reshape(*order.shape, n) & drawn.to(theirs.device)
+    low, high = theirs.chunk(2, -1)
+    inside = []
+    for axis, size in ((1, frame[0]), (0, frame[1])):
+        at = torch.arange(size, device=theirs.device) + 0.5
+        inside.append((at >= low[..., axis, None]) & (at < high[..., axis, None]))
+    union = (inside[0] & comes[..., None]).to(theirs.dtype).mT @ inside[1].to(theirs.dtype) > 0
+    cover = union.to(order.dtype)
+    return [Layer(partner, cover, cover.mean((-2, -1)), comes=comes, hard=True)], num_classes
+
+
+@mixing
+def transplant(
+    mask: Tensor,
+    *,
+    key: SortKey = Uniform(0.0, 1.0),
+    order: SortKey = Uniform(0.0, 1.0),
+    num_classes: int | None = None,
+    classes: tuple[int, ...] = (1,),
+) -> Any:
+    """Paste what the partner's mask gives to one of `classes`, drawn uniformly, at its place, image and mask. Labels by the
+    area. Partners as in `mixup`. Source: kornia `RandomTransplantation`.
+
+    >>> mask = torch.zeros(2, 4, 4, dtype=torch.long)
+    >>> mask[1, :2] = 1
+    >>> x = {"image": torch.tensor([0.0, 1.0]).reshape(2, 1, 1, 1).expand(2, 1, 4, 4), "mask": mask}
+    >>> y, _ = af.transplant()(x, None, af.key(0))
+    >>> y["image"][0].sum(), y["mask"][0].sum()
+    (tensor(8.), tensor(8))
+    """
+    b, partner = order.ndim, next_in_order(order)
+    drawn = torch.floor(key.detach() * len(classes)).clamp(max=len(classes) - 1).long()
+    wanted = torch.tensor(classes, device=mask.device)[drawn.to(mask.device)]
+    theirs = mask.flatten(0, b - 1).index_select(0, partner).reshape(mask.shape)
+    flat = theirs if theirs.ndim == b + 2 else theirs[..., 0, :, :]
+    cover = (flat == wanted[..., None, None]).to(order.dtype)
+    return [Layer(partner, cover, cover.mean((-2, -1)), hard=True)], num_classes
+
+
+def on_grid(cells: Tensor, frame: Size) -> Tensor:
+    """Values of 4 x 4 cells `[*b, 16]` over the frame."""
+    out = cells.unflatten(-1, (4, 4))
+    for axis, size in zip((-2, -1), frame, strict=True):
+        out = out.index_select(axis, torch.arange(size, device=cells.device) * 4 // size)
+    return out
+
+
+def rectangle(frame: Size, spans: Any) -> Tensor:
+    """1 within (start, end) `[*b]` of each axis, whole pixels, `[*b, *frame]`."""
+    inside = []
+    for n, (start, end) in zip(frame, spans, strict=True):
+        at = torch.arange(n, device=start.device)
+        inside.append((at >= start[..., None]) & (at < end[..., None]))
+    return (inside[0][..., :, None] & inside[1][..., None, :]).to(spans[0][0].dtype)
+
+
+def next_in_order(order: Tensor, k: int = 1) -> Tensor:
+    """For each of the flattened samples the index of the one k after it in ascending order of keys, around the end."""
+    if not order.ndim:
+        given, want = "one sample (is this inside vmap over samples?)", "a batch [B, C, H, W]"
+        raise ValueError(explain("there is no batch to mix", given, want, "call it on the batch, outside of vmap"))
     ranked = torch.argsort(order.flatten(), stable=True)
     partner = torch.empty_like(ranked)
-    return partner.scatter(0, ranked, ranked.roll(-1))
+    return partner.scatter(0, ranked, ranked.roll(-k))

@@ -17,7 +17,7 @@ from augfn.core.targets import read
 from augfn.ops.geometric import hflip, rot90, vflip
 from augfn.ops.volumetric import dflip3d, hflip3d, vflip3d
 from augfn.run.rows import run
-from augfn.testing.case import Case, Sighted, agree, at, claim, kinds_of, put, smooth_image, targets_for
+from augfn.testing.case import Case, Sighted, agree, at, claim, kinds_of, put, targets_for
 from augfn.undoing import geometry_of, invert
 
 SCENES = {2: (13, 15), 3: (7, 9, 11)}
@@ -180,19 +180,39 @@ def hides_together(c: Case) -> None:
 
 
 def mixes_together(c: Case) -> None:
-    """Image and label are blended by one weight and partner; boxes and keypoints of both samples are kept."""
-    x = targets_for(smooth_image((SAMPLES,), 3, SCENES[2], c.x.dtype), 2)
-    x["label"] = torch.eye(SAMPLES, dtype=c.x.dtype)
+    """Of images of one level each the mean is that of the label's weights; where a pixel shows one sample alone, so does the
+    mask; rows of both samples are there, and a visible point lies on its own sample's pixels."""
+    n = SAMPLES
+    level = torch.arange(1, n + 1, dtype=c.x.dtype) / n
+    x = targets_for(level[:, None, None, None].expand(n, 3, *SCENES[2]).contiguous(), 2)
+    x["label"] = torch.eye(n, dtype=c.x.dtype)
+    x["mask"] = torch.arange(1, n + 1)[:, None, None].expand(n, *SCENES[2]).contiguous()
     y = c.f(x, None, c.key)[0]
-    blended = (y["label"] @ x["image"].flatten(1)).reshape(x["image"].shape)
-    agree("image by the label's weights", y["image"], blended, 10 * c.tolerance)
-    heavy = y["label"].argmax(-1)
-    agree("mask of the heavier sample", y["mask"], x["mask"][heavy])
-    claim(((y["label"] > 0).sum(-1) == 2).all(), "a sample has no partner, or more than one")
-    partner = (y["label"] - torch.diag_embed(y["label"].diagonal())).argmax(-1)
-    rows = torch.cat([x["keypoints"].xy, x["keypoints"].xy[partner]], -2)
-    agree("keypoints of both", y["keypoints"].xy, rows)
-    agree("boxes of both", y["boxes"].data, torch.cat([x["boxes"].data, x["boxes"].data[partner]], -2))
+    stays = y["image"].shape[-2:] == x["image"].shape[-2:]
+    painted = torch.ones_like(y["image"]) if stays else ((y["image"] - c.f.static["fill"]).abs() > 1e-4).to(y["image"])
+    mean = (y["image"] * painted).sum((1, 2, 3)) / painted.sum((1, 2, 3))
+    agree("the mean is that of the label", mean, y["label"] @ level, max(10 * c.tolerance, 1e-6))
+    shown = y["image"][:, 0] * n
+    alone = (shown - shown.round()).abs() < 1e-3
+    same = ((y["mask"] - shown).abs() < 1e-2) | ~alone | (painted[:, 0] == 0)
+    claim(same.all(), "the mask shows another sample than the image")
+    points, before = y["keypoints"], x["keypoints"].xy.shape[-2]
+    claim(points.xy.shape[-2] > before, "the partner's points are missing")
+    if stays:
+        agree("own points stay", points.xy[..., :before, :], x["keypoints"].xy)
+    h, w = y["image"].shape[-2:]
+    column, row = (points.xy[..., a].round().clamp(0, m - 1).long() for a, m in ((0, w), (1, h)))
+    level_at = shown.flatten(1).gather(1, row * w + column)
+    own = torch.arange(1, n + 1)[:, None]
+    alone_at = alone.flatten(1).gather(1, row * w + column)
+    wrong = points.visible.bool() & alone_at & ((level_at - own).abs() > 1e-2)
+    claim(not wrong[:, :before].any(), "a point that is covered is visible")
+    other = points.visible.bool() & alone_at & ((level_at - own).abs() < 1e-2)
+    claim(
+        not (other[:, before:] & (y["label"].diagonal() < 1)[:, None]).any(),
+        "a partner's point is visible where it is not",
+    )
+    claim(y["boxes"].data.shape[-2] >= 2 * x["boxes"].data.shape[-2], "the partner's boxes are missing")
 
 
 def turns(c: Case) -> None:

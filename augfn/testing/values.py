@@ -168,16 +168,17 @@ def switched_off(c: Case) -> None:
     y, params = c.f(x, None, c.key)
     claim(all((at(params, path) == 0).all() for path, leaf in c.leaves() if path == "gate"), "p = 0 drew an open gate")
     if c.f.mixes:
-        y |= {n: own_part(y[n], len(c.batch)) for n in ("boxes", "keypoints")}
+        y |= {n: own_part(y[n], x[n]) for n in ("boxes", "keypoints")}
     agree("p = 0", y, x)
 
 
-def own_part(rows: Any, batch: int) -> Any:
-    """The first half of concatenated boxes or keypoints: the sample's own; the partner's half has to be invalid."""
+def own_part(rows: Any, before: Any) -> Any:
+    """The first of concatenated boxes or keypoints, the sample's own; those of partners have to be invalid."""
     data, valid = tree_leaves(rows)
-    claim(not valid.chunk(2, -1)[1].any(), "p = 0 brought boxes or keypoints of the partner")
+    n = tree_leaves(before)[0].shape[-2]
+    claim(not valid[..., n:].any(), "p = 0 brought boxes or keypoints of the partner")
     names = ("data", "valid") if hasattr(rows, "data") else ("xy", "visible")
-    return replace(rows, **dict(zip(names, (data.chunk(2, -2)[0], valid.chunk(2, -1)[0]), strict=True)))
+    return replace(rows, **dict(zip(names, (data[..., :n, :], valid[..., :n]), strict=True)))
 
 
 def refuses_gate(c: Case) -> None:

@@ -1,0 +1,192 @@
+"""Mixing: what is painted over the samples of a batch, and what that does to each kind of target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import reduce
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_map_only
+
+from augfn.core.actions import Geometric, Layer, Mixing
+from augfn.core.annotations import at_points, kept, visible_part
+from augfn.core.boxes import Boxes, Keypoints
+from augfn.core.targets import Sample, Target
+from augfn.errors import explain
+from augfn.math.resample import Sampling, to_wide
+from augfn.math.shapes import cast, expand
+from augfn.run.peek import peek
+from augfn.run.twins import twin
+
+EDGE = Sampling(padding_mode="border")  # what a layer's map reads lies within the partner, but for half a pixel
+Move = Callable[[Geometric, Sample], Sample]
+
+
+def mixed(action: Mixing, s: Sample, move: Move) -> Sample:
+    """The sample with all layers painted over it. `move` applies a geometric action."""
+    outside = Sampling(fill=action.fill, fill_mask=action.fill_mask)
+    base = s if action.own is None else move(Geometric(action.own, outside), s)
+    out = dict(base.targets)
+    for layer in action.layers:
+        over = partners(layer, s)
+        if layer.map is not None:
+            over = move(Geometric(layer.map, EDGE), over)
+        for name, t in out.items():
+            paint = PAINT.get(t.kind)
+            if paint is not None:
+                out[name] = Target(t.kind, paint(t.value, over.targets[name].value, layer, base))
+    for name, t in s.targets.items():
+        if t.kind == "label":
+            out[name] = Target("label", labels(action, t.value, len(s.batch)))
+    return base.changed(out, base.size)
+
+
+def partners(layer: Layer, s: Sample) -> Sample:
+    """The partners, in the place of the samples."""
+    b = len(s.batch)
+    other = {
+        n: Target(t.kind, tree_map_only(Tensor, lambda x: of_partner(layer, x, b), t.value))
+        for n, t in s.targets.items()
+    }
+    return replace(s, targets=other)
+
+
+def of_partner(layer: Layer, x: Tensor, b: int) -> Tensor:
+    return x.flatten(0, b - 1).index_select(0, layer.partner).reshape(x.shape)
+
+
+def over_frame(cover: Tensor, x: Tensor, s: Sample) -> Tensor:
+    """A cover `[*b]` or `[*b, *frame]` over `x [*b, ..., *frame]`."""
+    b, d = len(s.batch), len(s.size)
+    if cover.ndim == b:
+        return expand(cover, x.ndim)
+    return cover.reshape(cover.shape[:b] + (1,) * (x.ndim - b - d) + cover.shape[b:])
+
+
+# images
+
+
+def blended(x: Tensor, other: Tensor, cover: Tensor) -> Tensor:
+    """From x (cover 0) to the other (1); at the ends bit for bit, also of what is not finite."""
+    cover = cover.to(x.dtype)
+    difference = other - x
+    ends = (cover == 0) | (cover == 1)
+    difference = torch.where(ends, torch.nan_to_num(difference, 0.0, 0.0, 0.0), difference)
+    return torch.where(cover > 0.5, other - (1 - cover) * difference, x + cover * difference)
+
+
+def is_inside(x: Tensor, other: Tensor, cover: Tensor) -> bool:
+    """True if a cover of one number for each sample lies between the ends, so that nothing has to be kept bit for bit."""
+    return cover.numel() == cover.shape[0] and bool(((cover > 0) & (cover < 1)).all()) and x.dtype == cover.dtype
+
+
+@twin(blended, fits=is_inside)
+def mix_images(x: Tensor, other: Tensor, cover: Tensor) -> Tensor:
+    """`blended`, in one pass."""
+    return torch.lerp(x, other, cover)
+
+
+def paint_values(x: Tensor, other: Tensor, layer: Layer, s: Sample) -> Tensor:
+    rows = touched(layer, s)
+    if rows is not None and len(rows) < len(x):  # what nothing is painted over stays as it is, bit for bit
+        index = torch.tensor(rows, dtype=torch.int64, device=x.device)
+        few = replace(layer, cover=layer.cover[index.to(layer.cover.device)])
+        part = paint_all(x[index], other[index], few, replace(s, batch=(len(rows),)))
+        return x.index_copy(0, index, part) if rows else x
+    return paint_all(x, other, layer, s)
+
+
+def paint_all(x: Tensor, other: Tensor, layer: Layer, s: Sample) -> Tensor:
+    cover = over_frame(layer.cover, x, s)
+    return torch.where(cover > 0.5, other, x) if layer.hard else mix_images(x, other, cast(cover, x.dtype))
+
+
+def touched(layer: Layer, s: Sample) -> list[int] | None:
+    """The numbers of the samples that something is painted over; None where they are not known."""
+    shares = peek(layer.share) if len(s.batch) == 1 and not layer.share.requires_grad else None
+    return None if shares is None else shares.nonzero()[0].tolist()
+
+
+def paint_choice(x: Tensor, other: Tensor, layer: Layer, s: Sample) -> Tensor:
+    """Of what cannot be blended the one that shows more."""
+    return torch.where(over_frame(layer.cover, x, s) > 0.5, other, x)
+
+
+def paint_whole(x: Tensor, other: Tensor, layer: Layer, s: Sample) -> Tensor:
+    """Of what belongs to the whole frame that of the larger share."""
+    return torch.where(expand(layer.share, x.ndim) > 0.5, other, x)
+
+
+# annotations
+
+
+def paint_boxes(x: Any, other: Any, layer: Layer, s: Sample) -> Any:
+    """Own boxes, without what is covered, then those of the partner, of which the covered part is seen."""
+    own, new = (v if isinstance(v, Boxes) else Boxes(v) for v in (x, other))
+    if layer.comes is not None:
+        new = replace(new, valid=new.valid & layer.comes)
+    if layer.cover.ndim > len(s.batch):
+        cover = to_wide(layer.cover)
+        own, new = visible_part(own, 1 - cover, s.size), visible_part(new, cover, s.size)
+    else:
+        own = replace(own, valid=own.valid & (layer.cover < 1)[..., None])
+        new = replace(new, valid=new.valid & (layer.cover > 0)[..., None])
+    if not isinstance(x, Boxes):
+        rows = [v.data if layer.cover.ndim <= len(s.batch) else v.data * v.valid[..., None] for v in (own, new)]
+        return torch.cat(rows, -2)
+    held = {"data": -2, "valid": -1, "seen": -1, "labels": len(s.batch)}
+    joined = {
+        n: torch.cat([getattr(own, n), getattr(new, n)], dim) for n, dim in held.items() if getattr(own, n) is not None
+    }
+    return replace(own, **joined)
+
+
+def paint_keypoints(x: Any, other: Any, layer: Layer, s: Sample) -> Any:
+    """Own points, hidden where they are covered, then those of the partner, hidden where they are not."""
+    if not isinstance(x, Keypoints):
+        return torch.cat([x, other], -2)
+    if layer.cover.ndim > len(s.batch):
+        shown = (~at_points(layer.cover, x.xy, s.size), at_points(layer.cover, other.xy, s.size))
+    else:
+        shown = ((layer.cover < 1)[..., None], (layer.cover > 0)[..., None])
+    n = other.xy.shape[-2]
+    more = tuple((i + x.xy.shape[-2], j + x.xy.shape[-2]) for i, j in other.swap) if n else ()
+    visible = torch.cat([kept(v.visible, seen) for v, seen in zip((x, other), shown, strict=True)], -1)
+    return Keypoints(torch.cat([x.xy, other.xy], -2), visible, x.swap + more)
+
+
+PAINT: dict[str, Callable[..., Any]] = {
+    **dict.fromkeys(("image", "video", "volume", "softmask", "heatmap"), paint_values),
+    **dict.fromkeys(("mask", "depth"), paint_choice),
+    "intrinsics": paint_whole,
+    "boxes": paint_boxes,
+    "keypoints": paint_keypoints,
+}
+
+
+# labels
+
+
+def labels(action: Mixing, y: Tensor, b: int) -> Tensor:
+    """Soft labels, blended by the shares; class indices become soft labels first."""
+    if not y.is_floating_point():
+        y = one_hot(y, action.classes, action.layers[0].share.dtype)
+    rest = 1 - reduce(torch.add, [layer.share for layer in action.layers])
+    total = y * expand(rest, y.ndim).to(y.dtype)
+    for layer in action.layers:
+        total = total + of_partner(layer, y, b) * expand(layer.share, y.ndim).to(y.dtype)
+    return total
+
+
+def one_hot(y: Tensor, classes: int | None, dtype: torch.dtype) -> Tensor:
+    if classes is None:
+        want, fix = "soft labels [*batch, K]", "set num_classes=K, or pass one-hot floats"
+        raise ValueError(explain("class indices cannot be blended", y, want, fix))
+    values = peek(y)
+    if values is not None and ((values < 0) | (values >= classes)).any():
+        want, fix = f"0 to {classes - 1}, since num_classes={classes}", "more classes, or labels from 0 on"
+        raise ValueError(explain("a label outside the classes", sorted({*values.ravel().tolist()}), want, fix))
+    return (y[..., None] == torch.arange(classes, device=y.device)).to(dtype)
