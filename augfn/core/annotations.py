@@ -269,17 +269,27 @@ def extents(visible: Tensor, xyxy: Tensor, size: Size) -> tuple[Tensor, Tensor]:
         (torch.minimum(edge + 1, end) - torch.maximum(edge, start)).clamp(min=0)
         for edge, start, end in zip(edges, low.split(1, -1), high.split(1, -1), strict=True)
     ]
-    columns, rows = (y @ visible) * (x > 0), (x @ visible.mT) * (y > 0)
-    part = (columns * x).sum(-1) / (x.sum(-1) * y.sum(-1)).clamp(min=1e-6)
-    first, last = zip(*(span(seen > 1e-6, edge) for seen, edge in ((columns, edges[0]), (rows, edges[1]))), strict=True)
-    ends = [torch.maximum(low, torch.stack(first, -1)), torch.minimum(high, torch.stack(last, -1))]
+    part = ((y @ visible) * x).sum(-1) / (x.sum(-1) * y.sum(-1)).clamp(min=1e-6)
+    x, y = core(x), core(y)
+    columns, rows = (y @ visible) * x, (x @ visible.mT) * y
+    (left, right), (top, bottom) = span(columns, x, edges[0]), span(rows, y, edges[1])
+    first, last = torch.stack([left, top], -1), torch.stack([right, bottom], -1)
+    ends = [torch.where(first > -torch.inf, first, low), torch.where(last < torch.inf, last, high)]
     return torch.cat(ends, -1), part
 
 
-def span(seen: Tensor, edge: Tensor) -> tuple[Tensor, Tensor]:
-    """The first and the last edge of what is seen `[..., n]`."""
-    n = len(edge)
-    return torch.where(seen, edge, n).amin(-1), torch.where(seen, edge + 1, 0).amax(-1)
+def core(overlap: Tensor) -> Tensor:
+    """1 for the pixels of which at least half lies in a box, or as much as of any: its rim shows nothing."""
+    return (overlap >= overlap.amax(-1, keepdim=True).clamp(max=0.5)).to(overlap)
+
+
+def span(seen: Tensor, mine: Tensor, edge: Tensor) -> tuple[Tensor, Tensor]:
+    """The first and the last edge of what is seen `[..., n]` of a box's own lines; infinite where nothing is hidden there."""
+    ends = []
+    for lines in (seen > 1e-6, mine > 0):
+        ends.append((torch.where(lines, edge, torch.inf).amin(-1), torch.where(lines, edge + 1, -torch.inf).amax(-1)))
+    (first, last), (low, high) = ends
+    return torch.where(first > low, first, -torch.inf), torch.where(last < high, last, torch.inf)
 
 
 def at_points(field: Tensor, xy: Tensor, size: Size) -> Tensor:

@@ -1,0 +1,249 @@
+"""Mixing: what the sources' own loops give, sample by sample, and detection through mosaic and copy-paste."""
+
+import math
+
+import pytest
+import torch
+
+import augfn as af
+from augfn_nn import Augment, RandomCutMix
+
+K = af.key(0)
+N = 8
+LEVELS = torch.arange(1.0, N + 1)
+FLAT = LEVELS[:, None, None, None].expand(N, 3, 12, 17).contiguous()
+OPS = {
+    "cutmix": af.cutmix(),
+    "resizemix": af.resizemix(),
+    "gridmix": af.gridmix(),
+    "fmix": af.fmix(),
+    "patchmix": af.patchmix(),
+    "mixup": af.mixup(),
+}
+
+
+def test_cutmix_is_torchvisions_loop():
+    """Half sides int(.5 sqrt(1 - lam) side) about a whole pixel, clipped; the weight is what is left of the area."""
+    x = torch.rand(N, 3, 12, 17)
+    y, p = af.cutmix()({"image": x, "label": torch.eye(N)}, None, K)
+    order = p["order"].argsort()
+    partner = {int(order[i]): int(order[(i + 1) % N]) for i in range(N)}
+    for i in range(N):
+        r = math.sqrt(1 - float(p["weight"][i])) / 2
+        (cx, cy), (rw, rh) = (int(p["position"][i, a] * n) for a, n in ((0, 17), (1, 12))), (int(r * 17), int(r * 12))
+        x1, x2, y1, y2 = max(cx - rw, 0), min(cx + rw, 17), max(cy - rh, 0), min(cy + rh, 12)
+        want = x[i].clone()
+        want[:, y1:y2, x1:x2] = x[partner[i], :, y1:y2, x1:x2]
+        assert y["image"][i].equal(want)
+        left = 1 - (x2 - x1) * (y2 - y1) / (12 * 17)
+        torch.testing.assert_close(y["label"][i, i], torch.tensor(left))
+        torch.testing.assert_close(y["label"][i, partner[i]], torch.tensor(1 - left))
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_labels_are_shares_of_the_image(name):
+    y, _ = OPS[name]({"image": FLAT, "label": torch.eye(N)}, None, K)
+    torch.testing.assert_close(y["label"].sum(-1), torch.ones(N))
+    torch.testing.assert_close(y["image"].mean((1, 2, 3)), y["label"] @ LEVELS)
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_indices_become_soft_labels(name):
+    f = getattr(af, name)(num_classes=N)
+    y, params = f({"image": FLAT, "label": torch.arange(N)}, None, K)
+    soft, _ = f({"image": FLAT, "label": torch.eye(N)}, params)
+    torch.testing.assert_close(y["label"], soft["label"])
+    with pytest.raises(ValueError, match="num_classes"):
+        OPS[name]({"image": FLAT, "label": torch.arange(N)}, None, K)
+
+
+@pytest.mark.parametrize("name", [n for n in OPS if n != "mixup"])
+def test_masks_and_points_show_the_same_sample(name):
+    x = {"image": FLAT, "mask": LEVELS.long()[:, None, None].expand(N, 12, 17).contiguous()}
+    x["keypoints"] = af.Keypoints(torch.rand(N, 40, 2) * torch.tensor([16.0, 11.0]))
+    y, _ = OPS[name](x, None, K)
+    if name != "resizemix":  # whose rim is read between pixels of one level
+        assert y["image"][:, 0].equal(y["mask"].float())
+    k = y["keypoints"]
+    at = k.xy[:, :40].round().long()
+    shown = y["mask"].flatten(1).gather(1, at[..., 1] * 17 + at[..., 0])
+    assert k.visible[:, :40].equal(shown == torch.arange(1, N + 1)[:, None])
+
+
+def test_an_unmixed_sample_is_left_bit_for_bit():
+    x = {
+        "image": torch.rand(64, 3, 8, 8),
+        "label": torch.eye(64),
+        "boxes": af.Boxes(torch.tensor([[[1.0, 1, 6.3, 6.7]]] * 64)),
+    }
+    x["image"][3, 0, 0, 0] = torch.nan
+    f = af.one_of(af.mixup(), af.cutmix(), af.identity(), weights=[0.3, 0.5, 0.2])
+    y, params = f(x, None, K)
+    free = params["choice"][:, 2] == 1
+    assert 0 < free.sum() < 64
+    assert y["image"][free].nan_to_num(7).equal(x["image"][free].nan_to_num(7))
+    assert y["label"][free].equal(x["label"][free])
+    assert y["boxes"].data[free][:, :1].equal(x["boxes"].data[free])
+    assert not y["boxes"].valid[free][:, 1:].any()
+
+
+def test_choices_of_mixes_per_sample_and_per_batch():
+    f = af.one_of(af.mixup(), af.cutmix(), af.identity(), weights=[0.3, 0.5, 0.2])
+    x = torch.rand(4000, 1, 2, 2)
+    counts = f(x, None, K)[1]["choice"].sum(0) / 4000
+    torch.testing.assert_close(counts, torch.tensor([0.3, 0.5, 0.2]), atol=0.03, rtol=0)
+    shared = Augment(f, same_on_batch=True)
+    shared(x[:16])
+    assert all((v == v[:1]).all() for v in shared._params.values() if isinstance(v, torch.Tensor))
+
+
+def test_replay_compile_and_module():
+    x = {"image": torch.rand(N, 3, 12, 17), "label": torch.eye(N)}
+    for name, f in OPS.items():
+        y, params = f(x, None, K)
+        assert f(x, params)[0]["image"].equal(y["image"]), name
+    z, _ = af.cutmix().compiled(backend="eager")(x, None, K)
+    torch.testing.assert_close(z["image"], af.cutmix()(x, None, K)[0]["image"])
+    aug = RandomCutMix(cut_size=(0.2, 0.3))
+    assert aug(x)["image"].shape == (N, 3, 12, 17)
+
+
+def test_gradients_reach_the_image_and_the_weight():
+    x = torch.rand(4, 3, 6, 6, dtype=torch.float64, requires_grad=True)
+    weight = torch.rand(4, dtype=torch.float64, requires_grad=True)
+    order = torch.rand(4, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda x, w: af.mixup()(x, {"weight": w, "order": order})[0], (x, weight))
+    assert torch.autograd.gradcheck(lambda x: af.fmix()(x, af.fmix()(x, None, K)[1])[0], (x,))
+
+
+def test_mosaic_tile_by_tile():
+    x = {"image": torch.rand(5, 1, 8, 6), "label": torch.eye(5)}
+    y, p = af.mosaic()(x, None, K)
+    order = p["order"].argsort()
+    at = {int(order[i]): i for i in range(5)}
+    for i in range(5):
+        canvas = torch.full((1, 16, 12), 114 / 255)
+        cx, cy = (int(torch.round(p["centre"][i, a] * n)) for a, n in ((0, 12), (1, 16)))
+        for k, (dy, dx) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
+            tile, left, top = x["image"][order[(at[i] + k) % 5]], cx - 6 * (1 - dx), cy - 8 * (1 - dy)
+            for r in range(8):
+                for c in range(6):
+                    if 0 <= top + r < 16 and 0 <= left + c < 12:
+                        canvas[0, top + r, left + c] = tile[0, r, c]
+        torch.testing.assert_close(y["image"][i], canvas, atol=1e-5, rtol=0)
+
+
+# detection: 500 scenes of known geometry
+
+SIDE, OBJECTS = 128, 3
+
+
+def scenes(n, key):
+    """Images with filled rectangles and ellipses; for each object a channel of a mask, in which its box is filled with the
+    number of its sample."""
+    u = af.uniform(key, (n, OBJECTS, 4))
+    side = 24 + 40 * u[..., :2]
+    low = u[..., 2:] * (SIDE - side)
+    boxes = torch.cat([low, low + side], -1).round()
+    at = torch.arange(SIDE) + 0.5
+    x, y = at[None, None, None, :], at[None, None, :, None]
+    x1, y1, x2, y2 = (v[..., None, None] for v in boxes.unbind(-1))
+    filled = (x >= x1) & (x < x2) & (y >= y1) & (y < y2)
+    ellipse = ((2 * x - x1 - x2) / (x2 - x1)) ** 2 + ((2 * y - y1 - y2) / (y2 - y1)) ** 2 <= 1
+    objects = torch.where(torch.arange(OBJECTS)[:, None, None] % 2 == 0, filled, ellipse)
+    mask = filled * torch.arange(1, n + 1)[:, None, None, None]
+    return boxes, objects.float(), mask
+
+
+def around(region):
+    """The box around the pixels of a region, and their number."""
+    rows, columns = region.any(-1).nonzero().flatten(), region.any(-2).nonzero().flatten()
+    if not len(rows):
+        return None, 0
+    return [int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1], int(region.sum())
+
+
+def iou(a, b):
+    w, h = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    both = max(w, 0) * max(h, 0)
+    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
+
+
+def judged(y, which, pieces, objects=None):
+    """All surviving boxes agree with what is rendered of them, none is a ghost, and what is well visible survives."""
+    found = {"kept": 0, "below": 0, "ghosts": 0, "lost": 0, "outside": 0}
+    for i in range(len(y["mask"])):
+        for row, (channel, sample) in enumerate(which(i)):
+            region = y["mask"][i, channel] == sample
+            box, pixels = around(region)
+            valid, given = bool(y["boxes"].valid[i, row]), y["boxes"].data[i, row].tolist()
+            if not valid:
+                found["lost"] += pixels > pieces and min(box[2] - box[0], box[3] - box[1]) >= 4
+                continue
+            found["kept"] += 1
+            if box is None:
+                found["ghosts"] += 1
+                continue
+            small = min(given[2] - given[0], given[3] - given[1]) < 16
+            found["below"] += (not small) and iou(box, given) < 0.9
+            found["outside"] += any(a < b - 1.01 for a, b in zip(box[:2], given[:2], strict=True)) or any(
+                a > b + 1.01 for a, b in zip(box[2:], given[2:], strict=True)
+            )
+    return found
+
+
+def test_boxes_of_a_mosaic_that_is_moved_are_those_of_its_tiles():
+    kept = 0
+    f = af.pipeline(af.mosaic(), af.affine(translate=((-0.1, 0.1),) * 2, scale=(0.7, 1.3)), af.hflip(p=0.5))
+    for seed in range(25):
+        boxes, objects, mask = scenes(10, af.key(seed))
+        x = {"image": objects, "mask": mask, "boxes": af.Boxes(boxes, min_size=2.0)}
+        y, p = f(x, None, af.key(100 + seed))
+        order = p["mosaic"]["order"].argsort().tolist()
+        at = {s: i for i, s in enumerate(order)}
+
+        def which(i, order=order, at=at):
+            return [(k, order[(at[i] + t) % 10] + 1) for t in range(4) for k in range(OBJECTS)]
+
+        found = judged(y, which, 80)
+        kept += found.pop("kept")
+        assert not any(found.values()), (seed, found)
+    assert kept > 1500
+
+
+def copied(f, seed):
+    """What is judged of copy-paste in ten scenes."""
+    boxes, objects, mask = scenes(10, af.key(1000 + seed))
+    x = {"image": objects, "mask": mask, "boxes": af.Boxes(boxes, min_size=2.0, min_visibility=0.1)}
+    y, p = f(x, None, af.key(seed))
+    order = p["copy_paste"]["order"].argsort().tolist()
+    at = {s: i for i, s in enumerate(order)}
+
+    def which(i):
+        return [(k, s + 1) for s in (i, order[(at[i] + 1) % 10]) for k in range(OBJECTS)]
+
+    return judged(y, which, 10**9)  # partners' boxes that were not drawn may be seen in part
+
+
+MOVED = (af.affine(translate=((-0.1, 0.1),) * 2, scale=(0.7, 1.3)), af.hflip(p=0.5))
+
+
+def test_boxes_after_copy_paste_are_those_of_what_is_left():
+    """Images are moved, then pasted, as in the source."""
+    f, kept = af.pipeline(*MOVED, af.copy_paste(chance=0.5)), 0
+    for seed in range(25):
+        found = copied(f, seed)
+        kept += found.pop("kept")
+        assert not any(found.values()), (seed, found)
+    assert kept > 800
+
+
+def test_what_is_pasted_and_then_cut_by_the_frame():
+    """What is left of a box that was covered need not be a rectangle; where the frame cuts it afterwards, a box may be larger
+    than what is seen, for one in a hundred."""
+    f = af.pipeline(af.copy_paste(chance=0.5), *MOVED)
+    found = [copied(f, seed) for seed in range(25)]
+    total = {n: sum(one[n] for one in found) for n in found[0]}
+    assert total["below"] + total["ghosts"] < total["kept"] / 50
+    assert not total["lost"]
+    assert not total["outside"]
