@@ -21,6 +21,7 @@ BASE, TWO, FOURTEEN, RECIPE = "affine + color_jitter", "repeat(one_of(14), 2)", 
 BLUR, JITTER, KORNIA = "gaussian_blur", "color_jitter", "kornia"
 LARGE, SMALL, HALF = {"size": 224, "batch": 64}, {"size": 32, "batch": 512}, {"size": 224, "batch": 32}
 FLOATS, BYTES, BOTH = "floats", "bytes in", "bytes in and out"
+FORMS, KORNIA_RA = ("float", "bytes"), "kornia, one set of ops for the batch"
 TO_FLOAT, TO_BYTES = ("af.to_float", "torchvision, to float"), ("af.to_uint8", "torchvision, to uint8")
 CALLS = 20  # of a race with kornia, whose times vary threefold from call to call
 
@@ -34,6 +35,9 @@ NOTES = f"""\
 * **{BASE}**: rotation ±15°, scale 0.9 to 1.1; brightness, contrast, saturation 0.8 to 1.2, hue ±0.1 turns.
 * **SimCLR**: hflip .5, resized_crop to 224, color_jitter (.2 to 1.8, hue ±.2) at .8, grayscale .2, gaussian_blur of 23
   taps at .5, solarize .2; the same in kornia, which draws for each sample as well.
+* **RandAugment, ... AugMix**: torchvision's dialect, with an own draw for each image; torchvision's image by image, and
+  kornia's, which draws one set of ops for the batch. Mixes have an own weight, partner and box for each image here, one for
+  the batch in torchvision.
 * **bytes**: hflip .5, then {BASE}, of photos as floats; as bytes that `to_float()`, the first step, converts; and back by
   `to_uint8()`, the last (which rounds; torchvision's `to_dtype` truncates). The others are conversions alone.
 * Ratios are of medians; losses are printed like wins."""
@@ -73,6 +77,23 @@ def chosen(title: str, names: tuple[str, ...], **arguments: Any) -> Group:
     return Group(title, [c for name in names for c in both(name, name, **arguments)], BASE)
 
 
+def beside(name: str, *more: Apart) -> Group:
+    """A published policy and torchvision's, image by image on floats and on bytes."""
+    task = {"name": name, **LARGE}
+    peers = [
+        Apart(f"torchvision, {form}", "benchmarks.recipes:torchvision_published", {**task, "form": form})
+        for form in FORMS
+    ]
+    rows = [Apart(name, "benchmarks.recipes:published", task), *peers, *more]
+    return Group(f"{name}, 64 x 224 px", rows, name, 9)
+
+
+def mixes(name: str) -> Group:
+    task = {"name": name, **LARGE}
+    peer = Apart("torchvision, batch", "benchmarks.recipes:torchvision_published", {**task, "form": "batch"})
+    return Group(f"{name} with labels, 64 x 224 px", [Apart(name, "benchmarks.recipes:published", task), peer], name)
+
+
 def in_bytes(name: str) -> Apart:
     kind = {FLOATS: "float", BYTES: "in", BOTH: "in and out"}[name]
     return Apart(name, "benchmarks.recipes:pipeline_of", {"kind": kind, **LARGE})
@@ -94,6 +115,12 @@ def groups() -> dict[str, Group]:
         "bytes": Group("bytes, 64 x 224 px", [in_bytes(FLOATS), in_bytes(BYTES), in_bytes(BOTH)], FLOATS),
         "to_float": Group("to float, 64 x 224 px", [converts(n) for n in TO_FLOAT], TO_FLOAT[1]),
         "to_uint8": Group("to uint8, 64 x 224 px", [converts(n) for n in TO_BYTES], TO_BYTES[1]),
+        "RandAugment": beside("RandAugment", Apart(KORNIA_RA, "benchmarks.recipes:kornia_randaugment", LARGE)),
+        "TrivialAugmentWide": beside("TrivialAugmentWide"),
+        "AutoAugment": beside("AutoAugment"),
+        "AugMix": beside("AugMix"),
+        "MixUp": mixes("MixUp"),
+        "CutMix": mixes("CutMix"),
         "small": chosen("RandAugment, 512 x 32 px", names, **SMALL),
     }
 
@@ -122,6 +149,14 @@ def verdicts(records: list[dict[str, Any]]) -> list[Verdict]:
     for group, op in (("blur", BLUR), ("jitter", JITTER)):
         for p, most in ((0.1, 0.6), (0.5, 0.9)):
             found += judged(group, f"{op} at p = {p:g} at most {most:g}x itself ungated", at(op, p), op, most)
+    name, rows = "RandAugment", "torchvision's image by image"
+    found += judged(name, f"RandAugment(2, 9) at most {rows} on floats", name, "torchvision, float", 1.0)
+    found += judged(name, f"RandAugment(2, 9) at most 1.6x {rows} on bytes", name, "torchvision, bytes", 1.6)
+    found += judged(
+        name, "RandAugment(2, 9) at most 0.2x kornia's, which draws once for the batch", name, KORNIA_RA, 0.2
+    )
+    for name in ("MixUp", "CutMix"):
+        found += judged(name, f"{name} at most torchvision's", name, "torchvision, batch", 1.0)
     found += judged("bytes", "bytes in and out at most 1.1x the pipeline of floats", BOTH, FLOATS, 1.1)
     found += judged("to_float", "to_float not slower than torchvision's to_dtype (5 % of noise)", *TO_FLOAT, 1.05)
     found += judged("simclr", f"SimCLR's recipe at most 0.7x {BEFORE}", RECIPE, old(RECIPE), 0.7)

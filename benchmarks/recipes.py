@@ -113,6 +113,48 @@ def policy(name: str, size: int, batch: int, p: float | None = None, gradient: b
     return ours.gradients(ours.draw(augment, x.requires_grad_()), [x])
 
 
+# published policies and mixes, beside the libraries that they come from
+
+PUBLISHED = {
+    "RandAugment": af.rand_augment if hasattr(af, "rand_augment") else None,
+    "TrivialAugmentWide": getattr(af, "trivial_augment", None),
+    "AutoAugment": getattr(af, "auto_augment", None),
+    "AugMix": getattr(af, "augmix", None),
+    "MixUp": af.mixup,
+    "CutMix": getattr(af, "cutmix", None),
+}
+
+
+def published(name: str, size: int, batch: int, gradient: bool = False) -> Call:
+    """augfn's, with a draw of its own for each image."""
+    augment, x = PUBLISHED[name](), images(size, batch)  # type: ignore[misc]
+    if "Mix" in name and name != "AugMix":
+        sample = {"image": x, "label": torch.eye(10)[torch.arange(batch) % 10]}
+        return lambda step: augment(sample, None, af.key(step))
+    return ours.gradients(ours.draw(augment, x.requires_grad_()), [x]) if gradient else ours.draw(augment, x)
+
+
+def torchvision_published(name: str, size: int, batch: int, form: str) -> Call:
+    """torchvision's: "float" or "bytes" image by image, or for "batch" once for all (mixes: as they are)."""
+    peers.declare_operators()
+    from torchvision.transforms import v2
+
+    x = in_bytes(size, batch) if form == "bytes" else images(size, batch)
+    if name in ("MixUp", "CutMix"):
+        mix, labels = getattr(v2, name)(num_classes=10), torch.arange(batch) % 10
+        return lambda step: mix(x, labels)
+    augment = getattr(v2, name)()
+    return (lambda step: augment(x)) if form == "batch" else lambda step: torch.stack([augment(one) for one in x])
+
+
+def kornia_randaugment(size: int, batch: int) -> Call:
+    """One set of ops for the batch."""
+    import kornia.augmentation as K
+
+    augment, x = K.auto.RandAugment(n=2, m=9), images(size, batch)
+    return lambda step: augment(x)
+
+
 # bytes in and out
 
 

@@ -116,6 +116,14 @@ def test_gradients_reach_the_image_and_the_weight():
     assert torch.autograd.gradcheck(lambda x: af.fmix()(x, af.fmix()(x, None, K)[1])[0], (x,))
 
 
+@pytest.mark.parametrize("name", ["cutmix", "resizemix", "gridmix", "fmix", "patchmix", "mosaic"])
+def test_cuts_are_for_images_and_videos(name):
+    with pytest.raises(ValueError, match="mixup"):
+        getattr(af, name)()({"volume": torch.rand(3, 1, 4, 8, 8)}, None, K)
+    y, _ = getattr(af, name)()({"video": torch.rand(3, 4, 1, 8, 8), "label": torch.eye(3)}, None, K)
+    assert y["video"].ndim == 5
+
+
 def test_mosaic_tile_by_tile():
     x = {"image": torch.rand(5, 1, 8, 6), "label": torch.eye(5)}
     y, p = af.mosaic()(x, None, K)

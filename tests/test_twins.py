@@ -4,7 +4,9 @@ import pytest
 import torch
 
 import augfn as af
+from augfn.core.actions import Layer
 from augfn.core.rules import clipped
+from augfn.core.targets import Sample
 from augfn.math import color
 from augfn.math.lines import Line
 from augfn.run import mode
@@ -20,11 +22,21 @@ def some(*shape):
 
 
 AXES = [torch.arange(n) - (n - 1) / 2 for n in (5.0, 7.0)]
+
+
+def painted():
+    """A layer over four samples, one of which stays as it is."""
+    cover = (some(4, 5, 6) > 0.4).float() * torch.tensor([1.0, 0.0, 1.0, 1.0])[:, None, None]
+    layer = Layer(torch.tensor([2, 3, 0, 1]), cover, cover.mean((-2, -1)), hard=True)
+    return layer, Sample({}, (4,), (5, 6), torch.device("cpu"))
+
+
 ARGUMENTS = {
     "added": lambda: (some(2, 3, 4), some(3, 1)),
     "multiplied": lambda: (some(2, 3, 4), some(3, 1)),
     "accumulated": lambda: (some(2, 3, 4), some(3, 1), some(2, 1, 4)),
     "mix_images": lambda: (some(2, 3, 4), some(2, 3, 4), some(2, 1, 1) / 2 + 0.25),
+    "paint_partner": lambda: (some(4, 3, 5, 6), some(4, 3, 5, 6), *painted()),
     "clamped": lambda: (some(2, 3) * 2 - 0.5,),
     "pairs": lambda: (some(2, 9), some(2, 9)),
     "affine_grid": lambda: (some(4, 2, 3), AXES),

@@ -206,7 +206,7 @@ class Layer(Planned):
     hard: bool = False
 
     def gated(self, gate: Gate) -> Layer:
-        cover = self.cover * expand(gate.value.to(self.cover), self.cover.ndim)
+        cover = self.cover * expand(gate.value.to(self.share), self.cover.ndim)
         share = self.share * gate.value.to(self.share)
         return replace(self, cover=cover, share=share, hard=self.hard and gate.hard)
 

@@ -214,6 +214,9 @@ class Op(Augmentation):
     def body(self, size: Size, **seen: Any) -> Callable[..., Any]:
         """The body with its static settings, and with the frame where it asks for it."""
         frame = {"frame": size} if "frame" in self.spec.wants else {}
+        if self.mixes and frame and len(size) != 2:
+            want, fix = "images and videos", "af.mixup(), which takes volumes too"
+            raise ValueError(explain(f"{self.name}: a cut of a volume", f"frame {list(size)}", want, fix))
         return partial(self.spec.body, **frame, **seen, **self.static)
 
     def see(self, act: Callable[..., Action], how: Sampling, sample: Sample, leaves: dict[str, Any]) -> Action:

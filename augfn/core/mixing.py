@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import torch
@@ -16,11 +16,12 @@ from augfn.core.annotations import at_points, kept, visible_part
 from augfn.core.boxes import Boxes, Keypoints
 from augfn.core.targets import Sample, Target
 from augfn.errors import explain
-from augfn.math.resample import Sampling, to_wide
+from augfn.math.resample import Sampling
 from augfn.math.shapes import cast, expand
 from augfn.run.peek import peek
 from augfn.run.twins import twin
 
+CACHED = 1 << 20  # bytes of an image that are mixed at a time
 EDGE = Sampling(padding_mode="border")  # what a layer's map reads lies within the partner, but for half a pixel
 Move = Callable[[Geometric, Sample], Sample]
 
@@ -31,27 +32,27 @@ def mixed(action: Mixing, s: Sample, move: Move) -> Sample:
     base = s if action.own is None else move(Geometric(action.own, outside), s)
     out = dict(base.targets)
     for layer in action.layers:
-        over = partners(layer, s)
+        still = layer.map is None
+        over = partners(layer, s, () if still else VALUES)
         if layer.map is not None:
             over = move(Geometric(layer.map, EDGE), over)
         for name, t in out.items():
-            paint = PAINT.get(t.kind)
-            if paint is not None:
-                out[name] = Target(t.kind, paint(t.value, over.targets[name].value, layer, base))
+            if t.kind in VALUES and still:
+                out[name] = Target(t.kind, paint_partner(t.value, s.targets[name].value, layer, base))
+            elif t.kind in PAINT:
+                out[name] = Target(t.kind, PAINT[t.kind](t.value, over.targets[name].value, layer, base))
     for name, t in s.targets.items():
         if t.kind == "label":
             out[name] = Target("label", labels(action, t.value, len(s.batch)))
     return base.changed(out, base.size)
 
 
-def partners(layer: Layer, s: Sample) -> Sample:
-    """The partners, in the place of the samples."""
+def partners(layer: Layer, s: Sample, values: tuple[str, ...]) -> Sample:
+    """The partners, in the place of the samples; of images and the like those of the kinds `values`."""
     b = len(s.batch)
-    other = {
-        n: Target(t.kind, tree_map_only(Tensor, lambda x: of_partner(layer, x, b), t.value))
-        for n, t in s.targets.items()
-    }
-    return replace(s, targets=other)
+    wanted = {n: t for n, t in s.targets.items() if t.kind not in VALUES or t.kind in values}
+    take = partial(of_partner, layer, b=b)
+    return replace(s, targets={n: Target(t.kind, tree_map_only(Tensor, take, t.value)) for n, t in wanted.items()})
 
 
 def of_partner(layer: Layer, x: Tensor, b: int) -> Tensor:
@@ -64,6 +65,11 @@ def over_frame(cover: Tensor, x: Tensor, s: Sample) -> Tensor:
     if cover.ndim == b:
         return expand(cover, x.ndim)
     return cover.reshape(cover.shape[:b] + (1,) * (x.ndim - b - d) + cover.shape[b:])
+
+
+def chosen(cover: Tensor) -> Tensor:
+    """Where the partner shows, if one has to be chosen."""
+    return cover if cover.dtype == torch.bool else cover > 0.5
 
 
 # images
@@ -90,29 +96,44 @@ def mix_images(x: Tensor, other: Tensor, cover: Tensor) -> Tensor:
 
 
 def paint_values(x: Tensor, other: Tensor, layer: Layer, s: Sample) -> Tensor:
-    rows = touched(layer, s)
-    if rows is not None and len(rows) < len(x):  # what nothing is painted over stays as it is, bit for bit
-        index = torch.tensor(rows, dtype=torch.int64, device=x.device)
-        few = replace(layer, cover=layer.cover[index.to(layer.cover.device)])
-        part = paint_all(x[index], other[index], few, replace(s, batch=(len(rows),)))
-        return x.index_copy(0, index, part) if rows else x
-    return paint_all(x, other, layer, s)
-
-
-def paint_all(x: Tensor, other: Tensor, layer: Layer, s: Sample) -> Tensor:
     cover = over_frame(layer.cover, x, s)
-    return torch.where(cover > 0.5, other, x) if layer.hard else mix_images(x, other, cast(cover, x.dtype))
+    return torch.where(chosen(cover), other, x) if layer.hard else mix_images(x, other, cast(cover, x.dtype))
 
 
-def touched(layer: Layer, s: Sample) -> list[int] | None:
-    """The numbers of the samples that something is painted over; None where they are not known."""
-    shares = peek(layer.share) if len(s.batch) == 1 and not layer.share.requires_grad else None
-    return None if shares is None else shares.nonzero()[0].tolist()
+def paint_taken(x: Tensor, source: Tensor, layer: Layer, s: Sample) -> Tensor:
+    """The partners that lie in `source`, as they are, painted over x."""
+    return paint_values(x, of_partner(layer, source, len(s.batch)), layer, s)
+
+
+def is_one_batch(x: Tensor, source: Tensor, layer: Layer, s: Sample) -> bool:
+    known = peek(layer.cover) is not None and not layer.cover.requires_grad
+    return known and len(s.batch) == 1 and x.dtype == source.dtype and x.device.type == "cpu"
+
+
+@twin(paint_taken, fits=is_one_batch)
+def paint_partner(x: Tensor, source: Tensor, layer: Layer, s: Sample) -> Tensor:
+    """`paint_taken`, some samples at a time, so that what is taken stays in the cache."""
+    out, cover = torch.empty_like(x), over_frame(layer.cover, x, s)
+    step = max(1, CACHED * len(x) // max(1, x.numel() * x.itemsize))
+    shares = layer.share.detach().tolist()
+    for low in range(0, len(x), step):
+        at = slice(low, low + step)
+        if not any(shares[at]):  # what nothing is painted over stays as it is
+            out[at] = x[at]
+            continue
+        other, c = source.index_select(0, layer.partner[at]), cover[at]
+        if layer.hard:
+            torch.where(chosen(c), other, x[at], out=out[at])
+        elif is_inside(x[at], other, c):
+            torch.lerp(x[at], other, c, out=out[at])
+        else:
+            out[at] = blended(x[at], other, c)
+    return out
 
 
 def paint_choice(x: Tensor, other: Tensor, layer: Layer, s: Sample) -> Tensor:
     """Of what cannot be blended the one that shows more."""
-    return torch.where(over_frame(layer.cover, x, s) > 0.5, other, x)
+    return torch.where(chosen(over_frame(layer.cover, x, s)), other, x)
 
 
 def paint_whole(x: Tensor, other: Tensor, layer: Layer, s: Sample) -> Tensor:
@@ -129,7 +150,7 @@ def paint_boxes(x: Any, other: Any, layer: Layer, s: Sample) -> Any:
     if layer.comes is not None:
         new = replace(new, valid=new.valid & layer.comes)
     if layer.cover.ndim > len(s.batch):
-        cover = to_wide(layer.cover)
+        cover = layer.cover.to(own.data.dtype)
         own, new = visible_part(own, 1 - cover, s.size), visible_part(new, cover, s.size)
     else:
         own = replace(own, valid=own.valid & (layer.cover < 1)[..., None])
@@ -158,8 +179,9 @@ def paint_keypoints(x: Any, other: Any, layer: Layer, s: Sample) -> Any:
     return Keypoints(torch.cat([x.xy, other.xy], -2), visible, x.swap + more)
 
 
+VALUES = ("image", "video", "volume", "softmask", "heatmap")
 PAINT: dict[str, Callable[..., Any]] = {
-    **dict.fromkeys(("image", "video", "volume", "softmask", "heatmap"), paint_values),
+    **dict.fromkeys(VALUES, paint_values),
     **dict.fromkeys(("mask", "depth"), paint_choice),
     "intrinsics": paint_whole,
     "boxes": paint_boxes,

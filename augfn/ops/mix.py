@@ -86,7 +86,7 @@ def cutmix(
         reach = torch.floor(half * n)
         spans.append(((centre - reach).clamp(min=0), (centre + reach).clamp(max=n)))
     cover = rectangle(frame, spans)
-    return [Layer(next_in_order(order), cover, cover.mean((-2, -1)), hard=True)], num_classes
+    return [Layer(next_in_order(order), cover, share_of(cover, order), hard=True)], num_classes
 
 
 @mixing
@@ -115,7 +115,7 @@ def resizemix(
     inner = torch.diag_embed((1 / scale)[..., None].expand(*scale.shape, 2))
     middle = low + side / 2 - like / 2
     rows = torch.cat([inner, -(inner @ middle[..., None])], -1)
-    return [Layer(next_in_order(order), cover, cover.mean((-2, -1)), Map.affine(rows), hard=True)], num_classes
+    return [Layer(next_in_order(order), cover, share_of(cover, order), Map.affine(rows), hard=True)], num_classes
 
 
 @mixing
@@ -136,9 +136,9 @@ def gridmix(
     tensor([0.7500, 0.2500])
     """
     rank = cells.argsort(-1).argsort(-1)
-    taken = (rank < torch.round((1 - weight.detach()) * 16)[..., None]).to(weight.dtype)
+    taken = rank < torch.round((1 - weight.detach()) * 16)[..., None]
     cover = on_grid(taken, frame)
-    return [Layer(next_in_order(order), cover, cover.mean((-2, -1)), hard=True)], num_classes
+    return [Layer(next_in_order(order), cover, share_of(cover, order), hard=True)], num_classes
 
 
 @mixing
@@ -166,8 +166,8 @@ def fmix(
     frequency = torch.sqrt(vertical[:, None] ** 2 + across**2).clamp(min=1 / max(frame))
     field = torch.fft.irfft2(torch.fft.rfft2(noise) / frequency**decay, s=frame).flatten(-2)
     rank = field.argsort(-1, descending=True).argsort(-1)
-    cover = (rank < torch.round((1 - weight.detach()) * h * w)[..., None]).to(weight.dtype).unflatten(-1, frame)
-    return [Layer(next_in_order(order), cover, cover.mean((-2, -1)), hard=True)], num_classes
+    cover = (rank < torch.round((1 - weight.detach()) * h * w)[..., None]).unflatten(-1, frame)
+    return [Layer(next_in_order(order), cover, share_of(cover, order), hard=True)], num_classes
 
 
 @mixing
@@ -190,8 +190,8 @@ def patchmix(
     source = torch.where(cells < w, -1.0, torch.floor((cells - w) / (1 - w).clamp(min=1e-6) * 3).clamp(0, 2))
     layers = []
     for k in range(3):
-        cover = on_grid((source == k).to(weight.dtype), frame)
-        layers.append(Layer(next_in_order(order, k + 1), cover, cover.mean((-2, -1)), hard=True))
+        cover = on_grid(source == k, frame)
+        layers.append(Layer(next_in_order(order, k + 1), cover, share_of(cover, order), hard=True))
     return layers, num_classes
 
 
@@ -229,7 +229,7 @@ def mosaic(
         low = meet + (corner - 1) * like
         spans = [(low[..., a], low[..., a] + n) for a, n in ((1, h), (0, w))]
         covers.append(rectangle((2 * h, 2 * w), spans))
-    areas = torch.stack([c.mean((-2, -1)) for c in covers], -1)
+    areas = torch.stack([share_of(c, order) for c in covers], -1)
     shares = (areas / areas.sum(-1, keepdim=True)).unbind(-1)
     layers = [Layer(next_in_order(order, k), covers[k], shares[k], maps[k], hard=True) for k in (1, 2, 3)]
     return layers, num_classes, maps[0], fill, fill_mask
@@ -269,8 +269,7 @@ def copy_paste(
         at = torch.arange(size, device=theirs.device) + 0.5
         inside.append((at >= low[..., axis, None]) & (at < high[..., axis, None]))
     union = (inside[0] & comes[..., None]).to(theirs.dtype).mT @ inside[1].to(theirs.dtype) > 0
-    cover = union.to(order.dtype)
-    return [Layer(partner, cover, cover.mean((-2, -1)), comes=comes, hard=True)], num_classes
+    return [Layer(partner, union, share_of(union, order), comes=comes, hard=True)], num_classes
 
 
 @mixing
@@ -297,8 +296,8 @@ def transplant(
     wanted = torch.tensor(classes, device=mask.device)[drawn.to(mask.device)]
     theirs = mask.flatten(0, b - 1).index_select(0, partner).reshape(mask.shape)
     flat = theirs if theirs.ndim == b + 2 else theirs[..., 0, :, :]
-    cover = (flat == wanted[..., None, None]).to(order.dtype)
-    return [Layer(partner, cover, cover.mean((-2, -1)), hard=True)], num_classes
+    cover = flat == wanted[..., None, None]
+    return [Layer(partner, cover, share_of(cover, order), hard=True)], num_classes
 
 
 def on_grid(cells: Tensor, frame: Size) -> Tensor:
@@ -310,12 +309,17 @@ def on_grid(cells: Tensor, frame: Size) -> Tensor:
 
 
 def rectangle(frame: Size, spans: Any) -> Tensor:
-    """1 within (start, end) `[*b]` of each axis, whole pixels, `[*b, *frame]`."""
+    """True within (start, end) `[*b]` of each axis, whole pixels, `[*b, *frame]`."""
     inside = []
     for n, (start, end) in zip(frame, spans, strict=True):
         at = torch.arange(n, device=start.device)
         inside.append((at >= start[..., None]) & (at < end[..., None]))
-    return (inside[0][..., :, None] & inside[1][..., None, :]).to(spans[0][0].dtype)
+    return inside[0][..., :, None] & inside[1][..., None, :]
+
+
+def share_of(cover: Tensor, like: Tensor) -> Tensor:
+    """The share of the frame that is covered, `[*b]`."""
+    return cover.sum((-2, -1)).to(like.dtype) / (cover.shape[-2] * cover.shape[-1])
 
 
 def next_in_order(order: Tensor, k: int = 1) -> Tensor:
