@@ -89,6 +89,7 @@ from augfn.ops.warp import (
 from augfn.ops.weather import fog, rain, shadow, snow, sun_flare
 from augfn.policies.published import augmix, auto_augment, rand_augment, trivial_augment
 from augfn.policies.strings import policy
+from augfn.predict import product, tta
 from augfn.random import bits, fold_in, key, normal, sample_keys, split, uniform
 from augfn.saving import load, save
 from augfn.undoing import invert, transform_matrix

@@ -49,6 +49,8 @@ from augfn.policies.published import auto_augment as auto_augment
 from augfn.policies.published import rand_augment as rand_augment
 from augfn.policies.published import trivial_augment as trivial_augment
 from augfn.policies.strings import policy as policy
+from augfn.predict import product as product
+from augfn.predict import tta as tta
 from augfn.random.keys import bits as bits
 from augfn.random.keys import fold_in as fold_in
 from augfn.random.keys import key as key
@@ -174,6 +176,7 @@ __all__ = [
     "poisson_noise",
     "policy",
     "posterize",
+    "product",
     "quarter_turn",
     "rain",
     "rand_augment",
@@ -215,6 +218,7 @@ __all__ = [
     "translate",
     "transplant",
     "trivial_augment",
+    "tta",
     "uniform",
     "unsharp_mask",
     "vflip",
