@@ -24,6 +24,7 @@ from augfn.distributions import (
     Uniform,
 )
 from augfn.images import to_float, to_pil, to_uint8
+from augfn.moments import channel_stats
 from augfn.multiview import views
 from augfn.ops.blurs import defocus, glass_blur, motion_blur, zoom_blur
 from augfn.ops.channels import channel_dropout, channel_shuffle, planckian_jitter, rgb_shift
@@ -57,7 +58,7 @@ from augfn.ops.illumination import (
 )
 from augfn.ops.mix import copy_paste, cutmix, fmix, gridmix, mixup, mosaic, patchmix, resizemix, transplant
 from augfn.ops.noise import gaussian_noise, iso_noise, poisson_noise, salt_and_pepper, speckle
-from augfn.ops.occlude import coarse_dropout, cutout, erase, grid_mask, mask_dropout, patch
+from augfn.ops.occlude import coarse_dropout, cutout, erase, erase_noise, grid_mask, mask_dropout, patch
 from augfn.ops.photometric import (
     brightness,
     brightness_shift,
@@ -88,6 +89,7 @@ from augfn.ops.warp import (
 )
 from augfn.ops.weather import fog, rain, shadow, snow, sun_flare
 from augfn.policies.published import augmix, auto_augment, rand_augment, trivial_augment
+from augfn.policies.recipes import recipe
 from augfn.policies.strings import policy
 from augfn.predict import product, tta
 from augfn.random import bits, fold_in, key, normal, sample_keys, split, uniform

@@ -43,11 +43,13 @@ from augfn.distributions.magnitude import Magnitude as Magnitude
 from augfn.images import to_float as to_float
 from augfn.images import to_pil as to_pil
 from augfn.images import to_uint8 as to_uint8
+from augfn.moments import channel_stats as channel_stats
 from augfn.multiview import views as views
 from augfn.policies.published import augmix as augmix
 from augfn.policies.published import auto_augment as auto_augment
 from augfn.policies.published import rand_augment as rand_augment
 from augfn.policies.published import trivial_augment as trivial_augment
+from augfn.policies.recipes import recipe as recipe
 from augfn.policies.strings import policy as policy
 from augfn.predict import product as product
 from augfn.predict import tta as tta
@@ -100,6 +102,7 @@ __all__ = [
     "center_crop",
     "channel_dropout",
     "channel_shuffle",
+    "channel_stats",
     "clahe",
     "coarse_dropout",
     "collate",
@@ -121,6 +124,7 @@ __all__ = [
     "elastic",
     "equalize",
     "erase",
+    "erase_noise",
     "explain",
     "fisheye",
     "fmix",
@@ -181,6 +185,7 @@ __all__ = [
     "rain",
     "rand_augment",
     "random_crop",
+    "recipe",
     "repeat",
     "resize",
     "resized_crop",
@@ -555,6 +560,22 @@ def erase(
     fill_mask: float | None = None,
 ) -> Op:
     """Hide a rectangle of a given share of the area and aspect ratio (width / height), wholly inside the frame."""
+
+def erase_noise(
+    *,
+    scale: Range = Uniform(low=0.02, high=0.33),
+    ratio: Range = LogUniform(low=0.3, high=3.3),
+    position: Range = Uniform(low=0.0, high=1.0),
+    std: Range = 1.0,
+    seed: Range = Uniform(low=0.0, high=1.0),
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Fill a rectangle, of a share of the area and an aspect ratio (width / height), with normal noise of its own for each
+    pixel and channel: for images that are normalised, as DeiT and ConvNeXt train. Of the image alone; `erase` hides a
+    rectangle in all targets.
+    """
 
 def fisheye(
     *,

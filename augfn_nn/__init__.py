@@ -68,7 +68,15 @@ from augfn_nn.noise import (
     RandomSaltAndPepperNoise,
     RandomSpeckleNoise,
 )
-from augfn_nn.occlude import CoarseDropout, GridMask, MaskDropout, RandomCutout, RandomErasing, RandomPatch
+from augfn_nn.occlude import (
+    CoarseDropout,
+    GridMask,
+    MaskDropout,
+    RandomCutout,
+    RandomErasing,
+    RandomErasingNoise,
+    RandomPatch,
+)
 from augfn_nn.photometric import (
     ColorJiggle,
     ColorJitter,

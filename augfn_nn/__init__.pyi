@@ -54,6 +54,7 @@ __all__ = [
     "RandomElasticTransform",
     "RandomEqualize",
     "RandomErasing",
+    "RandomErasingNoise",
     "RandomFMix",
     "RandomFisheye",
     "RandomFog",
@@ -889,6 +890,23 @@ class RandomErasing(Derived):
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
         fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomErasingNoise(Derived):
+    """Fill a rectangle with normal noise, for normalised images; `ratio` is width / height. (timm: RandomErasing, "pixel")"""
+
+    def __init__(
+        self,
+        scale: Range = (0.02, 0.33),
+        ratio: Range = (0.3, 3.3),
+        *,
+        p: Chance = 0.5,
+        clip: Clip | None = None,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
         **peers: Unpack[_Peers],
     ) -> None: ...
 

@@ -57,3 +57,9 @@ def MaskDropout(p_object: Range = 0.5) -> Any:
     Needs a dict with one mask: `AugmentationSequential(..., data_keys=["image", "mask"])`.
     """
     return {"p_object": p_object}
+
+
+@derive(af.erase_noise)
+def RandomErasingNoise(scale: Range = (0.02, 0.33), ratio: Range = (0.3, 3.3)) -> Any:
+    """Fill a rectangle with normal noise, for normalised images; `ratio` is width / height. (timm: RandomErasing, "pixel")"""
+    return {"scale": scale, "ratio": log_range(ratio)}

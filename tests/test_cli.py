@@ -343,3 +343,33 @@ def test_other_missing_modules_are_not_hidden(monkeypatch):
     monkeypatch.setitem(sys.modules, "augfn.app.commands", None)
     with pytest.raises(ModuleNotFoundError):
         cli.main()
+
+
+def test_stats_of_a_folder(folder):
+    (folder / "deeper").mkdir()
+    Image.fromarray(np.full((6, 6), 51, np.uint8)).save(folder / "deeper" / "c.png")
+    result = call("stats", folder)
+    assert result.exit_code == 0
+    pixels = torch.cat([preview.read_image(p).flatten(1) for p in sorted(folder.glob("**/*.png"))], 1).double()
+    assert f"mean={tuple(round(v, 4) for v in pixels.mean(1).tolist())}" in result.output
+    assert f"std={tuple(round(v, 4) for v in pixels.std(1, correction=0).tolist())}" in result.output
+    assert "(3 images)" in result.output
+    (folder / "d.png").write_text("no image")
+    assert call("stats", folder).exit_code == 2
+    assert call("stats", folder / "deeper", "--pattern", "*.jpg").exit_code == 2
+
+
+def test_channel_stats():
+    x = torch.rand(40, 3, 7, 5, dtype=torch.float64) * 1e-3 + 1e3
+    want = x.movedim(1, 0).flatten(1)
+    for loader in (x.split(7), list(x), [(b, 0) for b in x.split(3)], [{"image": b} for b in x.split(8)]):
+        mean, std = af.channel_stats(loader)
+        torch.testing.assert_close(mean, want.mean(1), rtol=1e-12, atol=0)
+        torch.testing.assert_close(std, want.std(1, correction=0), rtol=1e-6, atol=0)
+    bytes_ = torch.randint(256, (4, 3, 8, 8), dtype=torch.uint8)
+    torch.testing.assert_close(
+        af.channel_stats([bytes_]).mean, bytes_.double().mean((0, 2, 3)) / 255, rtol=1e-6, atol=0
+    )
+    for loader, advice in (([], "at least one"), ([x[0], x[0, :1]], "one kind"), ([{"img": x}], "name=")):
+        with pytest.raises(ValueError, match=advice):
+            af.channel_stats(loader)

@@ -60,6 +60,7 @@ FLOORS = [
     [
         "augfn.learn",
         "augfn.losses",
+        "augfn.moments",
         "augfn.predict",
         "augfn.words",
         "augfn.saving",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -109,5 +109,41 @@ def preview(
     except (OSError, ValueError) as error:
         raise stop(out, reason(error)) from None
     typer.echo(f"Wrote {out}")
+    if failures:
+        raise typer.Exit(2)
+
+
+@app.command()
+def stats(
+    folder: Annotated[Path, typer.Argument(help="Folder of images, with those below it.")],
+    pattern: Annotated[str, typer.Option(help="Which files, as a glob.")] = "**/*",
+) -> None:
+    """Mean and standard deviation of each channel over all pixels of a folder's images, for `normalize`.
+
+    Images are read as RGB in [0, 1]. What cannot be read is named, and the exit code is 2.
+    """
+    from tqdm import tqdm
+
+    from augfn.app.preview import SUFFIXES, read_image
+    from augfn.moments import channel_stats
+
+    paths = sorted(p for p in folder.glob(pattern) if p.suffix.lower() in SUFFIXES)
+    failures = []
+
+    def images() -> Any:
+        for path in tqdm(paths, unit=" images", disable=None):
+            try:
+                yield read_image(path)
+            except (OSError, ValueError) as error:
+                failures.append(path)
+                with tqdm.external_write_mode():
+                    complain(path, reason(error))
+
+    try:
+        mean, std = channel_stats(images())
+    except ValueError:
+        raise stop(folder, f"no images that can be read among {len(paths)} files of {pattern}") from None
+    typer.echo(f"mean={tuple(round(v, 4) for v in mean.tolist())}, std={tuple(round(v, 4) for v in std.tolist())}")
+    typer.echo(f"({len(paths) - len(failures)} images)")
     if failures:
         raise typer.Exit(2)

@@ -14,14 +14,16 @@ from torch import Tensor
 
 from augfn import random
 from augfn.core.actions import Size
-from augfn.core.augmentation import occlusion, photometric
+from augfn.core.augmentation import noise, occlusion, photometric
 from augfn.distributions import LogUniform, Uniform
 from augfn.errors import explain
+from augfn.math.shapes import over
 from augfn.math.variates import seed_key
 from augfn.ops.crop import rectangle
 from augfn.ops.geometric import frame_like
 from augfn.typing import Degrees, Leaf, Position2, Ratio, Seed
 
+Spread = Annotated[Any, Leaf("standard deviation of the noise", low=0.0)]
 Share = Annotated[Any, Leaf("fraction of the area", neutral=0.0, low=0.0, high=1.0)]
 Side = Annotated[Any, Leaf("side, fraction of the shorter side", neutral=0.0, low=0.0)]
 Holes = Annotated[Any, Leaf("holes", neutral=0.0, low=0.0, high=16.0)]
@@ -58,6 +60,34 @@ def erase(
     limit = frame_like(frame, scale)
     sides = rectangle(scale, ratio, limit)
     return covered(position * (limit - sides), sides, frame)
+
+
+@noise(planar=True)
+def erase_noise(
+    x: Tensor,
+    field: Tensor,
+    *,
+    scale: Share = Uniform(0.02, 0.33),
+    ratio: Ratio = LogUniform(0.3, 3.3),
+    position: Position2 = Uniform(0.0, 1.0),
+    std: Spread = 1.0,
+) -> Tensor:
+    """Fill a rectangle, of a share of the area and an aspect ratio (width / height), with normal noise of its own for each
+    pixel and channel: for images that are normalised, as DeiT and ConvNeXt train. Of the image alone; `erase` hides a
+    rectangle in all targets.
+
+    Edges lie between pixels, as in `erase`. Source: timm `RandomErasing`, mode "pixel".
+
+    >>> y, _ = af.erase_noise(scale=0.25, ratio=1.0, position=0.0)(torch.zeros(3, 4, 4), None, af.key(0))
+    >>> (y[:, :2, :2] != 0).all(), (y[:, 2:] == 0).all()
+    (tensor(True), tensor(True))
+    """
+    frame = (int(x.shape[-2]), int(x.shape[-1]))
+    limit = frame_like(frame, scale)
+    sides = rectangle(scale, ratio, limit)
+    hidden = covered(position * (limit - sides), sides, frame)
+    hidden = hidden.reshape(hidden.shape[:-2] + (1,) * (x.ndim - hidden.ndim) + hidden.shape[-2:]).to(x.dtype)
+    return torch.lerp(x, field.to(x.dtype) * over(x, std), hidden.expand_as(x))
 
 
 @occlusion

@@ -1,0 +1,238 @@
+"""Recipes: pipelines as papers, libraries and practice have them, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from augfn.compose import identity, one_of, pipeline
+from augfn.core.augmentation import Augmentation
+from augfn.distributions import LogUniform
+from augfn.errors import unknown
+from augfn.multiview import views
+from augfn.ops.blurs import motion_blur
+from augfn.ops.crop import random_crop, resize, resized_crop
+from augfn.ops.filters import gaussian_blur
+from augfn.ops.geometric import affine, hflip, perspective, translate
+from augfn.ops.noise import gaussian_noise
+from augfn.ops.occlude import cutout, erase_noise
+from augfn.ops.photometric import brightness_shift, color_jitter, contrast, grayscale, normalize, saturation, solarize
+from augfn.ops.symmetry import d4
+from augfn.ops.warp import elastic
+from augfn.policies.strings import policy
+
+IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+HALF = 128 / 255
+
+# self-supervised views: Chen et al. 2020, Grill et al. 2020, Chen et al. 2021, Caron et al. 2020 and 2021
+
+
+def crop(size: int, low: float, high: float = 1.0) -> Augmentation:
+    return resized_crop(size=size, scale=(low, high), interpolation="bicubic")
+
+
+def jitter(b: float, c: float, s: float, h: float) -> Augmentation:
+    spans = {"brightness": b, "contrast": c, "saturation": s}
+    return color_jitter(**{n: (max(0.0, 1 - v), 1 + v) for n, v in spans.items()}, hue=(-h, h), p=0.8)
+
+
+def blur(size: int, p: float) -> Augmentation:
+    """A kernel of a tenth of the side, odd, with zeros around the image."""
+    return gaussian_blur(kernel_size=2 * (int(size / 10) // 2) + 1, sigma=(0.1, 2.0), padding_mode="zeros", p=p)
+
+
+def simclr(size: int, strength: float = 1.0, blurred: bool = True) -> Augmentation:
+    """Two views: crop from .08, flip, jitter (.8 .8 .8 .2 times the strength), grey .2, blur .5 (CIFAR: strength .5, none)."""
+    s = strength
+    steps = [crop(size, 0.08), hflip(p=0.5), jitter(0.8 * s, 0.8 * s, 0.8 * s, 0.2 * s), grayscale(p=0.2)]
+    return views(pipeline(*steps, *([blur(size, 0.5)] if blurred else [])), 2)
+
+
+def byol_view(size: int, low: float, blurs: float, solarizes: float) -> Augmentation:
+    steps = [crop(size, low), hflip(p=0.5), jitter(0.4, 0.4, 0.2, 0.1), grayscale(p=0.2), blur(size, blurs)]
+    return pipeline(*steps, solarize(threshold=HALF, p=solarizes), normalize(**IMAGENET))
+
+
+def byol(size: int) -> Augmentation:
+    """Two views: crop from .08; blur 1 and .1, solarize 0 and .2."""
+    return views(byol_view(size, 0.08, 1.0, 0.0), byol_view(size, 0.08, 0.1, 0.2))
+
+
+def moco_v3(size: int) -> Augmentation:
+    """As BYOL, with crops from .2."""
+    return views(byol_view(size, 0.2, 1.0, 0.0), byol_view(size, 0.2, 0.1, 0.2))
+
+
+def dino(size: int, local: int | None = None, n: int = 8) -> Augmentation:
+    """Two global views (crop .4 to 1; blur 1 and .1, solarize 0 and .2) and n local ones (.05 to .4, of 3/7 of the side)."""
+    small = local or round(size * 96 / 224)
+    shared = [hflip(p=0.5), jitter(0.4, 0.4, 0.2, 0.1), grayscale(p=0.2)]
+    one = pipeline(crop(size, 0.4), *shared, blur(size, 1.0), normalize(**IMAGENET))
+    two = pipeline(crop(size, 0.4), *shared, blur(size, 0.1), solarize(threshold=HALF, p=0.2), normalize(**IMAGENET))
+    near = pipeline(crop(small, 0.05, 0.4), *shared, blur(small, 0.5), normalize(**IMAGENET))
+    return views(one, two, *[near] * n)
+
+
+def swav(size: int, n: int = 6) -> Augmentation:
+    """Two views of .14 to 1 and n of .05 to .14, of 3/7 of the side; jitter .8 .8 .8 .2, grey .2, blur .5."""
+    small = round(size * 96 / 224)
+
+    def view(side: int, low: float, high: float) -> Augmentation:
+        steps = [crop(side, low, high), hflip(p=0.5), jitter(0.8, 0.8, 0.8, 0.2), grayscale(p=0.2), blur(side, 0.5)]
+        return pipeline(*steps, normalize(**IMAGENET))
+
+    return views(*[view(size, 0.14, 1.0)] * 2, *[view(small, 0.05, 0.14)] * n)
+
+
+# supervised: Touvron et al. 2021 and 2022, Liu et al. 2022
+
+
+def deit(size: int) -> Augmentation:
+    """Crop, flip, rand-m9-mstd0.5-inc1, normalise, erase by noise .25 (mixup .8 and cutmix 1 follow, over the batch)."""
+    erased = erase_noise(scale=(0.02, 1 / 3), ratio=LogUniform(0.3, 1 / 0.3), p=0.25)
+    return pipeline(crop(size, 0.08), hflip(p=0.5), policy("rand-m9-mstd0.5-inc1"), normalize(**IMAGENET), erased)
+
+
+def three_augment(size: int) -> Augmentation:
+    """DeiT III: crop, flip, one of grey, solarize and blur, jitter .3."""
+    one = one_of(grayscale(), solarize(threshold=HALF), gaussian_blur(kernel_size=13, sigma=(0.1, 2.0)))
+    span = (0.7, 1.3)
+    after = color_jitter(brightness=span, contrast=span, saturation=span)
+    return pipeline(crop(size, 0.08), hflip(p=0.5), one, after, normalize(**IMAGENET))
+
+
+# special data
+
+
+def chest_xray(size: int, mean: float = 0.5, std: float = 0.25) -> Augmentation:
+    """One channel, never flipped (the heart is on the left): rotation 5 degrees, shift .05, zoom .95 to 1.05, crop .85 to 1,
+    brightness and contrast .3, slight blur and bend; own statistics (`af.channel_stats`). Hue and saturation have no meaning
+    for it, and raise."""
+    span = (0.7, 1.3)
+    return pipeline(
+        affine(degrees=(-5, 5), translate=((-0.05, 0.05),) * 2, scale=(0.95, 1.05)),
+        elastic(alpha=(0.0, 0.01), p=0.3),
+        resized_crop(size=size, scale=(0.85, 1.0)),
+        color_jitter(brightness=span, contrast=span),
+        gaussian_blur(sigma=(0.1, 1.0), p=0.3),
+        normalize(mean=mean, std=std),
+    )
+
+
+def satellite(size: int, rgb: tuple[int, ...] = (0, 1, 2)) -> Augmentation:
+    """From above there is no up: all symmetries of the square; colour of the channels `rgb` alone, so that what is near
+    infrared keeps its values but for a common brightness and noise."""
+    return pipeline(
+        d4(),
+        resized_crop(size=size, scale=(0.5, 1.0)),
+        color_jitter(saturation=(0.8, 1.2), hue=(-0.02, 0.02), channels=rgb),
+        contrast(factor=(0.9, 1.1)),
+        gaussian_noise(std=(0.0, 0.02)),
+    )
+
+
+def video(size: int) -> Augmentation:
+    """Of a clip one crop, flip and colour for all frames, noise of each."""
+    span = (0.6, 1.4)
+    return pipeline(
+        resized_crop(size=size, scale=(0.3, 1.0)),
+        hflip(p=0.5),
+        color_jitter(brightness=span, contrast=span, saturation=span, hue=(-0.1, 0.1), p=0.8),
+        gaussian_noise(std=(0.0, 0.03)),
+    )
+
+
+def segmentation(size: int, ignore: float = 255) -> Augmentation:
+    """Zoom .5 to 2, crop, flip, light colour; `ignore` is what masks show outside of the image."""
+    span = (0.75, 1.25)
+    return pipeline(
+        affine(scale=(0.5, 2.0)),
+        random_crop(size=size),
+        hflip(p=0.5),
+        color_jitter(brightness=span, contrast=span, saturation=span, hue=(-0.05, 0.05)),
+        fill_mask=ignore,
+    )
+
+
+def detection(size: int) -> Augmentation:
+    """Flip, zoom .5 to 1.5, shift .1, light colour, one size; boxes as `Boxes(min_size=2, min_visibility=0.1)`."""
+    span = (0.6, 1.4)
+    return pipeline(
+        hflip(p=0.5),
+        affine(scale=(0.5, 1.5), translate=((-0.1, 0.1),) * 2, fill=114 / 255),
+        color_jitter(brightness=span, saturation=(0.3, 1.7), hue=(-0.015, 0.015)),
+        resize(size=(size, size)),
+    )
+
+
+def text(size: int | tuple[int, int]) -> Augmentation:
+    """Lines of text, never mirrored: slight turns, perspective and bends, blur, noise, contrast."""
+    return pipeline(
+        affine(degrees=(-3, 3), shear=((-8.0, 8.0), (0.0, 0.0)), scale=(0.9, 1.1)),
+        perspective(distortion_scale=0.1, p=0.5),
+        one_of(gaussian_blur(sigma=(0.1, 1.0)), motion_blur(), identity()),
+        color_jitter(brightness=(0.7, 1.3), contrast=(0.6, 1.4)),
+        gaussian_noise(std=(0.0, 0.05)),
+        resize(size=size if isinstance(size, tuple) else (size, size)),
+        padding_mode="border",
+    )
+
+
+# GAN augmentation: Zhao et al. 2020
+
+
+def diff_augment(size: int) -> Augmentation:
+    """DiffAugment, color,translation,cutout, of images in [0, 1] (there [-1, 1]): brightness .25, saturation 0 to 2, contrast
+    .5 to 1.5, shift by whole pixels up to an eighth, a hole of half the side; nothing is clipped. (Saturation is about the
+    luma; there about the channels' mean.)"""
+    return pipeline(
+        brightness_shift(shift=(-0.25, 0.25), clip="none"),
+        saturation(factor=(0.0, 2.0), clip="none"),
+        contrast(factor=(0.5, 1.5), clip="none"),
+        translate(translate=((-0.125, 0.125),) * 2, whole=True),
+        cutout(size=0.5),
+    )
+
+
+RECIPES: dict[str, Callable[..., Augmentation]] = {
+    f.__name__: f
+    for f in (
+        simclr,
+        byol,
+        moco_v3,
+        dino,
+        swav,
+        deit,
+        three_augment,
+        chest_xray,
+        satellite,
+        video,
+        segmentation,
+        detection,
+        text,
+    )
+} | {"convnext": deit, "diff_augment": diff_augment}
+
+
+def recipe(name: str, size: int = 224, **options: Any) -> Augmentation:
+    """A pipeline as a paper or practice has it, for images in [0, 1] of `size` pixels.
+
+    | name | what |
+    |---|---|
+    | `simclr`, `byol`, `moco_v3` | two views |
+    | `dino`, `swav` | two global and several local views |
+    | `deit`, `convnext`, `three_augment` | supervised training |
+    | `diff_augment` | for a GAN's discriminator |
+    | `chest_xray`, `satellite`, `video`, `segmentation`, `detection`, `text` | special data, each by its rule |
+
+    `options` are those of the recipe, such as `strength=0.5` of simclr.
+
+    >>> import torch, augfn as af
+    >>> f = af.recipe("simclr", size=32)
+    >>> (first, second), params = f(torch.rand(4, 3, 48, 48), None, af.key(0))
+    >>> first.shape
+    torch.Size([4, 3, 32, 32])
+    """
+    if name not in RECIPES:
+        raise ValueError(unknown("recipe", name, RECIPES))
+    return RECIPES[name](size, **options)
