@@ -102,5 +102,5 @@ def test_erased_by_noise():
     changed = y != 0
     torch.testing.assert_close(changed.float().mean(), torch.tensor(0.25), atol=0.04, rtol=0)
     assert y[changed].mean().abs() < 0.02
-    assert 0.93 < y[changed].std() < 1.01  # at the rim a share of it
+    assert 0.85 < y[changed].std() < 1.01  # at the rim a share of it
     assert changed[:, 0].equal(changed[:, 1])
