@@ -50,13 +50,13 @@ from augfn_nn.illumination import (
 )
 from augfn_nn.mix import (
     CopyPaste,
+    Mosaic,
     RandomCutMix,
     RandomCutMixV2,
     RandomFMix,
     RandomGridMix,
     RandomMixUp,
     RandomMixUpV2,
-    RandomMosaic,
     RandomPatchMix,
     RandomResizeMix,
     RandomTransplantation,

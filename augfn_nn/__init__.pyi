@@ -26,6 +26,7 @@ __all__ = [
     "GridMask",
     "LongestMaxSize",
     "MaskDropout",
+    "Mosaic",
     "Normalize",
     "OpticalDistortion",
     "Pad",
@@ -77,7 +78,6 @@ __all__ = [
     "RandomMedianBlur",
     "RandomMixUp",
     "RandomMixUpV2",
-    "RandomMosaic",
     "RandomMotionBlur",
     "RandomPatch",
     "RandomPatchMix",
@@ -368,6 +368,23 @@ class MaskDropout(Derived):
         p: Chance = 0.5,
         fill: Any = None,
         fill_mask: float | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class Mosaic(Derived):
+    """Four images in a frame of twice the sides, that meet in a point drawn from `centre` = (low, high), in fractions."""
+
+    def __init__(
+        self,
+        centre: Range = (0.25, 0.75),
+        fill: float = 0.4470588235294118,
+        num_classes: int | None = None,
+        *,
+        p: Chance = 1.0,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1287,23 +1304,6 @@ class RandomMixUp(Derived):
 
 RandomMixUpV2 = RandomMixUp
 
-class RandomMosaic(Derived):
-    """Four images in a frame of twice the sides, that meet in a point drawn from `centre` = (low, high), in fractions."""
-
-    def __init__(
-        self,
-        centre: Range = (0.25, 0.75),
-        fill: float = 0.4470588235294118,
-        num_classes: int | None = None,
-        *,
-        p: Chance = 1.0,
-        same_on_batch: bool = False,
-        keepdim: bool = False,
-        learnable: bool | str | Sequence[str] = False,
-        fill_value: Any = None,
-        **peers: Unpack[_Peers],
-    ) -> None: ...
-
 class RandomMotionBlur(Derived):
     """Blur along a streak, turned counter-clockwise by `angle` degrees; single numbers are ±."""
 
@@ -1926,7 +1926,7 @@ class RandomTransplantation(Derived):
         classes: tuple[int, ...] = (1,),
         num_classes: int | None = None,
         *,
-        p: Chance = 1.0,
+        p: Chance = 0.5,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,

@@ -66,7 +66,7 @@ def RandomPatchMix(alpha: float = 1.0, num_classes: int | None = None) -> Any:
 
 
 @derive(af.mosaic, p=1.0, resizes=True)
-def RandomMosaic(centre: Range = (0.25, 0.75), fill: float = 114 / 255, num_classes: int | None = None) -> Any:
+def Mosaic(centre: Range = (0.25, 0.75), fill: float = 114 / 255, num_classes: int | None = None) -> Any:
     """Four images in a frame of twice the sides, that meet in a point drawn from `centre` = (low, high), in fractions."""
     return {"centre": centre, "fill": fill, "num_classes": num_classes}
 
@@ -77,7 +77,7 @@ def CopyPaste(chance: Range = 0.5, num_classes: int | None = None) -> Any:
     return {"chance": chance, "num_classes": num_classes}
 
 
-@derive(af.transplant, p=1.0)
+@derive(af.transplant)
 def RandomTransplantation(classes: tuple[int, ...] = (1,), num_classes: int | None = None) -> Any:
     """Paste what the partner's mask gives to one of `classes`. (kornia)"""
     return {"classes": classes, "num_classes": num_classes}

@@ -272,6 +272,7 @@ def extents(visible: Tensor, xyxy: Tensor, size: Size) -> tuple[Tensor, Tensor]:
     part = ((y @ visible) * x).sum(-1) / (x.sum(-1) * y.sum(-1)).clamp(min=1e-6)
     x, y = core(x), core(y)
     columns, rows = (y @ visible) * x, (x @ visible.mT) * y
+    part = torch.where((columns > 1e-6).any(-1) & (rows > 1e-6).any(-1), part, 0.0)  # of a rim alone nothing shows
     (left, right), (top, bottom) = span(columns, x, edges[0]), span(rows, y, edges[1])
     first, last = torch.stack([left, top], -1), torch.stack([right, bottom], -1)
     ends = [torch.where(first > -torch.inf, first, low), torch.where(last < torch.inf, last, high)]

@@ -164,7 +164,9 @@ def fmix(
     noise = random.normal_field(seed_key(seed), frame)
     vertical, across = torch.fft.fftfreq(h, device=noise.device), torch.fft.rfftfreq(w, device=noise.device)
     frequency = torch.sqrt(vertical[:, None] ** 2 + across**2).clamp(min=1 / max(frame))
-    field = torch.fft.irfft2(torch.fft.rfft2(noise) / frequency**decay, s=frame).flatten(-2)
+    # the transform takes no empty batch
+    field = torch.fft.irfft2(torch.fft.rfft2(noise) / frequency**decay, s=frame) if noise.numel() else noise
+    field = field.flatten(-2)
     rank = field.argsort(-1, descending=True).argsort(-1)
     cover = (rank < torch.round((1 - weight.detach()) * h * w)[..., None]).unflatten(-1, frame)
     return [Layer(next_in_order(order), cover, share_of(cover, order), hard=True)], num_classes
@@ -294,7 +296,7 @@ def transplant(
     b, partner = order.ndim, next_in_order(order)
     drawn = torch.floor(key.detach() * len(classes)).clamp(max=len(classes) - 1).long()
     wanted = torch.tensor(classes, device=mask.device)[drawn.to(mask.device)]
-    theirs = mask.flatten(0, b - 1).index_select(0, partner).reshape(mask.shape)
+    theirs = mask.to(torch.int64).flatten(0, b - 1).index_select(0, partner).reshape(mask.shape)
     flat = theirs if theirs.ndim == b + 2 else theirs[..., 0, :, :]
     cover = flat == wanted[..., None, None]
     return [Layer(partner, cover, share_of(cover, order), hard=True)], num_classes
