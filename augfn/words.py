@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -79,7 +80,7 @@ def said(name: str, params: Any, i: int) -> list[str]:
         return []
     parts = [phrase(n, value_of(v, i)) for n, v in params.items() if n != "gate" and isinstance(v, Tensor)]
     share = [f"({number(value_of(gate, i))})"] if isinstance(gate, Tensor) and value_of(gate, i) < 1 else []
-    return [" ".join([name, *filter(None, parts), *share])]
+    return [" ".join([re.sub(r"_\d+$", "", name), *filter(None, parts), *share])]
 
 
 def value_of(t: Tensor, i: int) -> Tensor:
