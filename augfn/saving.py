@@ -95,14 +95,31 @@ def parse(text: str, is_json: bool = False) -> Augmentation:
     """
     if is_json:
         try:
-            return made(json.loads(text))
+            return made(json.loads(text, object_pairs_hook=once))
         except json.JSONDecodeError as error:
             raise PolicyError(f"not valid JSON: {one_line(error)}") from None
     form = yaml()
+
+    class Once(form.SafeLoader):
+        """A loader that refuses a key that is there twice, of which YAML takes the last."""
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            once([(self.construct_object(key, deep=True), None) for key, _ in node.value])
+            return super().construct_mapping(node, deep)
+
     try:
-        return made(form.safe_load(text))
+        return made(form.load(text, Once))
     except form.YAMLError as error:
         raise PolicyError(f"not valid YAML: {one_line(error)}") from None
+
+
+def once(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    """A mapping whose keys are there once."""
+    out = dict(pairs)
+    if len(out) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise PolicyError(f"the key {next(k for k in keys if keys.count(k) > 1)!r} is there twice: leave one out")
+    return out
 
 
 def suffix_of(path: str | Path) -> str:

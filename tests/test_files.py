@@ -236,3 +236,19 @@ def test_a_range_that_has_left_is_not_written(tmp_path):
         w.sub_(2.0)
     with pytest.raises(ValueError, match="left its interval"):
         af.save(f, tmp_path / "policy.yaml")
+
+
+@pytest.mark.parametrize("text", ["pipeline: [hflip: {p: 0.5, p: 0.1}]", "pipeline: [hflip]\npipeline: [vflip]"])
+def test_a_key_that_is_there_twice(text, tmp_path):
+    (tmp_path / "policy.yaml").write_text(text)
+    with pytest.raises(PolicyError, match="twice"):
+        af.load(tmp_path / "policy.yaml")
+    (tmp_path / "policy.json").write_text('{"pipeline": [{"hflip": {"p": 0.5, "p": 0.1}}]}')
+    with pytest.raises(PolicyError, match="'p' is there twice"):
+        af.load(tmp_path / "policy.json")
+
+
+def test_a_mapping_in_place_of_a_list(tmp_path):
+    (tmp_path / "policy.yaml").write_text("pipeline: {hflip: {p: 0.5}}")
+    with pytest.raises(PolicyError, match=r"\[hflip: "):
+        af.load(tmp_path / "policy.yaml")

@@ -87,7 +87,12 @@ def spec_of_step(name: Any) -> Spec | None:
 def steps_of(config: Any, where: str) -> tuple[list[Augmentation], dict[str, Augmentation]]:
     """The steps, and those that have a name of their own."""
     if not isinstance(config, list) or not config:
-        raise fail(where, "no steps", config, "a list with at least one step", "[hflip, rotate]")
+        fix = (
+            "[" + ", ".join(f"{n}: {{...}}" for n in config) + "]"
+            if isinstance(config, dict) and config
+            else "[hflip, rotate]"
+        )
+        raise fail(where, "no steps", config, "a list with at least one step", fix)
     free, named = [], dict[str, Augmentation]()
     for i, c in enumerate(config):
         here = f"{where}[{i}]"
