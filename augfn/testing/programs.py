@@ -16,11 +16,12 @@ def compiled(c: Case) -> None:
     """Law 7: `fullgraph=True` for drawing and for replay; equal to eager; one trace for new keys, params and ranges."""
     keys = random.split(c.key, 3)
     other = c.x.flip(-1) * 0.9
-    one_trace(c, "drawing", [(c.x, None, keys[0]), (other, None, keys[1])])
-    if c.f(c.x, None, c.key)[1]:
-        narrow, narrower = (tree_map_only(Tensor, lambda t, s=s: t * s, c.f.params) for s in (0.95, 0.9))
-        one_trace(c, "drawing from given ranges", [(c.x, narrow, keys[0]), (other, narrower, keys[1])])
-        replayed(c)
+    if not c.f(c.x, None, c.key)[1]:
+        one_trace(c, "drawing", [(c.x, None, keys[0]), (other, None, keys[1])])
+        return
+    ranges = [tree_map_only(Tensor, lambda t, s=s: t * s, c.f.params) for s in (1.0, 0.95, 0.9)]
+    one_trace(c, "drawing", [(x, r, k) for x, r, k in zip((c.x, other, c.x), ranges, keys, strict=True)])
+    replayed(c)
 
 
 def replayed(c: Case) -> None:
