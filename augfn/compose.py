@@ -103,7 +103,7 @@ class SomeOf(Combined):
     the first."""
 
     def plan(self, params: dict[str, Any], size: Size, sampling: Sampling) -> list[Action]:
-        keys, count = params.get("times", params.get("keys")), torch.floor(params["count"])
+        keys, count = params["times" if "times" in params else "keys"], torch.floor(params["count"])
         rank = keys.argsort(-1).argsort(-1)
         slots = [rank < count[..., None]]
         if "times" in params:

@@ -52,7 +52,8 @@ class AugmentedDataset(Dataset[Any]):
         if not getattr(augment, "keepdim", True):
             want, fix = "a module that keeps the rank of a sample", f"{type(augment).__name__}(..., keepdim=True)"
             raise ValueError(explain("AugmentedDataset: a batch dimension for each sample", augment, want, fix))
-        self.dataset, self.augment, self.key, self.epochs = dataset, augment, key, epochs
+        self.dataset, self.key, self.epochs = dataset, key, epochs
+        self.augment: Any = augment
         self.curriculum = None if curves is None else Curriculum(augment, curves)
         self.epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # so that workers see what is set
 

@@ -43,8 +43,9 @@ def GridDistortion(num_steps: int = 5, distort_limit: Range = (-0.3, 0.3)) -> An
     if isinstance(distort_limit, Tensor) and list(distort_limit.shape) == [2]:
         return {"cells": Span(distort_limit, ((1.0, 0.0), (0.0, 1.0)), 1.0)}
     limit = around(distort_limit, 1.0)
-    plain = isinstance(distort_limit, tuple) and all(map(is_number, distort_limit))
-    return {"cells": tuple(1 + v for v in distort_limit) if plain else limit}
+    if isinstance(distort_limit, tuple) and all(map(is_number, distort_limit)):
+        limit = tuple(1 + v for v in distort_limit)
+    return {"cells": limit}
 
 
 @derive(af.optical_distortion)

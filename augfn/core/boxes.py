@@ -290,8 +290,10 @@ def rounding(dtype: torch.dtype) -> float:
 def look_at_ends(xyxy: Tensor) -> None:
     """A warning where the low ends of plain boxes lie behind the high ones: another format, most likely."""
     values = peek(xyxy)
-    low, high = (None, None) if values is None else np.split(values, 2, -1)
-    if values is not None and (low > high).any():
+    if values is None:
+        return
+    low, high = np.split(values, 2, -1)
+    if (low > high).any():
         given = values[(low > high).any(-1)][0].tolist()
         fix = 'af.Boxes(boxes, format="xywh"), by the name of their format'
         warn(explain("boxes that end before they begin", given, "x1, y1, x2, y2, low ends first", fix))

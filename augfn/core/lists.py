@@ -89,13 +89,10 @@ def width_of(rows: Any) -> int | None:
     """The numbers of a row, where all have as many; what is wrong with others `pad` says."""
     while isinstance(rows, list | tuple) and rows and isinstance(rows[0], list | tuple | Tensor):
         rows = rows[0]
-    return (
-        rows.shape[-1]
-        if hasattr(rows, "shape") and rows.shape
-        else len(rows)
-        if isinstance(rows, list | tuple)
-        else None
-    )
+    if isinstance(rows, list | tuple):
+        return len(rows)
+    shape = getattr(rows, "shape", None)
+    return shape[-1] if shape else None
 
 
 def values_of(name: str, values: list[Any], listed: bool = False) -> Any:

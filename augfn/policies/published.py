@@ -63,7 +63,7 @@ def rand_augment(
         ops = {n: space[n] for n in names}
     else:
         ops = torchvision_space("RandAugment", 31) if dialect == "torchvision" else paper_space("RandAugment")
-    chosen = some_of(n, **branches(ops, level_of(m, mstd, p)), replace=True)
+    chosen = some_of(n, replace=True, **branches(ops, level_of(m, mstd, p)))
     return pipeline(chosen, **reading(dialect, interpolation, fill))
 
 
@@ -160,7 +160,7 @@ def mixed(ops: Mapping[str, Make], draw: Draw, width: int, depth: Any, alpha: fl
     return mixture(weights=weights, share=Beta(alpha, alpha), **chains)
 
 
-def branches(ops: Mapping[str, Make], draw: Draw) -> dict[str, Augmentation]:
+def branches(ops: Mapping[str, Make], draw: Draw) -> dict[str, Any]:
     """The ops, each with a level as it is drawn."""
     return {snake(name): make(draw) for name, make in ops.items()}
 

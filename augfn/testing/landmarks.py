@@ -188,8 +188,8 @@ def mixes_together(c: Case) -> None:
     x["label"] = torch.eye(n, dtype=c.x.dtype)
     x["mask"] = torch.arange(1, n + 1)[:, None, None].expand(n, *SCENES[2]).contiguous()
     y = c.f(x, None, c.key)[0]
-    stays = y["image"].shape[-2:] == x["image"].shape[-2:]
-    painted = torch.ones_like(y["image"]) if stays else ((y["image"] - c.f.static["fill"]).abs() > 1e-4).to(y["image"])
+    stays, fill = y["image"].shape[-2:] == x["image"].shape[-2:], getattr(c.f, "static", {}).get("fill", 0.0)
+    painted = torch.ones_like(y["image"]) if stays else ((y["image"] - fill).abs() > 1e-4).to(y["image"])
     mean = (y["image"] * painted).sum((1, 2, 3)) / painted.sum((1, 2, 3))
     agree("the mean is that of the label", mean, y["label"] @ level, max(10 * c.tolerance, 1e-6))
     shown = y["image"][:, 0] * n
