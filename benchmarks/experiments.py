@@ -326,7 +326,8 @@ def main(arguments: list[str]) -> None:
             parser.error(f"no experiment {name!r}: one of {', '.join(EXPERIMENTS)}")
     env = environment(" ".join(["python -m benchmarks.experiments", *arguments]), torch.get_num_threads())
     results = {name: run(name, options.seeds, options.quick) for name in options.names}
-    stem = "experiments" + "-quick" * options.quick + "-part" * (len(results) < len(EXPERIMENTS))
+    some = "" if len(results) == len(EXPERIMENTS) else "-" + "-".join(results)
+    stem = "experiments" + "-quick" * options.quick + some
     parts = ["# Experiments on digits", header(env), (__doc__ or "").split("\n\n")[-1].replace("\n", " ").strip()]
     parts += ["**A quick run: it shows that all of it runs, not what is true.**"] * options.quick
     for name, found in results.items():
