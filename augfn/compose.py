@@ -192,6 +192,9 @@ def named(steps: Sequence[Any], keywords: Mapping[str, Any], what: str) -> Steps
     """Steps by name: their op's, the next one of that name with `_2`, or the keyword's."""
     out: Steps = {}
     for given, f in [*((None, f) for f in steps), *keywords.items()]:
+        if getattr(f, "many", False):
+            want, fix = "steps of which one image comes out", "views last: af.views(af.pipeline(...), 2)"
+            raise ValueError(explain(f"{what}: views within", f, want, fix))
         if not isinstance(f, Augmentation):
             fix = "pass af.<op>(...)"
             if given is not None and not callable(f):
@@ -390,6 +393,9 @@ def mixture(*branches: Augmentation, weights: Any = None, share: Any = None, **n
     0.75
     """
     steps = named(branches, named_branches, "mixture")
+    if any(f.mixes for f in steps.values()):
+        want, fix = "steps of one image", "mix before or after: af.pipeline(af.mixture(...), af.mixup())"
+        raise ValueError(explain("mixture: a step that mixes the samples of a batch", list(steps), want, fix))
     n = len(steps)
     weights = weights if weights is not None else Dirichlet([1.0] * n) if n > 1 else Constant([1.0])
     share = Beta(1.0, 1.0) if share is None else share

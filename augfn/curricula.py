@@ -15,7 +15,7 @@ from augfn.core.draw import Params, leaves_of, nested
 from augfn.core.spec import as_leaf, gate_of
 from augfn.distributions import Distribution, Magnitude
 from augfn.errors import explain, unknown
-from augfn.typing import GATE, Leaf
+from augfn.typing import GATE
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,9 @@ def paths_of(f: Augmentation, path: str, leaves: Mapping[str, Any]) -> list[str]
     """The leaves that a curve is for."""
     parent, _, name = path.rpartition("/")
     if name == "level":
-        below = [p for p, d in leaves.items() if isinstance(d, Magnitude) and p.startswith(parent)]
+        below = [
+            p for p, d in leaves.items() if isinstance(d, Magnitude) and p.startswith(f"{parent}/" if parent else "")
+        ]
         if below:
             return below
     own = f"{parent}/gate".lstrip("/") if name == "p" else path
@@ -157,9 +159,15 @@ def paths_of(f: Augmentation, path: str, leaves: Mapping[str, Any]) -> list[str]
 
 def made(f: Augmentation, path: str, leaf: str, own: Any, value: Any) -> Any:
     """A value of a curve as a distribution for its leaf."""
-    meaning: Leaf = f.meanings[leaf]
-    if path.rpartition("/")[2] == "level" and isinstance(own, Magnitude):
-        return renewed(own, level=torch.as_tensor(float(value)))
+    name, meaning = path.rpartition("/")[2], f.meanings[leaf]
+    if name == "level" and isinstance(own, Magnitude):
+        most = len(own.table) - 1
+        if not isinstance(value, Tensor) and not (isinstance(value, int | float) and 0 <= value <= most):
+            want, fix = f"a number from 0 to {most}", "af.linear(5, 15), or rand_augment(..., mmax=...) for more"
+            raise ValueError(explain(f"{path}: a level", value, want, fix))
+        return renewed(own, level=torch.as_tensor(value, dtype=own.level.dtype))
+    if name == "count" and isinstance(value, tuple | list) and len(value) == 2:
+        value = (value[0], value[1] + 1)  # inclusive, as in some_of
     if meaning == GATE:
         return gate_of(path, value)
     return as_leaf("schedule", path, meaning, value)

@@ -15,6 +15,8 @@ from augfn.run.host import home_of
 class Views(Combined):
     """Its steps, each on the sample as it came; what comes out is a tuple."""
 
+    many = True
+
     def on(self, sample: Sample, tree: Params, generator: Any) -> tuple[Any, Params]:
         leaves = leaves_of(tree)
         home = home_of(leaves, sample.device, generator)

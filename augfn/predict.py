@@ -69,6 +69,8 @@ def tta(
         raise TypeError(explain("tta: views", f, "augmentations", "af.product([af.identity(), af.hflip()])"))
 
     def predict(x: Tensor, key: Tensor | None = None) -> Any:
+        if x.ndim < 4:
+            raise ValueError(explain("tta: one image", x, "a batch [B, C, H, W]", "predict(x[None], key)"))
         if views is None and key is None:
             raise ValueError(explain("tta: draws need a key", None, "predict(x, key)", "predict(x, af.key(0))"))
         some: list[Augmentation] = [f] * n if views is None else views  # type: ignore[list-item]
@@ -76,10 +78,13 @@ def tta(
         found = [one_view(model, g, x, k, targets) for g, k in zip(some, keys, strict=True)]
         first = found[0][0]
         if isinstance(first, Mapping):
-            kinds = {name: kind_of(name, targets if isinstance(targets, Mapping) else {}) for name in first}
+            kinds = kinds_of(first, targets)
             if merge == "wbf":
                 return fused([p for p, _ in found], kinds, x.shape[-2:], settings)
             return {name: merged([(p[name], v) for p, v in found], kind, merge) for name, kind in kinds.items()}
+        if merge == "wbf":
+            fix = 'a model that gives {"boxes": Boxes, "scores": ..., "labels": ...}'
+            raise ValueError(explain("tta: boxes to fuse", type(first).__name__, "a dict with boxes", fix))
         return merged(found, str(targets), merge)
 
     return predict
@@ -92,16 +97,21 @@ def one_view(
     y, params = g(x, None, key)
     given = model(y)
     predictions = dict(given) if isinstance(given, Mapping) else {"prediction": given}
-    kinds = targets if isinstance(targets, Mapping) else dict.fromkeys(predictions, targets)
-    names = {n: kind_of(n, kinds) for n in predictions}
+    names = kinds_of(predictions, targets)
     lying = {n: kind for n, kind in names.items() if kind in UNDONE}
     tree: Params = completed(params, g.params, g.schema, g.name)
     frame = torch.zeros((), device=x.device).expand(*y.shape[:-3], 1, *y.shape[-2:])
-    sample = {"depth": frame, **{n: predictions[n] for n in lying}}
+    sample = {"depth_of_the_view": frame, **{n: predictions[n] for n in lying}}
     told = pipeline(g, targets=lying) if lying else pipeline(g)
     back, valid = undone(told, sample, {g.name: tree}, tuple(x.shape[-2:]))
     out = predictions | {n: back[n] for n in lying}
     return (out if isinstance(given, Mapping) else out["prediction"]), valid
+
+
+def kinds_of(predictions: Mapping[str, Any], targets: str | Mapping[str, str]) -> dict[str, str]:
+    """The kind of each prediction."""
+    given = targets if isinstance(targets, Mapping) else dict.fromkeys(predictions, targets)
+    return {n: kind_of(n, given) for n in predictions}
 
 
 # merging
@@ -113,6 +123,13 @@ def merged(found: Sequence[tuple[Any, Tensor]], kind: str, how: str) -> Any:
     if isinstance(values[0], Boxes) or kind == "boxes":
         fix = 'merge="wbf", for a model that gives {"boxes": Boxes, "scores": ..., "labels": ...}'
         raise ValueError(explain("tta: boxes of several views are not averaged", how, "'wbf'", fix))
+    points = isinstance(values[0], Keypoints) or kind == "keypoints"
+    whole = isinstance(values[0], Tensor) and not values[0].is_floating_point()
+    if (points and how != "mean") or whole:
+        want, fix = (
+            ("'mean'", 'merge="mean"') if points else ("scores for each class", 'targets="softmask", merge="vote"')
+        )
+        raise ValueError(explain(f"tta: {kind} merged by {how!r}", values[0], want, fix))
     if isinstance(values[0], Keypoints):
         weights = torch.stack([k.visible for k in values]).to(values[0].xy)[..., None]
         xy = (torch.stack([k.xy for k in values]) * weights).sum(0) / weights.sum(0).clamp(min=1e-6)

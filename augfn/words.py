@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 from augfn.errors import explain as message
 
+PER_BRANCH = ("choice", "keys", "times", "weights")
 # leaves that say nothing to a reader
 SILENT = ("seed", "order", "keys", "control", "corners", "position", "center", "centre", "phase", "field")
 # a leaf's words, with its number as {}; others are "name number"
@@ -41,13 +43,17 @@ def explain(params: Mapping[str, Any], sample: int = 0) -> str:
     if not isinstance(params, Mapping):
         fix = "y, params = f(x, None, key); af.explain(params, sample=0)"
         raise TypeError(message("explain: not params", params, "the dict that a call returns", fix))
-    return ", then ".join(done(params, sample)) or "nothing"
+    values = [t for t in tree_leaves(params) if isinstance(t, Tensor) and t.ndim]
+    most = max((len(t) for t in values), default=1)
+    if not 0 <= sample < most:
+        raise ValueError(message("explain: sample", sample, f"0 to {most - 1}", "the number of a sample of the batch"))
+    return ", then ".join(said("", params, sample)) or "nothing"
 
 
 def done(params: Mapping[str, Any], i: int) -> list[str]:
     """The steps that acted, in their order."""
-    steps = {n: p for n, p in params.items() if isinstance(p, Mapping)}
-    own = {n: value_of(p, i) for n, p in params.items() if isinstance(p, Tensor)}
+    steps = {n: p for n, p in params.items() if isinstance(p, Mapping) or p is None}
+    own = {n: value_of(p, i, n in PER_BRANCH) for n, p in params.items() if isinstance(p, Tensor)}
     if "choice" in own:
         weights = own["choice"]
         return [] if not weights.any() else said(*[*steps.items()][int(weights.argmax())], i)
@@ -76,16 +82,17 @@ def said(name: str, params: Any, i: int) -> list[str]:
         return []
     if any(isinstance(p, Mapping) for p in params.values()):
         return done(params, i)
-    if name == "identity":
+    if name == "identity" or not (name or params):
         return []
     parts = [phrase(n, value_of(v, i)) for n, v in params.items() if n != "gate" and isinstance(v, Tensor)]
     share = [f"({number(value_of(gate, i))})"] if isinstance(gate, Tensor) and value_of(gate, i) < 1 else []
-    return [" ".join([re.sub(r"_\d+$", "", name), *filter(None, parts), *share])]
+    return [" ".join([*filter(None, [re.sub(r"_\d+$", "", name)]), *filter(None, parts), *share])]
 
 
-def value_of(t: Tensor, i: int) -> Tensor:
-    """One sample's value."""
-    return t.detach().cpu()[min(i, len(t) - 1)] if t.ndim else t.detach().cpu()
+def value_of(t: Tensor, i: int, vector: bool = False) -> Tensor:
+    """One sample's value; a vector of one number for each branch may come without a batch."""
+    t = t.detach().cpu()
+    return t[min(i, len(t) - 1)] if t.ndim > vector else t
 
 
 def phrase(name: str, value: Tensor) -> str:

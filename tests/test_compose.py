@@ -520,3 +520,30 @@ def test_a_gate_over_a_pad_and_its_crop():
 def test_branches_that_end_in_several_frames(f):
     with pytest.raises(ValueError, match=r"within: af\.maybe"):
         f()(torch.rand(4, 3, 16, 16), None, K)
+
+
+def test_mixes_within_branches_that_change_the_frame():
+    x = {"image": torch.arange(6.0).reshape(6, 1, 1, 1).expand(6, 1, 4, 4).contiguous(), "label": torch.eye(6)}
+    crop = af.center_crop(size=(2, 2))
+    f = af.one_of(af.pipeline(af.mixup(weight=0.5), crop), crop)
+    for seed in range(10):
+        y, params = f(x, None, af.key(seed))
+        for i, k in enumerate(params["choice"].argmax(-1).tolist()):
+            mean = y["label"][i] @ torch.arange(6.0)
+            assert y["image"][i, 0, 0, 0] == mean
+            assert (y["label"][i].amax() == 0.5) == (k == 0)
+
+
+def test_choices_that_are_not_one_hot_keep_the_batch():
+    f = af.one_of(af.center_crop(size=(2, 2)), af.resized_crop(size=2))
+    x = torch.arange(8.0).reshape(8, 1, 1, 1).expand(8, 1, 4, 4)
+    y, _ = f(x[:2], {"choice": torch.tensor([[1.0, 1.0], [0.0, 1.0]])}, K)
+    assert y[:, 0, 0, 0].tolist() == [0.0, 1.0]
+    assert f(x[:0], None, K)[0].shape == (0, 1, 2, 2)
+
+
+def test_what_cannot_be_combined():
+    with pytest.raises(ValueError, match="views last"):
+        af.pipeline(af.rotate(), af.views(af.hflip(p=0.5), 2))
+    with pytest.raises(ValueError, match="before or after"):
+        af.mixture(af.mixup(), af.identity())

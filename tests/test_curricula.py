@@ -85,7 +85,7 @@ def test_the_ranges_alone_change():
 
 def test_the_count_of_a_policy():
     f = af.rand_augment((0, 3))
-    params = af.schedule(f, 0.5, {"some_of/count": af.linear((1, 1.999), (3, 3.999))})
+    params = af.schedule(f, 0.5, {"some_of/count": af.linear((1, 1), (3, 3))})
     counts = f(torch.rand(64, 3, 4, 4), params, K)[1]["some_of"]["count"].floor()
     assert counts.unique().tolist() == [2.0]
 
@@ -189,3 +189,20 @@ def test_workers_that_persist_hear_of_the_epoch(module):
 def test_a_curriculum_of_a_module_is_its_own():
     with pytest.raises(ValueError, match="neither for a module"):
         af.AugmentedDataset([], RandomHorizontalFlip(keepdim=True), K, curves={}, epochs=3)
+
+
+def test_a_level_is_that_of_its_own_step():
+    f = af.pipeline(some=af.rand_augment(), some_other=af.trivial_augment())
+    assert all(path.startswith("some/") for path in af.Curriculum(f, {"some/level": af.linear(0, 10)}).ways)
+    level = torch.tensor(9.0, requires_grad=True)
+    r = af.rand_augment()
+    assert af.schedule(r, 1.0, {"some_of/level": level})["some_of"]["one_of"]["rotate"]["degrees"].level.requires_grad
+    for value in (40.0, (1, 9)):
+        with pytest.raises(ValueError, match="0 to 30"):
+            af.schedule(r, 1.0, {"some_of/level": value})
+
+
+def test_a_pair_of_counts_is_inclusive():
+    s = af.some_of((1, 3), af.hflip(), af.vflip(), af.invert())
+    counts = s(torch.rand(200, 1, 2, 2), af.schedule(s, 1.0, {"count": (1, 3)}), K)[1]["count"]
+    assert counts.floor().unique().tolist() == [1.0, 2.0, 3.0]

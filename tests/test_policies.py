@@ -321,6 +321,8 @@ def test_a_level_without_mmax_ends_at_ten():
         (lambda: af.rand_augment(m=12, dialect="timm"), "mmax=12"),
         (lambda: af.rand_augment(dialect="kornia"), "torchvision"),
         (lambda: af.rand_augment(mstd=0.5), 'dialect="timm"'),
+        (lambda: af.augmix(severity=20), "1 to 10"),
+        (lambda: af.augmix(severity=0, dialect="paper"), "0.1 to 10"),
         (lambda: af.auto_augment("imagnet"), "imagenet"),
         (lambda: af.auto_augment("v0"), 'dialect="timm"'),
         (lambda: af.some_of(3, af.hflip(), af.vflip(), weights=[1.0, 2.0]), "<= 2"),

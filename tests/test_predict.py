@@ -115,6 +115,10 @@ def test_a_module_is_a_model():
     [
         (lambda: af.tta(local, D4, merge="median"), ValueError, "merge="),
         (lambda: af.tta(local, []), TypeError, "af.product"),
+        (lambda: af.tta(local, D4)(X[0]), ValueError, "predict"),
+        (lambda: af.tta(local, D4, "softmask", merge="wbf")(X), ValueError, "a dict with boxes"),
+        (lambda: af.tta(lambda x: local(x).argmax(1), D4, "mask")(X), ValueError, "softmask"),
+        (lambda: af.tta(lambda x: x[:, :1, 0, :2], D4, "keypoints", merge="vote")(X), ValueError, "'mean'"),
         (lambda: af.tta(lambda x: detector(x)["boxes"], D4, "boxes")((X > 0.5).float()), ValueError, "wbf"),
         (
             lambda: af.tta(lambda x: {"boxes": detector(x)["boxes"]}, D4, KINDS, merge="wbf")((X > 0.5).float()),
@@ -126,3 +130,8 @@ def test_a_module_is_a_model():
 def test_what_cannot_be_merged(call, error, advice):
     with pytest.raises(error, match=advice):
         call()
+
+
+def test_a_dict_of_one_kind():
+    y = af.tta(lambda x: {"out": local(x)}, D4, "softmask")(X)
+    torch.testing.assert_close(y["out"], local(X), atol=1e-6, rtol=0)

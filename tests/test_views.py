@@ -173,3 +173,13 @@ def test_words_of_policies():
 
 def test_the_log_is_natural():
     assert losses.jsd(torch.tensor([[90.0, 0.0]]), torch.tensor([[0.0, 90.0]])).item() == pytest.approx(math.log(2))
+
+
+def test_words_of_one_image_one_op_and_closed_gates():
+    f = af.one_of(af.hflip(), af.vflip(), af.invert())
+    params = f(torch.rand(3, 4, 4), {"choice": torch.tensor([0.0, 1.0, 0.0])})[1]
+    assert af.explain(params) == "vflip"
+    assert af.explain(af.maybe(af.rotate(degrees=12.0), p=0.0)(X, None, K)[1]) == "nothing"
+    assert af.explain(af.rotate(degrees=12.0)(X, None, K)[1]) == "12 degrees"
+    with pytest.raises(ValueError, match="0 to 5"):
+        af.explain(af.pipeline(af.rotate())(X, None, K)[1], sample=99)

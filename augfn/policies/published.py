@@ -136,7 +136,12 @@ def augmix(
     >>> params["mixture"]["weights"].shape
     torch.Size([4, 3])
     """
-    check_dialect("augmix", dialect, severity, None)
+    check_dialect("augmix", dialect, 0, None)
+    least = 1 if dialect == "torchvision" else 0.1
+    if not least <= severity <= 10:
+        raise ValueError(
+            explain("augmix: severity", severity, f"{least} to 10 in the dialect {dialect!r}", "severity=3")
+        )
     if dialect == "torchvision":
         ops = torchvision_space("AugMix", 10)
         draw = Draw(severity - 1, "bins")

@@ -143,16 +143,19 @@ def blended(action: Blend, sample: Sample) -> Sample:
             continue
         value = new[0].value if action.frame else old.value
         for k, t in enumerate(new):
-            value = value if t is old else where(best == k, t.value, value)
+            value = value if t is old and not action.frame else where(best == k, t.value, value)
         out[name] = Target(old.kind, value)
     return sample.changed(out, action.size(sample.size))
 
 
 def chosen_rows(action: Blend) -> list[list[int]] | None:
-    """The numbers of the samples that each branch is for; None where they are not known."""
-    if DENSE or not is_readable(action.weights) or action.weights.ndim != 2:
+    """The numbers of the samples that each branch is for; None where they are not known, or a branch needs the batch."""
+    if DENSE or not is_readable(action.weights) or action.weights.ndim != 2 or not len(action.weights):
         return None
-    return [[i for i, v in enumerate(w) if v >= 0.5] for w in action.weights.T.tolist()]
+    if any(a.mixes for branch in action.branches for a in branch):
+        return None
+    best = action.heaviest().tolist()
+    return [[i for i, k in enumerate(best) if k == n] for n in range(len(action.branches))]
 
 
 def in_turn(action: Blend, turns: list[list[int]], sample: Sample) -> Sample:
