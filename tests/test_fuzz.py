@@ -20,7 +20,7 @@ from benchmarks import fuzz, fuzz_laws
 from benchmarks.fuzz_programs import Group, Op, batch_of, some_sample
 
 
-@settings(max_examples=40, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(r=st.randoms(use_true_random=False))
 def test_random_pipelines_keep_the_laws(r):
     """Cut down by the fuzzer itself, which knows what a step is."""
