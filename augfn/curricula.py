@@ -13,7 +13,7 @@ from torch import Tensor
 from augfn.core.augmentation import Augmentation
 from augfn.core.draw import Params, leaves_of, nested
 from augfn.core.spec import as_leaf, gate_of
-from augfn.distributions import Distribution, Magnitude
+from augfn.distributions import Magnitude
 from augfn.errors import explain, unknown
 from augfn.typing import GATE
 
@@ -165,7 +165,7 @@ def made(f: Augmentation, path: str, leaf: str, own: Any, value: Any) -> Any:
         if not isinstance(value, Tensor) and not (isinstance(value, int | float) and 0 <= value <= most):
             want, fix = f"a number from 0 to {most}", "af.linear(5, 15), or rand_augment(..., mmax=...) for more"
             raise ValueError(explain(f"{path}: a level", value, want, fix))
-        return renewed(own, level=torch.as_tensor(value, dtype=own.level.dtype))
+        return own.renewed(level=torch.as_tensor(value, dtype=own.level.dtype))
     if name == "count" and isinstance(value, tuple | list) and len(value) == 2:
         value = (value[0], value[1] + 1)  # inclusive, as in some_of
     if meaning == GATE:
@@ -173,17 +173,11 @@ def made(f: Augmentation, path: str, leaf: str, own: Any, value: Any) -> Any:
     return as_leaf("schedule", path, meaning, value)
 
 
-def renewed(d: Distribution, **fields: Tensor) -> Distribution:
-    new = object.__new__(type(d))
-    new.__dict__.update(d.__dict__ | fields)
-    return new
-
-
 def at(c: Curve, t: Tensor, values: Sequence[Any]) -> Any:
     """A curve's distribution at t; its tensors lie between those of the points."""
     if isinstance(values[0], Tensor):
         return between(c, t, values)
-    return renewed(values[0], **{n: between(c, t, [getattr(v, n) for v in values]) for n in values[0].fields})
+    return values[0].renewed(**{n: between(c, t, [getattr(v, n) for v in values]) for n in values[0].fields})
 
 
 def between(c: Curve, t: Tensor, values: Sequence[Tensor]) -> Tensor:

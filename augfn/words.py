@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from augfn.core.spec import SPECS
 from augfn.errors import explain as message
 
 PER_BRANCH = ("choice", "keys", "times", "weights")
@@ -84,13 +85,23 @@ def said(name: str, params: Any, i: int) -> list[str]:
         return done(params, i)
     if name == "identity" or not (name or params):
         return []
-    parts = [phrase(n, value_of(v, i)) for n, v in params.items() if n != "gate" and isinstance(v, Tensor)]
+    op = re.sub(r"_\d+$", "", name)
+    tensors = {n: v for n, v in params.items() if n != "gate" and isinstance(v, Tensor)}
+    parts = [phrase(n, value_of(v, i, is_vector(op, n))) for n, v in tensors.items()]
     share = [f"({number(value_of(gate, i))})"] if isinstance(gate, Tensor) and value_of(gate, i) < 1 else []
-    return [" ".join([*filter(None, [re.sub(r"_\d+$", "", name)]), *filter(None, parts), *share])]
+    return [" ".join([*filter(None, [op]), *filter(None, parts), *share])]
+
+
+def is_vector(op: str, name: str) -> bool:
+    """True if a leaf holds several numbers: in this op, or if its name is not known in all that have such a leaf."""
+    alike = [spec.leaves[name].shape for spec in SPECS.values() if name in spec.leaves]
+    if op in SPECS and name in SPECS[op].leaves:
+        alike = [SPECS[op].leaves[name].shape]
+    return bool(alike) and all(alike)
 
 
 def value_of(t: Tensor, i: int, vector: bool = False) -> Tensor:
-    """One sample's value; a vector of one number for each branch may come without a batch."""
+    """One sample's value; a vector may come without a batch."""
     t = t.detach().cpu()
     return t[min(i, len(t) - 1)] if t.ndim > vector else t
 

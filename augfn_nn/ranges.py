@@ -95,10 +95,10 @@ def widened(name: str, limits: Limits, leaf: Any, field: str) -> Limits:
 def in_order(leaf: Distribution) -> Distribution:
     """The range with its lower end first."""
     if isinstance(leaf, Interval):
-        return renewed(leaf, iter([leaf.bounds.sort(-1).values]))
+        return leaf.renewed(bounds=leaf.bounds.sort(-1).values)
     low, high = (getattr(leaf, field) for field in leaf.ordered)
     ends = dict(zip(leaf.ordered, (torch.minimum(low, high), torch.maximum(low, high)), strict=True))
-    return renewed(leaf, iter([ends[f] if f in ends else getattr(leaf, f) for f in leaf.fields]))
+    return leaf.renewed(**ends)
 
 
 def tensors_of(path: str, leaf: Any) -> Iterator[tuple[str, str, Tensor]]:
@@ -128,18 +128,11 @@ def rebuild(tree: Params, tensors: Iterator[Tensor]) -> Params:
     for name, leaf in tree.items():
         if isinstance(leaf, dict):
             out[name] = rebuild(leaf, tensors)
+        elif isinstance(leaf, Distribution):
+            out[name] = leaf.renewed(**{field: next(tensors) for field in leaf.fields})
         else:
-            out[name] = renewed(leaf, tensors) if isinstance(leaf, Distribution) else next(tensors)
+            out[name] = next(tensors)
     return out
-
-
-def renewed(leaf: Distribution, tensors: Iterator[Tensor]) -> Distribution:
-    """The distribution on other tensors; past the constructor, whose checks would double the cost of a small call."""
-    new = object.__new__(type(leaf))
-    new.__dict__.update(leaf.__dict__)
-    for field in leaf.fields:
-        new.__dict__[field] = next(tensors)
-    return new
 
 
 def chosen_paths(

@@ -167,6 +167,9 @@ def test_words_of_policies():
     assert af.explain(af.augmix()(X, None, K)[1]).startswith("mix ")
     assert af.explain(af.hflip(p=0.0)(X, None, K)[1]) == "nothing"
     assert "0.5" in af.explain({"rotate": {"degrees": torch.tensor(5.0), "gate": torch.tensor(0.5)}})
+    one = af.translate(translate=(0.25, 0.5))(X[0], None, K)[1]
+    assert af.explain({"translate": torch.tensor([0.25, 0.5])}) == "by (0.25, 0.5)"
+    assert af.explain({"moved": one}) == f"moved by ({', '.join(f'{v:.3g}' for v in one['translate'].tolist())})"
     with pytest.raises(TypeError, match="y, params = f"):
         af.explain(X)
 

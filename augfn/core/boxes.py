@@ -100,7 +100,7 @@ class Boxes(Rows):
                 fix = "one label for each box, [] where there is none"
                 raise ValueError(explain("labels: not as many as boxes", given, f"{valid.sum(-1).tolist()}", fix))
         made = cls(data, format, valid, labels=kept, **settings)
-        bad = (valid & ~made.proper((1,) * (data.shape[-1] // 2))).nonzero()
+        bad = (valid & ~made.proper(made.xyxy((1,) * (data.shape[-1] // 2)))).nonzero()
         if len(bad):
             i, j = bad[0].tolist()
             want, fix = (
@@ -155,21 +155,22 @@ class Boxes(Rows):
         low = first if self.format == "xywh" else first - second / 2
         return torch.cat([low, low + second], -1)
 
-    def proper(self, size: tuple[int, ...]) -> Tensor:
-        """Which have no NaN, no ends exchanged and no negative side."""
+    def proper(self, xyxy: Tensor) -> Tensor:
+        """Which have no NaN, no ends exchanged and no negative side; `xyxy` are their corners in pixels."""
         if not self.turned:
-            low, high = self.xyxy(size).chunk(2, -1)
+            low, high = xyxy.chunk(2, -1)
             return (low <= high).all(-1)
         proper = (self.data == self.data).all(-1)
         return proper & (self.data[..., 2:4] >= 0).all(-1) if self.format == "cxcywhr" else proper
 
     def checked(self, size: tuple[int, ...]) -> Boxes:
         """The boxes, of which those that are not proper are not valid, nor those that have no area in the frame."""
-        valid = self.valid & self.proper(size)
+        xyxy = self.xyxy(size)
+        valid = self.valid & self.proper(xyxy)
         if self.turned or not self.clip:
             return replace(self, valid=valid)
         check_fractions(self)
-        low, high = self.xyxy(size).chunk(2, -1)
+        low, high = xyxy.chunk(2, -1)
         here = (low < high) & (high > 0) & (low < constant(tuple(map(float, reversed(size))), low))
         return replace(self, valid=valid & here.all(-1))
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
-from augfn.core.actions import Geometric, Layer, Mixing
+from augfn.core.actions import Geometric, Layer, Mixing, blend
 from augfn.core.annotations import at_points, kept, visible_part
 from augfn.core.boxes import Boxes, Keypoints
 from augfn.core.targets import Sample, Target
@@ -75,23 +75,14 @@ def chosen(cover: Tensor) -> Tensor:
 # images
 
 
-def blended(x: Tensor, other: Tensor, cover: Tensor) -> Tensor:
-    """From x (cover 0) to the other (1); at the ends bit for bit, also of what is not finite."""
-    cover = cover.to(x.dtype)
-    difference = other - x
-    ends = (cover == 0) | (cover == 1)
-    difference = torch.where(ends, torch.nan_to_num(difference, 0.0, 0.0, 0.0), difference)
-    return torch.where(cover > 0.5, other - (1 - cover) * difference, x + cover * difference)
-
-
 def is_inside(x: Tensor, other: Tensor, cover: Tensor) -> bool:
     """True if a cover of one number for each sample lies between the ends, so that nothing has to be kept bit for bit."""
     return cover.numel() == cover.shape[0] and bool(((cover > 0) & (cover < 1)).all()) and x.dtype == cover.dtype
 
 
-@twin(blended, fits=is_inside)
+@twin(blend, fits=is_inside)
 def mix_images(x: Tensor, other: Tensor, cover: Tensor) -> Tensor:
-    """`blended`, in one pass."""
+    """`blend`, in one pass."""
     return torch.lerp(x, other, cover)
 
 
@@ -127,7 +118,7 @@ def paint_partner(x: Tensor, source: Tensor, layer: Layer, s: Sample) -> Tensor:
         elif is_inside(x[at], other, c):
             torch.lerp(x[at], other, c, out=out[at])
         else:
-            out[at] = blended(x[at], other, c)
+            out[at] = blend(x[at], other, c)
     return out
 
 

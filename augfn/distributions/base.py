@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from torch.utils._pytree import GetAttrKey, register_pytree_node
 from augfn.errors import explain, show
 from augfn.math.shapes import common_shape
 
+D = TypeVar("D", bound="Distribution")
 Limits = Mapping[str, tuple[float | None, float | None]]  # by field, None where there is no end
 
 
@@ -70,6 +71,12 @@ class Distribution:
                 f"build one: {type(self).__name__}(...)",
             )
         )
+
+    def renewed(self: D, **fields: Tensor) -> D:
+        """The same on other tensors; past the constructor, whose checks would double the cost of a small call."""
+        new = object.__new__(type(self))
+        new.__dict__.update(self.__dict__ | fields)
+        return new
 
     def value_shape(self) -> tuple[int, ...]:
         return common_shape(*(getattr(self, f).shape for f in self.fields))
