@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import math
+import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from augfn.core.actions import Action, Blend, Color, Deferred, Geometric, Mixing, Occlusion, Pixels, Size, frame_changes
 from augfn.core.augmentation import Augmentation
-from augfn.core.gates import Gate
+from augfn.core.combined import Identity, Maybe, Mixture, OneOf, Pipeline, Slots, SomeOf, Steps
 from augfn.core.rules import SOFT
 from augfn.core.spec import as_leaf, gate_of
 from augfn.core.targets import FRAMED, kind_of
@@ -22,170 +18,16 @@ from augfn.errors import explain
 from augfn.math.resample import UNSET, Sampling
 from augfn.typing import GATE, Leaf
 
-Steps = dict[str, Augmentation]
 CHOICE = Leaf("weights of the branches, one-hot", low=0.0, high=1.0, switch=True)
 KEYS = Leaf("sort keys of the branches", low=0.0, high=1.0, flat="an order is piecewise constant in its sort keys")
 TIMES = Leaf("when a branch comes", low=0.0, flat="an order is piecewise constant in the times")
 WEIGHTS = Leaf("weights of the branches", low=0.0, high=1.0)
 SHARE = Leaf("weight of the mixture", neutral=0.0, low=0.0, high=1.0)
-COUNT = Leaf("how many branches, rounded down", low=0.0, flat="a whole number of branches is piecewise constant")
-# of branches that exclude each other, so that neighbours fuse
-ORDER = (Geometric, Deferred, Color, Pixels, Occlusion, Blend, Mixing)
-
-
-class Combined(Augmentation):
-    """Base of the combinators: named steps, and leaves of its own beside them."""
-
-    def __init__(self, name: str, steps: Steps, params: dict[str, Any], schema: dict[str, Any], **known: Any) -> None:
-        known["ndim"], known["spatial"] = common_ndim(name, steps), any(f.spatial for f in steps.values())
-        known["mixes"] = any(f.mixes for f in steps.values())
-        known["bounded"] = any(f.bounded for f in steps.values())
-        known["foreign"] = any(f.foreign for f in steps.values())
-        if not isinstance(self, Pipeline) and any(f.takes_integers or f.gives_integers for f in steps.values()):
-            want, fix = (
-                "steps that keep the dtype",
-                f"put it before or after: af.pipeline(af.to_float(), af.{name}(...))",
-            )
-            raise ValueError(explain(f"{name}: a conversion cannot be switched per sample", list(steps), want, fix))
-        inner = {target: kind for f in steps.values() for target, kind in f.targets.items()}
-        known["targets"] = inner | dict(known.get("targets") or {})
-        own = params | {n: f.params for n, f in steps.items()}
-        super().__init__(name, own, schema | {n: f.schema for n, f in steps.items()}, **known)
-        self.steps = steps
-
-    def branches(self, params: dict[str, Any], size: Size, sampling: Sampling) -> list[list[Action]]:
-        how = self.sampling.within(sampling)
-        return [f.plan(params[n], size, how) for n, f in self.steps.items()]
-
-    def __repr__(self) -> str:
-        return f"{self.name}({', '.join(map(repr, self.steps.values()))})"
-
-
-class Pipeline(Combined):
-    """Steps one after another; one whose params are left out does nothing (as modules in eval() have it)."""
-
-    def __init__(self, name: str, steps: Steps, params: dict[str, Any], schema: dict[str, Any], **known: Any) -> None:
-        first, *_, last = [*steps.values()] * 2
-        ends = {"takes_integers": first.takes_integers, "gives_integers": last.gives_integers}
-        super().__init__(name, steps, params, schema, **known, **ends)
-        for (n, f), (after, g) in pairwise(steps.items()):
-            if f.gives_integers and not g.takes_integers:
-                given, want = f"{after} after {n}", "integers at the end alone"
-                raise ValueError(explain(f"{name}: a step after a conversion to integers", given, want, f"{n} last"))
-
-    def plan(self, params: dict[str, Any], size: Size, sampling: Sampling) -> list[Action]:
-        actions: list[Action] = []
-        for name, f in self.steps.items():
-            if name not in params:
-                continue
-            for action in f.plan(params[name], size, self.sampling.within(sampling)):
-                actions.append(action)
-                size = action.size(size)
-        return actions
-
-
-class Maybe(Combined):
-    """A step behind a gate."""
-
-    def plan(self, params: dict[str, Any], size: Size, sampling: Sampling) -> list[Action]:
-        return switched(self.branches(params, size, sampling), [params["gate"]], size)
-
-
-class OneOf(Combined):
-    """One branch per sample."""
-
-    def plan(self, params: dict[str, Any], size: Size, sampling: Sampling) -> list[Action]:
-        return switched(self.branches(params, size, sampling), params["choice"].unbind(), size)
-
-
-class SomeOf(Combined):
-    """Several different branches per sample: in the order given those of the smallest keys, or in the order of their times
-    the first."""
-
-    def plan(self, params: dict[str, Any], size: Size, sampling: Sampling) -> list[Action]:
-        keys, count = params["times" if "times" in params else "keys"], torch.floor(params["count"])
-        rank = keys.argsort(-1).argsort(-1)
-        slots = [rank < count[..., None]]
-        if "times" in params:
-            slots = [(rank == i) & (i < count)[..., None] for i in range(self.most())]
-        branches = self.branches(params, size, sampling)
-        gated = [zip(Gate(slot.to(keys.dtype), True).unbind(), branches, strict=True) for slot in slots]
-        return [a for slot in gated for gate, branch in slot for a in guarded(branch, gate, size)]
-
-    def most(self) -> int:
-        """The largest number of branches that are drawn."""
-        return most_of(self.params["count"], len(self.steps))
-
-
-class Slots(Combined):
-    """So many choices in a row, each with draws of its own: the first `count` of its steps."""
-
-    def plan(self, params: dict[str, Any], size: Size, sampling: Sampling) -> list[Action]:
-        count = torch.floor(params["count"])
-        open_ = [(i < count)[..., None] for i in range(len(self.steps))]
-        chosen = {
-            n: {**params[n], "choice": replace(params[n]["choice"], value=params[n]["choice"].value * gate)}
-            for (n, gate) in zip(self.steps, open_, strict=True)
-        }
-        return [a for branch in self.branches(params | chosen, size, sampling) for a in branch]
-
-
-class Mixture(Combined):
-    """The sum of the branches' results, and of the sample as it was."""
-
-    def plan(self, params: dict[str, Any], size: Size, sampling: Sampling) -> list[Action]:
-        weights = params["weights"] * params["share"][..., None]
-        return [Blend(weights, tuple(map(tuple, self.branches(params, size, sampling))))]
-
-
-class Identity(Augmentation):
-    """Nothing is done, in two dimensions and in three."""
-
-    def __init__(self) -> None:
-        super().__init__("identity", {}, {}, spatial=False)
-
-    def plan(self, params: dict[str, Any], size: Size, sampling: Sampling) -> list[Action]:
-        return []
-
-
-def switched(branches: list[list[Action]], gates: list[Gate], size: Size) -> list[Action]:
-    """Branches that exclude each other: behind hard gates every action has its own, so that it runs on its rows and
-    fuses with its neighbours; else the branches' results are blended. Branches that change the frame end in one."""
-    frames = {end_of(branch, size) for branch in branches}
-    if not all(stays(branch, size) for branch in branches):
-        if len(frames) > 1 or (len(branches) == 1 and frames != {size}):
-            raise ValueError(frame_changes(size, next(iter(frames - {size}), size)))
-        weights, frame = torch.stack([g.value for g in gates], -1), next(iter(frames))
-        return [Blend(weights, tuple(map(tuple, branches)), None if frame == size else frame, gates[0].hard)]
-    pairs = [(a, g) for branch, g in zip(branches, gates, strict=True) for a in branch]
-    if not gates[0].hard:
-        mixes = [(a, g) for a, g in pairs if a.mixes]  # whose weight is a blend itself
-        others = [tuple(a for a in branch if not a.mixes) for branch in branches]
-        some = [(branch, g.value) for branch, g in zip(others, gates, strict=True) if branch]
-        for a, g in pairs:
-            a.gated(g, size)  # which raises where the frame changes
-        weights = [Blend(torch.stack([g for _, g in some], -1), tuple(branch for branch, _ in some))] if some else []
-        return [*weights, *(a.gated(g, size) for a, g in mixes)]
-    if all(len(branch) <= 1 for branch in branches):
-        pairs.sort(key=lambda pair: ORDER.index(type(pair[0])))
-    return [a.gated(g, size) for a, g in pairs]
-
-
-def guarded(branch: list[Action], gate: Gate, size: Size) -> list[Action]:
-    """A branch behind a gate; as one, where the frame changes on its way."""
-    return [a.gated(gate, size) for a in branch] if stays(branch, size) else switched([branch], [gate], size)
-
-
-def end_of(branch: Sequence[Action], size: Size) -> Size:
-    """The frame that comes out of a branch."""
-    for a in branch:
-        size = a.size(size)
-    return size
-
-
-def stays(branch: Sequence[Action], size: Size) -> bool:
-    """True if no action of a branch changes the frame."""
-    return all(a.size(size) == size for a in branch)
+COUNT = Leaf(
+    "how many branches, rounded down",
+    low=0.0,
+    flat="a whole number of branches is piecewise constant",
+)
 
 
 def named(steps: Sequence[Any], keywords: Mapping[str, Any], what: str) -> Steps:
@@ -218,22 +60,6 @@ def named(steps: Sequence[Any], keywords: Mapping[str, Any], what: str) -> Steps
             explain(f"{what}: no steps", "nothing", "at least one augmentation", f"af.{what}(af.hflip(p=0.5))")
         )
     return out | dict(keywords)
-
-
-def common_ndim(what: str, steps: Steps) -> int:
-    """3 if there is a 3-D op, else 2; geometry of both worlds does not mix."""
-    flat = [n for n, f in steps.items() if f.ndim == 2 and f.spatial]
-    deep = [n for n, f in steps.items() if f.ndim == 3]
-    if flat and deep:
-        raise ValueError(
-            explain(
-                f"{what}: 2-D and 3-D steps together",
-                {"2-D": flat, "3-D": deep},
-                "one of both",
-                "use affine3d, hflip3d, ... for volumes",
-            )
-        )
-    return 3 if deep else 2
 
 
 def pipeline(
@@ -362,23 +188,17 @@ def some_of(
         fix = 'some_of(n, ..., weights=[...], order="random"), or replace=True'
         raise ValueError(explain("some_of: weights", weights, f"{len(steps)} weights, and a random order", fix))
     count = Constant(float(low)) if low == high else Uniform(float(low), float(high + 1))
+    many = dataclasses.replace(COUNT, high=float((high if replace or order == "random" else len(steps)) + 1))
     if replace:
         slots = named([one_of(weights=weights, **steps)] * high, {}, "some_of")
-        return Slots("some_of", slots, {"count": count}, {"count": COUNT})
+        return Slots("some_of", slots, {"count": count}, {"count": many})
     if order == "random":
         times = Exponential([1.0] * len(steps) if weights is None else list(map(float, weights)))
         return SomeOf(
-            "some_of", steps, {"times": times, "count": count}, {"times": TIMES.sized(len(steps)), "count": COUNT}
+            "some_of", steps, {"times": times, "count": count}, {"times": TIMES.sized(len(steps)), "count": many}
         )
     keys = Uniform([0.0] * len(steps), [1.0] * len(steps))
-    return SomeOf("some_of", steps, {"keys": keys, "count": count}, {"keys": KEYS.sized(len(steps)), "count": COUNT})
-
-
-def most_of(count: Any, n: int) -> int:
-    """The largest whole number that a count may be."""
-    if isinstance(count, Constant):
-        return int(count.value)
-    return min(n, math.ceil(float(count.high)) - 1) if isinstance(count, Uniform) else n
+    return SomeOf("some_of", steps, {"keys": keys, "count": count}, {"keys": KEYS.sized(len(steps)), "count": many})
 
 
 def mixture(*branches: Augmentation, weights: Any = None, share: Any = None, **named_branches: Augmentation) -> Mixture:

@@ -166,8 +166,12 @@ def made(f: Augmentation, path: str, leaf: str, own: Any, value: Any) -> Any:
             want, fix = f"a number from 0 to {most}", "af.linear(5, 15), or rand_augment(..., mmax=...) for more"
             raise ValueError(explain(f"{path}: a level", value, want, fix))
         return own.renewed(level=torch.as_tensor(value, dtype=own.level.dtype))
-    if name == "count" and isinstance(value, tuple | list) and len(value) == 2:
-        value = (value[0], value[1] + 1)  # inclusive, as in some_of
+    if name == "count" and isinstance(value, int | float | tuple | list):
+        most = value if isinstance(value, int | float) else value[-1]
+        if most >= meaning.high:
+            want, fix = f"0 to {meaning.high - 1:g}", f"a larger number where it is made: n=(0, {most:g})"
+            raise ValueError(explain(f"{path}: how many of a choice", value, want, fix))
+        value = value if isinstance(value, int | float) else (value[0], most + 1)  # inclusive, as in some_of
     if meaning == GATE:
         return gate_of(path, value)
     return as_leaf("schedule", path, meaning, value)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from augfn.compose import Combined, named
+from augfn.compose import named
 from augfn.core.augmentation import Augmentation
+from augfn.core.combined import Combined
 from augfn.core.draw import Params, draw, leaves_of
 from augfn.core.targets import Sample
 from augfn.errors import explain

@@ -14,9 +14,9 @@ from typing import Any
 from torch.serialization import add_safe_globals
 
 from augfn import distributions
-from augfn.compose import Combined, Identity
 from augfn.core.augmentation import Augmentation, Op
 from augfn.core.boxes import Boxes, Keypoints
+from augfn.core.combined import Combined, Identity
 from augfn.core.draw import leaves_of
 from augfn.core.spec import own_spec
 from augfn.errors import explain

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map, tree_map_only
 
 from augfn import random
-from augfn.compose import Pipeline
 from augfn.core.augmentation import Augmentation
+from augfn.core.combined import Pipeline
 from augfn.core.draw import Params, draw, leaves_of, merge
 from augfn.core.targets import FRAMED, LAYOUT, OTHER, kind_of
 from augfn.distributions import Constant, Distribution

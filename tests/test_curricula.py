@@ -202,6 +202,13 @@ def test_a_level_is_that_of_its_own_step():
             af.schedule(r, 1.0, {"some_of/level": value})
 
 
+@pytest.mark.parametrize("count", [4, (1, 4)])
+def test_a_count_above_the_static_maximum_is_an_error(count):
+    with pytest.raises(ValueError, match=r"(?s)expected: 0 to 3.*n=\(0, 4\)"):
+        af.schedule(af.rand_augment((1, 3)), 0.5, {"some_of/count": count})
+    af.schedule(af.rand_augment((0, 4)), 0.5, {"some_of/count": count})
+
+
 def test_a_pair_of_counts_is_inclusive():
     s = af.some_of((1, 3), af.hflip(), af.vflip(), af.invert())
     counts = s(torch.rand(200, 1, 2, 2), af.schedule(s, 1.0, {"count": (1, 3)}), K)[1]["count"]

@@ -51,6 +51,7 @@ FLOORS = [
     ["augfn.run.looks", "augfn.core.draw", "augfn.run.slices", "augfn.core.spec"],
     ["augfn.run.call"],
     ["augfn.core.augmentation"],
+    ["augfn.core.combined"],
     ["augfn.ops"],
     ["augfn.compose", "augfn.undoing", "augfn.curricula", "augfn.multiview", "augfn.data", "augfn.images"],
     ["augfn.policies"],

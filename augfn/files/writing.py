@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from augfn.compose import Combined, Identity, Maybe, Mixture, OneOf, Pipeline, Slots, SomeOf
 from augfn.core.augmentation import Augmentation, Op
+from augfn.core.combined import Combined, Identity, Maybe, Mixture, OneOf, Pipeline, Slots, SomeOf
 from augfn.core.draw import Params
 from augfn.core.spec import SAMPLING
 from augfn.distributions import Bernoulli, Choice, Constant, Distribution, Exponential, Uniform

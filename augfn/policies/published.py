@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from augfn.compose import Pipeline, mixture, one_of, pipeline, some_of
+from augfn.compose import mixture, one_of, pipeline, some_of
 from augfn.core.augmentation import Augmentation
+from augfn.core.combined import Pipeline
 from augfn.distributions import Beta, Dirichlet
 from augfn.errors import explain, unknown
 from augfn.policies.spaces import Draw, Make, paper_space, snake, timm_space, torchvision_space

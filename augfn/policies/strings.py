@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from augfn.compose import Pipeline, one_of, pipeline, some_of
+from augfn.compose import one_of, pipeline, some_of
+from augfn.core.combined import Pipeline
 from augfn.errors import explain, unknown
 from augfn.policies import published
 from augfn.policies.published import INCREASING, MIX, RAND, branches, level_of, mixed, reading, sub_policies
