@@ -428,9 +428,8 @@ def copy_paste(
     num_classes: int | None = None,
     p: Chance = 1.0,
 ) -> Op:
-    """Paste objects of the partner, the pixels in their boxes, at their places: each of its valid boxes with the
-    probability `chance`. Own boxes are those around what is not covered (and not valid where nothing is left, or less
-    than their `min_visibility`), pasted ones are added; masks and keypoints follow. Labels by the area.
+    """Paste objects of the partner at their places, each with the probability `chance`: the pixels of their instance masks
+    (a target `instances [B, N, H, W]`, one for each box), or without such the pixels in their boxes.
     """
 
 def cutmix(

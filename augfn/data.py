@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from augfn.core.augmentation import Augmentation
 from augfn.core.lists import rows_of, stacked, values_of
+from augfn.core.ragged import padded
 from augfn.core.targets import FRAMED, OTHER, kind_of
 from augfn.curricula import Curriculum
 from augfn.errors import explain
@@ -93,7 +94,7 @@ def progress_of(epoch: int, epochs: int) -> float:
     return min(max(epoch, 0) / max(epochs - 1, 1), 1.0)
 
 
-FRAMES = ("image", "video", "volume", "depth", "mask", "softmask", "heatmap")
+FRAMES = ("image", "video", "volume", "depth", "mask", "softmask", "heatmap", "instances")
 SIZES = ("same", "pad")
 
 
@@ -110,6 +111,7 @@ def collate(
     * Images, masks and what else has a frame are stacked. Where they differ in size, `sizes="pad"` pads them to the
       largest, below and on the right, with `fill` (masks: `fill_mask`), and adds `other_size [B, 2]`: the part (h, w) of
       each that is its own (a name with "other" passes through augmentations); "same" raises.
+    * Instance masks `[N_i, H, W]`, as many as boxes, are filled up with empty ones.
     * Boxes and keypoints, `Boxes`, `Keypoints` or tensors `[N_i, 4]`, `[N_i, 2]`, become `Boxes` and `Keypoints` of as many
       rows as the longest, valid or visible where there is one. Fractions of a frame are those of the padded one.
     * Labels and numbers become tensors; strings, names that are not known and all else lists. `targets`: kinds of names
@@ -136,9 +138,10 @@ def collate(
     for n in names:
         values = [s[n] for s in samples]
         if kinds[n] in FRAMES:
-            level = fill_mask if kinds[n] in ("mask", "softmask") else 0.0 if kinds[n] == "heatmap" else fill
+            level = fill_mask if kinds[n] in ("mask", "softmask") else fill if kinds[n] in FRAMED else 0.0
             what = "fill_mask" if kinds[n] in ("mask", "softmask") else "fill"
-            out[n] = stacked(n, [grown(v, size, level, f"{what} for {n}") for v in values] if padding else values)
+            values = [grown(v, size, level, f"{what} for {n}") for v in values] if padding else values
+            out[n] = stacked(n, values) if kinds[n] != "instances" else padded(n, values, (), floating=False)[0]
         elif kinds[n] in ("boxes", "keypoints"):
             d = 3 if "volume" in kinds.values() else 2
             out[n] = rows_of(n, kinds[n], values, own if padding else None, size, d)

@@ -36,6 +36,7 @@ KEYS: dict[str, tuple[str, str]] = {
     "video": ("video", ""),
     "volume": ("volume", ""),
     "depth": ("depth", ""),
+    "instances": ("instances", ""),
     "intrinsics": ("intrinsics", ""),
     "softmask": ("softmask", ""),
     "heatmap": ("heatmap", ""),

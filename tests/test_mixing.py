@@ -1,6 +1,7 @@
 """Mixing: what the sources' own loops give, sample by sample, and detection through mosaic and copy-paste."""
 
 import math
+import os
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from augfn_nn import Augment, RandomCutMix
 K = af.key(0)
 N = 8
 LEVELS = torch.arange(1.0, N + 1)
+FULL = bool(os.environ.get("AUGFN_FULL"))
 FLAT = LEVELS[:, None, None, None].expand(N, 3, 12, 17).contiguous()
 OPS = {
     "cutmix": af.cutmix(),
@@ -231,6 +233,93 @@ def copied(f, seed):
         return [(k, s + 1) for s in (i, order[(at[i] + 1) % 10]) for k in range(OBJECTS)]
 
     return judged(y, which, 10**9)  # partners' boxes that were not drawn may be seen in part
+
+
+def ellipses(boxes):
+    """Instance masks of ellipses in boxes."""
+    x1, y1, x2, y2 = (v[..., None, None] for v in boxes.unbind(-1))
+    at = torch.arange(SIDE) + 0.5
+    x, y = at[None, :], at[:, None]
+    return ((2 * x - x1 - x2) / (x2 - x1)) ** 2 + ((2 * y - y1 - y2) / (y2 - y1)) ** 2 <= 1
+
+
+def test_boxes_with_instance_masks_are_those_of_the_masks():
+    """Mosaic, copy-paste, a turn and a flip of 100 scenes (with AUGFN_FULL=1 of 500), in which every object is an ellipse."""
+    turn = af.affine(degrees=(-45, 45), translate=((-0.1, 0.1),) * 2, scale=(0.7, 1.3))
+    f = af.pipeline(af.mosaic(), af.copy_paste(), turn, af.hflip(p=0.5), af.center_crop(size=SIDE))
+    kept, filter_ = 0, {"min_size": 2.0, "min_visibility": 0.1}
+    for seed in range(50 if FULL else 10):
+        boxes, _, _ = scenes(10, af.key(seed))
+        number = torch.arange(10 * OBJECTS).reshape(10, OBJECTS)
+        x = {"instances": ellipses(boxes), "boxes": af.Boxes(boxes, labels=number, **filter_)}
+        x["image"] = (x["instances"] * (number[..., None, None] + 1.0)).amax(1, keepdim=True)
+        y, _ = f(x, None, af.key(seed))
+        masks, b = y["instances"], y["boxes"]
+        assert masks.shape[:2] == b.valid.shape == (10, 24)
+        there = masks.flatten(2).any(-1)
+        assert not (b.valid & ~there).any()
+        for i, k in b.valid.nonzero().tolist():
+            box, _ = around(masks[i, k])
+            assert iou(box, b.data[i, k].tolist()) >= 0.9, (seed, i, k)
+        shown = y["image"][:, 0].round()  # of a pixel inside of a mask its own number, or the blend at an edge
+        held = torch.where(masks, b.labels[..., None, None] + 1.0, 0.0).amax(1)
+        assert ((shown == held) | (held == 0)).float().mean() > 0.95
+        lost = there & ~b.valid & (masks.flatten(2).sum(-1) > 600)  # a tenth of the largest one
+        assert not lost.any(), (seed, lost.nonzero())
+        kept += int(b.valid.sum())
+    assert kept > 600
+
+
+def test_instance_masks_are_pasted_hidden_and_left_alone():
+    boxes = torch.tensor([[[0.0, 0.0, 4.0, 4.0]], [[3.0, 3.0, 6.0, 6.0]]])
+    masks = torch.zeros(2, 1, 8, 8, dtype=torch.bool)
+    masks[0, 0, 1:4, :4] = True
+    masks[1, 0, 3:5, 3:6] = True  # a part of its box
+    image = torch.tensor([0.0, 1.0]).reshape(2, 1, 1, 1).expand(2, 1, 8, 8).contiguous()
+    x = {"image": image, "boxes": af.Boxes(boxes, min_visibility=0.9), "instances": masks}
+    y, _ = af.copy_paste(chance=1.0)(x, None, K)
+    assert y["image"][0].sum() == 6  # the mask's pixels, not the box's
+    assert y["instances"][0, 0].sum() == 11
+    assert y["boxes"].data[0].tolist() == [[0, 1, 4, 4], [3, 3, 6, 6]]
+    assert y["boxes"].valid.tolist() == [[True, True], [False, True]]  # 11 of 12 pixels are left, and 5 of 6
+    same, _ = af.maybe(af.copy_paste(chance=1.0), p=0.0)(x, None, K)
+    assert same["boxes"].data[:, :1].equal(boxes)
+    assert same["instances"][:, :1].equal(masks)
+    hidden, _ = af.erase(scale=0.25, ratio=1.0, position=0.0)(x, None, K)
+    assert hidden["instances"][0].sum() == 0
+    assert hidden["boxes"].valid.tolist() == [[False], [False]]  # again 5 of 6
+    turned, _ = af.rotate(degrees=90.0)(x, None, K)
+    assert turned["boxes"].data[1].tolist() == [[3, 2, 5, 5]]
+    alone, _ = af.copy_paste(chance=1.0)({"image": image, "instances": masks}, None, K)
+    assert alone["image"].equal(y["image"])
+
+
+def test_instance_masks_of_several_numbers_are_one_batch():
+    one, two = torch.ones(1, 6, 6, dtype=torch.bool), torch.ones(2, 6, 6, dtype=torch.bool)
+    samples = [
+        {"image": torch.rand(3, 6, 6), "instances": m, "boxes": torch.tensor([[0.0, 0.0, 6.0, 6.0]] * len(m))}
+        for m in (one, two)
+    ]
+    for batch in (af.collate(samples), af.hflip()([{**s, "boxes": af.Boxes(s["boxes"])} for s in samples], None, K)[0]):
+        assert batch["boxes"].valid.tolist() == [[True, False], [True, True]]
+        assert batch["instances"].flatten(2).sum(-1).tolist() == [[36, 0], [36, 36]]
+    y, _ = af.rotate(degrees=10.0)(af.collate(samples), None, K)
+    masks, _ = af.drop_invalid(y["boxes"], y["instances"])
+    assert [len(m) for m in masks] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("masks", "more", "advice"),
+    [
+        (torch.zeros(2, 3, 8, 8), {}, "empty masks where a box is not valid"),
+        (torch.zeros(2, 1, 8, 8), {"boxes_b": torch.zeros(2, 1, 4)}, "call the others 'mask'"),
+        (torch.zeros(2, 8, 8), {}, "frame of 8x8"),
+    ],
+)
+def test_instance_masks_that_belong_to_no_boxes(masks, more, advice):
+    x = {"image": torch.zeros(2, 1, 8, 8), "boxes": torch.ones(2, 1, 4), "instances": masks, **more}
+    with pytest.raises(ValueError, match=advice):
+        af.hflip()(x, None, K)
 
 
 MOVED = (af.affine(translate=((-0.1, 0.1),) * 2, scale=(0.7, 1.3)), af.hflip(p=0.5))

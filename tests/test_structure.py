@@ -44,6 +44,7 @@ FLOORS = [
     ],
     ["augfn.core.actions"],
     ["augfn.core.annotations"],
+    ["augfn.core.instances"],
     ["augfn.core.mixing"],
     ["augfn.core.rules"],
     ["augfn.run.rows"],

@@ -221,7 +221,8 @@ class Op(Augmentation):
 
     def see(self, act: Callable[..., Action], how: Sampling, sample: Sample, leaves: dict[str, Any]) -> Action:
         """The action of a body that looks at the mask or the boxes."""
-        seen = {n: seen_target(self.name, n, sample) for n in self.needs}
+        there = {t.kind for t in sample.targets.values()}
+        seen = {n: seen_target(self.name, n, sample) for n in self.needs if n in there or n not in self.spec.may_lack}
         return act(self, self.body(sample.size, **seen), leaves, how)
 
     def frame_out(self) -> Size | None:

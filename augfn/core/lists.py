@@ -34,6 +34,8 @@ def batched(outputs: Sequence[Any], targets: Mapping[str, str]) -> Any:
 def batch_of(name: str, kind: str, values: list[Any]) -> Any:
     if kind in ("boxes", "keypoints"):
         return rows_of(name, kind, values, None, None)
+    if kind == "instances":
+        return padded(name, values, (), floating=False)[0]
     return values_of(name, values, kind == OTHER)
 
 

@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_map_only
 from augfn.core.actions import Geometric, Layer, Mixing, blend
 from augfn.core.annotations import at_points, kept, visible_part
 from augfn.core.boxes import Boxes, Keypoints
+from augfn.core.instances import fitted, objects_of
 from augfn.core.targets import Sample, Target
 from augfn.errors import explain
 from augfn.math.resample import Sampling
@@ -31,16 +32,23 @@ def mixed(action: Mixing, s: Sample, move: Move) -> Sample:
     outside = Sampling(fill=action.fill, fill_mask=action.fill_mask)
     base = s if action.own is None else move(Geometric(action.own, outside), s)
     out = dict(base.targets)
+    objects = objects_of(s)
     for layer in action.layers:
         still = layer.map is None
         over = partners(layer, s, () if still else VALUES)
         if layer.map is not None:
             over = move(Geometric(layer.map, EDGE), over)
         for name, t in out.items():
+            if name in objects:
+                continue
             if t.kind in VALUES and still:
                 out[name] = Target(t.kind, paint_partner(t.value, s.targets[name].value, layer, base))
             elif t.kind in PAINT:
                 out[name] = Target(t.kind, PAINT[t.kind](t.value, over.targets[name].value, layer, base))
+        if objects:
+            pairs = [(out[n].value, over.targets[n].value) for n in objects]
+            painted = paint_objects(*pairs, layer, base)
+            out |= {n: Target(out[n].kind, v) for n, v in zip(objects, painted, strict=True)}
     for name, t in s.targets.items():
         if t.kind == "label":
             out[name] = Target("label", labels(action, t.value, len(s.batch)))
@@ -149,11 +157,35 @@ def paint_boxes(x: Any, other: Any, layer: Layer, s: Sample) -> Any:
     if not isinstance(x, Boxes):
         rows = [v.data if layer.cover.ndim <= len(s.batch) else v.data * v.valid[..., None] for v in (own, new)]
         return torch.cat(rows, -2)
-    held = {"data": -2, "valid": -1, "seen": -1, "labels": len(s.batch)}
-    joined = {
+    return joined(own, new, len(s.batch))
+
+
+def joined(own: Boxes, new: Boxes, b: int) -> Boxes:
+    """The rows of both."""
+    held = {"data": -2, "valid": -1, "seen": -1, "labels": b}
+    rows = {
         n: torch.cat([getattr(own, n), getattr(new, n)], dim) for n, dim in held.items() if getattr(own, n) is not None
     }
-    return replace(own, **joined)
+    return replace(own, **rows)
+
+
+def paint_instances(x: Tensor, other: Tensor, layer: Layer, s: Sample) -> Tensor:
+    """Own instance masks without what is covered, then what is covered of the partner's."""
+    cover, b = over_frame(layer.cover, x, s), len(s.batch)
+    own, new = (cover < 1, cover > 0) if layer.cover.ndim == b else (~chosen(cover), chosen(cover))
+    if layer.comes is not None:
+        new = new & expand(layer.comes, x.ndim)
+    return torch.cat([torch.where(here, t, torch.zeros_like(t)) for t, here in ((x, own), (other, new))], b)
+
+
+def paint_objects(boxes: tuple[Any, Any], masks: tuple[Tensor, Tensor], layer: Layer, s: Sample) -> tuple[Any, Tensor]:
+    """Boxes and their instance masks, own and the partner's, which say what of each object is to be seen."""
+    own, new = (v if isinstance(v, Boxes) else Boxes(v) for v in boxes)
+    if layer.comes is not None:
+        new = replace(new, valid=new.valid & layer.comes)
+    after = paint_instances(*masks, layer, s)
+    found = fitted(joined(own, new, len(s.batch)), torch.cat(masks, len(s.batch)), after, s.size)
+    return found if isinstance(boxes[0], Boxes) else found.data * found.valid[..., None], after
 
 
 def paint_keypoints(x: Any, other: Any, layer: Layer, s: Sample) -> Any:
@@ -175,6 +207,7 @@ PAINT: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(VALUES, paint_values),
     **dict.fromkeys(("mask", "depth"), paint_choice),
     "intrinsics": paint_whole,
+    "instances": paint_instances,
     "boxes": paint_boxes,
     "keypoints": paint_keypoints,
 }

@@ -21,6 +21,7 @@ from augfn.core.annotations import (
     hide_keypoints,
     moved_annotations,
 )
+from augfn.core.instances import hide_instances, with_instances
 from augfn.core.mixing import PAINT, mixed
 from augfn.core.targets import CONVERTED, FRAMED, Sample, Target
 from augfn.errors import explain
@@ -215,13 +216,14 @@ def convert(action: Convert, t: Target, s: Sample) -> Tensor:
 
 
 TABLE: dict[tuple[type, str], Callable[..., Any]] = {
-    **{(Geometric, t): warp for t in (*FRAMED, "mask", *SOFT)},
+    **{(Geometric, t): warp for t in (*FRAMED, "mask", "instances", *SOFT)},
     (Geometric, "intrinsics"): warp_intrinsics,
     **{(Color, t): recolor for t in ("image", "video", "volume")},
     **{(Pixels, t): repaint for t in ("image", "video", "volume")},
     **{(Convert, t): convert for t in CONVERTED},
     **{(Occlusion, t): hide for t in ("image", "video", "volume")},
     (Occlusion, "mask"): hide_mask,
+    (Occlusion, "instances"): hide_instances,
     **{(Occlusion, t): hide_soft for t in SOFT},
     (Occlusion, "boxes"): hide_boxes,
     (Occlusion, "keypoints"): hide_keypoints,
@@ -254,4 +256,6 @@ def apply(action: Action, sample: Sample) -> Sample:
         if rule is not None:
             extra = {"name": name} if rule in (repaint, warp) else {}
             changed[name] = Target(t.kind, rule(action, t, sample, **extra))
+    if isinstance(action, Geometric | Occlusion):
+        changed = with_instances(action, changed, sample)
     return sample.changed(changed, action.size(sample.size))

@@ -31,7 +31,7 @@ COMMON = {
     "occlusion": ("p", "fill", "fill_mask"),
     "mix": ("p",),
 }
-SEEN = ("mask", "boxes")  # targets that a body may ask to see
+SEEN = ("mask", "boxes", "instances")  # targets that a body may ask to see
 CLIPS = ("none", "clamp", "ste")
 PLAIN_TYPES: dict[Any, tuple[type, str]] = {
     int: (Integral, "a whole number"),
@@ -53,7 +53,8 @@ class Spec:
     defaults: dict[str, Any]
     static: dict[str, Any]
     types: dict[str, Any]
-    wants: tuple[str, ...]
+    wants: tuple[str, ...]  # of the frame and other targets
+    may_lack: tuple[str, ...]  # those of them that a sample need not have
     ndim: int
     example: dict[str, Any] = field(default_factory=dict)
     sampling: Sampling = Sampling()
@@ -143,8 +144,9 @@ def spec_of(body: Callable[..., Any], kind: str, ndim: int, example: dict[str, A
         defaults["seed"] = Uniform(0.0, 1.0)
     static = {n: p.default for n, p in named.items() if n not in leaves}
     wants = tuple(n for n in parameters if n not in named)
+    may_lack = tuple(n for n in wants if parameters[n].default is None)
     types = {n: hints.get(n) for n in static}
-    return Spec(body.__name__, kind, body, leaves, defaults, static, types, wants, ndim, example, sampling)
+    return Spec(body.__name__, kind, body, leaves, defaults, static, types, wants, may_lack, ndim, example, sampling)
 
 
 # keywords: what a user writes, checked and brought to one form

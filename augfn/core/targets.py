@@ -29,6 +29,7 @@ LAYOUT: dict[str, tuple[str | None, str | None]] = {
     "mask": ("[C] H W", "[C] D H W"),
     "softmask": ("[C] H W", "[C] D H W"),
     "heatmap": ("C H W", "C D H W"),
+    "instances": ("N H W", "N D H W"),
     "boxes": ("N 4", "N 6"),
     "keypoints": ("N 2", "N 3"),
     "intrinsics": ("3 3", None),
@@ -40,6 +41,7 @@ OTHER = "other"
 SPELLED = {  # what else users call them
     "images": "image",
     "masks": "mask",
+    "instance": "instances",
     "bbox": "boxes",
     "bboxes": "boxes",
     "labels": "label",
@@ -185,6 +187,7 @@ def checked(
     for n, t in targets.items():
         check_device(n, t, frame.device, name)
         check_shape(n, t, batch, size, name)
+    check_instances(targets)
     proper = {
         n: t if not isinstance(t.value, Boxes) else Target(t.kind, t.value.checked(size)) for n, t in targets.items()
     }
@@ -253,7 +256,7 @@ def check_shape(name: str, t: Target, batch: tuple[int, ...], size: tuple[int, .
         want = wanted(t, batch, d)
         raise ValueError(explain(f"{name}: its batch differs from {ref}'s", value, want, "give one per sample"))
     rest = tuple(value.shape[b:])
-    if t.kind in (*FRAMED, "mask", "softmask", "heatmap"):
+    if t.kind in (*FRAMED, "mask", "softmask", "heatmap", "instances"):
         ranks = {"mask": (d, d + 1), "softmask": (d, d + 1), "video": (d + 2,)}.get(t.kind, (d + 1,))
         good = len(rest) in ranks and rest[-d:] == size
     else:
@@ -273,6 +276,20 @@ def check_shape(name: str, t: Target, batch: tuple[int, ...], size: tuple[int, .
         if t.kind in ("softmask", "heatmap"):
             fix += f": torch.nn.functional.interpolate({name}, size={size}), and back afterwards"
         raise ValueError(explain(f"{name}: wrong shape", value, want, fix))
+
+
+def check_instances(targets: dict[str, Target]) -> None:
+    """Instance masks belong to the boxes, one to each."""
+    masks = {n: t.value for n, t in targets.items() if t.kind == "instances"}
+    boxes = {n: t for n, t in targets.items() if t.kind == "boxes"}
+    if masks and (len(masks) > 1 or len(boxes) > 1):
+        given, want = [*masks, *boxes], "one target of instance masks, and one of boxes"
+        raise ValueError(explain("which boxes do instance masks belong to?", given, want, "call the others 'mask'"))
+    for (n, m), (name, t) in zip(masks.items(), boxes.items(), strict=False):
+        rows = array_of(t).shape[:-1]
+        if m.shape[: len(rows)] != rows:
+            want = f"{list(rows)} first, as many as {name}"
+            raise ValueError(explain(f"{n}: not one for each box", m, want, "empty masks where a box is not valid"))
 
 
 def row_of(boxes: Any, d: int) -> int:

@@ -239,20 +239,23 @@ def mosaic(
 
 @mixing
 def copy_paste(
-    boxes: Any,
     frame: Size,
+    boxes: Any = None,
+    instances: Any = None,
     *,
     chance: Chance = 0.5,
     seed: Seed = Uniform(0.0, 1.0),
     order: SortKey = Uniform(0.0, 1.0),
     num_classes: int | None = None,
 ) -> Any:
-    """Paste objects of the partner, the pixels in their boxes, at their places: each of its valid boxes with the
-    probability `chance`. Own boxes are those around what is not covered (and not valid where nothing is left, or less
-    than their `min_visibility`), pasted ones are added; masks and keypoints follow. Labels by the area.
+    """Paste objects of the partner at their places, each with the probability `chance`: the pixels of their instance masks
+    (a target `instances [B, N, H, W]`, one for each box), or without such the pixels in their boxes.
+
+    Own boxes are those around what is not covered (and not valid where nothing is left, or less than their
+    `min_visibility`), pasted ones are added, and so are instance masks; masks and keypoints follow. Labels by the area.
 
     Move the images before, by `affine(scale=(0.1, 2.0), ...)`, as the source does. Partners as in `mixup`. Source: Ghiasi
-    et al. 2021, with boxes in place of masks.
+    et al. 2021.
 
     >>> boxes = af.Boxes(torch.tensor([[[0.0, 0.0, 4.0, 4.0]], [[4.0, 4.0, 8.0, 8.0]]]))
     >>> x = {"image": torch.tensor([0.0, 1.0]).reshape(2, 1, 1, 1).expand(2, 1, 8, 8), "boxes": boxes}
@@ -261,16 +264,23 @@ def copy_paste(
     (tensor([16., 48.]), tensor([[True, True],
             [True, True]]))
     """
-    partner, (b, n) = next_in_order(order), (order.ndim, boxes.valid.shape[-1])
-    drawn = random.uniform(seed_key(seed), (n,)) < chance[..., None]
-    theirs = boxes.xyxy(frame).flatten(0, b - 1).index_select(0, partner).reshape(*order.shape, n, 4)
-    comes = boxes.valid.flatten(0, b - 1).index_select(0, partner).reshape(*order.shape, n) & drawn.to(theirs.device)
-    low, high = theirs.chunk(2, -1)
-    inside = []
-    for axis, size in ((1, frame[0]), (0, frame[1])):
-        at = torch.arange(size, device=theirs.device) + 0.5
-        inside.append((at >= low[..., axis, None]) & (at < high[..., axis, None]))
-    union = (inside[0] & comes[..., None]).to(theirs.dtype).mT @ inside[1].to(theirs.dtype) > 0
+    if boxes is None and instances is None:
+        want, fix = "a dict with boxes or instance masks", 'f({"image": x, "boxes": boxes}, None, key)'
+        raise ValueError(explain("copy_paste looks at objects", "neither boxes nor instances", want, fix))
+    partner, b = next_in_order(order), order.ndim
+    theirs = partner_of(instances != 0 if boxes is None else boxes.valid, partner, b)
+    there = theirs.flatten(b + 1).any(-1) if boxes is None else theirs
+    drawn = random.uniform(seed_key(seed), (there.shape[-1],)) < chance[..., None]
+    comes = there & drawn.to(there.device)
+    if boxes is not None and instances is None:
+        low, high = partner_of(boxes.xyxy(frame), partner, b).chunk(2, -1)
+        inside = []
+        for axis, size in ((1, frame[0]), (0, frame[1])):
+            at = torch.arange(size, device=low.device) + 0.5
+            inside.append((at >= low[..., axis, None]) & (at < high[..., axis, None]))
+        union = (inside[0] & comes[..., None]).to(low.dtype).mT @ inside[1].to(low.dtype) > 0
+    else:
+        union = ((partner_of(instances, partner, b) != 0) & comes[..., None, None]).any(b)
     return [Layer(partner, union, share_of(union, order), comes=comes, hard=True)], num_classes
 
 
@@ -296,10 +306,15 @@ def transplant(
     b, partner = order.ndim, next_in_order(order)
     drawn = torch.floor(key.detach() * len(classes)).clamp(max=len(classes) - 1).long()
     wanted = torch.tensor(classes, device=mask.device)[drawn.to(mask.device)]
-    theirs = mask.to(torch.int64).flatten(0, b - 1).index_select(0, partner).reshape(mask.shape)
+    theirs = partner_of(mask.to(torch.int64), partner, b)
     flat = theirs if theirs.ndim == b + 2 else theirs[..., 0, :, :]
     cover = flat == wanted[..., None, None]
     return [Layer(partner, cover, share_of(cover, order), hard=True)], num_classes
+
+
+def partner_of(x: Tensor, partner: Tensor, b: int) -> Tensor:
+    """What the partners have, `x [*b, ...]`, in the samples' places."""
+    return x.flatten(0, b - 1).index_select(0, partner).reshape(x.shape)
 
 
 def on_grid(cells: Tensor, frame: Size) -> Tensor:
