@@ -425,7 +425,9 @@ def copy_paste(
     chance: Range = 0.5,
     seed: Range = Uniform(low=0.0, high=1.0),
     order: Range = Uniform(low=0.0, high=1.0),
+    partner: Range | None = None,
     num_classes: int | None = None,
+    partners: str = "next",
     p: Chance = 1.0,
 ) -> Op:
     """Paste objects of the partner at their places, each with the probability `chance`: the pixels of their instance masks
@@ -437,7 +439,9 @@ def cutmix(
     weight: Range = Beta(alpha=1.0, beta=1.0),
     position: Range = Uniform(low=0.0, high=1.0),
     order: Range = Uniform(low=0.0, high=1.0),
+    partner: Range | None = None,
     num_classes: int | None = None,
+    partners: str = "next",
     p: Chance = 1.0,
 ) -> Op:
     """Paste a rectangle of the partner at its own place: half sides floor(sqrt(1 - weight) side / 2), about a pixel drawn
@@ -595,8 +599,10 @@ def fmix(
     weight: Range = Beta(alpha=1.0, beta=1.0),
     seed: Range = Uniform(low=0.0, high=1.0),
     order: Range = Uniform(low=0.0, high=1.0),
-    num_classes: int | None = None,
+    partner: Range | None = None,
     decay: float = 3.0,
+    num_classes: int | None = None,
+    partners: str = "next",
     p: Chance = 1.0,
 ) -> Op:
     """Cut along the level set of a smooth random field: of noise whose amplitude falls with the frequency to the power
@@ -714,7 +720,9 @@ def gridmix(
     weight: Range = Beta(alpha=1.0, beta=1.0),
     cells: Range = Uniform(low=0.0, high=1.0),
     order: Range = Uniform(low=0.0, high=1.0),
+    partner: Range | None = None,
     num_classes: int | None = None,
+    partners: str = "next",
     p: Chance = 1.0,
 ) -> Op:
     """Take the cells of a grid from one of two images: of 4 x 4 cells round(16 (1 - weight)) from the partner, in random
@@ -874,7 +882,9 @@ def mixup(
     *,
     weight: Range = Beta(alpha=1.0, beta=1.0),
     order: Range = Uniform(low=0.0, high=1.0),
+    partner: Range | None = None,
     num_classes: int | None = None,
+    partners: str = "next",
     p: Chance = 1.0,
 ) -> Op:
     """Blend with a partner: y = weight x + (1 - weight) x_partner, and the labels alike."""
@@ -883,9 +893,11 @@ def mosaic(
     *,
     centre: Range = Uniform(low=0.25, high=0.75),
     order: Range = Uniform(low=0.0, high=1.0),
-    num_classes: int | None = None,
+    partner: Range | None = None,
     fill: float = 0.4470588235294118,
     fill_mask: float = 0.0,
+    num_classes: int | None = None,
+    partners: str = "next",
     p: Chance = 1.0,
 ) -> Op:
     """Four images in a frame of twice the sides, that meet in a point drawn from its middle half: the own image top left,
@@ -972,7 +984,9 @@ def patchmix(
     weight: Range = Beta(alpha=1.0, beta=1.0),
     cells: Range = Uniform(low=0.0, high=1.0),
     order: Range = Uniform(low=0.0, high=1.0),
+    partner: Range | None = None,
     num_classes: int | None = None,
+    partners: str = "next",
     p: Chance = 1.0,
 ) -> Op:
     """Take each of 4 x 4 cells from one of four images: the own with the probability `weight`, else one of the next three
@@ -1149,7 +1163,9 @@ def resizemix(
     scale: Range = Uniform(low=0.1, high=0.8),
     position: Range = Uniform(low=0.0, high=1.0),
     order: Range = Uniform(low=0.0, high=1.0),
+    partner: Range | None = None,
     num_classes: int | None = None,
+    partners: str = "next",
     p: Chance = 1.0,
 ) -> Op:
     """Paste the whole partner, resized to `scale` of the sides, at a place drawn uniformly; its label has the share of the
@@ -1407,8 +1423,10 @@ def transplant(
     *,
     key: Range = Uniform(low=0.0, high=1.0),
     order: Range = Uniform(low=0.0, high=1.0),
-    num_classes: int | None = None,
+    partner: Range | None = None,
     classes: tuple[int, ...] = (1,),
+    num_classes: int | None = None,
+    partners: str = "next",
     p: Chance = 1.0,
 ) -> Op:
     """Paste what the partner's mask gives to one of `classes`, drawn uniformly, at its place, image and mask. Labels by the

@@ -14,7 +14,7 @@ from augfn.errors import explain as message
 
 PER_BRANCH = ("choice", "keys", "times", "weights")
 # leaves that say nothing to a reader
-SILENT = ("seed", "order", "keys", "control", "corners", "position", "center", "centre", "phase", "field")
+SILENT = ("seed", "order", "partner", "keys", "control", "corners", "position", "center", "centre", "phase", "field")
 # a leaf's words, with its number as {}; others are "name number"
 WORDS = {
     "degrees": "{} degrees",

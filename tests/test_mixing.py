@@ -99,11 +99,54 @@ def test_choices_of_mixes_per_sample_and_per_batch():
     assert all((v == v[:1]).all() for v in shared._params.values() if isinstance(v, torch.Tensor))
 
 
+@pytest.mark.parametrize("soft", [False, True])
+def test_partners_of_another_class(soft):
+    label = torch.tensor([0, 0, 1, 1, 2, 2, 2])
+    x = {"image": torch.arange(7.0).reshape(7, 1, 1, 1), "label": torch.eye(3)[label] if soft else label}
+    for seed in range(20):
+        y, p = af.mixup(weight=0.0, partners="other_class", num_classes=3)(x, None, af.key(seed))
+        rank = p["order"].argsort().argsort().tolist()
+        for i, found in enumerate(y["image"].flatten().long().tolist()):
+            others = [j for j in range(7) if label[j] != label[i]]
+            assert found == min(others, key=lambda j, i=i: (rank[j] - rank[i]) % 7)
+    alone = {"image": x["image"], "label": torch.zeros(7, dtype=torch.long)}
+    y, _ = af.mixup(partners="other_class", num_classes=3)(alone, None, K)
+    torch.testing.assert_close(y["image"], x["image"])
+    few = af.patchmix(partners="other_class", num_classes=3, weight=0.0)
+    assert few(x | {"image": x["image"].expand(7, 1, 8, 8)}, None, K)[0]["label"][:2, 0].tolist() == [0, 0]
+
+
+def test_partners_that_are_given():
+    x = torch.arange(4.0).reshape(4, 1, 1, 1)
+    y, p = af.mixup(weight=0.5)(x, {"partner": torch.arange(4.0).flip(0)}, K)  # timm's: the first with the last
+    assert y.flatten().tolist() == [1.5] * 4
+    assert af.mixup(weight=0.5)(x, p)[0].equal(y)
+    three = torch.tensor([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0], [3.0, 3.0, 3.0], [2.0, 2.0, 2.0]])
+    y, _ = af.mosaic(partner=three)(x.expand(4, 1, 4, 4), None, K)
+    shown = [set(v[v != torch.tensor(114 / 255)].tolist()) for v in y]
+    assert shown == [{0.0, 1.0, 2.0, 3.0}, {0.0, 1.0}, {2.0, 3.0}, {2.0, 3.0}]
+
+
+@pytest.mark.parametrize(
+    ("call", "advice"),
+    [
+        (lambda x: af.mixup(partners="same"), "other_class"),
+        (lambda x: af.mixup(partner=4.0)(x, None, K), "numbers from 0 to 3"),
+        (lambda x: af.mixup(partners="other_class")(x, None, K), "the label"),
+    ],
+)
+def test_partners_that_there_are_not(call, advice):
+    with pytest.raises(ValueError, match=advice):
+        call(torch.rand(4, 1, 2, 2))
+
+
 def test_replay_compile_and_module():
     x = {"image": torch.rand(N, 3, 12, 17), "label": torch.eye(N)}
     for name, f in OPS.items():
         y, params = f(x, None, K)
         assert f(x, params)[0]["image"].equal(y["image"]), name
+    other = af.cutmix(partners="other_class")
+    torch.testing.assert_close(other.compiled(backend="eager")(x, None, K)[0], other(x, None, K)[0])
     z, _ = af.cutmix().compiled(backend="eager")(x, None, K)
     torch.testing.assert_close(z["image"], af.cutmix()(x, None, K)[0]["image"])
     aug = RandomCutMix(cut_size=(0.2, 0.3))

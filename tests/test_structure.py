@@ -41,6 +41,7 @@ FLOORS = [
         "augfn.core.poses",
         "augfn.core.lists",
         "augfn.core.gates",
+        "augfn.core.partners",
     ],
     ["augfn.core.actions"],
     ["augfn.core.annotations"],

@@ -23,6 +23,8 @@ from augfn_nn.shorthands import ALIASES, NEUTRAL
 
 NOTE = "# Written by `python -m augfn.app.stubs`.\n"
 COMMON = {
+    "num_classes": "int | None",
+    "partners": "str",
     "p": "Chance",
     "interpolation": "Interpolation | None",
     "padding_mode": "Padding | None",
@@ -70,7 +72,7 @@ def function(spec: Spec) -> str:
         if p.name in spec.leaves:
             kind = "Range | None" if p.default is None else "Range"
         else:
-            kind = given[p.name].annotation if p.name in spec.static else COMMON[p.name]
+            kind = given[p.name].annotation if p.name in given else COMMON[p.name]
         lines.append(parameter(p, kind))
     return callable_of(spec.name, ["*", *lines], "Op", spec.body.__doc__)
 

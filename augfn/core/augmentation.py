@@ -21,8 +21,10 @@ from augfn.core.boxes import Boxes
 from augfn.core.draw import Params, checked_key, draw, leaves_of, merge, nested, salts_of
 from augfn.core.gates import with_gates
 from augfn.core.lists import batched
+from augfn.core.partners import WAYS, Partners
 from augfn.core.spec import (
     COMMON,
+    OF_MIXES,
     SAMPLING,
     SEEN,
     Spec,
@@ -47,6 +49,7 @@ from augfn.run.mode import autocasts
 from augfn.typing import GATE, Leaf
 
 SPATIAL = ("geometric", "occlusion")  # kinds to which the axes of the frame matter
+OF_PARTNERS = ("order", "partner", "label")  # what says whom a sample is mixed with
 TRAITS = (
     "requires_rgb",
     "field_channels",
@@ -197,6 +200,8 @@ class Op(Augmentation):
         self.spec, self.static, self.clip, self.channels = spec, static, clip, channels
         self.foreign = not is_ours(spec.body)
         self.needs = tuple(n for n in spec.wants if n in SEEN)
+        if static.get("partners") == "other_class":
+            self.needs += ("label",)
         self.bounded = "clamp" in (clip, static.get("clip"))
 
     def plan(self, params: Params, size: Size, sampling: Sampling) -> list[Action]:
@@ -217,13 +222,15 @@ class Op(Augmentation):
         if self.mixes and frame and len(size) != 2:
             want, fix = "images and videos", "af.mixup(), which takes volumes too"
             raise ValueError(explain(f"{self.name}: a cut of a volume", f"frame {list(size)}", want, fix))
-        return partial(self.spec.body, **frame, **seen, **self.static)
+        own = {n: v for n, v in self.static.items() if not (self.mixes and n in OF_MIXES)}
+        return partial(self.spec.body, **frame, **seen, **own)
 
     def see(self, act: Callable[..., Action], how: Sampling, sample: Sample, leaves: dict[str, Any]) -> Action:
         """The action of a body that looks at the mask or the boxes."""
         there = {t.kind for t in sample.targets.values()}
         seen = {n: seen_target(self.name, n, sample) for n in self.needs if n in there or n not in self.spec.may_lack}
-        return act(self, self.body(sample.size, **seen), leaves, how)
+        label = {"label": seen.pop("label")} if "label" in seen else {}
+        return act(self, self.body(sample.size, **seen), leaves | label, how)
 
     def frame_out(self) -> Size | None:
         """The frame that a body which looks at other targets leaves: its static `size`."""
@@ -259,8 +266,10 @@ def act_occlusion(op: Op, body: Callable[..., Any], leaves: dict[str, Any], samp
 
 
 def act_mix(op: Op, body: Callable[..., Any], leaves: dict[str, Any], sampling: Sampling) -> Action:
-    layers, *rest = body(**leaves)
-    return Mixing(tuple(layers), *rest)
+    who = Partners(leaves["order"], leaves["partner"], leaves.get("label"))
+    found = body(who=who, **{n: leaf for n, leaf in leaves.items() if n not in OF_PARTNERS})
+    layers, *rest = found if isinstance(found, tuple) else (found,)
+    return Mixing(tuple(layers), op.static["num_classes"], *rest)
 
 
 ACT = {
@@ -288,13 +297,14 @@ def decorator(kind: str) -> Callable[..., Any]:
         convolves: bool = False,
         pointwise: bool = False,
         planar: bool = False,
+        partners: int = 1,
         **sampling: Any,
     ) -> Any:
         known: dict[str, Any] = {"clip": clip, "requires_rgb": requires_rgb, "field_channels": field_channels}
         known |= {"single_pass": single_pass, "convolves": convolves, "pointwise": pointwise, "planar": planar}
         if body is None:
-            return partial(decorate, ndim=ndim, example=example, **known, **sampling)
-        spec = replace(spec_of(body, kind, ndim, example or {}, Sampling(**sampling)), **known)
+            return partial(decorate, ndim=ndim, example=example, partners=partners, **known, **sampling)
+        spec = replace(spec_of(body, kind, ndim, example or {}, Sampling(**sampling), partners), **known)
         register(spec)
 
         def factory(*values: Any, **keywords: Any) -> Op:
@@ -358,6 +368,9 @@ def build(spec: Spec, keywords: dict[str, Any]) -> Op:
                 f"af.{spec.name}({missing[0]}=...)",
             )
         )
+    if static.get("partners", "next") not in WAYS:
+        given, want = static["partners"], f"one of {', '.join(WAYS)}"
+        raise ValueError(explain(f"{spec.name}: partners", given, want, 'partners="other_class"'))
     for n, value in static.items():
         check_type(f"{spec.name}: {n}", spec.types[n], value, spec.static[n])
     own = {n: getattr(spec.sampling, n) for n in SAMPLING} | {n: keywords[n] for n in SAMPLING if n in keywords}

@@ -20,7 +20,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from augfn.distributions import Bernoulli, Constant, Distribution, Uniform
 from augfn.errors import explain, unknown
 from augfn.math.resample import Sampling
-from augfn.typing import Leaf, Seed
+from augfn.typing import Leaf, Seed, SortKey
 
 SAMPLING = ("interpolation", "padding_mode", "fill", "fill_mask", "antialias")
 COMMON = {
@@ -31,6 +31,8 @@ COMMON = {
     "occlusion": ("p", "fill", "fill_mask"),
     "mix": ("p",),
 }
+OF_MIXES: dict[str, Any] = {"num_classes": None, "partners": "next"}  # settings of all that mix
+PARTNER = Leaf("number of the sample that is the partner", low=0.0, flat="a number of a sample")
 SEEN = ("mask", "boxes", "instances")  # targets that a body may ask to see
 CLIPS = ("none", "clamp", "ste")
 PLAIN_TYPES: dict[Any, tuple[type, str]] = {
@@ -133,7 +135,9 @@ def leaf_of(annotation: Any) -> Leaf | None:
     return None
 
 
-def spec_of(body: Callable[..., Any], kind: str, ndim: int, example: dict[str, Any], sampling: Sampling) -> Spec:
+def spec_of(
+    body: Callable[..., Any], kind: str, ndim: int, example: dict[str, Any], sampling: Sampling, partners: int = 1
+) -> Spec:
     hints = get_type_hints(body, include_extras=True)
     parameters = inspect.signature(body).parameters
     named = {n: p for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
@@ -143,6 +147,11 @@ def spec_of(body: Callable[..., Any], kind: str, ndim: int, example: dict[str, A
         leaves["seed"] = leaf_of(Seed)  # type: ignore[assignment]
         defaults["seed"] = Uniform(0.0, 1.0)
     static = {n: p.default for n, p in named.items() if n not in leaves}
+    if kind == "mix":
+        leaves["order"] = leaf_of(SortKey)  # type: ignore[assignment]
+        leaves["partner"] = PARTNER.sized(partners) if partners > 1 else PARTNER
+        defaults |= {"order": Uniform(0.0, 1.0), "partner": None}
+        static |= OF_MIXES
     wants = tuple(n for n in parameters if n not in named)
     may_lack = tuple(n for n in wants if parameters[n].default is None)
     types = {n: hints.get(n) for n in static}

@@ -10,6 +10,7 @@ from torch import Tensor
 from augfn import random
 from augfn.core.actions import Layer, Size
 from augfn.core.augmentation import mixing
+from augfn.core.partners import Partners
 from augfn.distributions import Beta, Uniform
 from augfn.errors import explain
 from augfn.math.maps import Map
@@ -42,13 +43,13 @@ Side = Annotated[Any, Leaf("side of what is pasted, of the own side", low=1e-3, 
 
 
 @mixing
-def mixup(
-    *, weight: Weight = Beta(1.0, 1.0), order: SortKey = Uniform(0.0, 1.0), num_classes: int | None = None
-) -> Any:
+def mixup(who: Partners, *, weight: Weight = Beta(1.0, 1.0)) -> Any:
     """Blend with a partner: y = weight x + (1 - weight) x_partner, and the labels alike.
 
     Partners: each sample's is the next in the order of the samples' sort keys (nobody is its own partner in a batch of
-    two or more). The weight is that of the own sample, one per sample. Class indices need `num_classes` and become
+    two or more); `partners="other_class"`: the next one whose label is another (where there is none, the sample itself);
+    `partner`: the number of the one wanted. The weight is that of the own sample, one per sample (for one per batch hand in one
+    number, or use a module with `same_on_batch`). Class indices need `num_classes` and become
     soft labels. Masks, depth and intrinsics are those of the heavier sample; boxes and keypoints of both are kept,
     with validity. Under vmap over samples it raises: there is no batch to mix. Source: Zhang et al. 2018.
 
@@ -56,17 +57,16 @@ def mixup(
     >>> y.flatten()
     tensor([0.2500, 0.7500])
     """
-    return [Layer(next_in_order(order), 1 - weight, 1 - weight)], num_classes
+    return [Layer(who(), 1 - weight, 1 - weight)]
 
 
 @mixing
 def cutmix(
+    who: Partners,
     frame: Size,
     *,
     weight: CutWeight = Beta(1.0, 1.0),
     position: CutPosition = Uniform(0.0, 1.0),
-    order: SortKey = Uniform(0.0, 1.0),
-    num_classes: int | None = None,
 ) -> Any:
     """Paste a rectangle of the partner at its own place: half sides floor(sqrt(1 - weight) side / 2), about a pixel drawn
     uniformly, clipped to the frame; labels by the areas that are left after that.
@@ -86,17 +86,16 @@ def cutmix(
         reach = torch.floor(half * n)
         spans.append(((centre - reach).clamp(min=0), (centre + reach).clamp(max=n)))
     cover = rectangle(frame, spans)
-    return [Layer(next_in_order(order), cover, share_of(cover, order), hard=True)], num_classes
+    return [Layer(who(), cover, share_of(cover, who.order), hard=True)]
 
 
 @mixing
 def resizemix(
+    who: Partners,
     frame: Size,
     *,
     scale: Side = Uniform(0.1, 0.8),
     position: Position2 = Uniform(0.0, 1.0),
-    order: SortKey = Uniform(0.0, 1.0),
-    num_classes: int | None = None,
 ) -> Any:
     """Paste the whole partner, resized to `scale` of the sides, at a place drawn uniformly; its label has the share of the
     pixels that it covers. Partners as in `mixup`. Source: Qin et al. 2020.
@@ -115,17 +114,16 @@ def resizemix(
     inner = torch.diag_embed((1 / scale)[..., None].expand(*scale.shape, 2))
     middle = low + side / 2 - like / 2
     rows = torch.cat([inner, -(inner @ middle[..., None])], -1)
-    return [Layer(next_in_order(order), cover, share_of(cover, order), Map.affine(rows), hard=True)], num_classes
+    return [Layer(who(), cover, share_of(cover, who.order), Map.affine(rows), hard=True)]
 
 
 @mixing
 def gridmix(
+    who: Partners,
     frame: Size,
     *,
     weight: CutWeight = Beta(1.0, 1.0),
     cells: Cells = Uniform(0.0, 1.0),
-    order: SortKey = Uniform(0.0, 1.0),
-    num_classes: int | None = None,
 ) -> Any:
     """Take the cells of a grid from one of two images: of 4 x 4 cells round(16 (1 - weight)) from the partner, in random
     places; labels by the area. Partners as in `mixup`. Source: Baek et al. 2021 (GridMix).
@@ -138,17 +136,16 @@ def gridmix(
     rank = cells.argsort(-1).argsort(-1)
     taken = rank < torch.round((1 - weight.detach()) * 16)[..., None]
     cover = on_grid(taken, frame)
-    return [Layer(next_in_order(order), cover, share_of(cover, order), hard=True)], num_classes
+    return [Layer(who(), cover, share_of(cover, who.order), hard=True)]
 
 
 @mixing
 def fmix(
+    who: Partners,
     frame: Size,
     *,
     weight: CutWeight = Beta(1.0, 1.0),
     seed: Seed = Uniform(0.0, 1.0),
-    order: SortKey = Uniform(0.0, 1.0),
-    num_classes: int | None = None,
     decay: float = 3.0,
 ) -> Any:
     """Cut along the level set of a smooth random field: of noise whose amplitude falls with the frequency to the power
@@ -169,17 +166,16 @@ def fmix(
     field = field.flatten(-2)
     rank = field.argsort(-1, descending=True).argsort(-1)
     cover = (rank < torch.round((1 - weight.detach()) * h * w)[..., None]).unflatten(-1, frame)
-    return [Layer(next_in_order(order), cover, share_of(cover, order), hard=True)], num_classes
+    return [Layer(who(), cover, share_of(cover, who.order), hard=True)]
 
 
-@mixing
+@mixing(partners=3)
 def patchmix(
+    who: Partners,
     frame: Size,
     *,
     weight: CutWeight = Beta(1.0, 1.0),
     cells: Cells = Uniform(0.0, 1.0),
-    order: SortKey = Uniform(0.0, 1.0),
-    num_classes: int | None = None,
 ) -> Any:
     """Take each of 4 x 4 cells from one of four images: the own with the probability `weight`, else one of the next three
     in the order of the samples' sort keys; labels by the area. Source: in the manner of Cascante-Bonilla et al. 2021.
@@ -193,17 +189,16 @@ def patchmix(
     layers = []
     for k in range(3):
         cover = on_grid(source == k, frame)
-        layers.append(Layer(next_in_order(order, k + 1), cover, share_of(cover, order), hard=True))
-    return layers, num_classes
+        layers.append(Layer(who(k + 1), cover, share_of(cover, who.order), hard=True))
+    return layers
 
 
-@mixing
+@mixing(partners=3)
 def mosaic(
+    who: Partners,
     frame: Size,
     *,
     centre: CutPosition = Uniform(0.25, 0.75),
-    order: SortKey = Uniform(0.0, 1.0),
-    num_classes: int | None = None,
     fill: float = 114 / 255,
     fill_mask: float = 0.0,
 ) -> Any:
@@ -231,22 +226,21 @@ def mosaic(
         low = meet + (corner - 1) * like
         spans = [(low[..., a], low[..., a] + n) for a, n in ((1, h), (0, w))]
         covers.append(rectangle((2 * h, 2 * w), spans))
-    areas = torch.stack([share_of(c, order) for c in covers], -1)
+    areas = torch.stack([share_of(c, who.order) for c in covers], -1)
     shares = (areas / areas.sum(-1, keepdim=True)).unbind(-1)
-    layers = [Layer(next_in_order(order, k), covers[k], shares[k], maps[k], hard=True) for k in (1, 2, 3)]
-    return layers, num_classes, maps[0], fill, fill_mask
+    layers = [Layer(who(k), covers[k], shares[k], maps[k], hard=True) for k in (1, 2, 3)]
+    return layers, maps[0], fill, fill_mask
 
 
 @mixing
 def copy_paste(
+    who: Partners,
     frame: Size,
     boxes: Any = None,
     instances: Any = None,
     *,
     chance: Chance = 0.5,
     seed: Seed = Uniform(0.0, 1.0),
-    order: SortKey = Uniform(0.0, 1.0),
-    num_classes: int | None = None,
 ) -> Any:
     """Paste objects of the partner at their places, each with the probability `chance`: the pixels of their instance masks
     (a target `instances [B, N, H, W]`, one for each box), or without such the pixels in their boxes.
@@ -267,7 +261,7 @@ def copy_paste(
     if boxes is None and instances is None:
         want, fix = "a dict with boxes or instance masks", 'f({"image": x, "boxes": boxes}, None, key)'
         raise ValueError(explain("copy_paste looks at objects", "neither boxes nor instances", want, fix))
-    partner, b = next_in_order(order), order.ndim
+    partner, b = who(), who.order.ndim
     theirs = partner_of(instances != 0 if boxes is None else boxes.valid, partner, b)
     there = theirs.flatten(b + 1).any(-1) if boxes is None else theirs
     drawn = random.uniform(seed_key(seed), (there.shape[-1],)) < chance[..., None]
@@ -281,16 +275,15 @@ def copy_paste(
         union = (inside[0] & comes[..., None]).to(low.dtype).mT @ inside[1].to(low.dtype) > 0
     else:
         union = ((partner_of(instances, partner, b) != 0) & comes[..., None, None]).any(b)
-    return [Layer(partner, union, share_of(union, order), comes=comes, hard=True)], num_classes
+    return [Layer(partner, union, share_of(union, who.order), comes=comes, hard=True)]
 
 
 @mixing
 def transplant(
+    who: Partners,
     mask: Tensor,
     *,
     key: SortKey = Uniform(0.0, 1.0),
-    order: SortKey = Uniform(0.0, 1.0),
-    num_classes: int | None = None,
     classes: tuple[int, ...] = (1,),
 ) -> Any:
     """Paste what the partner's mask gives to one of `classes`, drawn uniformly, at its place, image and mask. Labels by the
@@ -303,13 +296,13 @@ def transplant(
     >>> y["image"][0].sum(), y["mask"][0].sum()
     (tensor(8.), tensor(8))
     """
-    b, partner = order.ndim, next_in_order(order)
+    b, partner = who.order.ndim, who()
     drawn = torch.floor(key.detach() * len(classes)).clamp(max=len(classes) - 1).long()
     wanted = torch.tensor(classes, device=mask.device)[drawn.to(mask.device)]
     theirs = partner_of(mask.to(torch.int64), partner, b)
     flat = theirs if theirs.ndim == b + 2 else theirs[..., 0, :, :]
     cover = flat == wanted[..., None, None]
-    return [Layer(partner, cover, share_of(cover, order), hard=True)], num_classes
+    return [Layer(partner, cover, share_of(cover, who.order), hard=True)]
 
 
 def partner_of(x: Tensor, partner: Tensor, b: int) -> Tensor:
@@ -337,13 +330,3 @@ def rectangle(frame: Size, spans: Any) -> Tensor:
 def share_of(cover: Tensor, like: Tensor) -> Tensor:
     """The share of the frame that is covered, `[*b]`."""
     return cover.sum((-2, -1)).to(like.dtype) / (cover.shape[-2] * cover.shape[-1])
-
-
-def next_in_order(order: Tensor, k: int = 1) -> Tensor:
-    """For each of the flattened samples the index of the one k after it in ascending order of keys, around the end."""
-    if not order.ndim:
-        given, want = "one sample (is this inside vmap over samples?)", "a batch [B, C, H, W]"
-        raise ValueError(explain("there is no batch to mix", given, want, "call it on the batch, outside of vmap"))
-    ranked = torch.argsort(order.flatten(), stable=True)
-    partner = torch.empty_like(ranked)
-    return partner.scatter(0, ranked, ranked.roll(-k))
