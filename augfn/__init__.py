@@ -76,7 +76,7 @@ from augfn.ops.photometric import (
     solarize,
     solarize_add,
 )
-from augfn.ops.symmetry import d4, quarter_turn
+from augfn.ops.symmetry import d4, jigsaw, quarter_turn
 from augfn.ops.tone import autocontrast, clahe, dither, equalize, jpeg, posterize, tone_curve
 from augfn.ops.volumetric import affine3d, dflip3d, hflip3d, rotate3d, vflip3d
 from augfn.ops.warp import (

@@ -146,6 +146,7 @@ __all__ = [
     "identity",
     "invert",
     "iso_noise",
+    "jigsaw",
     "jpeg",
     "key",
     "linear",
@@ -799,6 +800,19 @@ def iso_noise(
     """Noise of a camera at high ISO: the hue turns by `color_shift intensity n` turns, then pixels move towards white
     by d = intensity (m + sqrt(m) n'), m = intensity std(luma(x)): y = x + d (1 - x).
     """
+
+def jigsaw(
+    *,
+    seed: Range = Uniform(low=0.0, high=1.0),
+    grid: tuple[int, int] = (4, 4),
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Cut the image into tiles, `grid` = (rows, columns) of them, that change places at random; pixels are copied exactly."""
 
 def jpeg(
     *,

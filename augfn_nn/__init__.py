@@ -96,7 +96,7 @@ from augfn_nn.photometric import (
     RandomSolarizeAdd,
 )
 from augfn_nn.sequential import AugmentationSequential
-from augfn_nn.symmetry import RandomD4, RandomQuarterTurn
+from augfn_nn.symmetry import RandomD4, RandomJigsaw, RandomQuarterTurn
 from augfn_nn.tone import (
     RandomAutoContrast,
     RandomClahe,

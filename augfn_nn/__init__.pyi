@@ -73,6 +73,7 @@ __all__ = [
     "RandomISONoise",
     "RandomInvert",
     "RandomJPEG",
+    "RandomJigsaw",
     "RandomLinearCornerIllumination",
     "RandomLinearIllumination",
     "RandomMedianBlur",
@@ -1233,6 +1234,27 @@ class RandomJPEG(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomJigsaw(Derived):
+    """Tiles of a grid change places; what is left over at the far ends stays (kornia wants sides that the grid divides)."""
+
+    def __init__(
+        self,
+        grid: tuple[int, int] = (4, 4),
+        *,
+        p: Chance = 0.5,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 

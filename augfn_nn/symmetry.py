@@ -21,3 +21,9 @@ def RandomQuarterTurn() -> Any:
 def RandomD4() -> Any:
     """One of the eight symmetries of the square for each sample (of four on other frames); pixels are copied."""
     return {}
+
+
+@derive(af.jigsaw, p=0.5)
+def RandomJigsaw(grid: tuple[int, int] = (4, 4)) -> Any:
+    """Tiles of a grid change places; what is left over at the far ends stays (kornia wants sides that the grid divides)."""
+    return {"grid": grid}

@@ -373,7 +373,55 @@ def test_modules_of_frames():
         assert y["mask"].shape == (2, 9, 8)
 
 
-@pytest.mark.parametrize("name", ["RandomD4", "RandomQuarterTurn", "RandomFisheye", "RandomThinPlateSpline"])
+def test_jigsaw_tile_by_tile():
+    f, k = af.jigsaw(grid=(2, 3)), af.key(0)
+    x = torch.rand(4, 3, 9, 11)
+    y, params = f(x, None, k)
+    tiles = [(r, c) for r in (0, 4) for c in (0, 3, 6)]
+    places = set()
+    for i in range(4):
+        found = [
+            next(s for s in tiles if x[i, :, s[0] : s[0] + 4, s[1] : s[1] + 3].equal(y[i, :, r : r + 4, c : c + 3]))
+            for r, c in tiles
+        ]
+        assert sorted(found) == tiles
+        places.add(tuple(found))
+        assert y[i, :, 8:].equal(x[i, :, 8:])
+        assert y[i, :, :8, 9:].equal(x[i, :, :8, 9:])
+    assert len(places) == 4
+    back, valid = af.invert(f)(y, params)
+    assert back.equal(x)
+    assert valid.all()
+
+
+def test_boxes_after_a_jigsaw_are_those_around_their_pieces():
+    f = af.pipeline(af.jigsaw(grid=(3, 4)), af.hflip(p=0.5))
+    boxes = (torch.rand(40, 5, 2) * torch.tensor([20.0, 14.0])).floor()
+    boxes = torch.cat([boxes, boxes + 1 + (torch.rand(40, 5, 2) * 10).floor()], -1).clamp(max=24)
+    at = torch.arange(30)
+    x, y = at[None, :], at[:26, None]
+    x1, y1, x2, y2 = (v[..., None, None] for v in boxes.unbind(-1))
+    filled = (x >= x1) & (x < x2) & (y >= y1) & (y < y2)
+    out, _ = f({"image": filled.float(), "mask": filled, "boxes": boxes}, None, af.key(3))
+    rows, columns = out["mask"].any(-1), out["mask"].any(-2)
+    first = torch.stack([columns.int().argmax(-1), rows.int().argmax(-1)], -1)
+    last = torch.stack([30 - columns.flip(-1).int().argmax(-1), 26 - rows.flip(-1).int().argmax(-1)], -1)
+    torch.testing.assert_close(out["boxes"], torch.cat([first, last], -1).float(), atol=1e-4, rtol=0)
+
+
+def test_a_jigsaw_is_not_read_between_its_tiles():
+    """What follows reads the tiles as they lie, not their neighbours from before."""
+    x, k = torch.rand(2, 1, 8, 8), af.key(0)
+    turned, params = af.pipeline(af.jigsaw(grid=(2, 2)), af.rotate(degrees=20.0))(x, None, k)
+    apart = af.rotate(degrees=20.0)(af.jigsaw(grid=(2, 2))(x, params["jigsaw"])[0])[0]
+    assert turned.equal(apart)
+    with pytest.raises(ValueError, match="1 to 8 rows"):
+        af.jigsaw(grid=(9, 1))(x, None, k)
+
+
+@pytest.mark.parametrize(
+    "name", ["RandomD4", "RandomJigsaw", "RandomQuarterTurn", "RandomFisheye", "RandomThinPlateSpline"]
+)
 def test_modules_have_a_gate_of_one_half(name):
     module = getattr(A, name)()
     x = torch.rand(64, 1, 6, 6)

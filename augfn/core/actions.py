@@ -373,6 +373,8 @@ def turns_in_place(m: Map) -> bool:
 
 def joins(a: Action, b: Action) -> bool:
     if isinstance(a, Geometric) and isinstance(b, Geometric):
+        if a.map.torn or b.map.torn:
+            return False
         free, antialiased = a.map.exact or b.map.exact, a.sampling.antialias or b.sampling.antialias
         if antialiased and any(turns_in_place(m) and n.axis_aligned for m, n in ((a.map, b.map), (b.map, a.map))):
             return False  # together they would be no window, which is read better, and to copy costs little

@@ -19,6 +19,7 @@ from augfn.math.maps import Map, centre_of
 from augfn.math.polygons import area_inside, polygon_area, shares_inside
 from augfn.math.resample import to_wide
 from augfn.math.stages import Linear, Lines
+from augfn.math.tiles import INSIDE, Tiles
 from augfn.run.constants import cached, constant
 
 FACE_INTERVALS = 4  # along an edge in 3-D, where a box has six faces full of points
@@ -99,15 +100,24 @@ def points_of_boxes(action: Geometric, t: Target, s: Sample) -> tuple[Tensor, Fi
 
     def finish(moved: Tensor, before: Tensor | None) -> Any:
         corners = moved.reshape(points.shape) + 0.5
+        if cuts(action.map):  # whose pieces were followed a little within them
+            corners = torch.cat([corners - INSIDE, corners + INSIDE], -2)
         new = (moved_quads if b.turned else moved_upright)(b, corners, before, s.size, action.size(s.size))
         return new if isinstance(t.value, Boxes) else new.data
 
     return points.flatten(-3, -2), finish
 
 
+def cuts(m: Map) -> bool:
+    """True if the first thing it does is to cut the frame into pieces."""
+    return isinstance(m.stages[-1] if m.stages else None, Tiles)
+
+
 def outline_points(action: Geometric, b: Boxes, s: Sample) -> Tensor:
     """Points `[*b, N, k, d]` on the outline of upright boxes, in pixels."""
     low, high = to_wide(b.xyxy(s.size)).chunk(2, -1)
+    if cuts(action.map):
+        return action.map.stages[-1].pieces(low, high) - 0.5  # type: ignore[union-attr]
     side = max(*s.size, *action.size(s.size))
     outline = cached(make_outline, intervals(action.map, side), len(s.size), low.dtype, low.device)
     return low[..., None, :] + (high - low)[..., None, :] * outline - 0.5

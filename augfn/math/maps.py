@@ -18,6 +18,7 @@ from torch import Tensor
 
 from augfn.math.planned import Planned
 from augfn.math.stages import FAR, HORIZON, Linear, Stage, alike, chosen, divided, pairs
+from augfn.math.tiles import Tiles
 from augfn.run.constants import cached, constant, identity_like
 from augfn.run.twins import twin
 
@@ -101,6 +102,11 @@ class Map(Planned):
     def rigid(self) -> bool:
         """True if the map is one matrix."""
         return all(isinstance(s, Linear) for s in self.stages)
+
+    @property
+    def torn(self) -> bool:
+        """True if it cuts the frame into pieces, between which nothing is to be read."""
+        return any(isinstance(s, Tiles) for s in self.stages)
 
     @property
     def matrix(self) -> Tensor:

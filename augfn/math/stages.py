@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from augfn.math.planned import Planned
+from augfn.math.tiles import Tiles
 from augfn.run import sampler
 from augfn.run.constants import constant, identity_like
 from augfn.run.twins import twin
@@ -217,7 +218,7 @@ def bent(x: Tensor, knots: Tensor, values: Tensor) -> Tensor:
 class Chosen(Planned):
     """A stage for the samples whose gate `[*b]` is open; the points of the others stay."""
 
-    stage: Displacement | Analytic | Lines
+    stage: Displacement | Analytic | Lines | Tiles
     gate: Tensor
 
     @property
@@ -235,7 +236,7 @@ class Chosen(Planned):
         return self.stage.intervals(side)
 
 
-Stage = Linear | Displacement | Analytic | Lines | Chosen
+Stage = Linear | Displacement | Analytic | Lines | Tiles | Chosen
 
 
 def chosen(stage: Stage, gate: Tensor) -> Stage:

@@ -1,4 +1,4 @@
-"""The symmetries of the square, another for each sample: pixels are copied exactly."""
+"""What changes the places of pixels, each copied exactly: the symmetries of the square, and tiles."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
+from augfn import random
 from augfn.core.actions import Size, expand
 from augfn.core.augmentation import geometric
-from augfn.distributions import Choice
+from augfn.distributions import Choice, Uniform
+from augfn.errors import explain
 from augfn.math.maps import Gather, Map
 from augfn.math.resample import Sampling
+from augfn.math.tiles import Tiles, tiled
+from augfn.math.variates import seed_key
 from augfn.run.constants import constant
 from augfn.run.twins import accumulated, added, multiplied
-from augfn.typing import Leaf
+from augfn.typing import Leaf, Seed
 
 Turns4 = Annotated[Any, Leaf("one-hot: quarter turns 0, 1, 2, 3", (4,), low=0.0, high=1.0)]
 Symmetry8 = Annotated[
@@ -54,6 +58,27 @@ def d4(frame: Size, *, symmetry: Symmetry8 = Choice([1.0] * 8)) -> Map:
              [3., 1.]]])
     """
     return symmetries(frame, symmetry)
+
+
+@geometric(example={"grid": (2, 2)})
+def jigsaw(frame: Size, *, seed: Seed = Uniform(0.0, 1.0), grid: tuple[int, int] = (4, 4)) -> Map:
+    """Cut the image into tiles, `grid` = (rows, columns) of them, that change places at random; pixels are copied exactly.
+
+    All whole tiles are of one size; what is left over at the right and at the bottom stays. Masks and keypoints move with
+    their tiles, upright boxes are those around all pieces of them (with instance masks around what they show). Source:
+    Noroozi and Favaro 2016; kornia `RandomJigsaw`.
+
+    >>> x = torch.tensor([[[1.0, 2.0, 3.0, 4.0]]])
+    >>> af.jigsaw(grid=(1, 2))(x, None, af.key(1))[0]
+    tensor([[[3., 4., 1., 2.]]])
+    """
+    (rows, columns), (h, w) = grid, frame
+    if not (0 < rows <= h and 0 < columns <= w):
+        want = f"1 to {h} rows and 1 to {w} columns"
+        raise ValueError(explain("jigsaw: grid", grid, want, "grid=(4, 4)"))
+    order = random.uniform(seed_key(seed), (rows * columns,)).argsort(-1)
+    move = Gather(partial(tiled, grid=(rows, columns)), order)
+    return Map((Tiles(order, (rows, columns), (h, w)),), gather=move, whole=True)
 
 
 def symmetries(frame: Size, choice: Tensor) -> Map:

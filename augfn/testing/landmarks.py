@@ -21,6 +21,7 @@ from augfn.testing.case import Case, Sighted, agree, at, claim, kinds_of, put, t
 from augfn.undoing import geometry_of, invert
 
 SCENES = {2: (13, 15), 3: (7, 9, 11)}
+CUT = (26, 30)  # of ops that cut the frame, with room for whole landmarks
 SAMPLES = 16
 RADIUS = 2.0  # of a landmark, in pixels: a bright blob, a disc in the mask, half a side of the box
 
@@ -40,8 +41,11 @@ def together(c: Case) -> None:
 
 
 def moves_together(c: Case) -> None:
-    frame = SCENES[c.f.ndim]
+    cut = "jigsaw" in ops_of(c.f)
+    frame = CUT if cut else SCENES[c.f.ndim]
     places = landmarks(frame, c.x.dtype)
+    if cut:  # along the middle, away from which the landmarks are put
+        places = places + (RADIUS + 1) * (places - (torch.tensor(frame[::-1]) - 1) / 2).sign()
     rgb = scene(places, frame, c.f.ndim, 3)
     painted, params = c.f(rgb, None, c.key)
     moved = geometry(c, rgb, params)
@@ -51,6 +55,11 @@ def moves_together(c: Case) -> None:
     claim(lands(y, places, c.f.ndim) > 0, "no landmark stayed in the frame, so that the law was not tried")
     if c.f.ndim == 2 and not isinstance(c.f, Sighted):  # whose map is not known from params alone
         follows_intrinsics(c, places, params, y["keypoints"])
+
+
+def ops_of(f: Any) -> set[str]:
+    """The names of all ops inside."""
+    return {f.name}.union(*map(ops_of, getattr(f, "steps", {}).values()))
 
 
 def landmarks(frame: tuple[int, ...], dtype: torch.dtype) -> Tensor:
