@@ -117,6 +117,9 @@ __all__ = [
     "d4",
     "defocus",
     "denormalize",
+    "depth_dropout",
+    "depth_noise",
+    "depth_normalize",
     "dflip3d",
     "dither",
     "downscale",
@@ -241,6 +244,7 @@ def affine(
     scale: Range | None = None,
     scale_y: Range | None = None,
     shear: Range | None = None,
+    metric: bool = False,
     p: Chance = 1.0,
     interpolation: Interpolation | None = None,
     padding_mode: Padding | None = None,
@@ -496,6 +500,43 @@ def denormalize(
     channels: int | Sequence[int] | None = None,
 ) -> Op:
     """y = std x + mean per channel: the inverse of `normalize`. Source: kornia `Denormalize`."""
+
+def depth_dropout(
+    *,
+    amount: Range = Uniform(low=0.0, high=0.1),
+    seed: Range = Uniform(low=0.0, high=1.0),
+    size: int = 1,
+    missing: float = 0.0,
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Holes: each cell of `size` x `size` pixels loses its depth with the probability `amount`; what is lost, and what was
+    missing before, becomes `missing` (0, or NaN). Source: the holes of structured light, in cells as albumentations'
+    `CoarseDropout` has them.
+    """
+
+def depth_noise(
+    *,
+    std: Range = Uniform(low=0.0, high=0.01),
+    axial: Range = Uniform(low=0.0, high=0.002),
+    seed: Range = Uniform(low=0.0, high=1.0),
+    missing: float | None = None,
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Noise of a depth camera, which grows with the square of the distance: y = |z + (std + axial z^2) n|, n drawn per pixel."""
+
+def depth_normalize(
+    *,
+    max: float,
+    missing: float = 0.0,
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """y = min(z / max, 1), for a camera that reaches to `max`; what is missing becomes `missing`."""
 
 def dflip3d(
     *,

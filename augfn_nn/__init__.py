@@ -11,6 +11,7 @@ from augfn_nn.blurs import RandomDefocus, RandomGlassBlur, RandomMotionBlur, Ran
 from augfn_nn.channels import RandomChannelDropout, RandomChannelShuffle, RandomPlanckianJitter, RandomRGBShift
 from augfn_nn.crop import CenterCrop, Pad, RandomCrop, RandomResizedCrop, Resize
 from augfn_nn.curricula import Scheduled
+from augfn_nn.depth import DepthNormalize, RandomDepthDropout, RandomDepthNoise
 from augfn_nn.filters import (
     RandomBoxBlur,
     RandomDownscale,

@@ -22,6 +22,7 @@ __all__ = [
     "CopyPaste",
     "CropNonEmptyMask",
     "Denormalize",
+    "DepthNormalize",
     "GridDistortion",
     "GridMask",
     "LongestMaxSize",
@@ -49,6 +50,8 @@ __all__ = [
     "RandomCutout",
     "RandomD4",
     "RandomDefocus",
+    "RandomDepthDropout",
+    "RandomDepthNoise",
     "RandomDepthicalFlip3D",
     "RandomDither",
     "RandomDownscale",
@@ -285,6 +288,23 @@ class Denormalize(Derived):
         self,
         mean: Any,
         std: Any,
+        *,
+        p: Chance = 1.0,
+        clip: Clip | None = None,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class DepthNormalize(Derived):
+    """Depth in fractions of what the camera reaches, at most 1."""
+
+    def __init__(
+        self,
+        max: float,
+        missing: float = 0.0,
         *,
         p: Chance = 1.0,
         clip: Clip | None = None,
@@ -788,6 +808,42 @@ class RandomDefocus(Derived):
         radius: Range = (1.0, 4.0),
         kernel_size: int | None = None,
         border_type: Any = "reflect",
+        *,
+        p: Chance = 0.5,
+        clip: Clip | None = None,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomDepthDropout(Derived):
+    """Holes: cells of `size` pixels lose their depth."""
+
+    def __init__(
+        self,
+        amount: Range = (0.0, 0.1),
+        size: int = 1,
+        missing: float = 0.0,
+        *,
+        p: Chance = 0.5,
+        clip: Clip | None = None,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomDepthNoise(Derived):
+    """Noise of a depth camera: std + axial z^2; 0 and NaN, which were not measured, have none."""
+
+    def __init__(
+        self,
+        std: Range = (0.0, 0.01),
+        axial: Range = (0.0, 0.002),
+        missing: float | None = None,
         *,
         p: Chance = 0.5,
         clip: Clip | None = None,

@@ -20,6 +20,8 @@ CHANNELS = {"chest_xray": 1, "satellite": 4}
 
 def sample(name, n=4):
     x = torch.rand(n, CHANNELS.get(name, 3), 48, 40)
+    if name == "depth":
+        return {"image": x, "depth": 5 * x[:, :1], "intrinsics": torch.eye(3).expand(n, 3, 3)}
     return {"video": x[:, None].expand(n, 5, 3, 48, 40).contiguous()} if name == "video" else x
 
 
@@ -62,6 +64,59 @@ def test_a_chest_has_one_channel():
     assert params["affine"]["degrees"].abs().max() <= 5
     assert params["affine"]["translate"].abs().max() <= 0.05
     assert ((params["resized_crop"]["scale"] >= 0.85) & (params["resized_crop"]["scale"] <= 1)).all()
+
+
+def test_depth_keeps_its_scale_its_holes_and_its_camera():
+    z = 1 + 4 * torch.rand(6, 1, 48, 40)
+    z[..., 20:30, :] = 0
+    z[..., 30:34, :] = float("nan")
+    x = {"image": torch.rand(6, 3, 48, 40), "depth": z, "intrinsics": torch.eye(3).expand(6, 3, 3)}
+    still = af.pipeline(
+        af.color_jitter(brightness=0.5), af.gaussian_noise(), af.grayscale(), af.gaussian_blur(), af.erase()
+    )
+    assert still(x, None, K)[0]["depth"].nan_to_num(-1).equal(z.nan_to_num(-1))
+    f = af.pipeline(af.depth_noise(std=0.02, axial=0.0), af.depth_dropout(amount=0.1, size=4))
+    y = f(x, None, K)[0]
+    missing = (z == 0) | z.isnan()
+    assert (y["depth"][missing] == 0).all()
+    assert y["image"].equal(x["image"])
+    known = ~missing & (y["depth"] != 0)
+    assert 0.8 < known.sum() / (~missing).sum() < 0.97
+    assert (y["depth"] - z)[known].std().item() == pytest.approx(0.02, rel=0.05)
+    assert (y["depth"] - z)[known].abs().max() > 0
+    kept = af.depth_noise(std=0.02)(x, None, K)[0]["depth"]
+    assert kept[missing].nan_to_num(-1).equal(z[missing].nan_to_num(-1))
+    marked = af.depth_normalize(max=4.0, missing=-1.0)(x)[0]["depth"]
+    assert (marked[missing] == -1).all()
+    torch.testing.assert_close(marked[~missing], (z[~missing] / 4).clamp(max=1))
+    alone = f(z, None, K)[0]
+    assert alone.equal(y["depth"])
+    with pytest.raises(ValueError, match="'depth': depth"):
+        f({"image": x["image"]}, None, K)
+
+
+@pytest.mark.parametrize("metric", [False, True])
+def test_a_zoom_is_of_the_camera_or_of_the_scene(metric):
+    """Points in space, as the camera saw them, are where depth and intrinsics say after a zoom; of a metric one `s` nearer."""
+    h, w, s = 33, 41, 1.6
+    k = torch.tensor([[30.0, 0.0, 18.0], [0.0, 32.0, 17.0], [0.0, 0.0, 1.0]])
+    place = torch.tensor([[22.0, 14.0], [20.0, 16.0], [16.0, 19.0]])
+    depth = torch.full((1, 1, h, w), 3.0)
+    x = {"image": torch.rand(1, 3, h, w), "depth": depth, "intrinsics": k[None], "keypoints": place[None]}
+    f = af.pipeline(af.hflip(p=0.0), af.affine(degrees=20.0, scale=s, metric=metric))
+    y, _ = f(x, None, K)
+    z = y["depth"][0, 0, h // 2, w // 2]
+    assert z.item() == pytest.approx(3.0 / s if metric else 3.0)
+
+    def space(place, k, z):
+        rays = torch.linalg.solve(k, torch.cat([place, torch.ones(len(place), 1)], -1).T).T
+        return rays * z
+
+    before, after = space(place, k, 3.0), space(y["keypoints"][0], y["intrinsics"][0], z)
+    torch.testing.assert_close(after[:, :2], before[:, :2], atol=1e-4, rtol=0)
+    assert (y["intrinsics"][0, 0, :2].norm() == pytest.approx(30.0, abs=2)) == metric
+    with pytest.raises(ValueError, match="one scale for both axes"):
+        af.affine(degrees=10.0, metric=True)(x, None, K)
 
 
 def test_near_infrared_keeps_its_values_under_colour():

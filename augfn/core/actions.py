@@ -170,6 +170,11 @@ class Pixels(Action):
 
 
 @dataclass(frozen=True)
+class Depths(Pixels):
+    """New values of depth maps; images stay."""
+
+
+@dataclass(frozen=True)
 class Occlusion(Action):
     """What is hidden, `[*b, H, W]` from 0 to 1, and what is shown there instead."""
 

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from augfn import random
-from augfn.core.actions import Action, Deferred, Geometric, Mixing, Occlusion, Pixels, Size, fuse
+from augfn.core.actions import Action, Deferred, Depths, Geometric, Mixing, Occlusion, Pixels, Size, fuse
 from augfn.core.boxes import Boxes
 from augfn.core.draw import Params, checked_key, draw, leaves_of, merge, nested, salts_of
 from augfn.core.gates import with_gates
@@ -88,6 +88,7 @@ class Augmentation:
     whole: bool = False  # its steps are one thing, such as a crop with its pad: eval() keeps all of them or none
     bounded: bool = False  # it cuts values off at 0 and 1
     foreign: bool = False  # a body is not augfn's own, and may hold what learns
+    bare: str = ""  # the kind of a bare tensor: a frame of its dimensions, or depth
 
     def __init__(self, name: str, params: Params, schema: dict[str, Any], **known: Any) -> None:
         self.name, self.params, self.schema = name, params, schema
@@ -130,7 +131,7 @@ class Augmentation:
 
     def read(self, x: Any) -> Sample:
         """A bare tensor or a dict, as the targets that it holds, checked."""
-        return read(x, self.ndim, self.targets, self.spatial, self.takes_integers)
+        return read(x, self.ndim, self.targets, self.spatial, self.takes_integers, self.bare)
 
     def compiled(self, **options: Any) -> Callable[..., tuple[Any, Params]]:
         """This augmentation by `torch.compile`, drawing included, with a compiled code of its own.
@@ -202,6 +203,7 @@ class Op(Augmentation):
         self.needs = tuple(n for n in spec.wants if n in SEEN)
         if static.get("partners") == "other_class":
             self.needs += ("label",)
+        self.bare = "depth" if spec.target == "depth" else ""
         self.bounded = "clamp" in (clip, static.get("clip"))
 
     def plan(self, params: Params, size: Size, sampling: Sampling) -> list[Action]:
@@ -255,7 +257,8 @@ def act_geometric(op: Op, body: Callable[..., Any], leaves: dict[str, Any], samp
 def act_pixels(op: Op, body: Callable[..., Any], leaves: dict[str, Any], sampling: Sampling) -> Action:
     if "x" in op.spec.wants:
         traits = {n: getattr(op.spec, n) for n in TRAITS}
-        return Pixels(op.spec.kind, body, leaves, op.clip, op.channels, op.name, **traits, foreign=op.foreign)
+        make = Depths if op.spec.target == "depth" else Pixels
+        return make(op.spec.kind, body, leaves, op.clip, op.channels, op.name, **traits, foreign=op.foreign)
     color = body(**leaves)
     return color if op.clip == "none" and op.channels is None else replace(color, clip=op.clip, channels=op.channels)
 
@@ -298,10 +301,12 @@ def decorator(kind: str) -> Callable[..., Any]:
         pointwise: bool = False,
         planar: bool = False,
         partners: int = 1,
+        target: str = "image",
         **sampling: Any,
     ) -> Any:
         known: dict[str, Any] = {"clip": clip, "requires_rgb": requires_rgb, "field_channels": field_channels}
         known |= {"single_pass": single_pass, "convolves": convolves, "pointwise": pointwise, "planar": planar}
+        known["target"] = target
         if body is None:
             return partial(decorate, ndim=ndim, example=example, partners=partners, **known, **sampling)
         spec = replace(spec_of(body, kind, ndim, example or {}, Sampling(**sampling), partners), **known)

@@ -10,7 +10,19 @@ from typing import Any
 
 import torch
 
-from augfn.core.actions import Action, Blend, Color, Deferred, Geometric, Mixing, Occlusion, Pixels, Size, frame_changes
+from augfn.core.actions import (
+    Action,
+    Blend,
+    Color,
+    Deferred,
+    Depths,
+    Geometric,
+    Mixing,
+    Occlusion,
+    Pixels,
+    Size,
+    frame_changes,
+)
 from augfn.core.augmentation import Augmentation
 from augfn.core.gates import Gate
 from augfn.distributions import Constant, Uniform
@@ -19,7 +31,7 @@ from augfn.math.resample import Sampling
 
 Steps = dict[str, Augmentation]
 # of branches that exclude each other, so that neighbours fuse
-ORDER = (Geometric, Deferred, Color, Pixels, Occlusion, Blend, Mixing)
+ORDER = (Geometric, Deferred, Color, Pixels, Depths, Occlusion, Blend, Mixing)
 
 
 class Combined(Augmentation):
@@ -28,6 +40,7 @@ class Combined(Augmentation):
     def __init__(self, name: str, steps: Steps, params: dict[str, Any], schema: dict[str, Any], **known: Any) -> None:
         known["ndim"], known["spatial"] = common_ndim(name, steps), any(f.spatial for f in steps.values())
         known["mixes"] = any(f.mixes for f in steps.values())
+        known["bare"] = next((f.bare for f in steps.values() if f.bare), "")
         known["bounded"] = any(f.bounded for f in steps.values())
         known["foreign"] = any(f.foreign for f in steps.values())
         if not isinstance(self, Pipeline) and any(f.takes_integers or f.gives_integers for f in steps.values()):

@@ -14,7 +14,19 @@ import torch
 from torch import Tensor
 
 from augfn import random
-from augfn.core.actions import Action, Blend, Color, Convert, Deferred, Geometric, Mixing, Occlusion, Pixels, Size
+from augfn.core.actions import (
+    Action,
+    Blend,
+    Color,
+    Convert,
+    Deferred,
+    Depths,
+    Geometric,
+    Mixing,
+    Occlusion,
+    Pixels,
+    Size,
+)
 from augfn.core.annotations import (
     POINTS,
     hide_boxes,
@@ -23,12 +35,12 @@ from augfn.core.annotations import (
 )
 from augfn.core.instances import hide_instances, with_instances
 from augfn.core.mixing import PAINT, mixed
-from augfn.core.targets import CONVERTED, FRAMED, Sample, Target
+from augfn.core.targets import CONVERTED, Sample, Target
 from augfn.errors import explain
 from augfn.math.color import clip, require_rgb, scale_shift
 from augfn.math.maps import pixel_matrix
 from augfn.math.resample import Sampling, as_signed, fill_like, require_level, resample, to_wide, with_bits_of
-from augfn.math.shapes import cast, planes, shaped
+from augfn.math.shapes import cast, expand, planes, shaped
 from augfn.math.variates import seed_key
 from augfn.run.bands import by_points
 from augfn.run.twins import added, twin
@@ -58,6 +70,12 @@ def warp(action: Geometric, t: Target, s: Sample, name: str = "image") -> Tensor
     return with_bits_of(moved.reshape(x.shape[: -len(s.size)] + moved.shape[-len(s.size) :]), t.value)
 
 
+def warp_depth(action: Geometric, t: Target, s: Sample, name: str = "depth") -> Tensor:
+    """Read nearest; and nearer, where a zoom brings the scene so."""
+    moved = warp(action, t, s, name)
+    return moved if action.map.nearer is None else moved / expand(action.map.nearer.to(moved), moved.ndim)
+
+
 def warp_intrinsics(action: Geometric, t: Target, s: Sample) -> Tensor:
     if not action.map.rigid:
         raise ValueError(
@@ -70,7 +88,10 @@ def warp_intrinsics(action: Geometric, t: Target, s: Sample) -> Tensor:
         )
     matrix = to_wide(action.map.matrix)
     moved = torch.linalg.inv_ex(pixel_matrix(matrix, s.size, action.size(s.size))).inverse
-    return (moved @ t.value.to(moved.dtype)).to(t.value.dtype)
+    new = moved @ t.value.to(moved.dtype)
+    if action.map.nearer is not None:  # then it is not the camera that zooms
+        new = torch.cat([new[..., :2] / action.map.nearer[..., None, None].to(new), new[..., 2:]], -1)
+    return new.to(t.value.dtype)
 
 
 # pixel values
@@ -216,10 +237,12 @@ def convert(action: Convert, t: Target, s: Sample) -> Tensor:
 
 
 TABLE: dict[tuple[type, str], Callable[..., Any]] = {
-    **{(Geometric, t): warp for t in (*FRAMED, "mask", "instances", *SOFT)},
+    **{(Geometric, t): warp for t in ("image", "video", "volume", "mask", "instances", *SOFT)},
+    (Geometric, "depth"): warp_depth,
     (Geometric, "intrinsics"): warp_intrinsics,
     **{(Color, t): recolor for t in ("image", "video", "volume")},
     **{(Pixels, t): repaint for t in ("image", "video", "volume")},
+    (Depths, "depth"): repaint,
     **{(Convert, t): convert for t in CONVERTED},
     **{(Occlusion, t): hide for t in ("image", "video", "volume")},
     (Occlusion, "mask"): hide_mask,
@@ -249,12 +272,16 @@ def apply(action: Action, sample: Sample) -> Sample:
     if isinstance(action, Mixing):
         return mixed(action, sample, apply)
     changed = dict(sample.targets)
+    if isinstance(action, Depths) and not any(t.kind == "depth" for t in changed.values()):
+        want = "a dict with a target of the kind 'depth', or a depth map alone"
+        fix = "f({'image': image, 'depth': depth}, None, key)"
+        raise ValueError(explain(f"{action.name} changes depth", list(changed), want, fix))
     if isinstance(action, Geometric):
         changed |= moved_annotations(action, sample)
     for name, t in sample.targets.items():
         rule = TABLE.get((type(action), t.kind))
         if rule is not None:
-            extra = {"name": name} if rule in (repaint, warp) else {}
+            extra = {"name": name} if rule in (repaint, warp, warp_depth) else {}
             changed[name] = Target(t.kind, rule(action, t, sample, **extra))
     if isinstance(action, Geometric | Occlusion):
         changed = with_instances(action, changed, sample)

@@ -67,6 +67,7 @@ class Spec:
     convolves: bool = False  # it is one call of a library's kernel
     pointwise: bool = False  # what it makes of a pixel depends on that pixel alone
     planar: bool = False  # of a volume it sees the slices as images
+    target: str = "image"  # of what it changes the values: the image and its like, or "depth"
 
     @property
     def common(self) -> tuple[str, ...]:

@@ -126,12 +126,13 @@ def read(
     given: Mapping[str, str],
     spatial: bool = True,
     integers: bool = False,
+    bare: str = "",
 ) -> Sample:
-    """A bare tensor or a dict of targets, checked, for ops of `ndim` spatial dimensions; where these are not `spatial`
-    (colour, noise), a dict with a volume is one of 3. `integers`: images may hold them."""
+    """A bare tensor (of the kind `bare`) or a dict of targets, checked, for ops of `ndim` spatial dimensions; where these are
+    not `spatial` (colour, noise), a dict with a volume is one of 3. `integers`: images may hold them."""
     x = of_torchvision(x)
     if isinstance(x, Tensor):
-        kind = "image" if ndim == 2 else "volume"
+        kind = bare or ("image" if ndim == 2 else "volume")
         targets = {kind: Target(kind, x)}
         if (integers or x.is_floating_point()) and x.ndim > ndim:  # all that there is to check
             return Sample(targets, tuple(x.shape[: -ndim - 1]), tuple(x.shape[-ndim:]), x.device, True)

@@ -47,6 +47,7 @@ class Map(Planned):
     * `resize`: reads the whole frame, as it stands, for every sample alike.
     * `flush`: what came before must be resampled first (a pad shows fill, not what an earlier crop left out).
     * `whole`: moves whole pixels, so that its inverse does.
+    * `nearer [*b]`: how many times nearer the scene is brought, by which depth is divided; None: a zoom is one of the camera.
     """
 
     stages: tuple[Stage, ...]
@@ -56,6 +57,8 @@ class Map(Planned):
     resize: bool = False
     flush: bool = False
     whole: bool = False
+    nearer: Tensor | None = None
+    events: ClassVar[dict[str, int]] = {"nearer": 0}
 
     @staticmethod
     def of(matrix: Tensor, projective: bool = False, **known: Any) -> Map:
@@ -126,17 +129,23 @@ class Map(Planned):
                 stages.append(stage)
         size, aligned = second.size or self.size, self.axis_aligned and second.axis_aligned
         whole = self.whole and second.whole
-        return Map(tuple(stages), size, axis_aligned=aligned, flush=self.flush, whole=whole)
+        known = [n for n in (self.nearer, second.nearer) if n is not None]
+        nearer = reduce(torch.mul, known) if known else None
+        return Map(tuple(stages), size, axis_aligned=aligned, flush=self.flush, whole=whole, nearer=nearer)
 
     def chosen(self, gate: Tensor) -> Map:
         """This map where the gate `[*b]` is open, the identity where it is closed."""
-        return replace(self, stages=tuple(chosen(s, gate) for s in self.stages), gather=None, resize=False)
+        nearer = None if self.nearer is None else torch.where(gate >= 0.5, self.nearer, torch.ones_like(self.nearer))
+        stages = tuple(chosen(s, gate) for s in self.stages)
+        return replace(self, stages=stages, gather=None, resize=False, nearer=nearer)
 
     def inverse(self, size: tuple[int, ...]) -> Map:
         """Input to output coordinates, for a frame of the given input size. Displacements by iteration. That of a crop
         is a pad."""
         pads = self.size is not None
-        return Map(tuple(s.inverse() for s in reversed(self.stages)), size, flush=pads, whole=self.whole)
+        farther = None if self.nearer is None else 1 / self.nearer
+        stages = tuple(s.inverse() for s in reversed(self.stages))
+        return Map(stages, size, flush=pads, whole=self.whole, nearer=farther)
 
     def __call__(self, points: Tensor) -> Tensor:
         """Centred output points `[*b, n, d]` to centred input points."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import torch
@@ -119,12 +120,15 @@ def affine(
     scale: Scale | None = None,
     scale_y: Scale | None = None,
     shear: Degrees2 | None = None,
+    metric: bool = False,
 ) -> Map:
     """Scale, shear and rotate about the centre, then translate: one affine map; what is not given is neutral.
 
     Counter-clockwise for positive degrees (torchvision's `affine` is clockwise), scale > 1 magnifies, translation
     right and down in fractions of (width, height), shear in degrees. `scale_y` sets the vertical scale apart from
-    `scale`. Source: torchvision `affine`.
+    `scale`. `metric`: a zoom by s is a scene s times nearer, whose depth is divided by s under intrinsics of the same focal
+    length (without, depth keeps its values, and the intrinsics have a longer one). Source: torchvision `affine`; for
+    `metric` Eigen et al. 2014.
 
     >>> right_of_centre = {"image": torch.zeros(1, 5, 5), "keypoints": torch.tensor([[3.0, 2.0]])}
     >>> af.affine(degrees=90, scale=2)(right_of_centre)[0]["keypoints"].round(decimals=4).abs()
@@ -134,7 +138,11 @@ def affine(
     zoom = None if scale is None else scale.unsqueeze(-1)
     if scale_y is not None:
         zoom = torch.stack([torch.ones_like(scale_y) if scale is None else scale, scale_y], -1)
-    return affine_map(degrees, shear, zoom, shift)
+    found = affine_map(degrees, shear, zoom, shift)
+    if metric and (scale is None or scale_y is not None):
+        given, want = "scale_y" if scale_y is not None else "no scale", "one scale for both axes"
+        raise ValueError(explain("affine: metric", given, want, "affine(scale=(1.0, 1.5), metric=True)"))
+    return replace(found, nearer=scale) if metric else found
 
 
 def frame_like(frame: Size, like: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from augfn.errors import unknown
 from augfn.multiview import views
 from augfn.ops.blurs import motion_blur
 from augfn.ops.crop import random_crop, resize, resized_crop
+from augfn.ops.depth import depth_dropout, depth_noise, depth_normalize
 from augfn.ops.filters import gaussian_blur
 from augfn.ops.geometric import affine, hflip, perspective, translate
 from augfn.ops.noise import gaussian_noise
@@ -142,6 +143,22 @@ def video(size: int) -> Augmentation:
     )
 
 
+def depth(size: int, metric: bool = False, max: float | None = None) -> Augmentation:
+    """Image and depth (0 or NaN where nothing was measured), with intrinsics: zoom, crop, flip; light colour of the image alone,
+    noise and holes of the depth alone. `metric`: a zoom brings the scene nearer (`affine(metric=True)`); `max`: depth in
+    fractions of what the camera reaches."""
+    span = (0.8, 1.2)
+    steps = [
+        affine(scale=(1.0, 1.5), degrees=(-3, 3), metric=metric),
+        random_crop(size=size),
+        hflip(p=0.5),
+        color_jitter(brightness=span, contrast=span, saturation=span, hue=(-0.02, 0.02)),
+        depth_noise(),
+        depth_dropout(size=4),
+    ]
+    return pipeline(*steps, *([] if max is None else [depth_normalize(max=max)]))
+
+
 def segmentation(size: int, ignore: float = 255) -> Augmentation:
     """Zoom .5 to 2, crop, flip, light colour; `ignore` is what masks show outside of the image."""
     span = (0.75, 1.25)
@@ -207,6 +224,7 @@ RECIPES: dict[str, Callable[..., Augmentation]] = {
         chest_xray,
         satellite,
         video,
+        depth,
         segmentation,
         detection,
         text,
@@ -223,7 +241,7 @@ def recipe(name: str, size: int = 224, **options: Any) -> Augmentation:
     | `dino`, `swav` | two global and several local views |
     | `deit`, `convnext`, `three_augment` | supervised training |
     | `diff_augment` | for a GAN's discriminator |
-    | `chest_xray`, `satellite`, `video`, `segmentation`, `detection`, `text` | special data, each by its rule |
+    | `chest_xray`, `satellite`, `video`, `depth`, `segmentation`, `detection`, `text` | special data, each by its rule |
 
     `options` are those of the recipe, such as `strength=0.5` of simclr.
 

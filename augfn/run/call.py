@@ -15,7 +15,7 @@ from augfn.distributions import Distribution
 from augfn.run.host import tensors_in
 from augfn.run.looks import check_leaves, look_at_lost, look_at_range
 from augfn.run.mode import below_autograd, is_plain
-from augfn.run.rows import BLENDED, open_rows, run
+from augfn.run.rows import blends, open_rows, run
 from augfn.run.slices import differentiated, in_slices, tensors_of
 
 Way = Callable[[list[Action], Sample], Sample]
@@ -49,7 +49,7 @@ def attached(way: Way) -> Way:
         targets = dict(after.targets) if closed else {}
         for name, t in after.targets.items() if closed else ():
             learned = [x for a in closed if touches(a, t.kind) for x in learned_of(a)]
-            if learned and t.kind in BLENDED and t.value.is_floating_point():
+            if learned and blends(t.kind, closed) and t.value.is_floating_point():
                 targets[name] = Target(t.kind, Attached.apply(t.value, *learned))
         return after.changed(targets, after.size) if closed else after
 

@@ -6,6 +6,7 @@ samples are run, and selected afterwards.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map
 
-from augfn.core.actions import Action, Blend, Geometric, Pixels, blend
+from augfn.core.actions import Action, Blend, Color, Depths, Geometric, Pixels, blend
 from augfn.core.rules import SOFT, apply, touches
 from augfn.core.targets import Sample, Target
 from augfn.math.resample import SIGNED
@@ -129,6 +130,11 @@ def where(mask: Tensor, new: Any, old: Any) -> Any:
     return tree.unflatten([torch.where(expand(mask.to(a.device), a.ndim), a, b) for a, b in pairs])
 
 
+def blends(kind: str, actions: Iterable[Action]) -> bool:
+    """True of targets of which there is something between two results; of depth only where it stays in its place."""
+    return kind in BLENDED or (kind == "depth" and all(isinstance(a, Depths | Color | Pixels) for a in actions))
+
+
 def blended(action: Blend, sample: Sample) -> Sample:
     """The results of all branches, by their weights."""
     results = [run(list(branch), sample) for branch in action.branches]
@@ -137,7 +143,7 @@ def blended(action: Blend, sample: Sample) -> Sample:
         new = [r.targets[name] for r in results]
         if all(t is old for t in new):
             continue
-        if old.kind in BLENDED:
+        if blends(old.kind, (a for branch in action.branches for a in branch)):
             base = torch.zeros_like(new[0].value) if action.frame else old.value
             out[name] = Target(old.kind, mean(base, [t.value for t in new], weights, action.rest.to(weights)))
             continue

@@ -49,11 +49,11 @@ def moves_together(c: Case) -> None:
     rgb = scene(places, frame, c.f.ndim, 3)
     painted, params = c.f(rgb, None, c.key)
     moved = geometry(c, rgb, params)
-    for name in rgb.keys() - {"image", "volume"}:
+    for name in rgb.keys() - ({c.f.bare} if c.f.bare else {"image", "volume"}):
         agree(f"place of {name}", painted[name], moved[name])
     y = geometry(c, scene(places, frame, c.f.ndim, 1 + c.f.ndim), params)
     claim(lands(y, places, c.f.ndim) > 0, "no landmark stayed in the frame, so that the law was not tried")
-    if c.f.ndim == 2 and not isinstance(c.f, Sighted):  # whose map is not known from params alone
+    if c.f.ndim == 2 and not (isinstance(c.f, Sighted) or c.f.bare):  # whose map is not known from params alone
         follows_intrinsics(c, places, params, y["keypoints"])
 
 

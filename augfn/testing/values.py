@@ -196,11 +196,11 @@ def dtypes(c: Case) -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         cast_result = c.f(c.x, None, c.key)
     agree("under autocast", cast_result, c.f(c.x, None, c.key))
-    name = "image" if c.f.ndim == 2 else "volume"
+    name = c.f.bare or ("image" if c.f.ndim == 2 else "volume")
     same = {"mask": targets_for(c.x, c.f.ndim)["mask"]}  # what an op may look at
     wide = c.f({name: c.x.double(), **same}, None, c.key)[0][name]
     for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
-        x = targets_for(c.x.to(dtype), c.f.ndim) | same
+        x = {**targets_for(c.x.to(dtype), c.f.ndim), **same, name: c.x.to(dtype)}
         y = c.f(x, None, c.key)[0]
         for target in x:
             pairs = list(zip(tree_leaves(y[target]), tree_leaves(x[target]), strict=True))
@@ -219,7 +219,8 @@ def dtypes(c: Case) -> None:
     try:
         c.f(whole, None, c.key)
     except TypeError as error:
-        claim("af.to_float" in str(error), f"the error for an integer image does not name af.to_float: {error}")
+        word = "depth.float()" if c.f.bare else "af.to_float"
+        claim(word in str(error), f"the error for an integer image does not name {word}: {error}")
     else:
         raise AssertionError("an integer image raised no error")
 
