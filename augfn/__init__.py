@@ -15,6 +15,7 @@ from augfn.distributions import (
     Exponential,
     GumbelChoice,
     Interval,
+    LogNormal,
     LogUniform,
     Magnitude,
     Normal,
@@ -48,7 +49,7 @@ from augfn.ops.frames import (
     smallest_max_size,
     zoom_out,
 )
-from augfn.ops.geometric import affine, hflip, perspective, rot90, rotate, scale, shear, translate, vflip
+from augfn.ops.geometric import affine, hflip, perspective, rot90, rotate, scale, shear, stretch, translate, vflip
 from augfn.ops.illumination import (
     gaussian_illumination,
     linear_corner_illumination,
@@ -57,6 +58,7 @@ from augfn.ops.illumination import (
     plasma_contrast,
     plasma_shadow,
 )
+from augfn.ops.linear import hue_rotation, linear_contrast, linear_saturation, luma_flip
 from augfn.ops.mix import copy_paste, cutmix, fmix, gridmix, mixup, mosaic, patchmix, resizemix, transplant
 from augfn.ops.noise import gaussian_noise, iso_noise, poisson_noise, salt_and_pepper, speckle
 from augfn.ops.occlude import coarse_dropout, cutout, erase, erase_noise, grid_mask, mask_dropout, patch

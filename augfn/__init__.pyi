@@ -30,6 +30,7 @@ from augfn.distributions.continuous import Constant as Constant
 from augfn.distributions.continuous import Dirichlet as Dirichlet
 from augfn.distributions.continuous import Exponential as Exponential
 from augfn.distributions.continuous import Interval as Interval
+from augfn.distributions.continuous import LogNormal as LogNormal
 from augfn.distributions.continuous import LogUniform as LogUniform
 from augfn.distributions.continuous import Normal as Normal
 from augfn.distributions.continuous import Span as Span
@@ -82,6 +83,7 @@ __all__ = [
     "GumbelChoice",
     "Interval",
     "Keypoints",
+    "LogNormal",
     "LogUniform",
     "Magnitude",
     "Normal",
@@ -146,6 +148,7 @@ __all__ = [
     "hflip3d",
     "hsv_saturation",
     "hue",
+    "hue_rotation",
     "identity",
     "invert",
     "iso_noise",
@@ -153,10 +156,13 @@ __all__ = [
     "jpeg",
     "key",
     "linear",
+    "linear_contrast",
     "linear_corner_illumination",
     "linear_illumination",
+    "linear_saturation",
     "load",
     "longest_max_size",
+    "luma_flip",
     "mask_crop",
     "mask_dropout",
     "maybe",
@@ -217,6 +223,7 @@ __all__ = [
     "speckle",
     "split",
     "stepped",
+    "stretch",
     "sun_flare",
     "thin_plate_spline",
     "to_float",
@@ -815,6 +822,15 @@ def hue(
     zero.
     """
 
+def hue_rotation(
+    *,
+    hue: Range = Uniform(low=-0.5, high=0.5),
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Turn the colours by `hue` turns about the grey axis: smooth and periodic, where `hue` is that of HSV."""
+
 @overload
 def invert(f: Augmentation, size: tuple[int, ...] | None = None) -> Callable[[Any, dict[str, Any]], tuple[Any, Tensor]]:
     """The inverse of the geometric part, for drawn params: `inverse(y, params) -> (x, valid)`."""
@@ -865,6 +881,15 @@ def jpeg(
 ) -> Op:
     """What is left after JPEG compression, 4:2:0, standard tables; any size, slices and frames one by one."""
 
+def linear_contrast(
+    *,
+    factor: Range = LogNormal(mean=0.0, std=0.35),
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Spread about mid grey: y = 0.5 + factor (x - 0.5), for any number of channels."""
+
 def linear_corner_illumination(
     *,
     gain: Range = Uniform(low=0.01, high=0.2),
@@ -887,6 +912,15 @@ def linear_illumination(
 ) -> Op:
     """Add or take light from one edge to the other: y = x ± gain r, r rising from 0 to 1 at the edge."""
 
+def linear_saturation(
+    *,
+    factor: Range = LogNormal(mean=0.0, std=0.7),
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Scale the distance from the grey axis: y = m + factor (x - m) with m the mean of the channels."""
+
 def longest_max_size(
     *,
     max_size: int,
@@ -898,6 +932,14 @@ def longest_max_size(
     antialias: bool | None = None,
 ) -> Op:
     """Resize so that the longer side is `max_size` pixels; the aspect ratio stays. Antialiased where it shrinks."""
+
+def luma_flip(
+    *,
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+) -> Op:
+    """Mirror the colours at mid grey along the grey axis: light becomes dark, hue and saturation stay."""
 
 def mask_crop(
     *,
@@ -1421,6 +1463,18 @@ def speckle(
     channels: int | Sequence[int] | None = None,
 ) -> Op:
     """Multiply by normal noise: y = x (1 + std n), n drawn per pixel and channel, of a video in every frame."""
+
+def stretch(
+    *,
+    factor: Range = LogUniform(low=0.8, high=1.25),
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Zoom the width by a factor and the height by its inverse, about the centre: areas stay."""
 
 def sun_flare(
     *,

@@ -11,6 +11,9 @@ from torch.func import grad, vjp
 from torch.utils._pytree import tree_leaves, tree_map
 
 from augfn.errors import explain
+from augfn.policies.gan import ada_params, ada_probability
+
+__all__ = ["ada_params", "ada_probability", "hypergradient"]
 
 Loss = Callable[[Any, Any], Tensor]
 

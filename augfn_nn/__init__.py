@@ -38,6 +38,7 @@ from augfn_nn.geometric import (
     RandomRotation90,
     RandomScale,
     RandomShear,
+    RandomStretch,
     RandomTranslate,
     RandomVerticalFlip,
 )
@@ -49,6 +50,7 @@ from augfn_nn.illumination import (
     RandomPlasmaContrast,
     RandomPlasmaShadow,
 )
+from augfn_nn.linear import RandomHueRotation, RandomLinearContrast, RandomLinearSaturation, RandomLumaFlip
 from augfn_nn.mix import (
     CopyPaste,
     Mosaic,

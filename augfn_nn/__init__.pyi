@@ -73,12 +73,16 @@ __all__ = [
     "RandomHorizontalFlip",
     "RandomHorizontalFlip3D",
     "RandomHue",
+    "RandomHueRotation",
     "RandomISONoise",
     "RandomInvert",
     "RandomJPEG",
     "RandomJigsaw",
+    "RandomLinearContrast",
     "RandomLinearCornerIllumination",
     "RandomLinearIllumination",
+    "RandomLinearSaturation",
+    "RandomLumaFlip",
     "RandomMedianBlur",
     "RandomMixUp",
     "RandomMixUpV2",
@@ -111,6 +115,7 @@ __all__ = [
     "RandomSolarize",
     "RandomSolarizeAdd",
     "RandomSpeckleNoise",
+    "RandomStretch",
     "RandomSunFlare",
     "RandomThinPlateSpline",
     "RandomToneCurve",
@@ -1243,6 +1248,22 @@ class RandomHue(Derived):
         **peers: Unpack[_Peers],
     ) -> None: ...
 
+class RandomHueRotation(Derived):
+    """Turn the colours about the grey axis, by turns."""
+
+    def __init__(
+        self,
+        hue: Range = (-0.5, 0.5),
+        *,
+        p: Chance = 0.5,
+        clip: Clip | None = None,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
 class RandomISONoise(Derived):
     """Noise in hue and lightness, with albumentations' arguments; a number is fixed."""
 
@@ -1314,6 +1335,22 @@ class RandomJigsaw(Derived):
         **peers: Unpack[_Peers],
     ) -> None: ...
 
+class RandomLinearContrast(Derived):
+    """Spread about mid grey by a factor. imgaug's `LinearContrast`."""
+
+    def __init__(
+        self,
+        factor: Range = (0.7, 1.4),
+        *,
+        p: Chance = 0.5,
+        clip: Clip | None = None,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
 class RandomLinearCornerIllumination(Derived):
     """Add or take light that falls from one corner to the opposite one; `sign` as in the Gaussian one."""
 
@@ -1340,6 +1377,37 @@ class RandomLinearIllumination(Derived):
         sign: Any = (-1.0, 1.0),
         *,
         p: Chance = 0.5,
+        clip: Clip | None = None,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomLinearSaturation(Derived):
+    """Scale the distance of colours from the grey axis."""
+
+    def __init__(
+        self,
+        factor: Range = (0.5, 2.0),
+        *,
+        p: Chance = 0.5,
+        clip: Clip | None = None,
+        channels: int | Sequence[int] | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomLumaFlip(Derived):
+    """Light becomes dark, hue and saturation stay."""
+
+    def __init__(
+        self,
+        p: Chance = 0.5,
+        *,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
         same_on_batch: bool = False,
@@ -1912,6 +1980,27 @@ class RandomSpeckleNoise(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomStretch(Derived):
+    """Zoom the width by a factor and the height by its inverse."""
+
+    def __init__(
+        self,
+        factor: Range = (0.8, 1.25),
+        *,
+        p: Chance = 0.5,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 

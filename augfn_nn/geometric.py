@@ -89,3 +89,9 @@ def RandomPerspective(distortion_scale: Range = 0.5, sampling_method: str = "bas
     """Move the corners by up to `distortion_scale` of half the size: inwards, or with "area_preserving" both ways."""
     only("RandomPerspective: sampling_method", sampling_method, ("basic", "area_preserving"), "leave it out")
     return {"distortion_scale": distortion_scale, "corners": (-1.0, 0.0 if sampling_method == "basic" else 1.0)}
+
+
+@derive(af.stretch)
+def RandomStretch(factor: Range = (0.8, 1.25)) -> Any:
+    """Zoom the width by a factor and the height by its inverse."""
+    return {"factor": factor}

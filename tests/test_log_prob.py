@@ -31,6 +31,7 @@ DENSITIES = {
         (tensor(2.0),),
         [-0.9, 0.0, 2.5],
     ),
+    "LogNormal": (af.LogNormal, D.LogNormal, (tensor(0.5), tensor(0.8)), [0.1, 1.0, 4.0]),
     "Normal": (af.Normal, D.Normal, (tensor(0.5), tensor(2.0)), [-3.0, 0.5, 9.0]),
     "half a normal": (
         lambda s: af.TruncatedNormal(tensor(0.0), s, tensor(0.0), tensor(math.inf)),
@@ -118,6 +119,7 @@ def test_an_infinite_end_has_a_finite_gradient():
         (af.Uniform(0.0, 1.0), 1.1),
         (af.Interval([0.0, 1.0]), -0.1),
         (af.LogUniform(0.5, 2.0), 0.0),
+        (af.LogNormal(0.0, 1.0), -1.0),
         (af.LogUniform(0.5, 2.0), 3.0),
         (af.TruncatedNormal(), 2.5),
         (af.Beta(2.0, 2.0), -0.1),

@@ -14,6 +14,7 @@ from augfn_nn.derive import Derived
 
 CLASSES = {n: c for n in A.__all__ if isinstance(c := getattr(A, n), type) and issubclass(c, Derived)}
 ARGUMENTS = {  # of the classes that need some
+    "DepthNormalize": {"max": 2.0},
     "RandomRotation90": {"times": (1, 1)},
     "RandomRotation": {"degrees": 15},
     "RandomAffine": {"degrees": 15},

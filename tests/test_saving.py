@@ -63,6 +63,7 @@ def test_all_of_them_in_a_second_process(kind, tmp_path):
         af.Interval(nn.Parameter(torch.tensor([0.5, 2.0]))),
         af.Span([1.0, 2.0], [[-1.0, 0.0], [0.0, 1.0]]),
         af.LogUniform(0.5, 2.0),
+        af.LogNormal(0.1, 0.5),
         af.Normal(1.0, 0.5),
         af.TruncatedNormal(),
         af.Beta(2.0, 3.0),

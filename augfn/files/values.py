@@ -20,6 +20,7 @@ DISTRIBUTIONS: dict[str, type[Distribution]] = {
     "interval": dist.Interval,
     "span": dist.Span,
     "log_uniform": dist.LogUniform,
+    "log_normal": dist.LogNormal,
     "normal": dist.Normal,
     "truncated_normal": dist.TruncatedNormal,
     "beta": dist.Beta,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from augfn.core.actions import Size
 from augfn.core.augmentation import geometric
-from augfn.distributions import Uniform
+from augfn.distributions import LogUniform, Uniform
 from augfn.errors import explain
 from augfn.math.maps import Gather, Map, homography, rotation_matrix
 from augfn.math.variates import straight_through
@@ -179,6 +179,19 @@ def scale(*, scale: Scale = Uniform(0.8, 1.25), scale_y: Scale | None = None) ->
     tensor([[4., 2.]])
     """
     return Map.diagonal(1 / scale, 1 / (scale if scale_y is None else scale_y))
+
+
+@geometric
+def stretch(*, factor: Scale = LogUniform(0.8, 1.25)) -> Map:
+    """Zoom the width by a factor and the height by its inverse, about the centre: areas stay.
+
+    Source: Karras et al. 2020 (ADA's anisotropic scaling).
+
+    >>> right_of_centre = {"image": torch.zeros(1, 5, 5), "keypoints": torch.tensor([[3.0, 1.0]])}
+    >>> af.stretch(factor=2)(right_of_centre)[0]["keypoints"]
+    tensor([[4.0000, 1.5000]])
+    """
+    return Map.diagonal(1 / factor, factor)
 
 
 @geometric

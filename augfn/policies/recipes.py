@@ -14,12 +14,13 @@ from augfn.ops.blurs import motion_blur
 from augfn.ops.crop import random_crop, resize, resized_crop
 from augfn.ops.depth import depth_dropout, depth_noise, depth_normalize
 from augfn.ops.filters import gaussian_blur
-from augfn.ops.geometric import affine, hflip, perspective, translate
+from augfn.ops.geometric import affine, hflip, perspective
 from augfn.ops.noise import gaussian_noise
-from augfn.ops.occlude import cutout, erase_noise
-from augfn.ops.photometric import brightness_shift, color_jitter, contrast, grayscale, normalize, saturation, solarize
+from augfn.ops.occlude import erase_noise
+from augfn.ops.photometric import color_jitter, contrast, grayscale, normalize, solarize
 from augfn.ops.symmetry import d4
 from augfn.ops.warp import elastic
+from augfn.policies.gan import ada, diff_augment
 from augfn.policies.strings import policy
 
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
@@ -195,22 +196,6 @@ def text(size: int | tuple[int, int]) -> Augmentation:
     )
 
 
-# GAN augmentation: Zhao et al. 2020
-
-
-def diff_augment(size: int) -> Augmentation:
-    """DiffAugment, color,translation,cutout, of images in [0, 1] (there [-1, 1]): brightness .25, saturation 0 to 2, contrast
-    .5 to 1.5, shift by whole pixels up to an eighth, a hole of half the side; nothing is clipped. (Saturation is about the
-    luma; there about the channels' mean.)"""
-    return pipeline(
-        brightness_shift(shift=(-0.25, 0.25), clip="none"),
-        saturation(factor=(0.0, 2.0), clip="none"),
-        contrast(factor=(0.5, 1.5), clip="none"),
-        translate(translate=((-0.125, 0.125),) * 2, whole=True),
-        cutout(size=0.5),
-    )
-
-
 RECIPES: dict[str, Callable[..., Augmentation]] = {
     f.__name__: f
     for f in (
@@ -229,7 +214,7 @@ RECIPES: dict[str, Callable[..., Augmentation]] = {
         detection,
         text,
     )
-} | {"convnext": deit, "diff_augment": diff_augment}
+} | {"convnext": deit, "diff_augment": diff_augment, "ada": ada}
 
 
 def recipe(name: str, size: int = 224, **options: Any) -> Augmentation:
@@ -240,7 +225,7 @@ def recipe(name: str, size: int = 224, **options: Any) -> Augmentation:
     | `simclr`, `byol`, `moco_v3` | two views |
     | `dino`, `swav` | two global and several local views |
     | `deit`, `convnext`, `three_augment` | supervised training |
-    | `diff_augment` | for a GAN's discriminator |
+    | `diff_augment`, `ada` | for a GAN's discriminator |
     | `chest_xray`, `satellite`, `video`, `depth`, `segmentation`, `detection`, `text` | special data, each by its rule |
 
     `options` are those of the recipe, such as `strength=0.5` of simclr.
