@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -172,6 +174,43 @@ def test_auto_augment_draws():
     fits(torch.stack([(gate == 0).sum(), (gate == 1).sum()]), [0.4, 0.6])
 
 
+@pytest.mark.parametrize("name", ["imagenet", "cifar10", "svhn", "original", "originalr", "v0", "v0r"])
+def test_sub_policies_gates_and_signs(name):
+    """Each sub-policy as often as another, its ops with their probabilities, a sign half of the time."""
+    f = af.auto_augment(name) if name in ("imagenet", "cifar10", "svhn") else af.policy(name)
+    params, table = (
+        many(f)["one_of"],
+        AUTO_AUGMENT[{"original": "imagenet", "originalr": "imagenet", "v0r": "v0"}.get(name, name)],
+    )
+    fits(params["choice"].sum(0))
+    wanted = [[float(op.split()[1]) for op in line.split("+")] for line in table.strip().splitlines()]
+    branches = [p for n, p in params.items() if n != "choice"]
+    signs = []
+    for branch, odds in zip(branches, wanted, strict=True):
+        for op, p in zip(branch.values(), odds, strict=True):
+            gate = op.get("gate", torch.ones(N))
+            if p in (0, 1):
+                assert (gate == p).all()
+            else:
+                fits(torch.stack([(gate == g).sum() for g in (0, 1)]), [1 - p, p])
+            signs += [op[n] for n in ("degrees", "shear", "translate") if n in op and op[n].any()]
+    for value in signs:
+        value = value.sum(-1) if value.ndim > 1 else value
+        fits(torch.stack([(value > 0).sum(), (value < 0).sum()]))
+
+
+def test_the_blur_of_3_augment():
+    """timm's radius is uniform from .1 to a fifth of the level, which a schedule moves."""
+    f = af.policy("3a")
+    for level in (10.0, 5.0):
+        params = af.schedule(f, 0.0, {"one_of/gaussian_blur_rand/level": level})
+        sigma = f(torch.rand(N // 4, 1, 8, 8).expand(-1, 3, -1, -1), params, K)[1]["one_of"]["gaussian_blur_rand"][
+            "sigma"
+        ]
+        assert (sigma.min().item(), sigma.max().item()) == pytest.approx((0.1, 0.2 * level), abs=2e-3)
+        fits(torch.histc(sigma, 10, 0.1, 0.2 * level))
+
+
 def test_augmix_draws():
     params = many(af.augmix())["mixture"]
     torch.testing.assert_close(params["weights"].mean(0), torch.full((3,), 1 / 3), atol=0.01, rtol=0)
@@ -332,3 +371,43 @@ def test_a_level_without_mmax_ends_at_ten():
 def test_policies_that_there_are_not(call, advice):
     with pytest.raises(ValueError, match=advice):
         call()
+
+
+# another process
+
+OTHER = """
+import sys, torch, augfn as af
+found, keys = {}, af.split(af.key(0), 6)
+x = torch.load(sys.argv[1])
+for text, make in torch.load(sys.argv[2]).items():
+    f = eval(make)
+    for i in (4, 1):
+        y = f(x[[i, 5 - i]], None, keys[[i, 5 - i]])[0]
+        found[text, i] = [v[0] for v in y] if isinstance(y, tuple) else [y[0]]
+torch.save(found, sys.argv[3])
+"""
+
+
+def test_a_sample_is_the_same_in_another_process_and_batch(tmp_path):
+    made = {
+        "rand_augment": "af.rand_augment()",
+        "trivial_augment": "af.trivial_augment()",
+        "auto_augment": 'af.auto_augment("svhn")',
+        "augmix": "af.augmix()",
+        **{
+            text: f"af.policy({text!r})"
+            for text in ("rand-m9-n3-mstd0.5-inc1", "augmix-m5-w4-d2", "v0r", "3a", "rand-tweights")
+        },
+        **{name: f"af.recipe({name!r}, size=16)" for name in ("simclr", "dino", "deit", "ada", "detection")},
+    }
+    x = torch.rand(6, 3, 24, 24)
+    torch.save(x, tmp_path / "x.pt")
+    torch.save(made, tmp_path / "made.pt")
+    paths = [tmp_path / n for n in ("x.pt", "made.pt", "found.pt")]
+    subprocess.run([sys.executable, "-c", OTHER, *paths], check=True)
+    found = torch.load(tmp_path / "found.pt")
+    for text, make in made.items():
+        y = eval(make)(x, None, af.split(K, 6))[0]
+        for i in (4, 1):
+            for mine, other in zip(y if isinstance(y, tuple) else [y], found[text, i], strict=True):
+                assert mine[i].equal(other), text

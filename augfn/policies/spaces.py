@@ -7,6 +7,7 @@ An entry makes an op from a `Draw`, which says how its level is drawn. Sources: 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,14 +16,15 @@ from torch import Tensor
 
 from augfn.compose import identity
 from augfn.core.augmentation import Augmentation
-from augfn.distributions import Magnitude, Uniform
+from augfn.distributions import Magnitude
 from augfn.ops.filters import gaussian_blur, sharpness
 from augfn.ops.geometric import rotate, shear, translate
 from augfn.ops.photometric import brightness, contrast, invert, saturation, solarize, solarize_add
 from augfn.ops.tone import autocontrast, equalize, posterize
 
 
-class Draw(NamedTuple):
+@dataclass(frozen=True)
+class Draw:
     """A level of a policy, how it is drawn, and the probability of an op."""
 
     level: float
@@ -178,7 +180,9 @@ def timm_space(top: int = 10, translate_pct: float = 0.45) -> dict[str, Make]:
         ),
         "Desaturate": partial(enhanced, saturation, -linear(0.05, 1.0, 0.5), centre=1.0),
         "GaussianBlur": lambda d: gaussian_blur(kernel_size=13, sigma=d.of(linear(0.19, 2.0, 0.1)), p=d.p),
-        "GaussianBlurRand": lambda d: gaussian_blur(kernel_size=13, sigma=Uniform(0.1, 0.2 * d.level), p=d.p),
+        "GaussianBlurRand": lambda d: gaussian_blur(
+            kernel_size=13, sigma=replace(d, spread="uniform", std=0.5).of(linear(0.2)), p=d.p
+        ),
     }
     for name, op in ENHANCE.items():
         made[name] = partial(enhanced, op, linear(0.18), centre=0.1)
