@@ -207,7 +207,7 @@ def test_the_blur_of_3_augment():
         sigma = f(torch.rand(N // 4, 1, 8, 8).expand(-1, 3, -1, -1), params, K)[1]["one_of"]["gaussian_blur_rand"][
             "sigma"
         ]
-        assert (sigma.min().item(), sigma.max().item()) == pytest.approx((0.1, 0.2 * level), abs=2e-3)
+        assert (sigma.min().item(), sigma.max().item()) == pytest.approx((0.1, 0.2 * level), abs=5e-3)
         fits(torch.histc(sigma, 10, 0.1, 0.2 * level))
 
 
