@@ -40,6 +40,7 @@ class Apart:
     build: str
     arguments: dict[str, Any]
     commit: str | None = None
+    threads: int = 1  # of more than one the wall time is taken
 
     def smaller(self, batch: int) -> Apart:
         return replace(self, arguments=self.arguments | {"batch": min(batch, self.arguments["batch"])})
@@ -68,7 +69,8 @@ class Remote:
             self.timing.error = named(error)
             return
         paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        env = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(contestant.threads))
+        env = os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | threads
         command = [sys.executable, "-m", "benchmarks.apart", task]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, cwd=tree, env=env, stdin=pipe, stdout=pipe, text=True)
@@ -81,7 +83,7 @@ class Remote:
         return json.loads(line) if line else {"error": f"the process ended with status {self.process.wait()}"}
 
     def run(self) -> float:
-        """Seconds of process time per call, over one block."""
+        """Seconds of process time (on several threads: of wall time) per call, over one block."""
         assert self.process.stdin
         print("run", file=self.process.stdin, flush=True)
         found = self.answer()
@@ -126,7 +128,9 @@ def serve(task: dict[str, Any], stream: Any) -> None:
         say(bytes=peak_of_first_call(task))
         return
     contestant = Contestant(task["name"], lambda: built(task))
-    lane = Lane(contestant, task["block"], task["warmup"], time.process_time)
+    torch.set_num_threads(task["threads"])
+    clock = time.process_time if task["threads"] == 1 else time.perf_counter
+    lane = Lane(contestant, task["block"], task["warmup"], clock)
     if lane.timing.error:
         say(error=lane.timing.error)
         return
@@ -162,7 +166,6 @@ def status(name: str) -> int:
 def main(arguments: list[str]) -> None:
     stream = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints must not pass for an answer
-    torch.set_num_threads(1)
     torch.manual_seed(0)
     try:
         serve(json.loads(arguments[0]), stream)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,6 +41,8 @@ NOTES = f"""\
   the batch in torchvision.
 * **bytes**: hflip .5, then {BASE}, of photos as floats; as bytes that `to_float()`, the first step, converts; and back by
   `to_uint8()`, the last (which rounds; torchvision's `to_dtype` truncates). The others are conversions alone.
+* **wall time on two threads** is the one table that is not of process time; **Mosaic** is cut to the size of one image, with 8
+  boxes for each, in kornia too.
 * Ratios are of medians; losses are printed like wins."""
 
 
@@ -105,6 +108,7 @@ def converts(name: str) -> Apart:
 
 def groups() -> dict[str, Group]:
     kornia = Apart(KORNIA, "benchmarks.recipes:kornia_simclr", LARGE)
+    kornia_ra = Apart(KORNIA_RA, "benchmarks.recipes:kornia_randaugment", LARGE)
     names = (BASE, FOURTEEN, TWO)
     return {
         "randaugment": chosen("RandAugment, 64 x 224 px", names, **LARGE),
@@ -115,12 +119,36 @@ def groups() -> dict[str, Group]:
         "bytes": Group("bytes, 64 x 224 px", [in_bytes(FLOATS), in_bytes(BYTES), in_bytes(BOTH)], FLOATS),
         "to_float": Group("to float, 64 x 224 px", [converts(n) for n in TO_FLOAT], TO_FLOAT[1]),
         "to_uint8": Group("to uint8, 64 x 224 px", [converts(n) for n in TO_BYTES], TO_BYTES[1]),
-        "RandAugment": beside("RandAugment", Apart(KORNIA_RA, "benchmarks.recipes:kornia_randaugment", LARGE)),
+        "RandAugment": beside("RandAugment", kornia_ra),
         "TrivialAugmentWide": beside("TrivialAugmentWide"),
         "AutoAugment": beside("AutoAugment"),
         "AugMix": beside("AugMix"),
         "MixUp": mixes("MixUp"),
         "CutMix": mixes("CutMix"),
+        "slopes": Group(
+            "RandAugment, forward + backward to the images, 32 x 224 px",
+            [
+                Apart("RandAugment", "benchmarks.recipes:published", {"name": "RandAugment", "gradient": True, **HALF}),
+                Apart(KORNIA_RA, "benchmarks.recipes:kornia_randaugment", {"gradient": True, **HALF}),
+            ],
+            "RandAugment",
+            CALLS,
+        ),
+        "wall": Group(
+            "RandAugment, 64 x 224 px, wall time on two threads",
+            [replace(c, threads=2) for c in beside("RandAugment", kornia_ra).contestants],
+            "RandAugment",
+            CALLS,
+        ),
+        "Mosaic": Group(
+            "Mosaic with boxes, 64 x 224 px",
+            [
+                Apart("Mosaic", "benchmarks.recipes:mosaic", LARGE),
+                Apart(KORNIA, "benchmarks.recipes:kornia_mosaic", LARGE),
+            ],
+            "Mosaic",
+            CALLS,
+        ),
         "small": chosen("RandAugment, 512 x 32 px", names, **SMALL),
     }
 

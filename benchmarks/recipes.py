@@ -147,12 +147,35 @@ def torchvision_published(name: str, size: int, batch: int, form: str) -> Call:
     return (lambda step: augment(x)) if form == "batch" else lambda step: torch.stack([augment(one) for one in x])
 
 
-def kornia_randaugment(size: int, batch: int) -> Call:
+def kornia_randaugment(size: int, batch: int, gradient: bool = False) -> Call:
     """One set of ops for the batch."""
     import kornia.augmentation as K
 
     augment, x = K.auto.RandAugment(n=2, m=9), images(size, batch)
+    if gradient:
+        return ours.gradients(lambda step: augment(x), [x.requires_grad_()])
     return lambda step: augment(x)
+
+
+def corners(size: int, batch: int, objects: int = 8) -> Tensor:
+    """Boxes in the frame."""
+    low = af.uniform(af.key(1), (batch, objects, 2), 0.0, 0.7 * size)
+    return torch.cat([low, low + 0.2 * size], -1)
+
+
+def mosaic(size: int, batch: int) -> Call:
+    """Four images with their boxes in one, and the middle of it."""
+    sample = {"image": images(size, batch), "boxes": af.Boxes(corners(size, batch))}
+    augment = af.pipeline(af.mosaic(), af.center_crop(size=size))
+    return lambda step: augment(sample, None, af.key(step))
+
+
+def kornia_mosaic(size: int, batch: int) -> Call:
+    import kornia.augmentation as K
+
+    augment = K.RandomMosaic(output_size=(size, size), p=1.0, data_keys=["input", "bbox_xyxy"])
+    x, boxes = images(size, batch), corners(size, batch)
+    return lambda step: augment(x, boxes)
 
 
 # bytes in and out

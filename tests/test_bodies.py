@@ -14,7 +14,7 @@ from augfn.testing import example
 from augfn.testing.case import smooth_image
 from augfn.typing import Factor, Shift3
 
-VALUES = sorted(n for n, s in SPECS.items() if s.kind in ("photometric", "filter", "noise"))
+VALUES = sorted(n for n, s in SPECS.items() if s.kind in ("photometric", "filter", "noise") and s.target == "image")
 PLANAR = [n for n in VALUES if SPECS[n].planar]
 SENSOR = [n for n in VALUES if SPECS[n].kind == "noise" and not SPECS[n].planar]
 SPATIAL_FILTERS = [n for n in VALUES if SPECS[n].kind == "filter" and not SPECS[n].planar]

@@ -27,7 +27,7 @@ MATRICES = {
     "planckian_jitter",
 }  # of three channels
 RGB = MATRICES | {"color_jitter", "color_jiggle"} | {name for name, spec in SPECS.items() if spec.requires_rgb}
-VALUES = sorted(n for n, s in SPECS.items() if s.kind in ("photometric", "filter", "noise"))
+VALUES = sorted(n for n, s in SPECS.items() if s.kind in ("photometric", "filter", "noise") and s.target == "image")
 
 
 def on_volumes(name):

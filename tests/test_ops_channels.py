@@ -17,7 +17,7 @@ from augfn.testing import example
 from augfn.testing.case import smooth_image
 
 F64 = torch.float64
-VALUES = sorted(n for n, s in SPECS.items() if s.kind in ("photometric", "filter", "noise"))
+VALUES = sorted(n for n, s in SPECS.items() if s.kind in ("photometric", "filter", "noise") and s.target == "image")
 CLIPPED = [n for n in VALUES if "clip" in SPECS[n].common]
 KEY = af.key(3)
 

@@ -100,9 +100,12 @@ def points_of_boxes(action: Geometric, t: Target, s: Sample) -> tuple[Tensor, Fi
 
     def finish(moved: Tensor, before: Tensor | None) -> Any:
         corners = moved.reshape(points.shape) + 0.5
-        if cuts(action.map):  # whose pieces were followed a little within them
+        if cuts(action.map) and not b.turned:  # whose pieces were followed a little within them
             corners = torch.cat([corners - INSIDE, corners + INSIDE], -2)
         new = (moved_quads if b.turned else moved_upright)(b, corners, before, s.size, action.size(s.size))
+        if cuts(action.map) and b.turned:  # what is cut has no corners
+            shifts = (corners - 0.5 - points) - (corners - 0.5 - points)[..., :1, :]
+            new = replace(new, valid=new.valid & (shifts.abs() < INSIDE).all(-1).all(-1))
         return new if isinstance(t.value, Boxes) else new.data
 
     return points.flatten(-3, -2), finish

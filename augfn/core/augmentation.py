@@ -196,7 +196,8 @@ class Op(Augmentation):
         channels: tuple[int, ...] | None = None,
     ) -> None:
         schema = spec.leaves | ({"gate": GATE} if "p" in COMMON[spec.kind] else {})
-        known = {"ndim": spec.ndim, "spatial": spec.kind in SPATIAL, "sampling": sampling, "mixes": spec.kind == "mix"}
+        flat = spec.kind in SPATIAL or spec.target == "depth"  # which a dict with a volume has not
+        known = {"ndim": spec.ndim, "spatial": flat, "sampling": sampling, "mixes": spec.kind == "mix"}
         super().__init__(spec.name, params, schema, **known)
         self.spec, self.static, self.clip, self.channels = spec, static, clip, channels
         self.foreign = not is_ours(spec.body)
@@ -221,7 +222,7 @@ class Op(Augmentation):
     def body(self, size: Size, **seen: Any) -> Callable[..., Any]:
         """The body with its static settings, and with the frame where it asks for it."""
         frame = {"frame": size} if "frame" in self.spec.wants else {}
-        if self.mixes and frame and len(size) != 2:
+        if self.mixes and frame and len(size) != 2 and "mask" not in self.spec.wants:
             want, fix = "images and videos", "af.mixup(), which takes volumes too"
             raise ValueError(explain(f"{self.name}: a cut of a volume", f"frame {list(size)}", want, fix))
         own = {n: v for n, v in self.static.items() if not (self.mixes and n in OF_MIXES)}

@@ -37,7 +37,7 @@ def linear_contrast(*, factor: Factor = LogNormal(0.0, 0.35)) -> Color:
     return Color(scale=factor[..., None], shift=(0.5 - 0.5 * factor)[..., None])
 
 
-@photometric(example={"clip": "none"})
+@photometric(requires_rgb=True)
 def luma_flip() -> Color:
     """Mirror the colours at mid grey along the grey axis: light becomes dark, hue and saturation stay.
 
@@ -52,7 +52,7 @@ def luma_flip() -> Color:
     return Color(matrix=eye - 2 * grey, shift=torch.ones(3))
 
 
-@photometric
+@photometric(requires_rgb=True)
 def hue_rotation(*, hue: Turns = Uniform(-0.5, 0.5)) -> Color:
     """Turn the colours by `hue` turns about the grey axis: smooth and periodic, where `hue` is that of HSV.
 
@@ -67,7 +67,7 @@ def hue_rotation(*, hue: Turns = Uniform(-0.5, 0.5)) -> Color:
     return Color(matrix=grey + torch.cos(angle) * (eye - grey) + torch.sin(angle) * across)
 
 
-@photometric
+@photometric(requires_rgb=True)
 def linear_saturation(*, factor: Factor = LogNormal(0.0, 0.7)) -> Color:
     """Scale the distance from the grey axis: y = m + factor (x - m) with m the mean of the channels.
 

@@ -14,6 +14,7 @@ from augfn.core.partners import Partners
 from augfn.distributions import Beta, Uniform
 from augfn.errors import explain
 from augfn.math.maps import Map
+from augfn.math.shapes import expand
 from augfn.math.variates import seed_key
 from augfn.typing import Leaf, Position2, Seed, SortKey, Weight
 
@@ -282,6 +283,7 @@ def copy_paste(
 def transplant(
     who: Partners,
     mask: Tensor,
+    frame: Size,
     *,
     key: SortKey = Uniform(0.0, 1.0),
     classes: tuple[int, ...] = (1,),
@@ -296,12 +298,12 @@ def transplant(
     >>> y["image"][0].sum(), y["mask"][0].sum()
     (tensor(8.), tensor(8))
     """
-    b, partner = who.order.ndim, who()
+    b, d, partner = who.order.ndim, len(frame), who()
     drawn = torch.floor(key.detach() * len(classes)).clamp(max=len(classes) - 1).long()
     wanted = torch.tensor(classes, device=mask.device)[drawn.to(mask.device)]
     theirs = partner_of(mask.to(torch.int64), partner, b)
-    flat = theirs if theirs.ndim == b + 2 else theirs[..., 0, :, :]
-    cover = flat == wanted[..., None, None]
+    flat = theirs if theirs.ndim == b + d else theirs.select(b, 0)
+    cover = flat == expand(wanted, b + d)
     return [Layer(partner, cover, share_of(cover, who.order), hard=True)]
 
 
@@ -329,4 +331,5 @@ def rectangle(frame: Size, spans: Any) -> Tensor:
 
 def share_of(cover: Tensor, like: Tensor) -> Tensor:
     """The share of the frame that is covered, `[*b]`."""
-    return cover.sum((-2, -1)).to(like.dtype) / (cover.shape[-2] * cover.shape[-1])
+    covered = cover.flatten(like.ndim)
+    return covered.sum(-1).to(like.dtype) / covered.shape[-1]

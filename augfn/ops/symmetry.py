@@ -65,8 +65,8 @@ def jigsaw(frame: Size, *, seed: Seed = Uniform(0.0, 1.0), grid: tuple[int, int]
     """Cut the image into tiles, `grid` = (rows, columns) of them, that change places at random; pixels are copied exactly.
 
     All whole tiles are of one size; what is left over at the right and at the bottom stays. Masks and keypoints move with
-    their tiles, upright boxes are those around all pieces of them (with instance masks around what they show). Source:
-    Noroozi and Favaro 2016; kornia `RandomJigsaw`.
+    their tiles; upright boxes are those around all pieces of them (with instance masks around what they show), turned ones
+    that are cut are not valid. Source: Noroozi and Favaro 2016; kornia `RandomJigsaw`.
 
     >>> x = torch.tensor([[[1.0, 2.0, 3.0, 4.0]]])
     >>> af.jigsaw(grid=(1, 2))(x, None, af.key(1))[0]
