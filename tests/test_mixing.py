@@ -2,6 +2,7 @@
 
 import math
 import os
+from unittest import mock
 
 import pytest
 import torch
@@ -184,6 +185,34 @@ def test_mosaic_tile_by_tile():
                     if 0 <= top + r < 16 and 0 <= left + c < 12:
                         canvas[0, top + r, left + c] = tile[0, r, c]
         torch.testing.assert_close(y["image"][i], canvas, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("gate", [None, 0.5])
+@pytest.mark.parametrize("name", ["cutmix", "mosaic"])
+def test_rectangles_are_copied_as_they_are_selected(name, gate):
+    """Fast as without autograd, plain as with it; of boxes what their rows and columns say, and what all pixels do."""
+    f = getattr(af, name)()
+    f = f if gate is None or name == "mosaic" else af.maybe(f, p=gate)
+    image, boxes = torch.rand(8, 3, 20, 24), torch.rand(8, 5, 2) * 12
+    boxes = torch.cat([boxes, boxes + 1 + 7 * torch.rand(8, 5, 2)], -1)
+    labels = torch.arange(40).reshape(8, 5)
+    x = {
+        "image": image,
+        "video": image[:, None],
+        "boxes": af.Boxes(boxes, labels=labels, min_visibility=0.2),
+        "label": torch.eye(8),
+    }
+    y, params = f(x, None, K)
+    plain, _ = f({**x, "image": image.clone().requires_grad_()}, params)
+    assert y["image"].equal(plain["image"].detach())
+    assert y["video"].equal(y["image"][:, None])
+    assert image.equal(x["image"])
+    with mock.patch("augfn.core.mixing.cover_for", lambda b, layer, size: (layer.cover.to(b.data.dtype),)):
+        slow, _ = f(x, params)
+    for field in ("valid", "labels"):
+        assert getattr(y["boxes"], field).equal(getattr(slow["boxes"], field))
+    for field in ("data", "seen"):
+        torch.testing.assert_close(getattr(y["boxes"], field), getattr(slow["boxes"], field), atol=1e-5, rtol=0)
 
 
 # detection: 500 scenes of known geometry

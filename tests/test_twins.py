@@ -37,6 +37,7 @@ ARGUMENTS = {
     "accumulated": lambda: (some(2, 3, 4), some(3, 1), some(2, 1, 4)),
     "mix_images": lambda: (some(2, 3, 4), some(2, 3, 4), some(2, 1, 1) / 2 + 0.25),
     "paint_partner": lambda: (some(4, 3, 5, 6), some(4, 3, 5, 6), *painted()),
+    "put_each": lambda: (some(2, 3, 4, 5), some(3, 1, 1), torch.tensor([[-2.0, 3.0], [4.0, -1.0]]), (7, 6)),
     "clamped": lambda: (some(2, 3) * 2 - 0.5,),
     "pairs": lambda: (some(2, 9), some(2, 9)),
     "affine_grid": lambda: (some(4, 2, 3), AXES),

@@ -256,15 +256,18 @@ def hide_keypoints(action: Occlusion, t: Target, s: Sample) -> Any:
     return replace(t.value, visible=kept(t.value.visible, shown))
 
 
-def visible_part(b: Boxes, visible: Tensor, size: Size) -> Boxes:
-    """The boxes around what of them is visible, `[*b, *size]` 0 or 1; not valid where nothing is. Turned boxes, and those
-    that are not clipped, stay as they are while something of them is."""
+def visible_part(b: Boxes, cover: tuple[Tensor, ...], size: Size, hidden: bool = False) -> Boxes:
+    """The boxes around what of them shows where the cover is 1 (`hidden`: where it is 0); not valid where nothing is. Turned
+    boxes, and those that are not clipped, stay as they are while something of them is.
+
+    `cover`: `[*b, *size]`, or rows `[*b, H]` and columns `[*b, W]`, of which it is the product.
+    """
     if b.turned:
-        share = 1 - hidden_of_quads((visible < 0.5).to(visible), b, size)
+        share = 1 - hidden_of_quads(cover[0] if hidden else 1 - cover[0], b, size)
         new = seen_by(b, share)
         return replace(new, valid=new.valid & (share > 0))
     xyxy = to_wide(b.xyxy(size))
-    ends, share = extents((visible >= 0.5).to(xyxy), xyxy, size)
+    ends, share = extents(cover, xyxy, size, hidden)
     valid = b.valid & (share > 0)
     cut = (valid & (ends != xyxy).any(-1))[..., None]
     new = b.like(ends, valid, size) if b.clip else b
@@ -274,17 +277,26 @@ def visible_part(b: Boxes, visible: Tensor, size: Size) -> Boxes:
     return seen_by(replace(b, data=data, valid=valid & large), share)
 
 
-def extents(visible: Tensor, xyxy: Tensor, size: Size) -> tuple[Tensor, Tensor]:
+def extents(cover: tuple[Tensor, ...], xyxy: Tensor, size: Size, hidden: bool) -> tuple[Tensor, Tensor]:
     """The box `[*b, N, 4]` around the visible pixels of each box, and their share of it; axis by axis."""
+
+    def seen(lines: Tensor, axis: int) -> Tensor:
+        """How much of these lines along an axis is seen at each place of the other, of whole ones exactly."""
+        if len(cover) == 1:
+            shown = lines @ (cover[0] if axis == 0 else cover[0].mT)
+        else:
+            shown = (lines @ cover[axis][..., None]) * cover[1 - axis][..., None, :]
+        return lines.sum(-1, keepdim=True) - shown if hidden else shown
+
     low, high = xyxy.chunk(2, -1)
-    edges = [torch.arange(n, device=visible.device, dtype=visible.dtype) for n in reversed(size)]
+    edges = [torch.arange(n, device=xyxy.device, dtype=xyxy.dtype) for n in reversed(size)]
     x, y = [
         (torch.minimum(edge + 1, end) - torch.maximum(edge, start)).clamp(min=0)
         for edge, start, end in zip(edges, low.split(1, -1), high.split(1, -1), strict=True)
     ]
-    part = ((y @ visible) * x).sum(-1) / (x.sum(-1) * y.sum(-1)).clamp(min=1e-6)
+    part = (seen(y, 0) * x).sum(-1) / (x.sum(-1) * y.sum(-1)).clamp(min=1e-6)
     x, y = core(x), core(y)
-    columns, rows = (y @ visible) * x, (x @ visible.mT) * y
+    columns, rows = seen(y, 0) * x, seen(x, 1) * y
     part = torch.where((columns > 1e-6).any(-1) & (rows > 1e-6).any(-1), part, 0.0)  # of a rim alone nothing shows
     (left, right), (top, bottom) = span(columns, x, edges[0]), span(rows, y, edges[1])
     first, last = torch.stack([left, top], -1), torch.stack([right, bottom], -1)

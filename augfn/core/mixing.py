@@ -11,14 +11,15 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
-from augfn.core.actions import Geometric, Layer, Mixing, blend
+from augfn.core.actions import Geometric, Layer, Mixing, Size, blend
 from augfn.core.annotations import at_points, kept, visible_part
 from augfn.core.boxes import Boxes, Keypoints
 from augfn.core.instances import fitted, objects_of
 from augfn.core.targets import Sample, Target
 from augfn.errors import explain
-from augfn.math.resample import Sampling
+from augfn.math.resample import Sampling, to_wide
 from augfn.math.shapes import cast, expand
+from augfn.math.windows import placed, places
 from augfn.run.peek import peek
 from augfn.run.twins import twin
 
@@ -34,15 +35,16 @@ def mixed(action: Mixing, s: Sample, move: Move) -> Sample:
     out = dict(base.targets)
     objects = objects_of(s)
     for layer in action.layers:
-        still = layer.map is None
-        over = partners(layer, s, () if still else VALUES)
+        copied = layer.map is None or layer.corner is not None
+        over = partners(layer, s, () if copied else VALUES)
         if layer.map is not None:
             over = move(Geometric(layer.map, EDGE), over)
         for name, t in out.items():
             if name in objects:
                 continue
-            if t.kind in VALUES and still:
-                out[name] = Target(t.kind, paint_partner(t.value, s.targets[name].value, layer, base))
+            if t.kind in VALUES and copied:
+                mine = s.targets[name].value
+                out[name] = Target(t.kind, paint_partner(t.value, mine, layer, base, t.value is not mine))
             elif t.kind in PAINT:
                 out[name] = Target(t.kind, PAINT[t.kind](t.value, over.targets[name].value, layer, base))
         if objects:
@@ -99,19 +101,24 @@ def paint_values(x: Tensor, other: Tensor, layer: Layer, s: Sample) -> Tensor:
     return torch.where(chosen(cover), other, x) if layer.hard else mix_images(x, other, cast(cover, x.dtype))
 
 
-def paint_taken(x: Tensor, source: Tensor, layer: Layer, s: Sample) -> Tensor:
-    """The partners that lie in `source`, as they are, painted over x."""
-    return paint_values(x, of_partner(layer, source, len(s.batch)), layer, s)
+def paint_taken(x: Tensor, source: Tensor, layer: Layer, s: Sample, owned: bool = False) -> Tensor:
+    """The partners that lie in `source`, as they are or moved by whole pixels, painted over x. `owned`: nobody else has x."""
+    other = of_partner(layer, source, len(s.batch))
+    return paint_values(x, other if layer.corner is None else placed(other, s.size, layer.corner), layer, s)
 
 
-def is_one_batch(x: Tensor, source: Tensor, layer: Layer, s: Sample) -> bool:
+def is_one_batch(x: Tensor, source: Tensor, layer: Layer, s: Sample, owned: bool = False) -> bool:
     known = peek(layer.cover) is not None and not layer.cover.requires_grad
     return known and len(s.batch) == 1 and x.dtype == source.dtype and x.device.type == "cpu"
 
 
 @twin(paint_taken, fits=is_one_batch)
-def paint_partner(x: Tensor, source: Tensor, layer: Layer, s: Sample) -> Tensor:
-    """`paint_taken`, some samples at a time, so that what is taken stays in the cache."""
+def paint_partner(x: Tensor, source: Tensor, layer: Layer, s: Sample, owned: bool = False) -> Tensor:
+    """`paint_taken`: rectangles copied, else some samples at a time, so that what is taken stays in the cache."""
+    if layer.hard and layer.spans is not None:
+        return paint_windows(x if owned else x.clone(), source, layer)
+    if layer.corner is not None:
+        return paint_taken(x, source, layer, s)
     out, cover = torch.empty_like(x), over_frame(layer.cover, x, s)
     step = max(1, CACHED * len(x) // max(1, x.numel() * x.itemsize))
     shares = layer.share.detach().tolist()
@@ -127,6 +134,15 @@ def paint_partner(x: Tensor, source: Tensor, layer: Layer, s: Sample) -> Tensor:
             torch.lerp(x[at], other, c, out=out[at])
         else:
             out[at] = blend(x[at], other, c)
+    return out
+
+
+def paint_windows(out: Tensor, source: Tensor, layer: Layer) -> Tensor:
+    """The rectangles of the partners, written into `out`."""
+    shares, partner = layer.share.tolist(), layer.partner.tolist()
+    for i, to, of in places(layer.corner, layer.spans):  # type: ignore[arg-type]
+        if shares[i]:  # 0 behind a closed gate
+            out[i][to] = source[partner[i]][of]
     return out
 
 
@@ -149,8 +165,8 @@ def paint_boxes(x: Any, other: Any, layer: Layer, s: Sample) -> Any:
     if layer.comes is not None:
         new = replace(new, valid=new.valid & layer.comes)
     if layer.cover.ndim > len(s.batch):
-        cover = layer.cover.to(own.data.dtype)
-        own, new = visible_part(own, 1 - cover, s.size), visible_part(new, cover, s.size)
+        cover = cover_for(own, layer, s.size)
+        own, new = visible_part(own, cover, s.size, hidden=True), visible_part(new, cover, s.size)
     else:
         own = replace(own, valid=own.valid & (layer.cover < 1)[..., None])
         new = replace(new, valid=new.valid & (layer.cover > 0)[..., None])
@@ -158,6 +174,18 @@ def paint_boxes(x: Any, other: Any, layer: Layer, s: Sample) -> Any:
         rows = [v.data if layer.cover.ndim <= len(s.batch) else v.data * v.valid[..., None] for v in (own, new)]
         return torch.cat(rows, -2)
     return joined(own, new, len(s.batch))
+
+
+def cover_for(b: Boxes, layer: Layer, size: Size) -> tuple[Tensor, ...]:
+    """The cover as boxes look at it: of a rectangle the rows and the columns, else all of it."""
+    dtype = to_wide(b.data).dtype
+    if layer.spans is None or not layer.hard or b.turned:
+        return (chosen(layer.cover).to(dtype),)
+    there = layer.share > 0  # 0 behind a closed gate
+    ends = [layer.spans[..., i, :].to(b.data.device).split(1, -1) for i in range(2)]
+    at = [torch.arange(n, device=b.data.device) for n in size]
+    rows, columns = [(p >= start) & (p < end) for p, (start, end) in zip(at, ends, strict=True)]
+    return (rows & there[..., None].to(rows.device)).to(dtype), columns.to(dtype)
 
 
 def joined(own: Boxes, new: Boxes, b: int) -> Boxes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 import torch
@@ -13,9 +15,11 @@ from augfn.core.augmentation import mixing
 from augfn.core.partners import Partners
 from augfn.distributions import Beta, Uniform
 from augfn.errors import explain
-from augfn.math.maps import Map
+from augfn.math.maps import Gather, Map
+from augfn.math.resample import Sampling, fill_like
 from augfn.math.shapes import expand
 from augfn.math.variates import seed_key
+from augfn.math.windows import inside, put_each, spans_of
 from augfn.typing import Leaf, Position2, Seed, SortKey, Weight
 
 CutWeight = Annotated[
@@ -87,7 +91,7 @@ def cutmix(
         reach = torch.floor(half * n)
         spans.append(((centre - reach).clamp(min=0), (centre + reach).clamp(max=n)))
     cover = rectangle(frame, spans)
-    return [Layer(who(), cover, share_of(cover, who.order), hard=True)]
+    return [Layer(who(), cover, share_of(cover, who.order), hard=True, spans=as_tensor(spans))]
 
 
 @mixing
@@ -218,19 +222,23 @@ def mosaic(
     h, w = frame
     like = torch.tensor((w, h), dtype=centre.dtype, device=centre.device)
     meet = torch.round(centre.detach() * 2 * like)
-    maps, covers = [], []
+    maps, covers, corners, spans = [], [], [], []
     for dy, dx in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        corner = torch.tensor((dx, dy), dtype=centre.dtype, device=centre.device)
-        shift = like - meet + (1 - 2 * corner) * like / 2
+        away = torch.tensor((dx, dy), dtype=centre.dtype, device=centre.device)
+        shift = like - meet + (1 - 2 * away) * like / 2
         eye = torch.eye(2, dtype=centre.dtype, device=centre.device).expand(*shift.shape, 2)
         maps.append(Map.affine(torch.cat([eye, shift[..., None]], -1), size=(2 * h, 2 * w)))
-        low = meet + (corner - 1) * like
-        spans = [(low[..., a], low[..., a] + n) for a, n in ((1, h), (0, w))]
-        covers.append(rectangle((2 * h, 2 * w), spans))
-    areas = torch.stack([share_of(c, who.order) for c in covers], -1)
+        corners.append(meet + (away - 1) * like)
+        spans.append(spans_of(frame, (2 * h, 2 * w), corners[-1]))
+        covers.append(inside(frame, (2 * h, 2 * w), corners[-1]))
+    put = Gather(partial(put_on_frame, size=(2 * h, 2 * w)), corners[0])
+    own = replace(maps[0], gather=put, flush=True, whole=True)
+    areas = torch.stack([v.diff(dim=-1).clamp(min=0).prod(-2)[..., 0] for v in spans], -1).to(who.order)
     shares = (areas / areas.sum(-1, keepdim=True)).unbind(-1)
-    layers = [Layer(who(k), covers[k], shares[k], maps[k], hard=True) for k in (1, 2, 3)]
-    return layers, maps[0], fill, fill_mask
+    layers = [
+        Layer(who(k), covers[k], shares[k], maps[k], hard=True, spans=spans[k], corner=corners[k]) for k in (1, 2, 3)
+    ]
+    return layers, own, fill, fill_mask
 
 
 @mixing
@@ -327,6 +335,16 @@ def rectangle(frame: Size, spans: Any) -> Tensor:
         at = torch.arange(n, device=start.device)
         inside.append((at >= start[..., None]) & (at < end[..., None]))
     return inside[0][..., :, None] & inside[1][..., None, :]
+
+
+def as_tensor(spans: Any) -> Tensor:
+    """(start, end) `[*b]` of each axis as `[*b, d, 2]`."""
+    return torch.stack([torch.stack(ends, -1) for ends in spans], -2)
+
+
+def put_on_frame(x: Tensor, how: Sampling, corner: Tensor, *, size: Size) -> Tensor:
+    """`x [*b, k, H, W]` on a larger frame, with fill around it."""
+    return put_each(x, fill_like(x, how.fill or 0.0, 2).to(x.dtype), corner, size)
 
 
 def share_of(cover: Tensor, like: Tensor) -> Tensor:
