@@ -9,7 +9,7 @@ calls run whole.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -18,16 +18,16 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map
 
-from augfn.core.actions import Action, Color, Convert, Geometric, Occlusion, Pixels, Size
+from augfn.core.actions import Action, Blend, Color, Convert, Geometric, Occlusion, Pixels, Size
 from augfn.core.rules import touches
 from augfn.core.targets import Sample, Target
-from augfn.run.mode import below_autograd, is_plain
+from augfn.run.mode import below_autograd, is_plain, is_readable
 from augfn.run.rows import on_rows, open_rows, run
 from augfn.run.slopes import fresh_ends
 
 FLOAT_BYTES = 4
 BLOCK_BYTES = 1_250_000  # of input for each thread, on a machine with 2 MB of L2 cache per core
-LARGER = {Geometric: 2, Pixels: 4}  # times as much for one call of a library kernel, which has a cost of its own
+LARGER = {Geometric: 2, Pixels: 4, Blend: 4}  # times as much for what has a cost of its own for each slice
 RETAINED = 31 * 2**20
 SHARE = 12  # a slice of the backward pass is at most this part of the batch, since some thirty times as much is held
 FEW = 0.5  # share of open rows up to which they are gathered from the whole batch
@@ -88,7 +88,7 @@ def write(actions: list[Action], sample: Sample, cut: slice, owned: set[str], wh
     """What the actions make of a slice, into what is to hold the whole. (A function, so that nothing of a slice is held
     when the next one wants the memory that is in the cache.)"""
     small = part(sample, cut)
-    done = run([a.rows(cut) for a in actions], small, set(owned))
+    done = run(of_slice(actions, cut), small, set(owned))
     for name, t in done.targets.items():
         if t is small.targets[name] and name not in wholes:
             continue
@@ -103,6 +103,20 @@ def write(actions: list[Action], sample: Sample, cut: slice, owned: set[str], wh
                 fill(wholes[name][0], [x[before] for x in old], before)
         fill(wholes[name][0], pieces, cut)
     return done.size
+
+
+def of_slice(actions: Iterable[Action], cut: slice) -> list[Action]:
+    """The actions for a slice, without those that none of its samples meets: of a policy's many, most."""
+    found = []
+    for a in actions:
+        if a.gate is not None and is_readable(a.gate) and not (a.gate[cut] >= 0.5).any():
+            continue
+        if isinstance(a, Blend):
+            branches = tuple(tuple(of_slice(branch, cut)) for branch in a.branches)
+            found.append(replace(replace(a, branches=()).rows(cut), branches=branches))
+        else:
+            found.append(a.rows(cut))
+    return found
 
 
 def alike(a: Tensor, b: Tensor) -> bool:
@@ -148,10 +162,10 @@ def keep_freed_memory() -> None:
 
 
 def block_bytes(action: Action) -> int:
-    """More for one call of a library's kernel, a resample or a convolution."""
+    """More for one call of a library's kernel, a resample or a convolution, and for a blend of many steps."""
     resamples = isinstance(action, Geometric) and action.map.gather is None
     convolves = isinstance(action, Pixels) and action.convolves
-    return BLOCK_BYTES * (LARGER[type(action)] if resamples or convolves else 1)
+    return BLOCK_BYTES * (LARGER[type(action)] if resamples or convolves or isinstance(action, Blend) else 1)
 
 
 def slice_length(sample: Sample, actions: list[Action]) -> int | None:
