@@ -1,9 +1,10 @@
-"""What augmentation does to small nets on scikit-learn's digits: honest experiments, whatever they show.
+"""What augmentation does to small nets, on data that packages ship: honest experiments, whatever they show.
 
     python -m benchmarks.experiments [NAME ...] [--seeds 5] [--quick] [--out benchmarks/results]
 
-Names: policies, corruptions, tta, curriculum, fixmatch, simclr. Each arm is trained for several seeds; the page has
-mean and standard error of the accuracy on what was not trained on, and a plot.
+Names: policies, textures, faces, corruptions, tta, curriculum, fixmatch, simclr, colours. Each arm is trained for several
+seeds; the page has mean and standard error of the accuracy on what was not trained on, and a plot. Data: scikit-learn's
+digits; scikit-image's brick, grass and gravel, in pieces of random tints; its faces and what is none (lfw).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import statistics
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from augfn import losses
 from benchmarks.measure import environment, header, table, write
 
 SIDE, CLASSES = 16, 10
+Data = Callable[[], tuple[Tensor, Tensor]]
 Arm = Callable[[int, bool], float]  # (seed, quick) -> accuracy in percent
 
 
@@ -38,11 +41,34 @@ def digits() -> tuple[Tensor, Tensor]:
     return x.expand(-1, 3, -1, -1).contiguous(), torch.from_numpy(found.target)
 
 
-def split(seed: int, labels: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """So many labelled digits, evenly from the classes, and the rest."""
-    x, y = digits()
-    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
-    each = [order[(y[order] == c).nonzero().flatten()[: labels // CLASSES]] for c in range(CLASSES)]
+def textures() -> tuple[Tensor, Tensor]:
+    """600 pieces of brick, grass and gravel, 24 pixels wide, each of a tint of its own."""
+    from skimage import data
+
+    pieces = []
+    for k, name in enumerate(("brick", "grass", "gravel")):
+        photo = torch.from_numpy(getattr(data, name)()).float() / 255
+        grid = F.interpolate(photo[None, None], scale_factor=0.75, mode="bilinear", antialias=True, align_corners=False)
+        cut = grid.unfold(2, 24, 24).unfold(3, 24, 24).reshape(-1, 1, 24, 24)
+        order = torch.randperm(len(cut), generator=torch.Generator().manual_seed(k))[:200]
+        pieces.append(cut[order])
+    tint = af.uniform(af.key(5), (600, 3, 1, 1), 0.2, 1.0)
+    return torch.cat(pieces) * tint, torch.arange(3).repeat_interleave(200)
+
+
+def faces() -> tuple[Tensor, Tensor]:
+    """100 faces, and 100 pieces of photos that are none, 25 pixels wide."""
+    from skimage import data
+
+    x = torch.from_numpy(data.lfw_subset()).float()[:, None]
+    return x.expand(-1, 3, -1, -1).contiguous(), (torch.arange(200) >= 100).long()
+
+
+def split(seed: int, labels: int, data: Data = digits) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """So many labelled samples, evenly from the classes, and the rest."""
+    x, y = data()
+    order, classes = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed)), int(y.max()) + 1
+    each = [order[(y[order] == c).nonzero().flatten()[: labels // classes]] for c in range(classes)]
     train = torch.cat(each)
     rest = order[~torch.isin(order, train)]
     return x[train], y[train], x[rest], y[rest]
@@ -90,10 +116,10 @@ def fit(net: Net, step: Callable[[int, Tensor], Tensor], n: int, steps: int, bat
 
 
 def trained(
-    seed: int, quick: bool, augment: Any, labels: int = 200, progress: Any = None
+    seed: int, quick: bool, augment: Any, labels: int = 200, progress: Any = None, data: Data = digits
 ) -> tuple[Net, Tensor, Tensor]:
     """A net trained with an augmentation of images and labels, and what it was not trained on."""
-    x, y, test_x, test_y = split(seed, labels)
+    x, y, test_x, test_y = split(seed, labels, data)
     net, steps = Net(seed), 20 if quick else 400
 
     def step(i: int, at: Tensor) -> Tensor:
@@ -105,25 +131,26 @@ def trained(
     return fit(net, step, len(x), steps), test_x, test_y
 
 
-def plain(make: Callable[[], Any]) -> Arm:
-    """Accuracy on clean digits after training with an augmentation."""
+def plain(make: Callable[[], Any], labels: int = 200, data: Data = digits) -> Arm:
+    """Accuracy on clean samples after training with an augmentation."""
 
     def arm(seed: int, quick: bool) -> float:
-        return accuracy(*trained(seed, quick, make()))
+        return accuracy(*trained(seed, quick, make(), labels, data=data))
 
     return arm
 
 
-def policies() -> dict[str, Arm]:
+def policies(labels: int = 200, data: Data = digits) -> dict[str, Arm]:
     mix = lambda: af.one_of(af.mixup(), af.cutmix(), af.identity(), weights=[0.3, 0.5, 0.2])  # noqa: E731
-    return {
-        "none": plain(af.identity),
-        "flips": plain(lambda: af.pipeline(af.hflip(p=0.5), af.vflip(p=0.5))),
-        "RandAugment(2, 9)": plain(af.rand_augment),
-        "TrivialAugment": plain(af.trivial_augment),
-        "mixup + cutmix": plain(mix),
-        "rotate 15, shift .1": plain(shifts),
+    made = {
+        "none": af.identity,
+        "flips": lambda: af.pipeline(af.hflip(p=0.5), af.vflip(p=0.5)),
+        "RandAugment(2, 9)": af.rand_augment,
+        "TrivialAugment": af.trivial_augment,
+        "mixup + cutmix": mix,
+        "rotate 15, shift .1": shifts,
     }
+    return {name: plain(make, labels, data) for name, make in made.items()}
 
 
 def shifts() -> Any:
@@ -222,57 +249,75 @@ def fixmatch() -> dict[str, Arm]:
     return {"20 labels alone": arm(0.0), "FixMatch": arm(1.0)}
 
 
+def probe(encode: Callable[[Tensor], Tensor], seed: int, labels: int = 20, data: Data = digits) -> float:
+    """A linear probe of few labels."""
+    from sklearn.linear_model import LogisticRegression
+
+    x, y, test_x, test_y = split(seed, labels, data)
+    with torch.no_grad():
+        a, b = encode(x), encode(test_x)
+    mean, std = a.mean(0), a.std(0).clamp(min=1e-6)
+    model = LogisticRegression(max_iter=2000).fit(((a - mean) / std).numpy(), y.numpy())
+    return 100 * model.score(((b - mean) / std).numpy(), test_y.numpy())
+
+
+def contrasted(view: Any, labels: int = 20, data: Data = digits) -> Arm:
+    """A probe of what SimCLR learns from two views of every sample."""
+
+    def run(seed: int, quick: bool) -> float:
+        images, _ = data()
+        net, steps, f = Net(seed), 20 if quick else 600, af.views(view, 2)
+        project = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 32))
+        net.head = project  # type: ignore[assignment]
+
+        def step(i: int, at: Tensor) -> Tensor:
+            (one, two), _ = f(images[at], None, af.fold_in(af.key(seed), i))
+            first, second = net(torch.cat([one, two])).chunk(2)
+            return losses.nt_xent(first, second, 0.5)
+
+        fit(net, step, len(images), steps, 128).eval()
+        return probe(net.features, seed, labels, data)
+
+    return run
+
+
 def simclr() -> dict[str, Arm]:
-    crop, colour = (
-        af.resized_crop(size=SIDE, scale=(0.3, 1.0)),
-        af.color_jitter(brightness=(0.5, 1.5), contrast=(0.5, 1.5)),
-    )
-
-    def probe(encode: Callable[[Tensor], Tensor], seed: int) -> float:
-        """A linear probe of 20 labels."""
-        from sklearn.linear_model import LogisticRegression
-
-        x, y, test_x, test_y = split(seed, 20)
-        with torch.no_grad():
-            a, b = encode(x), encode(test_x)
-        mean, std = a.mean(0), a.std(0).clamp(min=1e-6)
-        model = LogisticRegression(max_iter=2000).fit(((a - mean) / std).numpy(), y.numpy())
-        return 100 * model.score(((b - mean) / std).numpy(), test_y.numpy())
-
-    def learned(view: Any) -> Arm:
-        def run(seed: int, quick: bool) -> float:
-            images, _ = digits()
-            net, steps, f = Net(seed), 20 if quick else 600, af.views(view, 2)
-            project = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 32))
-            net.head = project  # type: ignore[assignment]
-
-            def step(i: int, at: Tensor) -> Tensor:
-                (one, two), _ = f(images[at], None, af.fold_in(af.key(seed), i))
-                first, second = net(torch.cat([one, two])).chunk(2)
-                return losses.nt_xent(first, second, 0.5)
-
-            fit(net, step, len(images), steps, 128).eval()
-            return probe(net.features, seed)
-
-        return run
-
+    crop = af.resized_crop(size=SIDE, scale=(0.3, 1.0))
+    colour = af.color_jitter(brightness=(0.5, 1.5), contrast=(0.5, 1.5))
     turned = af.affine(degrees=(-15, 15), translate=((-0.1, 0.1),) * 2)
     return {
         "raw pixels": lambda seed, quick: probe(lambda x: x[:, 0].flatten(1), seed),
         "a random encoder": lambda seed, quick: probe(Net(seed).eval().features, seed),
-        "SimCLR": learned(af.pipeline(crop, turned, colour)),
-        "SimCLR without the crop": learned(af.pipeline(turned, colour)),
-        "SimCLR without geometry": learned(colour),
+        "SimCLR": contrasted(af.pipeline(crop, turned, colour)),
+        "SimCLR without the crop": contrasted(af.pipeline(turned, colour)),
+        "SimCLR without geometry": contrasted(colour),
+    }
+
+
+def colours() -> dict[str, Arm]:
+    """The tint of a piece says nothing of its class; two crops of it share the tint, unless it is jittered."""
+    crop = [af.resized_crop(size=24, scale=(0.3, 1.0)), af.hflip(p=0.5)]
+    jitter = [af.color_jitter(brightness=(0.4, 1.6), contrast=(0.4, 1.6), saturation=(0.0, 2.0), hue=(-0.5, 0.5))]
+    few = {"labels": 30, "data": textures}
+    return {
+        "raw pixels": lambda seed, quick: probe(lambda x: x.flatten(1), seed, **few),
+        "a random encoder": lambda seed, quick: probe(Net(seed).eval().features, seed, **few),
+        "SimCLR": contrasted(af.pipeline(*crop, *jitter), **few),
+        "SimCLR without the crop": contrasted(af.pipeline(crop[1], *jitter), **few),
+        "SimCLR without jitter": contrasted(af.pipeline(*crop), **few),
     }
 
 
 EXPERIMENTS: dict[str, tuple[str, Callable[[], dict[str, Arm]]]] = {
     "policies": ("Policies: 200 labelled digits, accuracy on the rest", policies),
+    "textures": ("Policies: 60 labelled pieces of brick, grass and gravel", partial(policies, 60, textures)),
+    "faces": ("Policies: 40 labelled pieces of photos, faces and others", partial(policies, 40, faces)),
     "corruptions": ("AugMix: mean accuracy under five corruptions that were not trained on", corruptions),
     "tta": ("Test-time augmentation of a net trained with turns and shifts", tta),
     "curriculum": ("Curricula of turns up to 30 degrees and shifts up to .2", curriculum),
     "fixmatch": ("FixMatch: 20 labels and all other digits without theirs", fixmatch),
     "simclr": ("SimCLR: a linear probe of 20 labels on what was learned without any", simclr),
+    "colours": ("SimCLR on tinted textures: a linear probe of 30 labels", colours),
 }
 
 
@@ -328,7 +373,7 @@ def main(arguments: list[str]) -> None:
     results = {name: run(name, options.seeds, options.quick) for name in options.names}
     some = "" if len(results) == len(EXPERIMENTS) else "-" + "-".join(results)
     stem = "experiments" + "-quick" * options.quick + some
-    parts = ["# Experiments on digits", header(env), (__doc__ or "").split("\n\n")[-1].replace("\n", " ").strip()]
+    parts = ["# Experiments", header(env), (__doc__ or "").split("\n\n")[-1].replace("\n", " ").strip()]
     parts += ["**A quick run: it shows that all of it runs, not what is true.**"] * options.quick
     for name, found in results.items():
         parts += [f"## {EXPERIMENTS[name][0]}", lines(found)]
