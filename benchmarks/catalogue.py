@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 import augfn as af
 from augfn.app import viz
-from augfn.core.actions import Color, Geometric, Mixing, Occlusion, Pixels
+from augfn.core.actions import Color, Depths, Geometric, Mixing, Occlusion, Pixels
 from augfn.core.rules import targets_of
 from augfn.core.spec import SPECS, Spec
 from augfn.random import salt
@@ -52,8 +52,9 @@ ACTIONS = {
 }
 ON_TARGETS = ("geometric", "occlusion", "mix")  # kinds whose pictures show what happens to mask, boxes and keypoints
 # required static keywords, in place of the examples' tiny ones; those of an op that wants others
+FARTHEST = 5.0  # metres
 FITTING: dict[str, Any] = {"size": (120, 140), "max_size": 120, "padding": 16}
-OWN: dict[str, dict[str, Any]] = {"pad_to": {"size": (200, 190)}}
+OWN: dict[str, dict[str, Any]] = {"pad_to": {"size": (200, 190)}, "depth_normalize": {"max": FARTHEST}}
 NOTES = """\
 * A **leaf** is drawn per sample, lives in `params`, and can be replayed, edited and learned: unit, range, neutral
   value (at which the op is the identity), default. "No gradient" says why mathematics forces a zero gradient;
@@ -101,6 +102,8 @@ def settings(spec: Spec) -> str:
 
 def changed(spec: Spec) -> str:
     """The kinds of targets that the op changes, by the table of rules."""
+    if spec.target == "depth":
+        return ", ".join(targets_of(Depths))
     action = Color if spec.kind == "photometric" and "x" not in spec.wants else ACTIONS[spec.kind]
     flat = spec.ndim == 2 and spec.kind in ("geometric", "occlusion")
     others = ("volume",) if flat else ("image", "video", "depth", "intrinsics") if spec.ndim == 3 else ()
@@ -170,6 +173,17 @@ def sample(photos: Tensor) -> dict[str, Any]:
     }
 
 
+def depth_map() -> Tensor:
+    """The distance in metres `[1, SIDE, SIDE]` of scikit-image's motorcycle, by its disparity; 0 where that is not known."""
+    from skimage import data
+
+    disparity = torch.from_numpy(data.stereo_motorcycle()[2].copy()).float()
+    known = disparity.isfinite() & (disparity > 0)
+    z = torch.where(known, 994.978 * 0.193001 / (torch.where(known, disparity, 1.0) + 31.086), 0.0)
+    rows, columns = (torch.linspace(0, n - 1, SIDE).long() for n in z.shape)
+    return z[rows][:, columns][None]
+
+
 def for_show(name: str) -> Any:
     """The op with its default ranges, and static settings that suit the photo."""
     fitting = {n: FITTING[n] for n in required(SPECS[name]) if n in FITTING}
@@ -184,6 +198,10 @@ def drawn(name: str, photos: Tensor) -> list[Any]:
         depth = torch.linspace(0.4, 1, 48)[:, None, None]
         volume = photos[0, :, None] * depth
         return [v[:, 12] for v in (volume, *(f(volume, None, k)[0] for k in keys))]
+    if spec.target == "depth":
+        x = depth_map()
+        shown = [z if name == "depth_normalize" else z / FARTHEST for z in (f(x, None, k)[0] for k in keys)]
+        return [z.clamp(0, 1).expand(3, -1, -1) for z in (x / FARTHEST, *shown)]
     x = sample(photos)
     results = [x, *(f(x, None, k)[0] for k in keys)]
     first = [viz.unbatch(r)[0] for r in results]
