@@ -194,26 +194,19 @@ class Normal(Distribution):
         return bell_density(value, *self.tensors(value))
 
 
-class LogNormal(Distribution):
+class LogNormal(Normal):
     """Normal in the logarithm: exp(mean + std z); 2 to the power of N(0, s) is LogNormal(0, s log 2).
 
     >>> LogNormal(0.0, 0.6931).draw(torch.tensor([0.5, 0.8413]))
     tensor([1.00, 2.00])
     """
 
-    fields = ("mean", "std")
-    limits: ClassVar[Limits] = {"std": (0.0, None)}
-
-    def __init__(self, mean: Any = 0.0, std: Any = 1.0) -> None:
-        self._set(mean=mean, std=std)
-
     def draw(self, u: Tensor) -> Tensor:
-        mean, std = self.tensors(u)
-        return torch.exp(mean + std * gaussian(cast(u, mean.dtype)))
+        return torch.exp(super().draw(u))
 
     def log_prob(self, value: Tensor) -> Tensor:
         log = torch.log(torch.where(value > 0, value, 1.0))
-        return within(value > 0, bell_density(log, *self.tensors(value)) - log)
+        return within(value > 0, super().log_prob(log) - log)
 
 
 class TruncatedNormal(Distribution):
