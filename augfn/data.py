@@ -142,12 +142,22 @@ def collate(
             what = "fill_mask" if kinds[n] in ("mask", "softmask") else "fill"
             values = [grown(v, size, level, f"{what} for {n}") for v in values] if padding else values
             out[n] = stacked(n, values) if kinds[n] != "instances" else padded(n, values, (), floating=False)[0]
+            if kinds[n] == "instances":
+                check_instances(n, values, [s[m] for m in names if kinds[m] == "boxes" for s in samples])
         elif kinds[n] in ("boxes", "keypoints"):
             d = 3 if "volume" in kinds.values() else 2
             out[n] = rows_of(n, kinds[n], values, own if padding else None, size, d)
         else:
             out[n] = values_of(n, values, kinds[n] == OTHER)
     return out | ({"other_size": torch.tensor(own)} if padding else {})
+
+
+def check_instances(name: str, masks: Sequence[Any], boxes: Sequence[Any]) -> None:
+    """As many instance masks as boxes in each sample."""
+    for i, (m, rows) in enumerate(zip(masks, boxes, strict=False)):
+        if len(m) != len(rows):
+            given, want = f"{len(m)} masks, {len(rows)} boxes", "one mask for each box"
+            raise ValueError(explain(f"collate: {name} of sample {i}", given, want, "empty masks where there is none"))
 
 
 def kind_or_other(name: str, targets: Mapping[str, str]) -> str:

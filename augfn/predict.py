@@ -62,6 +62,10 @@ def tta(
     >>> torch.allclose(predict(x), model(x))
     True
     """
+    for view in [f] if isinstance(f, Augmentation) else f:
+        if getattr(view, "mixes", False) or getattr(view, "many", False):
+            want, fix = "augmentations of one image each", "af.product([af.identity(), af.hflip()])"
+            raise ValueError(explain("tta: views that mix, or are several", view, want, fix))
     if merge not in MERGES:
         raise ValueError(explain("tta: merge", merge, f"one of {MERGES}", 'merge="mean"'))
     views = list(f) if not isinstance(f, Augmentation) else None

@@ -35,6 +35,7 @@ class Leaf:
     high: float | None = None
     flat: str = ""  # why the gradient to this leaf is zero, where mathematics forces it
     switch: bool = False  # it decides whether, or which of several, acts
+    index: bool = False  # it is the number of something
 
     def sized(self, *shape: int) -> Leaf:
         return replace(self, shape=shape)

@@ -100,6 +100,96 @@ def test_choices_of_mixes_per_sample_and_per_batch():
     assert all((v == v[:1]).all() for v in shared._params.values() if isinstance(v, torch.Tensor))
 
 
+@pytest.mark.parametrize("name", ["patchmix", "gridmix", "fmix", "mosaic"])
+def test_boxes_of_several_layers_are_those_of_their_pixels(name):
+    """Every pixel tells whose it is: a valid box is that of the pixels of its sample inside of it, `seen` their share."""
+    boxes = torch.rand(6, 4, 2) * 16
+    boxes = torch.cat([boxes, boxes + 3 + 9 * torch.rand(6, 4, 2)], -1).round().clamp(max=24)
+    image = torch.arange(1.0, 7.0).reshape(6, 1, 1, 1).expand(6, 1, 24, 24).contiguous()
+    rows = torch.arange(24).reshape(6, 4)
+    x = {"image": image, "boxes": af.Boxes(boxes, labels=rows, min_visibility=1e-3), "mask": boxes_filled(boxes, 24)}
+    f = getattr(af, name)()
+    for seed in range(20):
+        y, p = f(x, None, af.key(seed))
+        order = p["order"].argsort().tolist()
+        at = {s: i for i, s in enumerate(order)}
+        for i in range(6):
+            for j in range(len(y["boxes"].valid[i])):
+                k = order[(at[i] + j // 4) % 6]
+                region = (y["image"][i, 0] == k + 1) & (y["mask"][i, j % 4] == 1)
+                box, pixels = around(region)
+                assert bool(y["boxes"].valid[i, j]) == (pixels > 0), (seed, i, j)
+                if pixels:
+                    assert y["boxes"].data[i, j].tolist() == box
+                    whole = (boxes[k, j % 4, 2:] - boxes[k, j % 4, :2]).prod()
+                    assert y["boxes"].seen[i, j].item() == pytest.approx(pixels / whole.item(), abs=1e-4)
+
+
+def boxes_filled(boxes, side):
+    """For each box a channel that is 1 inside of it."""
+    x1, y1, x2, y2 = (v[..., None, None] for v in boxes.unbind(-1))
+    at = torch.arange(side) + 0.5
+    return ((at[:, None] >= y1) & (at[:, None] < y2) & (at >= x1) & (at < x2)).long()
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_choice_of_a_mosaic_has_as_many_rows_for_all(n):
+    f = af.maybe(af.pipeline(af.mosaic(num_classes=3), af.resize(size=(12, 20))), p=0.5)
+    x = {
+        "image": torch.rand(2, 3, 12, 20),
+        "boxes": af.Boxes(torch.tensor([[1.0, 1.0, 6.0, 6.0]]).repeat(2, n, 1), labels=torch.full((2, n), 7)),
+        "keypoints": af.Keypoints(torch.full((2, n, 2), 3.0)),
+        "instances": torch.ones(2, n, 12, 20),
+        "label": torch.tensor([2, 1]),
+    }
+    y, _ = f(x, {"gate": torch.tensor([0.0, 1.0])}, K)
+    assert y["boxes"].valid[0].tolist() == [True] * n + [False] * 3 * n
+    assert y["boxes"].data[0, :n].equal(x["boxes"].data[0])
+    assert y["keypoints"].visible[0].tolist() == [True] * n + [False] * 3 * n
+    assert y["instances"].shape == (2, 4 * n, 12, 20)
+    assert y["label"][0].tolist() == [0.0, 0.0, 1.0]
+
+
+def test_mixes_of_a_choice_find_their_partners_as_they_came():
+    f = af.one_of(af.mixup(weight=0.5), af.cutmix(weight=0.5, position=0.5), af.patchmix(), af.identity())
+    x = {"image": torch.eye(60).reshape(60, 60, 1, 1).expand(-1, -1, 8, 8), "label": torch.eye(60)}
+    y, p = f(x, None, K)
+    seen = (y["image"] > 0).flatten(2).any(-1).sum(1)
+    patches = p["choice"][:, 2] == 1
+    assert seen[~patches].max() == 2
+    torch.testing.assert_close(y["image"].mean((2, 3)), y["label"])
+
+
+@pytest.mark.parametrize(
+    ("f", "label", "advice"),
+    [
+        (af.mixup(num_classes=3), torch.eye(3).long(), r"label\.float"),
+        (af.mixup(num_classes=10), torch.eye(3), "num_classes=10"),
+        (
+            af.one_of(af.mixup(num_classes=3), af.cutmix(num_classes=5)),
+            torch.arange(3),
+            "num_classes=5 in all branches",
+        ),
+    ],
+)
+def test_labels_that_are_not_of_these_classes(f, label, advice):
+    with pytest.raises(ValueError, match=advice):
+        f({"image": torch.rand(3, 1, 4, 4), "label": label}, None, K)
+
+
+def test_a_column_of_class_indices_is_one_of_labels():
+    y, _ = af.mixup(weight=1.0, num_classes=3)(
+        {"image": torch.rand(3, 1, 4, 4), "label": torch.arange(3)[:, None]}, None, K
+    )
+    assert y["label"].equal(torch.eye(3))
+
+
+def test_masks_that_may_be_instances():
+    x = {"image": torch.rand(2, 1, 8, 8), "boxes": af.Boxes(torch.rand(2, 3, 4)), "masks": torch.ones(2, 3, 8, 8)}
+    with pytest.warns(UserWarning, match="'instances'"):
+        af.mixup()(x, None, K)
+
+
 @pytest.mark.parametrize("soft", [False, True])
 def test_partners_of_another_class(soft):
     label = torch.tensor([0, 0, 1, 1, 2, 2, 2])

@@ -42,6 +42,7 @@ FLOORS = [
         "augfn.core.lists",
         "augfn.core.gates",
         "augfn.core.partners",
+        "augfn.core.widening",
     ],
     ["augfn.core.actions"],
     ["augfn.core.annotations"],

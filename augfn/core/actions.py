@@ -241,6 +241,14 @@ class Mixing(Action):
             raise ValueError(frame_changes(size, self.size(size)))
         return replace(self, layers=tuple(layer.gated(gate) for layer in self.layers))
 
+    def beside(self, other: Mixing) -> Mixing:
+        """Both, for samples of which each meets one of them alone."""
+        known = {m.classes for m in (self, other) if m.classes is not None}
+        if len(known) > 1:
+            fix = f"num_classes={max(known)} in all branches"
+            raise ValueError(explain("mixes of several num_classes", sorted(known), "one number of classes", fix))
+        return replace(self, layers=self.layers + other.layers, classes=next(iter(known), None))
+
 
 @dataclass(frozen=True)
 class Convert(Action):

@@ -167,10 +167,23 @@ def switched(branches: list[list[Action]], gates: list[Gate], size: Size) -> lis
         for a, g in pairs:
             a.gated(g, size)  # which raises where the frame changes
         weights = [Blend(torch.stack([g for _, g in some], -1), tuple(branch for branch, _ in some))] if some else []
-        return [*weights, *(a.gated(g, size) for a, g in mixes)]
+        return [*weights, *at_once([(a.gated(g, size), g) for a, g in mixes])]
     if all(len(branch) <= 1 for branch in branches):
         pairs.sort(key=lambda pair: ORDER.index(type(pair[0])))
-    return [a.gated(g, size) for a, g in pairs]
+    return at_once([(a.gated(g, size), g) for a, g in pairs])
+
+
+def at_once(pairs: list[tuple[Action, Gate]]) -> list[Action]:
+    """Neighbouring mixes of branches that exclude each other as one, so that each finds its partners as they came; the gates
+    say of which branch they are."""
+    out: list[tuple[Action, Gate]] = []
+    for a, g in pairs:
+        before, gate = out[-1] if out else (a, g)
+        if gate is not g and isinstance(a, Mixing) and isinstance(before, Mixing) and a.own is before.own is None:
+            out[-1] = (before.beside(a), g)
+        else:
+            out.append((a, g))
+    return [a for a, _ in out]
 
 
 def guarded(branch: list[Action], gate: Gate, size: Size) -> list[Action]:

@@ -173,6 +173,8 @@ def broadcast_leaf(value: Any, leaf: Leaf, batch: tuple[int, ...], device: Any, 
 
 def as_values(value: Any, leaf: Leaf, path: str) -> Tensor:
     if isinstance(value, Tensor):
+        if leaf.index and not value.is_floating_point() and value.dtype != torch.bool:
+            return value.float()
         if not value.is_floating_point():
             raise TypeError(
                 explain(f"params[{path!r}]: not floating", value, "a floating tensor", "call .float() on it")

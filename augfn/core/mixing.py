@@ -16,7 +16,7 @@ from augfn.core.annotations import at_points, kept, visible_part
 from augfn.core.boxes import Boxes, Keypoints
 from augfn.core.instances import fitted, objects_of
 from augfn.core.targets import Sample, Target
-from augfn.errors import explain
+from augfn.errors import explain, warn
 from augfn.math.resample import Sampling, to_wide
 from augfn.math.shapes import cast, expand
 from augfn.math.windows import placed, places
@@ -34,6 +34,9 @@ def mixed(action: Mixing, s: Sample, move: Move) -> Sample:
     base = s if action.own is None else move(Geometric(action.own, outside), s)
     out = dict(base.targets)
     objects = objects_of(s)
+    look_at_masks(s)
+    several = len(action.layers) > 1 and any(layer.spans is None for layer in action.layers)
+    waiting: dict[str, list[Any]] = {}  # boxes of partners, until all layers are known
     for layer in action.layers:
         copied = layer.map is None or layer.corner is not None
         over = partners(layer, s, () if copied else VALUES)
@@ -45,16 +48,30 @@ def mixed(action: Mixing, s: Sample, move: Move) -> Sample:
             if t.kind in VALUES and copied:
                 mine = s.targets[name].value
                 out[name] = Target(t.kind, paint_partner(t.value, mine, layer, base, t.value is not mine))
+            elif t.kind == "boxes" and several:
+                waiting.setdefault(name, []).append(over.targets[name].value)
             elif t.kind in PAINT:
                 out[name] = Target(t.kind, PAINT[t.kind](t.value, over.targets[name].value, layer, base))
         if objects:
             pairs = [(out[n].value, over.targets[n].value) for n in objects]
             painted = paint_objects(*pairs, layer, base)
             out |= {n: Target(out[n].kind, v) for n, v in zip(objects, painted, strict=True)}
+    for name, others in waiting.items():
+        out[name] = Target("boxes", boxes_of_layers(action, out[name].value, others, base))
     for name, t in s.targets.items():
         if t.kind == "label":
             out[name] = Target("label", labels(action, t.value, len(s.batch)))
     return base.changed(out, base.size)
+
+
+def look_at_masks(s: Sample) -> None:
+    """A warning for `masks`, as torchvision calls instance masks, as many as boxes: here they are the channels of one."""
+    rows = [t.value.valid.shape[-1] for t in s.targets.values() if t.kind == "boxes" and isinstance(t.value, Boxes)]
+    b, d = len(s.batch), len(s.size)
+    for name, t in s.targets.items():
+        if name == "masks" and t.kind == "mask" and t.value.ndim == b + d + 1 and rows == [t.value.shape[b]]:
+            want, fix = "instance masks under the name 'instances'", f"targets={{{name!r}: 'instances'}}"
+            warn(explain(f"{name}: as many channels as boxes, mixed as one mask", t.value, want, fix))
 
 
 def partners(layer: Layer, s: Sample, values: tuple[str, ...]) -> Sample:
@@ -176,6 +193,27 @@ def paint_boxes(x: Any, other: Any, layer: Layer, s: Sample) -> Any:
     return joined(own, new, len(s.batch))
 
 
+def boxes_of_layers(action: Mixing, own: Any, others: list[Any], s: Sample) -> Any:
+    """Own boxes, then those of each layer's partner, of what no later layer covers."""
+    frame = (*s.batch, *s.size)
+    hides, shows = [], []
+    for layer in action.layers:
+        whole = layer.cover.ndim == len(s.batch)
+        cover = layer.cover[(..., *(None,) * (len(frame) - layer.cover.ndim))].expand(frame)
+        hides.append(cover >= 1 if whole else chosen(cover))
+        shows.append(cover > 0 if whole else chosen(cover))
+    rows = []
+    for k, value in enumerate([own, *others]):
+        b = value if isinstance(value, Boxes) else Boxes(value)
+        comes = action.layers[k - 1].comes if k else None
+        shown = shows[k - 1] if k else torch.ones_like(shows[0])
+        shown = reduce(torch.logical_and, [~later for later in hides[k:]], shown)
+        b = b if comes is None else replace(b, valid=b.valid & comes)
+        rows.append(visible_part(b, (shown.to(to_wide(b.data).dtype),), s.size))
+    found = reduce(partial(joined, b=len(s.batch)), rows)
+    return found if isinstance(own, Boxes) else found.data * found.valid[..., None]
+
+
 def cover_for(b: Boxes, layer: Layer, size: Size) -> tuple[Tensor, ...]:
     """The cover as boxes look at it: of a rectangle the rows and the columns, else all of it."""
     dtype = to_wide(b.data).dtype
@@ -247,7 +285,13 @@ PAINT: dict[str, Callable[..., Any]] = {
 def labels(action: Mixing, y: Tensor, b: int) -> Tensor:
     """Soft labels, blended by the shares; class indices become soft labels first."""
     if not y.is_floating_point():
-        y = one_hot(y, action.classes, action.layers[0].share.dtype)
+        y = one_hot(y, action.classes, action.layers[0].share.dtype, b)
+    elif action.classes is not None and (y.ndim == b or y.shape[-1] != action.classes):
+        want, fix = (
+            f"[*batch, {action.classes}], since num_classes={action.classes}",
+            "one number of classes in all mixes",
+        )
+        raise ValueError(explain("soft labels of another number of classes", y, want, fix))
     rest = 1 - reduce(torch.add, [layer.share for layer in action.layers])
     total = y * expand(rest, y.ndim).to(y.dtype)
     for layer in action.layers:
@@ -255,7 +299,13 @@ def labels(action: Mixing, y: Tensor, b: int) -> Tensor:
     return total
 
 
-def one_hot(y: Tensor, classes: int | None, dtype: torch.dtype) -> Tensor:
+def one_hot(y: Tensor, classes: int | None, dtype: torch.dtype, b: int) -> Tensor:
+    """Class indices `[*b]` or `[*b, 1]` as soft labels `[*b, K]`."""
+    if y.ndim > b and tuple(y.shape[b:]) != (1,):
+        want = "one index for each sample [*batch], or soft labels [*batch, K] of floats"
+        fix = "one-hot labels as label.float(); labels of boxes in af.Boxes(boxes, labels=labels)"
+        raise ValueError(explain("integers that are no class indices", y, want, fix))
+    y = y[..., 0] if y.ndim > b else y
     if classes is None:
         want, fix = "soft labels [*batch, K]", "set num_classes=K, or pass one-hot floats"
         raise ValueError(explain("class indices cannot be blended", y, want, fix))

@@ -27,25 +27,24 @@ class Partners:
 
     def __call__(self, k: int = 1) -> Tensor:
         if not self.order.ndim:
-            given, want = "one sample (is this inside vmap over samples?)", "a batch [B, C, H, W]"
-            raise ValueError(explain("there is no batch to mix", given, want, "call it on the batch, outside of vmap"))
+            given, want = "one sample (in a dataset, or under vmap over samples)", "a batch [B, C, H, W]"
+            fix = "call it on the batch: after the DataLoader, outside of vmap"
+            raise ValueError(explain("there is no batch to mix", given, want, fix))
         if self.given is not None:
             chosen = self.given if self.given.ndim == self.order.ndim else self.given[..., k - 1]
-            return numbers(chosen.flatten().round().long())
+            return numbers(chosen.flatten())
         if self.label is None:
             return next_in_order(self.order.flatten(), k)
         return next_of_another_class(self.order.flatten(), self.label.flatten(0, self.order.ndim - 1), k)
 
 
-def numbers(index: Tensor) -> Tensor:
+def numbers(partner: Tensor) -> Tensor:
     """Checked numbers of samples."""
-    values = peek(index)
-    if values is not None and ((values < 0) | (values >= len(values))).any():
-        want = f"numbers from 0 to {len(values) - 1}"
-        raise ValueError(
-            explain("partner: there is no such sample", values.tolist(), want, "torch.arange(len(x)).flip(0)")
-        )
-    return index
+    values = peek(partner)
+    if values is not None and ((values < 0) | (values >= len(values)) | (values != values.round())).any():
+        want, fix = f"whole numbers from 0 to {len(values) - 1}", "partner=torch.arange(len(x)).flip(0)"
+        raise ValueError(explain("partner: there is no such sample", values.tolist(), want, fix))
+    return partner.round().long()
 
 
 def next_in_order(order: Tensor, k: int = 1) -> Tensor:

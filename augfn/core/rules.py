@@ -81,7 +81,7 @@ def warp_intrinsics(action: Geometric, t: Target, s: Sample) -> Tensor:
         raise ValueError(
             explain(
                 "intrinsics cannot follow a displacement field",
-                "elastic",
+                "a bend, or tiles that change places",
                 "projective maps only",
                 "leave the intrinsics out of the dict, or the displacement out of the pipeline",
             )

@@ -32,7 +32,7 @@ COMMON = {
     "mix": ("p",),
 }
 OF_MIXES: dict[str, Any] = {"num_classes": None, "partners": "next"}  # settings of all that mix
-PARTNER = Leaf("number of the sample that is the partner", low=0.0, flat="a number of a sample")
+PARTNER = Leaf("number of the sample that is the partner", low=0.0, flat="a number of a sample", index=True)
 SEEN = ("mask", "boxes", "instances")  # targets that a body may ask to see
 CLIPS = ("none", "clamp", "ste")
 PLAIN_TYPES: dict[Any, tuple[type, str]] = {
@@ -169,6 +169,10 @@ def is_whole(value: Any) -> bool:
 
 def check_type(what: str, wanted: Any, value: Any, default: Any) -> None:
     """A static keyword annotated with a plain type is of that type."""
+    if wanted == tuple[int, int] and not (
+        isinstance(value, Sequence) and len(value) == 2 and all(is_whole(v) and v > 0 for v in value)
+    ):
+        raise TypeError(explain(what, value, "two whole numbers above 0", f"{what.split()[-1]}={default}"))
     if wanted not in PLAIN_TYPES:
         return
     kind, words = PLAIN_TYPES[wanted]
@@ -213,6 +217,9 @@ def as_leaf(op: str, name: str, leaf: Leaf, value: Any) -> Tensor | Distribution
     if isinstance(value, int | float):
         check_bounds(what, leaf, [value])
         return Constant(torch.full(leaf.shape, float(value), dtype=torch.float32))
+    if leaf.index:
+        fix = f"{name}=torch.tensor({list(value)})"
+        raise TypeError(explain(what, value, "a tensor of numbers of samples", fix))
     if leaf.shape and len(value) == leaf.shape[0] and all(isinstance(v, Sequence) for v in value):
         value = tuple(zip(*value, strict=True))  # ((low, high) of x, (low, high) of y): per axis
     if len(value) != 2:

@@ -134,6 +134,9 @@ def read(
     if isinstance(x, Tensor):
         kind = bare or ("image" if ndim == 2 else "volume")
         targets = {kind: Target(kind, x)}
+        if bare and x.ndim > ndim and x.shape[-ndim - 1] != 1:
+            want, fix = "a depth map [*batch, 1, H, W]", "f({'image': image, 'depth': depth}, None, key)"
+            raise ValueError(explain("a bare tensor of several channels, for a step on depth", x, want, fix))
         if (integers or x.is_floating_point()) and x.ndim > ndim:  # all that there is to check
             return Sample(targets, tuple(x.shape[: -ndim - 1]), tuple(x.shape[-ndim:]), x.device, True)
         return checked(targets, ndim, True, integers)
@@ -235,7 +238,9 @@ def check_value(name: str, t: Target, ndim: int, integers: bool) -> None:
         raise TypeError(explain(f"{name}: not a tensor", value, f"a tensor [*batch, {layout}]", fix))
     if t.kind in FLOATING and not value.is_floating_point() and not (integers and t.kind in CONVERTED):
         convert = f"af.to_float({name}), or af.to_float() as the first step"
-        fix = convert if t.kind in CONVERTED else f"{name}.float()"
+        if t.kind == "depth":
+            convert = f"af.to_float({name}, max=1000), which makes metres of millimetres"
+        fix = convert if t.kind in (*CONVERTED, "depth") else f"{name}.float()"
         raise TypeError(explain(f"{name}: integer values", value, "a floating tensor", fix))
     need = len(layout.replace("[C] ", "").split())
     if value.ndim < need:
@@ -274,6 +279,8 @@ def check_shape(name: str, t: Target, batch: tuple[int, ...], size: tuple[int, .
             fix = f'four corners each: af.Boxes({name}.flatten(-2), format="xyxyxyxy"), the data key "bbox_xyxyxyxy"'
         if t.kind == "keypoints" and isinstance(t.value, Keypoints) and rest and rest[-1] == d + 1:
             fix = "af.Keypoints.pad(..., levels=True), where the last number is a visibility"
+        if t.kind == "depth" and rest == size:
+            fix = f"{name}.unsqueeze(-{d + 1}), a channel before the frame"
         if t.kind in ("softmask", "heatmap"):
             fix += f": torch.nn.functional.interpolate({name}, size={size}), and back afterwards"
         raise ValueError(explain(f"{name}: wrong shape", value, want, fix))

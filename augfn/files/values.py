@@ -95,7 +95,11 @@ def value(config: Any, where: str) -> Any:
         return tensor(config, where) if "tensor" in config else distribution(config, where)
     if isinstance(config, str):
         config = numeral(config)
-    if isinstance(config, float) and not math.isfinite(config):
+    if (
+        isinstance(config, float)
+        and not math.isfinite(config)
+        and not (math.isnan(config) and where.endswith("missing"))
+    ):
         raise fail(where, "not a number", config, "finite numbers", "stay finite")
     return config
 

@@ -29,7 +29,7 @@ LUMA = (0.2989, 0.587, 0.114)
 def require_rgb(x: Tensor, what: str, axis: int = -3) -> None:
     """Raises: ValueError unless the image has three channels along the axis."""
     if x.shape[axis] != 3:
-        fix = "channels=(0, 1, 2) picks three of more; of a grey image leave it out"
+        fix = "channels=(0, 1, 2) picks three of more; a grey image as x.expand(*x.shape[:-3], 3, -1, -1)"
         fix = "x.movedim(-1, -3): channels first" if x.shape[-1] == 3 else fix
         raise ValueError(explain(f"{what} needs three channels", x, "[*batch, 3, H, W]", fix))
 

@@ -1,6 +1,7 @@
 """Depth maps: noise and holes of a sensor, and one scale; images are left alone.
 
-0 and NaN stand for what was not measured: it stays so, gets no noise, and takes the value `missing` where one is given.
+0 and NaN stand for what was not measured: it stays so, gets no noise, and takes the value `missing` where one is given. What
+is infinitely far (the sky) stays so.
 """
 
 from __future__ import annotations
@@ -53,9 +54,11 @@ def depth_noise(
     >>> y["depth"].std().round(decimals=2), y["depth"][0, 0, 0, 0]
     (tensor(0.0500), tensor(0.))
     """
-    known = torch.where(unknown_at(x), torch.ones_like(x), x)
+    far = x.isinf()
+    known = torch.where(unknown_at(x) | far, torch.ones_like(x), x)
     spread = over(x, std) + over(x, axial) * known.square()
-    return marked(torch.addcmul(known, spread, field.to(x.dtype)).abs(), x, missing)
+    noisy = torch.addcmul(known, spread, field.to(x.dtype)).abs()
+    return marked(torch.where(far, x, noisy), x, missing)
 
 
 @noise(target="depth")

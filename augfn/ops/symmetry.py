@@ -62,21 +62,24 @@ def d4(frame: Size, *, symmetry: Symmetry8 = Choice([1.0] * 8)) -> Map:
 
 @geometric(example={"grid": (2, 2)})
 def jigsaw(frame: Size, *, seed: Seed = Uniform(0.0, 1.0), grid: tuple[int, int] = (4, 4)) -> Map:
-    """Cut the image into tiles, `grid` = (rows, columns) of them, that change places at random; pixels are copied exactly.
+    """Cut the image into tiles, `grid` = (rows, columns) of them, that change places at random, at least two of them; pixels
+    are copied exactly.
 
     All whole tiles are of one size; what is left over at the right and at the bottom stays. Masks and keypoints move with
     their tiles; upright boxes are those around all pieces of them (with instance masks around what they show), turned ones
     that are cut are not valid. Source: Noroozi and Favaro 2016; kornia `RandomJigsaw`.
 
     >>> x = torch.tensor([[[1.0, 2.0, 3.0, 4.0]]])
-    >>> af.jigsaw(grid=(1, 2))(x, None, af.key(1))[0]
+    >>> af.jigsaw(grid=(1, 2))(x, None, af.key(0))[0]
     tensor([[[3., 4., 1., 2.]]])
     """
     (rows, columns), (h, w) = grid, frame
     if not (0 < rows <= h and 0 < columns <= w):
         want = f"1 to {h} rows and 1 to {w} columns"
-        raise ValueError(explain("jigsaw: grid", grid, want, "grid=(4, 4)"))
+        raise ValueError(explain("jigsaw: grid", grid, want, f"grid=({min(4, h)}, {min(4, w)})"))
     order = random.uniform(seed_key(seed), (rows * columns,)).argsort(-1)
+    same = (order == torch.arange(rows * columns, device=order.device)).all(-1, keepdim=True)
+    order = torch.where(same, order.roll(1, -1), order)
     move = Gather(partial(tiled, grid=(rows, columns)), order)
     return Map((Tiles(order, (rows, columns), (h, w)),), gather=move, whole=True)
 

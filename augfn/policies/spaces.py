@@ -191,7 +191,8 @@ def timm_space(top: int = 10, translate_pct: float = 0.45) -> dict[str, Make]:
 
 
 def paper_space(space: str, top: int = 30) -> dict[str, Make]:
-    """The papers' scale, 10 levels for AutoAugment's largest arguments, without an end; AugMix's own formulas."""
+    """The papers' scale, 10 levels for AutoAugment's largest arguments, without an end (but one bit, and a tenth of a colour,
+    are left); AugMix's own formulas."""
     if space == "AugMix":
         own = timm_space(top)
         names = ["AutoContrast", "Equalize", "PosterizeIncreasing", "Rotate", "SolarizeIncreasing", "ShearX", "ShearY"]
@@ -207,11 +208,11 @@ def paper_space(space: str, top: int = 30) -> dict[str, Make]:
         "TranslateX": partial(moved, X, r.translate * level),
         "TranslateY": partial(moved, Y, r.translate * level),
         "Rotate": partial(turned, r.rotate * level),
-        "Posterize": partial(posterized, (8 - 4 * level).clamp(min=0), step="round"),
+        "Posterize": partial(posterized, (8 - 4 * level).clamp(min=1), step="round"),
         "Solarize": partial(solarized, (1 - level).clamp(min=0)),
     }
     made |= {
-        n: partial(enhanced, op, r.factor * level, signed=True, centre=1.0, least=0.0) for n, op in ENHANCE.items()
+        n: partial(enhanced, op, r.factor * level, signed=True, centre=1.0, least=0.1) for n, op in ENHANCE.items()
     }
     return {n: made[n] for n in r.ops.split()}
 

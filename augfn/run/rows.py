@@ -17,6 +17,7 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_map
 from augfn.core.actions import Action, Blend, Color, Depths, Geometric, Pixels, blend
 from augfn.core.rules import SOFT, apply, touches
 from augfn.core.targets import Sample, Target
+from augfn.core.widening import widened
 from augfn.math.resample import SIGNED
 from augfn.math.shapes import expand
 from augfn.run.mode import is_readable, untracked
@@ -147,9 +148,10 @@ def blended(action: Blend, sample: Sample) -> Sample:
             base = torch.zeros_like(new[0].value) if action.frame else old.value
             out[name] = Target(old.kind, mean(base, [t.value for t in new], weights, action.rest.to(weights)))
             continue
-        value = new[0].value if action.frame else old.value
-        for k, t in enumerate(new):
-            value = value if t is old and not action.frame else where(best == k, t.value, value)
+        value, *values = widened(old.kind, [old.value, *(t.value for t in new)], len(sample.batch))
+        value = values[0] if action.frame else value
+        for k, v in enumerate(values):
+            value = value if new[k] is old and not action.frame else where(best == k, v, value)
         out[name] = Target(old.kind, value)
     return sample.changed(out, action.size(sample.size))
 

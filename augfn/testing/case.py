@@ -100,6 +100,7 @@ def case(
     seed: int = 0,
 ) -> Case:
     f = example(op)
+    channels = 1 if f.bare else channels
     x = smooth_image(batch, channels, frame or LARGE.get(f.name) or FRAMES[f.ndim], dtype)
     return Case(f, x, random.key(seed))
 

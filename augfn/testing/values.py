@@ -219,7 +219,7 @@ def dtypes(c: Case) -> None:
     try:
         c.f(whole, None, c.key)
     except TypeError as error:
-        word = "depth.float()" if c.f.bare else "af.to_float"
+        word = "af.to_float(depth, max=1000)" if c.f.bare else "af.to_float"
         claim(word in str(error), f"the error for an integer image does not name {word}: {error}")
     else:
         raise AssertionError("an integer image raised no error")
