@@ -869,7 +869,9 @@ def jigsaw(
     fill_mask: float | None = None,
     antialias: bool | None = None,
 ) -> Op:
-    """Cut the image into tiles, `grid` = (rows, columns) of them, that change places at random; pixels are copied exactly."""
+    """Cut the image into tiles, `grid` = (rows, columns) of them, that change places at random, at least two of them; pixels
+    are copied exactly.
+    """
 
 def jpeg(
     *,

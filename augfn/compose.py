@@ -195,7 +195,11 @@ def some_of(
     if order == "random":
         times = Exponential([1.0] * len(steps) if weights is None else list(map(float, weights)))
         return SomeOf(
-            "some_of", steps, {"times": times, "count": count}, {"times": TIMES.sized(len(steps)), "count": many}
+            "some_of",
+            steps,
+            {"times": times, "count": count},
+            {"times": TIMES.sized(len(steps)), "count": many},
+            most=high,
         )
     keys = Uniform([0.0] * len(steps), [1.0] * len(steps))
     return SomeOf("some_of", steps, {"keys": keys, "count": count}, {"keys": KEYS.sized(len(steps)), "count": many})

@@ -166,7 +166,7 @@ def made(f: Augmentation, path: str, leaf: str, own: Any, value: Any) -> Any:
             want, fix = f"a number from 0 to {most}", "af.linear(5, 15), or rand_augment(..., mmax=...) for more"
             raise ValueError(explain(f"{path}: a level", value, want, fix))
         return own.renewed(level=torch.as_tensor(value, dtype=own.level.dtype))
-    if name == "count" and isinstance(value, int | float | tuple | list):
+    if name == "count" and (isinstance(value, int | float) or (isinstance(value, tuple | list) and len(value) == 2)):
         most = value if isinstance(value, int | float) else value[-1]
         if most >= meaning.high:
             want, fix = f"0 to {meaning.high - 1:g}", f"a larger number where it is made: n=(0, {most:g})"

@@ -30,7 +30,8 @@ def views(*fs: Any, **named_views: Augmentation) -> Views:
     sizes).
 
     `f(x, None, key)` returns a tuple of the views and the params of all of them, under `view_1`, `view_2`, ..., so that
-    an equivariance loss can undo what each did: `af.invert(f)(y, params["view_1"])`.
+    an equivariance loss can undo what each did: `af.invert(f)(y, params["view_1"])`, where `f.steps["view_1"]` is what made
+    the first one.
 
     >>> import torch, augfn as af
     >>> f = af.views(af.pipeline(af.resized_crop(size=8), af.hflip(p=0.5)), 2)

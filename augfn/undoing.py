@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from augfn.core.actions import Action, Deferred, Geometric, Size, chosen, fuse
+from augfn.core.actions import Action, Deferred, Geometric, Size, chosen
 from augfn.core.augmentation import Augmentation
 from augfn.core.boxes import Keypoints
 from augfn.core.draw import draw, leaves_of, merge
+from augfn.core.fusing import fuse
 from augfn.core.rules import apply
 from augfn.core.targets import Sample, Target
 from augfn.errors import explain
@@ -20,6 +21,7 @@ from augfn.math.resample import UNSET, Sampling, pick
 from augfn.math.stages import Linear
 from augfn.ops.photometric import invert as negative
 from augfn.run.host import home_of
+from augfn.run.rows import run
 
 
 def steps_of(f: Augmentation, params: dict[str, Any], size: Size) -> list[Action]:
@@ -119,15 +121,37 @@ def undone(f: Augmentation, y: Any, tree: dict[str, Any], size: Size | None) -> 
     before = size or sample.size
     drawn = draw(tree, leaves, f.meanings, f.salts, sample.batch, None, home_of(leaves, sample.device))
     steps = steps_of(f, drawn, before)
-    m, sampling, after = composed(steps, before)
+    after = composed(steps, before)[2]
     if after != sample.size:
         want, fix = f"{after}, what f makes of {before}", "af.invert(f, size=(h, w)) with the frame before f"
         raise ValueError(explain("invert: the frame does not fit", sample.size, want, fix))
-    back = m.to(sample.device).inverse(before)
-    if back.whole:
-        back = replace(back, gather=Gather(lambda x, how, _, m=back: pick(x, m, before, how)))
     valid = in_view(steps, f.fused, sample.batch, before, sample.device)
-    return apply(Geometric(back, sampling), sample).output(), valid
+    for some, size in reversed(whole_runs([a for a in steps if isinstance(a, Geometric)], before)):
+        sample = run([back_of(some, size, sample.device)], sample)
+    return sample.output(), valid
+
+
+def whole_runs(steps: list[Geometric], size: Size) -> list[tuple[list[Geometric], Size]]:
+    """Runs of steps that are undone by one resample, and the frame before each; what cuts a frame into pieces is undone by
+    itself."""
+    found: list[tuple[list[Geometric], Size]] = []
+    for a in steps:
+        if found and not a.map.torn and not found[-1][0][-1].map.torn:
+            found[-1][0].append(a)
+        else:
+            found.append(([a], size))
+        size = a.size(size)
+    return found or [([], size)]
+
+
+def back_of(steps: list[Geometric], size: Size, device: torch.device) -> Geometric:
+    """The inverse of a run of steps, from whose end it goes back to a frame of this size."""
+    gate = steps[0].gate if len(steps) == 1 and steps[0].map.torn else None
+    m, sampling = (steps[0].map, steps[0].sampling) if gate is not None else composed(list(steps), size)[:2]
+    back = m.to(device).inverse(size)
+    if back.whole:
+        back = replace(back, gather=Gather(lambda x, how, _, m=back: pick(x, m, size, how)))
+    return Geometric(back, sampling, gate=gate)
 
 
 invert.spec = negative.spec  # type: ignore[attr-defined]

@@ -33,8 +33,8 @@ WORDS = {
 
 
 def explain(params: Mapping[str, Any], sample: int = 0) -> str:
-    """What params that were drawn do to one sample of the batch, in words; of a choice what was chosen, of gates those that
-    are open.
+    """What params that were drawn by a pipeline do to one sample of the batch, in words; of a choice what was chosen, of gates
+    those that are open. (An op's own params do not name it; those of views are explained one by one: `params["view_1"]`.)
 
     >>> import torch, augfn as af
     >>> f = af.pipeline(af.rotate(degrees=12.0), af.hflip(p=0.0), af.posterize(bits=4.0))
@@ -44,6 +44,8 @@ def explain(params: Mapping[str, Any], sample: int = 0) -> str:
     if not isinstance(params, Mapping):
         fix = "y, params = f(x, None, key); af.explain(params, sample=0)"
         raise TypeError(message("explain: not params", params, "the dict that a call returns", fix))
+    if params and all(n.startswith("view_") for n in params):
+        return "; ".join(f"{n}: {explain(p, sample)}" for n, p in params.items())
     values = [t for t in tree_leaves(params) if isinstance(t, Tensor) and t.ndim]
     most = max((len(t) for t in values), default=1)
     if not 0 <= sample < most:

@@ -824,7 +824,7 @@ class RandomDefocus(Derived):
     ) -> None: ...
 
 class RandomDepthDropout(Derived):
-    """Holes: cells of `size` pixels lose their depth."""
+    """Holes: cells of `size` pixels lose their depth; a number is fixed."""
 
     def __init__(
         self,
@@ -842,7 +842,7 @@ class RandomDepthDropout(Derived):
     ) -> None: ...
 
 class RandomDepthNoise(Derived):
-    """Noise of a depth camera: std + axial z^2; 0 and NaN, which were not measured, have none."""
+    """Noise of a depth camera: std + axial z^2; 0 and NaN, which were not measured, have none. Numbers are fixed."""
 
     def __init__(
         self,
@@ -1249,7 +1249,7 @@ class RandomHue(Derived):
     ) -> None: ...
 
 class RandomHueRotation(Derived):
-    """Turn the colours about the grey axis, by turns."""
+    """Turn the colours about the grey axis, by turns; a number is ±."""
 
     def __init__(
         self,
@@ -1336,7 +1336,7 @@ class RandomJigsaw(Derived):
     ) -> None: ...
 
 class RandomLinearContrast(Derived):
-    """Spread about mid grey by a factor. imgaug's `LinearContrast`."""
+    """Spread about mid grey by a factor; a number x is 1 ± x. imgaug's `LinearContrast`."""
 
     def __init__(
         self,
@@ -1386,7 +1386,7 @@ class RandomLinearIllumination(Derived):
     ) -> None: ...
 
 class RandomLinearSaturation(Derived):
-    """Scale the distance of colours from the grey axis."""
+    """Scale the distance of colours from the grey axis; a number x is 1 ± x."""
 
     def __init__(
         self,
@@ -1984,7 +1984,7 @@ class RandomSpeckleNoise(Derived):
     ) -> None: ...
 
 class RandomStretch(Derived):
-    """Zoom the width by a factor and the height by its inverse."""
+    """Zoom the width by a factor and the height by its inverse; a number is fixed."""
 
     def __init__(
         self,

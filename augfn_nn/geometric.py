@@ -93,5 +93,5 @@ def RandomPerspective(distortion_scale: Range = 0.5, sampling_method: str = "bas
 
 @derive(af.stretch)
 def RandomStretch(factor: Range = (0.8, 1.25)) -> Any:
-    """Zoom the width by a factor and the height by its inverse."""
+    """Zoom the width by a factor and the height by its inverse; a number is fixed."""
     return {"factor": factor}

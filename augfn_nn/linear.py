@@ -7,12 +7,13 @@ from typing import Any
 import augfn as af
 from augfn.typing import Range
 from augfn_nn.derive import derive
+from augfn_nn.shorthands import around
 
 
 @derive(af.linear_contrast)
 def RandomLinearContrast(factor: Range = (0.7, 1.4)) -> Any:
-    """Spread about mid grey by a factor. imgaug's `LinearContrast`."""
-    return {"factor": factor}
+    """Spread about mid grey by a factor; a number x is 1 ± x. imgaug's `LinearContrast`."""
+    return {"factor": around(factor, 1.0, 0.0)}
 
 
 @derive(af.luma_flip)
@@ -23,11 +24,11 @@ def RandomLumaFlip() -> Any:
 
 @derive(af.hue_rotation)
 def RandomHueRotation(hue: Range = (-0.5, 0.5)) -> Any:
-    """Turn the colours about the grey axis, by turns."""
-    return {"hue": hue}
+    """Turn the colours about the grey axis, by turns; a number is ±."""
+    return {"hue": around(hue)}
 
 
 @derive(af.linear_saturation)
 def RandomLinearSaturation(factor: Range = (0.5, 2.0)) -> Any:
-    """Scale the distance of colours from the grey axis."""
-    return {"factor": factor}
+    """Scale the distance of colours from the grey axis; a number x is 1 ± x."""
+    return {"factor": around(factor, 1.0, 0.0)}

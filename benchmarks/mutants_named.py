@@ -48,7 +48,7 @@ DEFERRED = 'a.rows(cut).ungated() if type(a).__name__ == "Deferred" else a.rows(
 FAULTS = (
     Fault(
         "neighbours join across a flush (crop, pad, rotate with one fill shows cropped pixels)",
-        {"augfn/core/actions.py": swap("return not b.map.flush and (free", "return (free")},
+        {"augfn/core/fusing.py": swap("return not b.map.flush and (free", "return (free")},
     ),
     Fault(
         "gradients of targets other than the image are lost",
@@ -77,7 +77,7 @@ FAULTS = (
     Fault(
         "a deferred action runs in slices without its gate",
         {
-            "augfn/run/slices.py": swap("run([a.rows(cut) for a in actions]", f"run([{DEFERRED} for a in actions]"),
+            "augfn/run/slices.py": swap("found.append(a.rows(cut))", f"found.append({DEFERRED})"),
             "augfn/core/actions.py": swap("leaves=leaves, gate=part(self.gate, 0, rows)", "leaves=leaves", last=True),
         },
     ),

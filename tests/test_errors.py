@@ -143,7 +143,7 @@ MISTAKES = {
     "hue of one channel": (
         lambda: af.hue()(X[:, :1], None, K),
         ValueError,
-        ["[2, 1, 8, 10]", "3, H, W", "leave it out"],
+        ["[2, 1, 8, 10]", "3, H, W", "expand"],
     ),
     "normalize with two means": (
         lambda: af.normalize(mean=(0.1, 0.2), std=(1.0, 1.0))(X),
@@ -190,7 +190,7 @@ MISTAKES = {
     "intrinsics through elastic": (
         lambda: af.elastic()({"image": X, "intrinsics": torch.eye(3).expand(2, 3, 3)}, None, K),
         ValueError,
-        ["elastic", "projective", "leave the intrinsics"],
+        ["a bend", "projective", "leave the intrinsics"],
     ),
     "invert a frame that does not fit": (
         lambda: af.invert(af.center_crop(size=4))(X, {}),

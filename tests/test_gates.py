@@ -27,7 +27,7 @@ def keeps_frame(name):
 
 
 def image(f, dtype=F64):
-    return smooth_image((5,), 3, LARGE.get(f.name) or ((9, 11) if f.ndim == 2 else (5, 6, 7)), dtype)
+    return smooth_image((5,), 1 if f.bare else 3, LARGE.get(f.name) or ((9, 11) if f.ndim == 2 else (5, 6, 7)), dtype)
 
 
 GATED = [name for name in SPECS if keeps_frame(name)]

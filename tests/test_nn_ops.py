@@ -46,7 +46,8 @@ def make(name, **more):
 
 
 def sample_for(name, x):
-    """The image, with what its class looks at besides."""
+    """The image, with what its class looks at besides; a depth map of one channel."""
+    x = x[:, :1] if CLASSES[name].spec.target == "depth" else x
     b, h, w = x.shape[0], *x.shape[-2:]
     box = torch.tensor([1.0, 1.0, w / 2, h / 2]).expand(b, 1, 4)
     seen = {"mask": (x[:, 0] > 0.5).long(), "boxes": box} if set(CLASSES[name].spec.wants) & set(SEEN) else {}

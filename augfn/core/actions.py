@@ -301,6 +301,16 @@ class Blend(Action):
     branches: tuple[tuple[Action, ...], ...]
     frame: Size | None = None  # that all branches end in, where it is another one: then weights sum to 1
     hard: bool = False  # weights are 0 and 1
+    moves: bool | None = None  # that some branch moves things, where branches were left out since
+
+    @property
+    def mixes(self) -> bool:  # type: ignore[override]
+        return any(a.mixes for branch in self.branches for a in branch)
+
+    @property
+    def moving(self) -> bool:
+        """True if some branch moves things, so that what lies at a place is not that of before."""
+        return any(is_moving(a) for branch in self.branches for a in branch) if self.moves is None else self.moves
 
     def size(self, size: Size) -> Size:
         return self.frame or size
@@ -318,6 +328,14 @@ class Blend(Action):
     def heaviest(self) -> Tensor:
         """The number of each sample's branch of the largest weight, -1 for the sample as it was."""
         return torch.cat([self.rest[..., None], self.weights], -1).argmax(-1) - 1
+
+
+def is_moving(a: Action) -> bool:
+    return (
+        a.moving
+        if isinstance(a, Blend)
+        else a.mixes or isinstance(a, Geometric) or (isinstance(a, Deferred) and a.moves)
+    )
 
 
 def chosen(actions: Iterable[Action], size: Size) -> Iterator[Action]:
@@ -348,58 +366,3 @@ def frame_changes(before: Size, after: Size | None) -> str:
         "a frame that stays, or a choice whose branches end in one frame",
         "leave out p; or resize within: af.maybe(af.pipeline(f, af.resize(size=...)), p=0.5)",
     )
-
-
-def fuse(actions: list[Action]) -> list[Action]:
-    """Neighbours of one kind become one: maps compose to one resample, colour maps multiply, occlusions unite."""
-    out: list[Action] = []
-    for run in runs(actions):
-        if isinstance(run[0], Blend):
-            out += [replace(a, branches=tuple(tuple(fuse(list(b))) for b in a.branches)) for a in run]
-        elif not isinstance(run[0], Geometric | Color | Occlusion) or (
-            isinstance(run[0], Geometric) and all(a.map.gather for a in run)
-        ):
-            out += run
-        else:
-            out.append(run[0] if len(run) == 1 else merged(run))
-    return out
-
-
-def merged(run: list[Any]) -> Action:
-    first = run[0]
-    for second in run[1:]:
-        first = first.then(second)
-    return first
-
-
-def runs(actions: list[Action]) -> list[list[Any]]:
-    """Maximal runs of neighbours that may become one."""
-    out: list[list[Any]] = []
-    for a in actions:
-        if out and type(out[-1][-1]) is type(a) and all(joins(b, a) for b in out[-1]):
-            out[-1].append(a)
-        else:
-            out.append([a])
-    return out
-
-
-def turns_in_place(m: Map) -> bool:
-    """True if it copies, but not from an upright window: quarter turns."""
-    return m.exact and not m.axis_aligned
-
-
-def joins(a: Action, b: Action) -> bool:
-    if isinstance(a, Geometric) and isinstance(b, Geometric):
-        if a.map.torn or b.map.torn:
-            return False
-        free, antialiased = a.map.exact or b.map.exact, a.sampling.antialias or b.sampling.antialias
-        if antialiased and any(turns_in_place(m) and n.axis_aligned for m, n in ((a.map, b.map), (b.map, a.map))):
-            return False  # together they would be no window, which is read better, and to copy costs little
-        if antialiased and a.map.exact != b.map.exact and (b if a.map.exact else a).gate is not None:
-            return False  # samples that only the copy meets are not averaged over
-        return not b.map.flush and (free or a.sampling is b.sampling or a.sampling == b.sampling)
-    if isinstance(a, Color) and isinstance(b, Color):
-        return a.clip == b.clip == "none" and a.channels == b.channels
-    if isinstance(a, Occlusion) and isinstance(b, Occlusion):
-        return (a.fill, a.fill_mask) == (b.fill, b.fill_mask)
-    return True

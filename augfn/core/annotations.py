@@ -96,16 +96,20 @@ def swapped(k: Keypoints, where: Tensor) -> Keypoints:
 def points_of_boxes(action: Geometric, t: Target, s: Sample) -> tuple[Tensor, Finish]:
     """Clipped upright boxes around what has moved, or quads whose corners have moved."""
     b = t.value if isinstance(t.value, Boxes) else Boxes(t.value)
-    points = quad_points(b) if b.turned else outline_points(action, b, s)
+    points, torn = quad_points(b) if b.turned else outline_points(action, b, s), cuts(action.map)
+    if torn and b.turned:  # followed a little within, so that corners are in the tile that they belong to
+        points = points + INSIDE * (points.mean(-2, keepdim=True) - points).sign()
 
     def finish(moved: Tensor, before: Tensor | None) -> Any:
-        corners = moved.reshape(points.shape) + 0.5
-        if cuts(action.map) and not b.turned:  # whose pieces were followed a little within them
+        corners, whole = moved.reshape(points.shape) + 0.5, b.valid
+        if torn and b.turned:  # what is cut has no corners
+            shift = corners - 0.5 - points
+            whole = ((shift - shift[..., :1, :]).abs() < INSIDE).all(-1).all(-1)
+            corners = quad_points(b) + 0.5 + shift[..., :1, :]
+        elif torn:
             corners = torch.cat([corners - INSIDE, corners + INSIDE], -2)
         new = (moved_quads if b.turned else moved_upright)(b, corners, before, s.size, action.size(s.size))
-        if cuts(action.map) and b.turned:  # what is cut has no corners
-            shifts = (corners - 0.5 - points) - (corners - 0.5 - points)[..., :1, :]
-            new = replace(new, valid=new.valid & (shifts.abs() < INSIDE).all(-1).all(-1))
+        new = replace(new, valid=new.valid & whole)
         return new if isinstance(t.value, Boxes) else new.data
 
     return points.flatten(-3, -2), finish

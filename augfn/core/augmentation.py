@@ -16,12 +16,14 @@ from typing import Any
 import torch
 
 from augfn import random
-from augfn.core.actions import Action, Deferred, Depths, Geometric, Mixing, Occlusion, Pixels, Size, fuse
+from augfn.core.actions import Action, Deferred, Depths, Geometric, Mixing, Occlusion, Pixels, Size
 from augfn.core.boxes import Boxes
 from augfn.core.draw import Params, checked_key, draw, leaves_of, merge, nested, salts_of
+from augfn.core.fusing import fuse
 from augfn.core.gates import with_gates
 from augfn.core.lists import batched
 from augfn.core.partners import WAYS, Partners
+from augfn.core.rules import check_channels
 from augfn.core.spec import (
     COMMON,
     OF_MIXES,
@@ -148,6 +150,10 @@ class Augmentation:
 
     def on(self, sample: Sample, tree: Params, generator: Any) -> tuple[Any, Params]:
         """The call, on what has been read and completed."""
+        if self.bare and not any(t.kind == self.bare for t in sample.targets.values()):
+            want = "a dict with a target of the kind 'depth', or a depth map alone"
+            fix = "f({'image': image, 'depth': depth}, None, key)"
+            raise ValueError(explain(f"{self.name} changes depth", list(sample.targets), want, fix))
         if autocasts(sample.device):  # half precision would move coordinates by pixels
             with torch.autocast(sample.device.type, enabled=False):
                 return self.on(sample, tree, generator)
@@ -156,7 +162,9 @@ class Augmentation:
         with context:
             home = home_of(leaves, sample.device, generator)
             drawn = draw(tree, leaves, self.meanings, self.salts, sample.batch, generator, home)
-            return way(self.actions(drawn, sample, tree), sample).output(), drawn
+            actions = self.actions(drawn, sample, tree)
+            check_channels(actions, sample)
+            return way(actions, sample).output(), drawn
 
     def actions(self, params: Params, sample: Sample, given: Params | None = None) -> list[Action]:
         """What is done to the sample, with neighbours of one kind as one."""

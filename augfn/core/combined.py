@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -25,7 +24,6 @@ from augfn.core.actions import (
 )
 from augfn.core.augmentation import Augmentation
 from augfn.core.gates import Gate
-from augfn.distributions import Constant, Uniform
 from augfn.errors import explain
 from augfn.math.resample import Sampling
 
@@ -102,21 +100,19 @@ class OneOf(Combined):
 
 class SomeOf(Combined):
     """Several different branches per sample: in the order given those of the smallest keys, or in the order of their times
-    the first."""
+    the first; `most` of them."""
+
+    most: int = 0
 
     def plan(self, params: dict[str, Any], size: Size, sampling: Sampling) -> list[Action]:
         keys, count = params["times" if "times" in params else "keys"], torch.floor(params["count"])
         rank = keys.argsort(-1).argsort(-1)
         slots = [rank < count[..., None]]
         if "times" in params:
-            slots = [(rank == i) & (i < count)[..., None] for i in range(self.most())]
+            slots = [(rank == i) & (i < count)[..., None] for i in range(self.most)]
         branches = self.branches(params, size, sampling)
         gated = [zip(Gate(slot.to(keys.dtype), True).unbind(), branches, strict=True) for slot in slots]
         return [a for slot in gated for gate, branch in slot for a in guarded(branch, gate, size)]
-
-    def most(self) -> int:
-        """The largest number of branches that are drawn."""
-        return most_of(self.params["count"], len(self.steps))
 
 
 class Slots(Combined):
@@ -217,10 +213,3 @@ def common_ndim(what: str, steps: Steps) -> int:
             )
         )
     return 3 if deep else 2
-
-
-def most_of(count: Any, n: int) -> int:
-    """The largest whole number that a count may be."""
-    if isinstance(count, Constant):
-        return int(count.value)
-    return min(n, math.ceil(float(count.high)) - 1) if isinstance(count, Uniform) else n

@@ -19,10 +19,11 @@ def with_instances(action: Geometric | Occlusion, targets: dict[str, Target], s:
     if not (names := objects_of(s)):
         return targets
     (name, masks), hides = names, isinstance(action, Occlusion)
-    boxes = (s.targets if hides else targets)[name].value
-    b = boxes if isinstance(boxes, Boxes) else Boxes(boxes)
-    new = fitted(b, s.targets[masks].value, targets[masks].value, action.size(s.size), hides)
-    return targets | {name: Target("boxes", new if isinstance(boxes, Boxes) else new.data * new.valid[..., None])}
+    moved, plain = targets[name].value, not isinstance(targets[name].value, Boxes)
+    by_box = Boxes(moved) if plain else moved
+    b = (Boxes(s.targets[name].value) if plain else s.targets[name].value) if hides else by_box
+    new = fitted(b, by_box, s.targets[masks].value, targets[masks].value, action.size(s.size), hides)
+    return targets | {name: Target("boxes", new.data * new.valid[..., None] if plain else new)}
 
 
 def objects_of(s: Sample) -> tuple[str, ...]:
@@ -31,15 +32,17 @@ def objects_of(s: Sample) -> tuple[str, ...]:
     return tuple(names) if all(names) else ()
 
 
-def fitted(b: Boxes, before: Tensor, after: Tensor, size: Size, hides: bool = True) -> Boxes:
-    """Boxes whose instance masks `[*b, N, *size]` have changed: each the part of it around what is left of its mask, and
-    not valid where nothing is. Others stay as they are, bit for bit.
+def fitted(b: Boxes, by_box: Boxes, before: Tensor, after: Tensor, size: Size, hides: bool = True) -> Boxes:
+    """Boxes after a step that has moved their instance masks `[*b, N, *size]`, or with `hides` covered some of them: each the
+    part of it around what is left of its mask, and not valid where nothing is. What nothing covers stays as it is, bit for bit;
+    a box without a mask (it is empty) is what the step makes of boxes alone, `by_box`.
 
-    Turned boxes, and those that are not clipped, keep their corners. `hides`: the share of the mask that is left is what
-    is seen of the object.
+    Turned boxes, and those that are not clipped, keep their corners. Of what is covered, the share of the mask that is left
+    is what is seen of the object.
     """
     axes, here = tuple(range(-len(size), 0)), after != 0
-    changed = (before != after).any(axes) if before.shape == after.shape else torch.ones_like(b.valid)
+    had = (before != 0).any(axes)
+    changed = (before != after).any(axes) if hides else had
     xyxy, there = to_wide(b.xyxy(size)), here.any(axes)
     if b.clip and not b.turned:
         (low, high), (first, last) = xyxy.chunk(2, -1), ends_of(here, len(size))
@@ -51,7 +54,9 @@ def fitted(b: Boxes, before: Tensor, after: Tensor, size: Size, hides: bool = Tr
     b = replace(b, valid=b.valid & (there | ~changed))
     if hides and b.min_visibility > 0:
         b = seen_by(b, share_of(*(v.sum(axes).to(xyxy.dtype) for v in (here, before != 0))))
-    return b
+    seen = None if b.seen is None or by_box.seen is None else torch.where(had, b.seen, by_box.seen)
+    data = torch.where(had[..., None], b.data, by_box.data)
+    return replace(b, data=data, valid=torch.where(had, b.valid, by_box.valid), seen=seen)
 
 
 def ends_of(here: Tensor, d: int) -> tuple[Tensor, Tensor]:

@@ -15,6 +15,7 @@ from augfn.core.actions import Geometric, Layer, Mixing, Size, blend
 from augfn.core.annotations import at_points, kept, visible_part
 from augfn.core.boxes import Boxes, Keypoints
 from augfn.core.instances import fitted, objects_of
+from augfn.core.partners import taken
 from augfn.core.targets import Sample, Target
 from augfn.errors import explain, warn
 from augfn.math.resample import Sampling, to_wide
@@ -83,7 +84,7 @@ def partners(layer: Layer, s: Sample, values: tuple[str, ...]) -> Sample:
 
 
 def of_partner(layer: Layer, x: Tensor, b: int) -> Tensor:
-    return x.flatten(0, b - 1).index_select(0, layer.partner).reshape(x.shape)
+    return taken(x, layer.partner, b)
 
 
 def over_frame(cover: Tensor, x: Tensor, s: Sample) -> Tensor:
@@ -250,7 +251,8 @@ def paint_objects(boxes: tuple[Any, Any], masks: tuple[Tensor, Tensor], layer: L
     if layer.comes is not None:
         new = replace(new, valid=new.valid & layer.comes)
     after = paint_instances(*masks, layer, s)
-    found = fitted(joined(own, new, len(s.batch)), torch.cat(masks, len(s.batch)), after, s.size)
+    before = torch.cat(masks, len(s.batch))
+    found = fitted(joined(own, new, len(s.batch)), paint_boxes(own, new, layer, s), before, after, s.size)
     return found if isinstance(boxes[0], Boxes) else found.data * found.valid[..., None], after
 
 

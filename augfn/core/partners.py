@@ -38,6 +38,11 @@ class Partners:
         return next_of_another_class(self.order.flatten(), self.label.flatten(0, self.order.ndim - 1), k)
 
 
+def taken(x: Tensor, partner: Tensor, b: int) -> Tensor:
+    """What the partners have, `x [*b, ...]`, in the samples' places."""
+    return x.flatten(0, b - 1).index_select(0, partner).reshape(x.shape)
+
+
 def numbers(partner: Tensor) -> Tensor:
     """Checked numbers of samples."""
     values = peek(partner)
@@ -56,7 +61,8 @@ def next_in_order(order: Tensor, k: int = 1) -> Tensor:
 
 def next_of_another_class(order: Tensor, label: Tensor, k: int = 1) -> Tensor:
     """The same among those of another class; the k-th of fewer begins again, and of none it is the sample itself."""
-    classes = (label.argmax(-1) if label.ndim > 1 else label).to(order.device)
+    label = label[..., 0] if label.ndim > 1 and label.shape[-1] == 1 else label
+    classes = (label.to(order.dtype).argmax(-1) if label.ndim > 1 else label).to(order.device)
     rank, n = order.argsort(stable=True).argsort(), len(order)
     other = classes[:, None] != classes
     distance = ((rank - rank[:, None]) % n).masked_fill(~other, n)

@@ -6,7 +6,7 @@ one column, adding a kind one row: no op handles a target by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -265,6 +265,18 @@ def touches(action: Action, kind: str) -> bool:
     return isinstance(action, Blend | Deferred) or kind in targets_of(type(action))
 
 
+def check_channels(actions: Iterable[Action], sample: Sample) -> None:
+    """Raises where a step needs three channels and an image has others, whatever the gates of this call say."""
+    images = [t.value for t in sample.targets.values() if t.kind in CONVERTED]
+    odd = [x for x in images if x.shape[-len(sample.size) - 1] != 3]
+    for action in actions if odd else ():
+        if isinstance(action, Blend):
+            for branch in action.branches:
+                check_channels(branch, sample)
+        elif isinstance(action, Pixels) and action.requires_rgb and action.channels is None:
+            require_rgb(odd[0], action.name, -len(sample.size) - 1)
+
+
 def apply(action: Action, sample: Sample) -> Sample:
     """One action on all targets of all samples, whatever its gate says."""
     if isinstance(action, Deferred):
@@ -272,10 +284,6 @@ def apply(action: Action, sample: Sample) -> Sample:
     if isinstance(action, Mixing):
         return mixed(action, sample, apply)
     changed = dict(sample.targets)
-    if isinstance(action, Depths) and not any(t.kind == "depth" for t in changed.values()):
-        want = "a dict with a target of the kind 'depth', or a depth map alone"
-        fix = "f({'image': image, 'depth': depth}, None, key)"
-        raise ValueError(explain(f"{action.name} changes depth", list(changed), want, fix))
     if isinstance(action, Geometric):
         changed |= moved_annotations(action, sample)
     for name, t in sample.targets.items():

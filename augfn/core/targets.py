@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 from torch.utils._pytree import tree_leaves
 
 from augfn.core.boxes import FORMATS, SAME_FORMAT, TURNED, Boxes, Keypoints, look_at_ends, rounding
@@ -94,10 +95,15 @@ def format_in(name: str) -> str | None:
 
 @dataclass(frozen=True)
 class Plain:
-    """Boxes that came as a plain tensor, in the format that their name tells."""
+    """Boxes that came as a plain tensor, in the format that their name tells, and which of them were valid."""
+
+    valid: Tensor
 
     def undo(self, boxes: Boxes) -> Tensor:
-        return boxes.data
+        """Without an area where one has lost its validity."""
+        more = boxes.valid.shape[-1] - self.valid.shape[-1]
+        lost = ~boxes.valid & pad(self.valid, (0, more), value=True)
+        return torch.where(lost[..., None], 0.0, boxes.data)
 
 
 def kind_of(name: str, given: Mapping[str, str]) -> str:
@@ -200,7 +206,8 @@ def checked(
     for t in proper.values():
         if t.kind == "boxes" and isinstance(t.value, Tensor):
             look_at_ends(t.value)
-    folds = {n: fold for n, (_, fold) in points.items() if fold is not None} | dict.fromkeys(told, Plain())
+    folds = {n: fold for n, (_, fold) in points.items() if fold is not None}
+    folds |= {n: Plain(proper[n].value.valid) for n in told}
     return Sample(proper, batch, size, frame.device, bare, folds=folds)
 
 
@@ -237,7 +244,7 @@ def check_value(name: str, t: Target, ndim: int, integers: bool) -> None:
             fix = f"af.to_float({name})" if t.kind in FRAMED else f"torch.as_tensor({name})"
         raise TypeError(explain(f"{name}: not a tensor", value, f"a tensor [*batch, {layout}]", fix))
     if t.kind in FLOATING and not value.is_floating_point() and not (integers and t.kind in CONVERTED):
-        convert = f"af.to_float({name}), or af.to_float() as the first step"
+        convert = f"af.to_float({name}), or af.to_float() as the first step of a pipeline"
         if t.kind == "depth":
             convert = f"af.to_float({name}, max=1000), which makes metres of millimetres"
         fix = convert if t.kind in (*CONVERTED, "depth") else f"{name}.float()"

@@ -36,7 +36,7 @@ def make_diagonal(*entries: float) -> Tensor:
 def hflip() -> Map:
     """Mirror left and right: pixel x moves to W - 1 - x (points), edge x to W - x (boxes); pixels are copied exactly.
 
-    Source: torchvision `hflip`.
+    Intrinsics become those of a mirrored camera: fx is negative, so that points in space stay. Source: torchvision `hflip`.
 
     >>> af.hflip()(torch.tensor([[[1.0, 2.0, 3.0]]]))[0]
     tensor([[[3., 2., 1.]]])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
 from typing import Annotated, Any
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from augfn import random
 from augfn.core.actions import Layer, Size
 from augfn.core.augmentation import mixing
-from augfn.core.partners import Partners
+from augfn.core.partners import Partners, taken
 from augfn.distributions import Beta, Uniform
 from augfn.errors import explain
 from augfn.math.maps import Gather, Map
@@ -271,19 +271,16 @@ def copy_paste(
         want, fix = "a dict with boxes or instance masks", 'f({"image": x, "boxes": boxes}, None, key)'
         raise ValueError(explain("copy_paste looks at objects", "neither boxes nor instances", want, fix))
     partner, b = who(), who.order.ndim
-    theirs = partner_of(instances != 0 if boxes is None else boxes.valid, partner, b)
-    there = theirs.flatten(b + 1).any(-1) if boxes is None else theirs
-    drawn = random.uniform(seed_key(seed), (there.shape[-1],)) < chance[..., None]
-    comes = there & drawn.to(there.device)
-    if boxes is not None and instances is None:
-        low, high = partner_of(boxes.xyxy(frame), partner, b).chunk(2, -1)
-        inside = []
-        for axis, size in ((1, frame[0]), (0, frame[1])):
-            at = torch.arange(size, device=low.device) + 0.5
-            inside.append((at >= low[..., axis, None]) & (at < high[..., axis, None]))
-        union = (inside[0] & comes[..., None]).to(low.dtype).mT @ inside[1].to(low.dtype) > 0
+    masks = None if instances is None else taken(instances != 0, partner, b)
+    there = [] if masks is None else [masks.flatten(b + 1).any(-1)]  # without a mask there is nothing to paste
+    there += [] if boxes is None else [taken(boxes.valid, partner, b)]
+    drawn = random.uniform(seed_key(seed), (there[0].shape[-1],)) < chance[..., None]
+    comes = reduce(torch.logical_and, there, drawn.to(there[0].device))
+    if masks is not None:
+        union = (masks & comes[..., None, None]).any(b)
     else:
-        union = ((partner_of(instances, partner, b) != 0) & comes[..., None, None]).any(b)
+        assert boxes is not None
+        union = in_boxes(taken(boxes.xyxy(frame), partner, b), comes, frame)
     return [Layer(partner, union, share_of(union, who.order), comes=comes, hard=True)]
 
 
@@ -309,15 +306,20 @@ def transplant(
     b, d, partner = who.order.ndim, len(frame), who()
     drawn = torch.floor(key.detach() * len(classes)).clamp(max=len(classes) - 1).long()
     wanted = torch.tensor(classes, device=mask.device)[drawn.to(mask.device)]
-    theirs = partner_of(mask.to(torch.int64), partner, b)
+    theirs = taken(mask.to(torch.int64), partner, b)
     flat = theirs if theirs.ndim == b + d else theirs.select(b, 0)
     cover = flat == expand(wanted, b + d)
     return [Layer(partner, cover, share_of(cover, who.order), hard=True)]
 
 
-def partner_of(x: Tensor, partner: Tensor, b: int) -> Tensor:
-    """What the partners have, `x [*b, ...]`, in the samples' places."""
-    return x.flatten(0, b - 1).index_select(0, partner).reshape(x.shape)
+def in_boxes(xyxy: Tensor, comes: Tensor, frame: Size) -> Tensor:
+    """True in the frame `[*b, *frame]` where a pixel's centre lies in one of the boxes `[*b, N, 4]` that come."""
+    low, high = xyxy.chunk(2, -1)
+    inside = []
+    for axis, size in ((1, frame[0]), (0, frame[1])):
+        at = torch.arange(size, device=xyxy.device) + 0.5
+        inside.append((at >= low[..., axis, None]) & (at < high[..., axis, None]))
+    return (inside[0] & comes[..., None]).to(xyxy.dtype).mT @ inside[1].to(xyxy.dtype) > 0
 
 
 def on_grid(cells: Tensor, frame: Size) -> Tensor:

@@ -43,7 +43,7 @@ def ada(size: int, p: float = 0.0) -> Augmentation:
     resample with reflection (without ADA's sampling at twice the size); brightness, contrast, luma flip, hue, saturation as one
     matrix; nothing is clipped. Each with the probability p; `af.learn.ada_params(f, p)` has that of a step, and
     `af.learn.ada_probability` says the next one. Karras et al. 2020."""
-    gate, part, turn = shares(torch.as_tensor(p, dtype=torch.float32)).values()
+    gate, part, turn = shares(probability(p)).values()
     return pipeline(
         hflip(p=Bernoulli(part)),
         quarter_turn(p=Bernoulli(gate)),
@@ -62,6 +62,12 @@ def ada(size: int, p: float = 0.0) -> Augmentation:
     )
 
 
+def probability(p: Tensor | float) -> Tensor:
+    if isinstance(p, int | float) and not 0 <= p <= 1:
+        raise ValueError(explain("ada: not a probability", p, "0 to 1", "p=0.5"))
+    return torch.as_tensor(p, dtype=torch.float32)
+
+
 HALVED, TURNED = ("hflip", "luma_flip"), ("rotate", "rotate_after")
 
 
@@ -72,7 +78,8 @@ def shares(p: Tensor) -> dict[str, Tensor]:
 
 
 def ada_params(f: Pipeline, p: Tensor | float) -> Params:
-    """The params of `recipe("ada")` at the probability p (a number, or a tensor: then without a new trace when compiled).
+    """The params of `recipe("ada")` at the probability p (a number, or a tensor: then without a new trace when compiled). Within
+    a larger pipeline they are those of that step: `{"pipeline": ada_params(f, p)}`.
 
     >>> import augfn as af
     >>> f = af.recipe("ada", size=32)
@@ -82,7 +89,7 @@ def ada_params(f: Pipeline, p: Tensor | float) -> Params:
     """
     if not all("gate" in step for step in f.params.values() if isinstance(step, dict)):
         raise ValueError(explain("ada_params: steps without a gate", f, "those of ADA", 'af.recipe("ada", size=32)'))
-    step, coin, turn = shares(torch.as_tensor(p, dtype=torch.float32)).values()
+    step, coin, turn = shares(probability(p)).values()
     gates = {n: Bernoulli(coin if n in HALVED else turn if n in TURNED else step) for n in f.params}
     return {n: {**params, "gate": gates[n]} for n, params in f.params.items()}
 
@@ -101,6 +108,6 @@ def ada_probability(
     >>> ada_probability(0.5, torch.tensor([2.0, 1.0, 3.0, -1.0]), images=5000)
     tensor(0.4900)
     """
-    r = real.detach().sign().mean()
+    r = real.detach().float().sign().mean()
     now = torch.as_tensor(p, dtype=r.dtype, device=r.device).detach()
     return (now + torch.sign(r - target) * (real.numel() if images is None else images) / horizon).clamp(0, 1)

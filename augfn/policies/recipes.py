@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -228,7 +229,10 @@ def recipe(name: str, size: int = 224, **options: Any) -> Augmentation:
     | `diff_augment`, `ada` | for a GAN's discriminator |
     | `chest_xray`, `satellite`, `video`, `depth`, `segmentation`, `detection`, `text` | special data, each by its rule |
 
-    `options` are those of the recipe, such as `strength=0.5` of simclr.
+    `options`: simclr `strength`, `blur_p`; dino and swav their local crops `small`, `n`; chest_xray `mean`, `std`; satellite
+    `rgb`; depth `metric`, `max`; segmentation `ignore`; ada `p`. All but simclr's views, those of special data (but a chest)
+    and of GANs end with ImageNet's mean and standard deviation. What comes before goes in front of the call:
+    `f(af.to_float(x), None, key)`.
 
     >>> import torch, augfn as af
     >>> f = af.recipe("simclr", size=32)
@@ -238,4 +242,8 @@ def recipe(name: str, size: int = 224, **options: Any) -> Augmentation:
     """
     if name not in RECIPES:
         raise ValueError(unknown("recipe", name, RECIPES))
+    _, *known = inspect.signature(RECIPES[name]).parameters
+    for option in options:
+        if option not in known:
+            raise TypeError(unknown(f"option of the recipe {name}", option, known or ["size"]))
     return RECIPES[name](size, **options)

@@ -49,7 +49,7 @@ def attached(way: Way) -> Way:
         targets = dict(after.targets) if closed else {}
         for name, t in after.targets.items() if closed else ():
             learned = [x for a in closed if touches(a, t.kind) for x in learned_of(a)]
-            if learned and blends(t.kind, closed) and t.value.is_floating_point():
+            if learned and all(blends(t.kind, a) for a in closed) and t.value.is_floating_point():
                 targets[name] = Target(t.kind, Attached.apply(t.value, *learned))
         return after.changed(targets, after.size) if closed else after
 

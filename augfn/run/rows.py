@@ -6,7 +6,6 @@ samples are run, and selected afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map
 
-from augfn.core.actions import Action, Blend, Color, Depths, Geometric, Pixels, blend
+from augfn.core.actions import Action, Blend, Geometric, Pixels, blend, is_moving
 from augfn.core.rules import SOFT, apply, touches
 from augfn.core.targets import Sample, Target
 from augfn.core.widening import widened
@@ -131,9 +130,9 @@ def where(mask: Tensor, new: Any, old: Any) -> Any:
     return tree.unflatten([torch.where(expand(mask.to(a.device), a.ndim), a, b) for a, b in pairs])
 
 
-def blends(kind: str, actions: Iterable[Action]) -> bool:
+def blends(kind: str, action: Action) -> bool:
     """True of targets of which there is something between two results; of depth only where it stays in its place."""
-    return kind in BLENDED or (kind == "depth" and all(isinstance(a, Depths | Color | Pixels) for a in actions))
+    return kind in BLENDED or (kind == "depth" and not is_moving(action))
 
 
 def blended(action: Blend, sample: Sample) -> Sample:
@@ -144,7 +143,7 @@ def blended(action: Blend, sample: Sample) -> Sample:
         new = [r.targets[name] for r in results]
         if all(t is old for t in new):
             continue
-        if blends(old.kind, (a for branch in action.branches for a in branch)):
+        if blends(old.kind, action):
             base = torch.zeros_like(new[0].value) if action.frame else old.value
             out[name] = Target(old.kind, mean(base, [t.value for t in new], weights, action.rest.to(weights)))
             continue

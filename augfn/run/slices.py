@@ -113,7 +113,7 @@ def of_slice(actions: Iterable[Action], cut: slice) -> list[Action]:
             continue
         if isinstance(a, Blend):
             branches = tuple(tuple(of_slice(branch, cut)) for branch in a.branches)
-            found.append(replace(replace(a, branches=()).rows(cut), branches=branches))
+            found.append(replace(replace(a, branches=()).rows(cut), branches=branches, moves=a.moving))
         else:
             found.append(a.rows(cut))
     return found

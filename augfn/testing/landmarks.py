@@ -10,9 +10,10 @@ from torch import Tensor
 
 from augfn import random
 from augfn.compose import pipeline
-from augfn.core.actions import Deferred, Geometric, fuse
+from augfn.core.actions import Deferred, Geometric
 from augfn.core.boxes import Boxes, Keypoints
 from augfn.core.draw import Params
+from augfn.core.fusing import fuse
 from augfn.core.targets import read
 from augfn.ops.geometric import hflip, rot90, vflip
 from augfn.ops.volumetric import dflip3d, hflip3d, vflip3d
