@@ -547,3 +547,9 @@ def test_what_cannot_be_combined():
         af.pipeline(af.rotate(), af.views(af.hflip(p=0.5), 2))
     with pytest.raises(ValueError, match="before or after"):
         af.mixture(af.mixup(), af.identity())
+
+
+def test_a_random_order_compiles():
+    f = af.some_of((1, 2), af.hflip(), af.invert(), af.vflip(), order="random")
+    x = torch.rand(4, 3, 6, 6)
+    torch.testing.assert_close(f.compiled(backend="eager")(x, None, K)[0], f(x, None, K)[0])

@@ -202,6 +202,12 @@ def test_a_level_is_that_of_its_own_step():
             af.schedule(r, 1.0, {"some_of/level": value})
 
 
+@pytest.mark.parametrize("count", [(), (1, 2, 3)])
+def test_a_count_is_a_number_or_a_pair(count):
+    with pytest.raises(ValueError, match="a pair"):
+        af.schedule(af.rand_augment((1, 3)), 0.5, {"some_of/count": count})
+
+
 @pytest.mark.parametrize("count", [4, (1, 4)])
 def test_a_count_above_the_static_maximum_is_an_error(count):
     with pytest.raises(ValueError, match=r"(?s)expected: 0 to 3.*n=\(0, 4\)"):

@@ -70,6 +70,16 @@ def test_the_controller_finds_its_target():
     assert af.learn.ada_probability(1.0, torch.ones(64), 10**6) == 1
 
 
+def test_the_controller_moves_in_half_precision():
+    p = torch.tensor(0.5)
+    for _ in range(100):
+        p = af.learn.ada_probability(p, torch.ones(64, dtype=torch.float16))
+    assert p.item() == pytest.approx(0.5 + 6400 / 500_000, abs=1e-5)
+
+
 def test_ada_params_are_for_ada():
+    for p in (-1, 1.5):
+        with pytest.raises(ValueError, match="0 to 1"):
+            af.recipe("ada", size=16, p=p)
     with pytest.raises(ValueError, match=r'recipe\("ada"'):
         af.learn.ada_params(af.pipeline(af.hflip()), 0.5)

@@ -456,6 +456,54 @@ def test_instance_masks_are_pasted_hidden_and_left_alone():
     assert alone["image"].equal(y["image"])
 
 
+def test_a_box_whose_mask_is_empty_is_one_without():
+    """Nothing of it is pasted; what is moved, hidden or covered follows the box."""
+    image = torch.tensor([0.0, 1.0]).reshape(2, 1, 1, 1).expand(2, 1, 16, 16).contiguous()
+    boxes = af.Boxes(torch.tensor([[[2.0, 2.0, 6.0, 6.0]], [[9.0, 9.0, 14.0, 14.0]]]), min_visibility=0.5)
+    x = {"image": image, "boxes": boxes, "instances": torch.zeros(2, 1, 16, 16)}
+    y, _ = af.copy_paste(chance=1.0)(x, None, K)
+    assert y["image"].equal(image)
+    assert y["boxes"].valid.tolist() == [[True, False]] * 2
+    bare = {n: v for n, v in x.items() if n != "instances"}
+    for f in (
+        af.cutmix(weight=0.3, position=0.5),
+        af.cutout(size=1.0),
+        af.hflip(),
+        af.center_crop(size=8),
+        af.mosaic(),
+    ):
+        with_masks, _ = f(x, None, K)
+        without, _ = f(bare, None, K)
+        assert with_masks["boxes"].valid.equal(without["boxes"].valid), f
+        assert with_masks["boxes"].data.equal(without["boxes"].data), f
+
+
+def test_a_loose_box_is_fitted_wherever_its_mask_is_moved():
+    masks = torch.zeros(1, 2, 16, 16)
+    masks[0, 0, 6:10, 6:10] = 1
+    masks[0, 1, 6:10, 4:8] = 1
+    boxes = torch.tensor([[[4.0, 4.0, 12.0, 12.0], [2.0, 4.0, 10.0, 12.0]]])
+    y, _ = af.hflip()({"image": torch.rand(1, 1, 16, 16), "boxes": boxes, "instances": masks})
+    assert y["boxes"].tolist() == [[[6, 6, 10, 10], [8, 6, 12, 10]]]
+
+
+def test_a_mix_within_a_choice_sees_the_whole_batch():
+    """Of a large batch too, which is otherwise run in slices."""
+    z = torch.arange(512.0).reshape(-1, 1, 1, 1).expand(512, 3, 64, 64)
+    f = af.maybe(af.pipeline(af.cutmix(weight=0.0, position=0.5), af.resize(size=32), af.resize(size=64)), p=0.5)
+    params = {"gate": torch.ones(512), "pipeline": {"cutmix": {"partner": torch.zeros(512)}}}
+    assert f(z, params, K)[0][:, 0, 32, 32].unique().tolist() == [0.0]
+
+
+def test_plain_boxes_named_by_their_format_lose_their_area():
+    x = {
+        "image": torch.rand(2, 1, 16, 16),
+        "boxes_xywh": torch.tensor([[[4.0, 4.0, 4.0, 4.0]], [[0.0, 0.0, 16.0, 16.0]]]),
+    }
+    y, _ = af.cutmix(weight=0.5, position=0.5)(x, None, K)
+    assert y["boxes_xywh"][0].tolist() == [[0, 0, 0, 0], [3, 3, 10, 10]]
+
+
 def test_instance_masks_of_several_numbers_are_one_batch():
     one, two = torch.ones(1, 6, 6, dtype=torch.bool), torch.ones(2, 6, 6, dtype=torch.bool)
     samples = [

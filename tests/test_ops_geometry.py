@@ -409,6 +409,44 @@ def test_boxes_after_a_jigsaw_are_those_around_their_pieces():
     torch.testing.assert_close(out["boxes"], torch.cat([first, last], -1).float(), atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_jigsaw_within_a_chain_is_undone_with_its_boxes(seed):
+    boxes, image = torch.tensor([[[2.0, 3.0, 9.0, 12.0]]]), torch.rand(1, 1, 20, 22)
+    for f, params in (
+        (af.jigsaw(grid=(3, 2), p=0.5), {"gate": torch.ones(1)}),
+        (af.pipeline(af.jigsaw(grid=(3, 2)), af.rotate(degrees=0.0)), None),
+        (af.pipeline(af.hflip(), af.jigsaw(grid=(3, 2)), af.center_crop(size=(20, 22))), None),
+    ):
+        y, drawn = f({"image": image, "boxes": af.Boxes(boxes)}, params, af.key(seed))
+        back, _ = af.invert(f, size=(20, 22))(y, drawn)
+        torch.testing.assert_close(back["image"], image, atol=1e-4, rtol=0)
+        found = back["boxes"].data
+        assert (found[..., :2] <= boxes[..., :2] + 1e-3).all()
+        assert (found[..., 2:] >= boxes[..., 2:] - 1e-3).all()
+
+
+def test_turned_boxes_in_a_jigsaw():
+    """One that fills a tile is moved, one that is cut is not valid."""
+    quads = torch.tensor([[[0.0, 0, 8, 0, 8, 8, 0, 8], [4, 0, 12, 0, 12, 8, 4, 8]]])
+    for seed in range(6):
+        x = {"image": torch.rand(1, 1, 16, 16), "boxes": af.Boxes(quads, format="xyxyxyxy")}
+        y, _ = af.jigsaw(grid=(2, 2))(x, None, af.key(seed))
+        assert y["boxes"].valid[0, 0]
+        corners = y["boxes"].data[0, 0].reshape(4, 2)
+        assert (corners - corners[0]).tolist() == [[0, 0], [8, 0], [8, 8], [0, 8]]
+        assert set(corners[0].tolist()) <= {0.0, 8.0}
+
+
+def test_a_jigsaw_moves_something_and_says_what_it_cannot_cut():
+    x = torch.arange(4.0).reshape(1, 1, 4)
+    assert not any(af.jigsaw(grid=(1, 2))(x, None, af.key(seed))[0].equal(x) for seed in range(8))
+    for grid in (4, (2.5, 2), (3,), (2, 2, 2)):
+        with pytest.raises(TypeError, match="two whole numbers"):
+            af.jigsaw(grid=grid)
+    with pytest.raises(ValueError, match=r"grid=\(1, 4\)"):
+        af.jigsaw()(x, None, af.key(0))
+
+
 def test_a_jigsaw_is_not_read_between_its_tiles():
     """What follows reads the tiles as they lie, not their neighbours from before."""
     x, k = torch.rand(2, 1, 8, 8), af.key(0)

@@ -373,6 +373,18 @@ def test_policies_that_there_are_not(call, advice):
         call()
 
 
+def test_a_grey_image_is_refused_from_the_first_call_on():
+    for seed in range(5):
+        with pytest.raises(ValueError, match="expand"):
+            af.rand_augment()(torch.rand(2, 1, 16, 16), None, af.key(seed))
+
+
+def test_the_paper_scale_goes_on_without_blank_images():
+    space = paper_space("RandAugment")
+    assert drawn(space["Brightness"](Draw(28)), -1)["factor"].item() == pytest.approx(0.1)
+    assert drawn(space["Posterize"](Draw(28)), 1)["bits"].item() == 1.0
+
+
 # another process
 
 OTHER = """

@@ -104,6 +104,12 @@ def test_draws_with_a_key():
         predict(X)
 
 
+@pytest.mark.parametrize("f", [af.mixup(), af.views(af.hflip(), 2), [af.hflip(), af.cutmix()]])
+def test_views_that_are_none(f):
+    with pytest.raises(ValueError, match="of one image each"):
+        af.tta(local, f)
+
+
 def test_a_module_is_a_model():
     net = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
     with torch.no_grad():

@@ -95,6 +95,36 @@ def test_depth_keeps_its_scale_its_holes_and_its_camera():
         f({"image": x["image"]}, None, K)
 
 
+def test_depth_in_choices_is_blended_where_it_stays_in_its_place():
+    z, weights = torch.rand(2, 1, 8, 8) + 1, torch.tensor([[0.4, 0.6], [0.6, 0.4]], requires_grad=True)
+    x = {"image": torch.rand(2, 3, 8, 8), "depth": z}
+    for other in (af.cutout(size=0.5), af.invert()):
+        f = af.one_of(af.depth_normalize(max=4.0), other, weights=af.GumbelChoice(torch.zeros(2)))
+        y, _ = f(x, {"choice": weights}, K)
+        torch.testing.assert_close(y["depth"][:, 0, 0, 0] / z[:, 0, 0, 0], torch.tensor([0.7, 0.55]))
+        assert torch.autograd.grad(y["depth"].sum(), weights)[0][:, 0].abs().min() > 0
+    f = af.one_of(af.depth_normalize(max=4.0), af.hflip(), weights=af.GumbelChoice(torch.zeros(2)))
+    y, _ = f(x, {"choice": weights}, K)
+    assert y["depth"][0].equal(z[0].flip(-1))
+    assert y["depth"][1].equal(z[1] / 4)
+
+
+def test_what_lies_infinitely_far_stays_there_and_nan_is_saved(tmp_path):
+    z = torch.tensor([0.0, float("nan"), float("inf"), 2.0]).reshape(1, 1, 1, 4)
+    y, _ = af.depth_noise(std=0.1)(z, None, K)
+    assert y.flatten()[2] == float("inf")
+    assert af.depth_normalize(max=4.0)(z)[0].flatten().tolist() == [0.0, 0.0, 1.0, 0.5]
+    f = af.depth_dropout(amount=0.0, missing=float("nan"))
+    af.save(f, tmp_path / "f.yaml")
+    assert af.load(tmp_path / "f.yaml")(z, None, K)[0].isnan().flatten().tolist() == [True, True, False, False]
+    with pytest.raises(ValueError, match="several channels"):
+        af.recipe("depth", size=16)(torch.rand(2, 3, 32, 32), None, K)
+    with pytest.raises(TypeError, match="max=1000"):
+        f((z.nan_to_num(0, 0) * 1000).to(torch.uint16), None, K)
+    with pytest.raises(TypeError, match="metric"):
+        af.recipe("depth", size=16, metrics=True)
+
+
 @pytest.mark.parametrize("metric", [False, True])
 def test_a_zoom_is_of_the_camera_or_of_the_scene(metric):
     """Points in space, as the camera saw them, are where depth and intrinsics say after a zoom; of a metric one `s` nearer."""

@@ -174,6 +174,11 @@ def test_words_of_policies():
         af.explain(X)
 
 
+def test_words_of_views():
+    _, params = af.views(af.rotate(degrees=5.0), af.rotate(degrees=7.0))(X, None, K)
+    assert af.explain(params) == "view_1: 5 degrees; view_2: 7 degrees"
+
+
 def test_the_log_is_natural():
     assert losses.jsd(torch.tensor([[90.0, 0.0]]), torch.tensor([[0.0, 90.0]])).item() == pytest.approx(math.log(2))
 
