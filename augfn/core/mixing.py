@@ -20,7 +20,7 @@ from augfn.core.targets import Sample, Target
 from augfn.errors import explain, warn
 from augfn.math.resample import Sampling, to_wide
 from augfn.math.shapes import cast, expand
-from augfn.math.windows import placed, places
+from augfn.math.windows import lines_of, placed, places
 from augfn.run.peek import peek
 from augfn.run.twins import twin
 
@@ -220,11 +220,9 @@ def cover_for(b: Boxes, layer: Layer, size: Size) -> tuple[Tensor, ...]:
     dtype = to_wide(b.data).dtype
     if layer.spans is None or not layer.hard or b.turned:
         return (chosen(layer.cover).to(dtype),)
+    rows, columns = lines_of(layer.spans, size)
     there = layer.share > 0  # 0 behind a closed gate
-    ends = [layer.spans[..., i, :].to(b.data.device).split(1, -1) for i in range(2)]
-    at = [torch.arange(n, device=b.data.device) for n in size]
-    rows, columns = [(p >= start) & (p < end) for p, (start, end) in zip(at, ends, strict=True)]
-    return (rows & there[..., None].to(rows.device)).to(dtype), columns.to(dtype)
+    return (rows & there[..., None]).to(dtype), columns.to(dtype)
 
 
 def joined(own: Boxes, new: Boxes, b: int) -> Boxes:

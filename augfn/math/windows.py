@@ -22,18 +22,24 @@ def placed(x: Tensor, size: Size, corner: Tensor) -> Tensor:
     return x
 
 
-def inside(source: Size, size: Size, corner: Tensor) -> Tensor:
-    """True in the frame `[*b, *size]` where an image of the size `source` lies with its first pixel at the corner."""
-    rows, columns = (
-        (place := torch.arange(size[axis], device=corner.device) - corner[..., i, None]).ge(0) & (place < source[axis])
-        for axis, i in ((-2, 1), (-1, 0))
-    )
+def lines_of(spans: Tensor, size: Size) -> list[Tensor]:
+    """For each axis True from the start to the end of its span `[*b, d, 2]`, `[*b, n]`."""
+    found = []
+    for i, n in enumerate(size):
+        at, (start, end) = torch.arange(n, device=spans.device), spans[..., i, :].split(1, -1)
+        found.append((at >= start) & (at < end))
+    return found
+
+
+def rectangle(spans: Tensor, size: Size) -> Tensor:
+    """True in the frame `[*b, *size]` within the spans of rows and columns."""
+    rows, columns = lines_of(spans, size)
     return rows[..., None] & columns[..., None, :]
 
 
 def put_in_place(x: Tensor, around: Tensor, corner: Tensor, size: Size) -> Tensor:
     """`x [*b, k, H, W]` in a frame of this size, with `around` (which expands to it) where it is not."""
-    here = inside(tuple(x.shape[-2:]), size, corner.to(x.device)).unsqueeze(-3)
+    here = rectangle(spans_of(tuple(x.shape[-2:]), size, corner.to(x.device)), size).unsqueeze(-3)
     return torch.where(here, placed(x, size, corner), around)
 
 

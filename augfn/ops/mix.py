@@ -19,7 +19,7 @@ from augfn.math.maps import Gather, Map
 from augfn.math.resample import Sampling, fill_like
 from augfn.math.shapes import expand
 from augfn.math.variates import seed_key
-from augfn.math.windows import inside, put_each, spans_of
+from augfn.math.windows import put_each, rectangle, spans_of
 from augfn.typing import Leaf, Position2, Seed, SortKey, Weight
 
 CutWeight = Annotated[
@@ -90,8 +90,9 @@ def cutmix(
         centre = torch.floor(position[..., axis].detach() * n).clamp(max=n - 1)
         reach = torch.floor(half * n)
         spans.append(((centre - reach).clamp(min=0), (centre + reach).clamp(max=n)))
-    cover = rectangle(frame, spans)
-    return [Layer(who(), cover, share_of(cover, who.order), hard=True, spans=as_tensor(spans))]
+    window = as_tensor(spans)
+    cover = rectangle(window, frame)
+    return [Layer(who(), cover, share_of(cover, who.order), hard=True, spans=window)]
 
 
 @mixing
@@ -115,7 +116,7 @@ def resizemix(
     side = scale[..., None] * like
     low = position.to(side) * (like - side)
     spans = [(low[..., axis], low[..., axis] + side[..., axis]) for axis in (1, 0)]
-    cover = rectangle(frame, [(start.round(), end.round()) for start, end in spans])
+    cover = rectangle(as_tensor(spans).round(), frame)
     inner = torch.diag_embed((1 / scale)[..., None].expand(*scale.shape, 2))
     middle = low + side / 2 - like / 2
     rows = torch.cat([inner, -(inner @ middle[..., None])], -1)
@@ -230,7 +231,7 @@ def mosaic(
         maps.append(Map.affine(torch.cat([eye, shift[..., None]], -1), size=(2 * h, 2 * w)))
         corners.append(meet + (away - 1) * like)
         spans.append(spans_of(frame, (2 * h, 2 * w), corners[-1]))
-        covers.append(inside(frame, (2 * h, 2 * w), corners[-1]))
+        covers.append(rectangle(spans[-1], (2 * h, 2 * w)))
     put = Gather(partial(put_on_frame, size=(2 * h, 2 * w)), corners[0])
     own = replace(maps[0], gather=put, flush=True, whole=True)
     areas = torch.stack([v.diff(dim=-1).clamp(min=0).prod(-2)[..., 0] for v in spans], -1).to(who.order)
@@ -328,15 +329,6 @@ def on_grid(cells: Tensor, frame: Size) -> Tensor:
     for axis, size in zip((-2, -1), frame, strict=True):
         out = out.index_select(axis, torch.arange(size, device=cells.device) * 4 // size)
     return out
-
-
-def rectangle(frame: Size, spans: Any) -> Tensor:
-    """True within (start, end) `[*b]` of each axis, whole pixels, `[*b, *frame]`."""
-    inside = []
-    for n, (start, end) in zip(frame, spans, strict=True):
-        at = torch.arange(n, device=start.device)
-        inside.append((at >= start[..., None]) & (at < end[..., None]))
-    return inside[0][..., :, None] & inside[1][..., None, :]
 
 
 def as_tensor(spans: Any) -> Tensor:
