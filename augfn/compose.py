@@ -83,7 +83,7 @@ def pipeline(
     * `interpolation`, `padding_mode`, `fill`, `fill_mask`, `antialias`: for the steps that do not set their own.
     * `fuse=False` keeps every step literal (the outermost pipeline's word counts).
 
-    >>> import augfn as af
+    >>> import torch, augfn as af
     >>> f = af.pipeline(af.hflip(p=0.5), af.rotate(), warp=af.rotate(degrees=5))
     >>> y, params = f(torch.rand(2, 3, 8, 8), None, af.key(0))
     >>> list(params)
@@ -119,7 +119,7 @@ def own_reading(interpolation: Mapping[str, str], targets: Mapping[str, str]) ->
 def maybe(f: Augmentation, p: Any = 0.5) -> Maybe:
     """`f` with probability p per sample; p is a number or a distribution of gates.
 
-    >>> import augfn as af
+    >>> import torch, augfn as af
     >>> y, params = af.maybe(af.brightness(factor=0.5), p=0.5)(torch.ones(4, 1, 1, 1), None, af.key(0))
     >>> torch.equal(y.flatten(), 1 - params["gate"] / 2)
     True
@@ -133,7 +133,7 @@ def one_of(*branches: Augmentation, weights: Any = None, **named_branches: Augme
     `weights`: relative probabilities `[n]`, or a distribution of one-hot vectors such as GumbelChoice. Branches keep
     the shape. With relaxed (not one-hot) weights each branch is applied in part, one after another.
 
-    >>> import augfn as af
+    >>> import torch, augfn as af
     >>> f = af.one_of(af.brightness(factor=0.25), af.brightness(factor=0.5), weights=[1.0, 3.0])
     >>> y, params = f(torch.ones(4, 1, 1, 1), None, af.key(0))
     >>> torch.equal(y.flatten(), params["choice"] @ torch.tensor([0.25, 0.5]))
@@ -169,7 +169,7 @@ def some_of(
 
     The leaf `count` is how many there are, up to the largest n; `keys` or, in random order, `times` say which.
 
-    >>> import augfn as af
+    >>> import torch, augfn as af
     >>> f = af.some_of(2, af.hflip(), af.vflip(), af.invert())
     >>> _, params = f(torch.rand(5, 3, 4, 4), None, af.key(0))
     >>> params["keys"].shape
@@ -211,7 +211,7 @@ def mixture(*branches: Augmentation, weights: Any = None, share: Any = None, **n
 
     Masks, boxes and keypoints cannot be summed: they are those of the largest weight.
 
-    >>> import augfn as af
+    >>> import torch, augfn as af
     >>> f = af.mixture(af.brightness(factor=0.5), af.identity(), weights=af.Constant([0.5, 0.5]), share=1.0)
     >>> f(torch.ones(1, 1, 1, 1), None, af.key(0))[0].item()
     0.75
@@ -234,7 +234,7 @@ def mixture(*branches: Augmentation, weights: Any = None, share: Any = None, **n
 def identity() -> Identity:
     """Nothing: a branch of a choice, or what a policy without an augmentation is.
 
-    >>> import augfn as af
+    >>> import torch, augfn as af
     >>> x = torch.rand(2, 3, 4, 4)
     >>> af.identity()(x)[0] is x
     True
@@ -245,7 +245,7 @@ def identity() -> Identity:
 def repeat(f: Augmentation, n: int) -> Pipeline:
     """`f` n times in a row, with draws of its own each time.
 
-    >>> import augfn as af
+    >>> import torch, augfn as af
     >>> list(af.repeat(af.rotate(), 2).params)
     ['rotate', 'rotate_2']
     """

@@ -32,7 +32,7 @@ def test_every_op_has_an_entry(name, page):
     _, what, leaves, static, changes, source = cells
     assert len(what) > 5
     assert len(source) > 3
-    assert "image" in changes or spec.ndim == 3
+    assert spec.target in changes or spec.ndim == 3
     for leaf_name, leaf in spec.leaves.items():
         assert f"`{leaf_name}`" in leaves
         assert leaf.unit in leaves

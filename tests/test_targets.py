@@ -491,7 +491,7 @@ def test_products_are_linear_in_pixels(name):
     def flops(side):
         spec = SPECS[name]
         f = example(name, **({"size": (side, side)} if spec.kind == "geometric" and "size" in spec.static else {}))
-        x = smooth_image((2,), 3, (side,) * f.ndim, torch.float32)
+        x = smooth_image((2,), 1 if f.bare else 3, (side,) * f.ndim, torch.float32)
         params = tree_map(lambda t: t.requires_grad_(), f(x, None, af.key(0))[1])
         with FlopCounterMode(display=False) as counter:
             f(x.requires_grad_(), params)[0].sum().backward()
