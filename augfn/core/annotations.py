@@ -286,11 +286,13 @@ def extents(cover: tuple[Tensor, ...], xyxy: Tensor, size: Size, hidden: bool) -
 
     def seen(lines: Tensor, axis: int) -> Tensor:
         """How much of these lines along an axis is seen at each place of the other, of whole ones exactly."""
-        if len(cover) == 1:
-            shown = lines @ (cover[0] if axis == 0 else cover[0].mT)
-        else:
-            shown = (lines @ cover[axis][..., None]) * cover[1 - axis][..., None, :]
+        shown = covered(lines, axis)
         return lines.sum(-1, keepdim=True) - shown if hidden else shown
+
+    def covered(lines: Tensor, axis: int) -> Tensor:
+        if len(cover) == 1:
+            return lines @ (cover[0] if axis == 0 else cover[0].mT)
+        return (lines @ cover[axis][..., None]) * cover[1 - axis][..., None, :]
 
     low, high = xyxy.chunk(2, -1)
     edges = [torch.arange(n, device=xyxy.device, dtype=xyxy.dtype) for n in reversed(size)]
@@ -298,7 +300,8 @@ def extents(cover: tuple[Tensor, ...], xyxy: Tensor, size: Size, hidden: bool) -
         (torch.minimum(edge + 1, end) - torch.maximum(edge, start)).clamp(min=0)
         for edge, start, end in zip(edges, low.split(1, -1), high.split(1, -1), strict=True)
     ]
-    part = (seen(y, 0) * x).sum(-1) / (x.sum(-1) * y.sum(-1)).clamp(min=1e-6)
+    part = (covered(y, 0) * x).sum(-1) / (x.sum(-1) * y.sum(-1)).clamp(min=1e-6)
+    part = 1 - part if hidden else part  # where nothing is covered exactly 1
     x, y = core(x), core(y)
     columns, rows = seen(y, 0) * x, seen(x, 1) * y
     part = torch.where((columns > 1e-6).any(-1) & (rows > 1e-6).any(-1), part, 0.0)  # of a rim alone nothing shows

@@ -210,7 +210,7 @@ def boxes_of_layers(action: Mixing, own: Any, others: list[Any], s: Sample) -> A
         shown = shows[k - 1] if k else torch.ones_like(shows[0])
         shown = reduce(torch.logical_and, [~later for later in hides[k:]], shown)
         b = b if comes is None else replace(b, valid=b.valid & comes)
-        rows.append(visible_part(b, (shown.to(to_wide(b.data).dtype),), s.size))
+        rows.append(visible_part(b, ((~shown).to(to_wide(b.data).dtype),), s.size, hidden=True))
     found = reduce(partial(joined, b=len(s.batch)), rows)
     return found if isinstance(own, Boxes) else found.data * found.valid[..., None]
 
