@@ -457,7 +457,10 @@ def test_rows_of_large_images_are_made_apart(monkeypatch):
     assert len(tries) > 10
     tries += [example("color_jitter"), af.color_jitter(contrast=0.3), example("iso_noise")]
     tries += [af.rotate(degrees=20.0, fill=0.3), af.elastic(padding_mode="symmetric"), af.perspective(p=0.5)]
-    whole, field = [f(x[:, :1] if f.bare else x, None, af.key(0))[0] for f in tries], random.normal_field(af.key(1), (1, 61, 67))
+    whole, field = (
+        [f(x[:, :1] if f.bare else x, None, af.key(0))[0] for f in tries],
+        random.normal_field(af.key(1), (1, 61, 67)),
+    )
     monkeypatch.setattr(bands, "CACHED", 150)
     monkeypatch.setattr(bands, "LARGER", 1)
     before = x.clone()

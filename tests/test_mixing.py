@@ -554,3 +554,25 @@ def test_what_is_pasted_and_then_cut_by_the_frame():
     assert total["below"] + total["ghosts"] < total["kept"] / 50
     assert not total["lost"]
     assert not total["outside"]
+
+
+def test_transplants_in_a_volume_with_its_boxes():
+    """Pixel by pixel: what the partner's mask covers of a box is its partner's, the rest its own."""
+    boxes = torch.tensor([[[1.0, 1.0, 1.0, 7.0, 6.0, 5.0]], [[2.0, 0.0, 2.0, 8.0, 4.0, 6.0]]])
+    mask = torch.zeros(2, 6, 8, 9, dtype=torch.long)
+    mask[1, :, :, :4] = 1
+    mask[0, 2:4, 3:, 5:] = 1
+    image = torch.tensor([1.0, 2.0]).reshape(2, 1, 1, 1, 1).expand(2, 1, 6, 8, 9).contiguous()
+    x = {"volume": image, "mask": mask, "boxes": af.Boxes(boxes, min_visibility=1e-3)}
+    y, _ = af.transplant()(x, None, K)
+    at = torch.meshgrid(*(torch.arange(n) + 0.5 for n in (6, 8, 9)), indexing="ij")[::-1]
+    for i in range(2):
+        for j, k in enumerate((i, 1 - i)):
+            low, high = boxes[k, 0].chunk(2)
+            inside = torch.stack([(a >= lo) & (a < hi) for a, lo, hi in zip(at, low, high, strict=True)]).all(0)
+            region = inside & (y["volume"][i, 0] == k + 1)
+            assert y["boxes"].seen[i, j].item() == pytest.approx((region.sum() / inside.sum()).item())
+            lines = [region.any(0).any(0), region.any(0).any(-1), region.any(-1).any(-1)]
+            places = [v.nonzero().flatten() for v in lines]
+            want = [*(p[0].item() for p in places), *(p[-1].item() + 1 for p in places)]
+            assert y["boxes"].data[i, j].tolist() == want

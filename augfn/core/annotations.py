@@ -282,33 +282,40 @@ def visible_part(b: Boxes, cover: tuple[Tensor, ...], size: Size, hidden: bool =
 
 
 def extents(cover: tuple[Tensor, ...], xyxy: Tensor, size: Size, hidden: bool) -> tuple[Tensor, Tensor]:
-    """The box `[*b, N, 4]` around the visible pixels of each box, and their share of it; axis by axis."""
-
-    def seen(lines: Tensor, axis: int) -> Tensor:
-        """How much of these lines along an axis is seen at each place of the other, of whole ones exactly."""
-        shown = covered(lines, axis)
-        return lines.sum(-1, keepdim=True) - shown if hidden else shown
-
-    def covered(lines: Tensor, axis: int) -> Tensor:
-        if len(cover) == 1:
-            return lines @ (cover[0] if axis == 0 else cover[0].mT)
-        return (lines @ cover[axis][..., None]) * cover[1 - axis][..., None, :]
-
+    """The box `[*b, N, 2 d]` around the visible pixels of each box, and their share of it; axis by axis."""
     low, high = xyxy.chunk(2, -1)
     edges = [torch.arange(n, device=xyxy.device, dtype=xyxy.dtype) for n in reversed(size)]
-    x, y = [
+    lines = [
         (torch.minimum(edge + 1, end) - torch.maximum(edge, start)).clamp(min=0)
         for edge, start, end in zip(edges, low.split(1, -1), high.split(1, -1), strict=True)
     ]
-    part = (covered(y, 0) * x).sum(-1) / (x.sum(-1) * y.sum(-1)).clamp(min=1e-6)
-    part = 1 - part if hidden else part  # where nothing is covered exactly 1
-    x, y = core(x), core(y)
-    columns, rows = seen(y, 0) * x, seen(x, 1) * y
-    part = torch.where((columns > 1e-6).any(-1) & (rows > 1e-6).any(-1), part, 0.0)  # of a rim alone nothing shows
-    (left, right), (top, bottom) = span(columns, x, edges[0]), span(rows, y, edges[1])
-    first, last = torch.stack([left, top], -1), torch.stack([right, bottom], -1)
-    ends = [torch.where(first > -torch.inf, first, low), torch.where(last < torch.inf, last, high)]
-    return torch.cat(ends, -1), part
+    whole = reduce(torch.mul, [v.sum(-1) for v in lines])
+    part = (covered(cover, lines, 0) * lines[0]).sum(-1) / whole.clamp(min=1e-6)
+    part, ends = 1 - part if hidden else part, []  # where nothing is covered exactly 1
+    lines = [core(v) for v in lines]
+    for axis, edge in enumerate(edges):
+        shown = covered(cover, lines, axis)  # of whole pixels exactly
+        if hidden:
+            shown = reduce(torch.mul, [v.sum(-1, keepdim=True) for i, v in enumerate(lines) if i != axis]) - shown
+        shown = shown * lines[axis]
+        part = torch.where((shown > 1e-6).any(-1), part, 0.0)  # of a rim alone nothing shows
+        ends.append(span(shown, lines[axis], edge))
+    first, last = (torch.stack(v, -1) for v in zip(*ends, strict=True))
+    found = [torch.where(first > -torch.inf, first, low), torch.where(last < torch.inf, last, high)]
+    return torch.cat(found, -1), part
+
+
+def covered(cover: tuple[Tensor, ...], lines: list[Tensor], axis: int) -> Tensor:
+    """How much the cover has of each box at each place of an axis `[*b, N, n]`; `lines [*b, N, n]` of x, y[, z]."""
+    others = [i for i in reversed(range(len(lines))) if i != axis]
+    if len(cover) == 2:
+        rows_and_columns = cover
+        return (lines[others[0]] @ rows_and_columns[axis][..., None]) * rows_and_columns[1 - axis][..., None, :]
+    values = cover[0].movedim(-axis - 1, -1).flatten(1 - len(lines))
+    found = lines[others[0]] @ values
+    for i in others[1:]:
+        found = (lines[i][..., None, :] @ found.unflatten(-1, (lines[i].shape[-1], -1)))[..., 0, :]
+    return found
 
 
 def core(overlap: Tensor) -> Tensor:
