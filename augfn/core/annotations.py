@@ -309,8 +309,8 @@ def covered(cover: tuple[Tensor, ...], lines: list[Tensor], axis: int) -> Tensor
     """How much the cover has of each box at each place of an axis `[*b, N, n]`; `lines [*b, N, n]` of x, y[, z]."""
     others = [i for i in reversed(range(len(lines))) if i != axis]
     if len(cover) == 2:
-        rows_and_columns = cover
-        return (lines[others[0]] @ rows_and_columns[axis][..., None]) * rows_and_columns[1 - axis][..., None, :]
+        along, across = cover if axis == 0 else cover[::-1]
+        return (lines[others[0]] @ along[..., None]) * across[..., None, :]
     values = cover[0].movedim(-axis - 1, -1).flatten(1 - len(lines))
     found = lines[others[0]] @ values
     for i in others[1:]:

@@ -19,7 +19,7 @@ from augfn.math.maps import Gather, Map
 from augfn.math.resample import Sampling, fill_like
 from augfn.math.shapes import expand
 from augfn.math.variates import seed_key
-from augfn.math.windows import put_each, rectangle, spans_of
+from augfn.math.windows import lines_of, put_each, rectangle, spans_of
 from augfn.typing import Leaf, Position2, Seed, SortKey, Weight
 
 CutWeight = Annotated[
@@ -315,12 +315,8 @@ def transplant(
 
 def in_boxes(xyxy: Tensor, comes: Tensor, frame: Size) -> Tensor:
     """True in the frame `[*b, *frame]` where a pixel's centre lies in one of the boxes `[*b, N, 4]` that come."""
-    low, high = xyxy.chunk(2, -1)
-    inside = []
-    for axis, size in ((1, frame[0]), (0, frame[1])):
-        at = torch.arange(size, device=xyxy.device) + 0.5
-        inside.append((at >= low[..., axis, None]) & (at < high[..., axis, None]))
-    return (inside[0] & comes[..., None]).to(xyxy.dtype).mT @ inside[1].to(xyxy.dtype) > 0
+    rows, columns = lines_of(torch.stack(xyxy.chunk(2, -1), -1).flip(-2) - 0.5, frame)
+    return (rows & comes[..., None]).to(xyxy.dtype).mT @ columns.to(xyxy.dtype) > 0
 
 
 def on_grid(cells: Tensor, frame: Size) -> Tensor:

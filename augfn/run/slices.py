@@ -21,7 +21,7 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_map
 from augfn.core.actions import Action, Blend, Color, Convert, Geometric, Occlusion, Pixels, Size
 from augfn.core.rules import touches
 from augfn.core.targets import Sample, Target
-from augfn.run.mode import below_autograd, is_plain, is_readable
+from augfn.run.mode import below_autograd, is_plain
 from augfn.run.rows import on_rows, open_rows, run
 from augfn.run.slopes import fresh_ends
 
@@ -109,7 +109,7 @@ def of_slice(actions: Iterable[Action], cut: slice) -> list[Action]:
     """The actions for a slice, without those that none of its samples meets: of a policy's many, most."""
     found = []
     for a in actions:
-        if a.gate is not None and is_readable(a.gate) and not (a.gate[cut] >= 0.5).any():
+        if a.gate is not None and open_rows(a.gate[cut]) == []:
             continue
         if isinstance(a, Blend):
             branches = tuple(tuple(of_slice(branch, cut)) for branch in a.branches)

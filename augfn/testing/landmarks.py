@@ -80,6 +80,7 @@ def scene(places: Tensor, frame: tuple[int, ...], ndim: int, channels: int) -> d
     out = {
         "image" if ndim == 2 else "volume": image.contiguous(),
         "mask": (square <= RADIUS**2).squeeze(1).long(),
+        "instances": (square <= RADIUS**2).to(torch.uint8),
         "boxes": Boxes(torch.cat([places + 0.5 - RADIUS, places + 0.5 + RADIUS], -1)[:, None], clip=False),
         "keypoints": Keypoints(places[:, None]),
     }
@@ -118,6 +119,7 @@ def lands(y: dict[str, Any], places: Tensor, ndim: int) -> int:
             f"sample {i}: the box {box.tolist()} is not about {place.tolist()}",
         )
         disc_in_box(mask[i], low, high, i)
+        claim(y["instances"][i, 0].equal((mask[i] == 1).to(torch.uint8)), f"sample {i}: its instance mask is elsewhere")
         claim(boxes.valid[i].all(), f"sample {i}: the landmark is seen, its box is not valid")
     return seen
 
