@@ -114,6 +114,6 @@ def __getattr__(name: str) -> object:
 
     from augfn.errors import unknown
 
-    if name in ("files", "learn", "losses", "math", "random", "run", "testing", "typing"):
+    if name in ("analysis", "files", "learn", "losses", "math", "random", "run", "testing", "typing"):
         return import_module(f"augfn.{name}")
     raise AttributeError(unknown("name in augfn", name, __all__))

@@ -71,7 +71,7 @@ FLOORS = [
         "augfn.testing",
     ],
     ["augfn"],
-    ["augfn.app", "augfn_nn"],
+    ["augfn.analysis", "augfn.app", "augfn_nn"],
 ]
 
 

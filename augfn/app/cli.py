@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-EXTRA = ("PIL", "matplotlib", "skimage", "sklearn", "tqdm", "typer", "yaml")
+EXTRA = ("PIL", "jinja2", "matplotlib", "pandas", "skimage", "sklearn", "tqdm", "typer", "yaml")
 
 
 def main() -> None:

@@ -147,3 +147,80 @@ def stats(
     typer.echo(f"({len(paths) - len(failures)} images)")
     if failures:
         raise typer.Exit(2)
+
+
+@app.command()
+def analyse(
+    model: Annotated[str, typer.Argument(help="package.module:function, or a name of torchvision or timm.")],
+    images: Annotated[Path, typer.Option(help="Folder of images, with those below it.")],
+    policy: Annotated[Path, typer.Option(help="YAML or JSON file that names ops and their ranges.")],
+    out: Annotated[Path, typer.Option(help="The HTML page to write.")] = Path("report.html"),
+    weights: Annotated[Path | None, typer.Option(help="File of the model's weights (torch or safetensors).")] = None,
+    classes: Annotated[int | None, typer.Option(min=1, help="num_classes of the model, where not its own.")] = None,
+    labels: Annotated[bool, typer.Option("--labels", help="The class of an image is the name of its folder.")] = False,
+    layers: Annotated[list[str] | None, typer.Option(help="Names or patterns of modules; may be repeated.")] = None,
+    embedding: Annotated[str | None, typer.Option(help="The layer that gives the embedding.")] = None,
+    draws: Annotated[int, typer.Option(min=1, help="Augmented versions of each image.")] = 16,
+    size: Annotated[int, typer.Option(min=1, help="Images are resized and cut to this many pixels a side.")] = 224,
+    mean: Annotated[str | None, typer.Option(help="Mean of each channel to normalize with: 0.485,0.456,0.406.")] = None,
+    std: Annotated[str | None, typer.Option(help="Standard deviation of each channel.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="The first so many images alone.")] = None,
+    pattern: Annotated[str, typer.Option(help="Which files, as a glob.")] = "**/*",
+    batch: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 16,
+    device: Annotated[str, typer.Option(help="cpu, cuda, mps.")] = "cpu",
+    seed: Seed = 0,
+) -> None:
+    """How a model behaves under a policy: sensitivity by layer, robustness of the embedding, which op is to blame.
+
+    Writes one HTML page with plots, tables and the most harmful samples. A policy that does not normalize is followed by
+    what the model's library normalizes with, or by --mean and --std. Without --weights a model of a library is random.
+    What is finished is kept in OUT.parts until the page is written: the same command goes on after a stop.
+    """
+    import shutil
+
+    import yaml  # noqa: F401 - so that it is named where it is missing
+
+    import augfn as af
+    from augfn import saving
+    from augfn.analysis import behaviour, pages
+    from augfn.app import analyse as it
+    from augfn.app import preview
+
+    try:
+        f = preview.for_one_image(saving.load(policy))
+    except (OSError, ValueError) as error:
+        raise stop(policy, reason(error)) from None
+    good, bad = it.readable(images, pattern, limit)
+    for path, error in bad:
+        complain(path, reason(error))
+    if not good:
+        raise stop(images, f"no images that can be read among the files of {pattern}")
+    try:
+        net, scale = it.model_of(model, weights, classes)
+        scale = (it.numbers(mean or "0"), it.numbers(std or "1")) if mean or std else scale
+        f = it.prepared(f, scale)
+        truth, names = it.classes_of(good, images) if labels else (None, [])
+        parts = out.with_suffix(".parts")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        typer.echo(f"{model}{'' if weights or ':' in model else ' (random weights)'} on {len(good)} images, {draws} draws of each")
+        report = behaviour(
+            net.to(device),
+            it.Folder(good, size),
+            f,
+            af.key(seed),
+            layers or None,
+            truth,
+            draws,
+            embedding=embedding,
+            batch=batch,
+            progress=True,
+            resume=parts,
+        )
+        pages.save(report, out, f"{model} under {policy.name}")
+    except (OSError, ValueError, TypeError, ImportError, RuntimeError, AttributeError) as error:
+        raise stop(model, reason(error)) from None
+    shutil.rmtree(parts, ignore_errors=True)
+    typer.echo(f"{report.embedding}\n")
+    typer.echo(f"Wrote {out}" + (f"; classes: {', '.join(names)}" if names else ""))
+    if bad:
+        raise typer.Exit(2)

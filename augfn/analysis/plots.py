@@ -1,0 +1,121 @@
+"""Figures of reports and curves (needs `pip install 'augfn[analysis]'`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+try:
+    from matplotlib import colormaps
+    from matplotlib.axes import Axes
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+except ImportError as error:
+    raise ImportError("plots need matplotlib: pip install matplotlib (it is in augfn[analysis])") from error
+
+from augfn.analysis.tables import Estimate, Table
+from augfn.errors import explain
+
+if TYPE_CHECKING:
+    from augfn.analysis.curves import Curves
+    from augfn.analysis.reports import Report
+
+COLORS = colormaps["tab10"].colors  # type: ignore[attr-defined]
+NAMES = {"cka": "CKA", "relative_l2": "relative L2", "jsd": "JSD"}
+
+
+def named(measure: str) -> str:
+    return NAMES.get(measure, measure.replace("_", " "))
+
+
+def drawn(figure: Figure, path: str | Path | None) -> Figure:
+    """The figure, written where a path is given."""
+    FigureCanvasAgg(figure)
+    if path is not None:
+        figure.savefig(path, dpi=120)
+    return figure
+
+
+def band(ax: Axes, x: Sequence[float], found: Sequence[Estimate], label: str, color: Any) -> None:
+    """A curve of estimates with the band of their intervals."""
+    ax.plot(x, [e.value for e in found], "o-", ms=3, lw=1.2, color=color, label=label)
+    ax.fill_between(x, [e.low for e in found], [e.high for e in found], color=color, alpha=0.2, lw=0)
+
+
+def of_report(report: Report, path: str | Path | None = None) -> Figure:
+    """The layers, the share of each op by layer, and the predictions."""
+    some = len(report.names)
+    figure = Figure(figsize=(min(max(9.0, 0.28 * some), 24), 9.5), layout="constrained")
+    top, middle, bottom = figure.subplots(3, 1, height_ratios=(3, 2.4, 2))
+    of_layers(top, report)
+    of_ops(middle, report)
+    of_embedding(bottom, report.embedding)
+    return drawn(figure, path)
+
+
+def of_layers(ax: Axes, report: Report) -> None:
+    x = range(len(report.names))
+    for i, m in enumerate(report.measures):
+        band(ax, [*x], report.layers[m], named(m), COLORS[i % len(COLORS)])
+    ax.set_title("Layers: relative L2 is 0, all else 1 where nothing changes", fontsize=9, loc="left")
+    axis_of_layers(ax, report.names)
+    ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
+    ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
+def axis_of_layers(ax: Axes, names: Sequence[str]) -> None:
+    step = -(-len(names) // 80)
+    shown = [n if i % step == 0 else "" for i, n in enumerate(names)]
+    ax.set_xticks(range(len(names)), shown, rotation=90, fontsize=7)
+    ax.set_xlim(-0.6, len(names) - 0.4)
+    ax.grid(axis="y", alpha=0.3)
+
+
+def of_ops(ax: Axes, report: Report) -> None:
+    """Bars: the Shapley values of the ops at each layer, one above the other, with intervals; they sum to the whole."""
+    table = report.ops.where(measure="relative_l2")
+    names = [n for n in report.names if n in table["layer"]]
+    up = dict.fromkeys(names, 0.0)
+    for i, op in enumerate(report.steps):
+        rows = {row["layer"]: row["shapley"] for row in table.where(op=op)}
+        values = [rows[n] for n in names]
+        at = [up[n] for n in names]
+        ax.bar(range(len(names)), [e.value for e in values], 0.75, at, color=COLORS[i % len(COLORS)], label=op)
+        up = {n: up[n] + rows[n].value for n in names}
+    ax.set_title("What each op adds to the relative L2 (Shapley values; their sum is the whole)", fontsize=9, loc="left")
+    axis_of_layers(ax, names or ["no shares were measured"])
+    if names:
+        ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
+def of_embedding(ax: Axes, table: Table) -> None:
+    for shift, which in ((-0.15, "clean"), (0.15, "augmented")):
+        pairs = [(i + shift, row[which]) for i, row in enumerate(table) if row[which].value == row[which].value]
+        x, found = [p[0] for p in pairs], [p[1] for p in pairs]
+        reach = [
+            [max(e.value - e.low, 0.0) if e.low == e.low else 0.0 for e in found],
+            [max(e.high - e.value, 0.0) if e.high == e.high else 0.0 for e in found],
+        ]
+        color = COLORS[0 if which == "augmented" else 7]
+        ax.errorbar(x, [e.value for e in found], reach, fmt="o", color=color, capsize=3, label=which)
+    ax.set_xticks(range(len(table)), [named(m).replace(" ", "\n") for m in table["measure"]], fontsize=8)
+    ax.set_title("Embedding and predictions", fontsize=9, loc="left")
+    ax.grid(axis="y", alpha=0.3)
+    ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
+def of_curves(curves: Curves, measure: str, layers: Sequence[str] | None, path: str | Path | None = None) -> Figure:
+    """The curves of one measure at several layers."""
+    if curves.values.ndim > 1:
+        want, fix = "a curve over numbers", "curves.table"
+        raise ValueError(explain("plot: values of several numbers", list(curves.values.shape), want, fix))
+    some = [at for at, m in curves.moments if m == measure] if layers is None else layers
+    figure = Figure(figsize=(6.5, 4), layout="constrained")
+    ax = figure.subplots()
+    for i, layer in enumerate(some):
+        band(ax, curves.values.tolist(), curves.at(measure, layer), layer, COLORS[i % len(COLORS)])
+    ax.set(xlabel=curves.leaf, ylabel=named(measure))
+    ax.grid(alpha=0.3)
+    ax.legend(fontsize=8)
+    return drawn(figure, path)

@@ -1,0 +1,210 @@
+"""The report of a study: tables with intervals, the most harmful samples, and ways to show and to save them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from augfn.analysis.intervals import Finish, estimate
+from augfn.analysis.passes import EMBEDDING, LABELLED, LAYER, OUTPUT, Moments
+from augfn.analysis.shares import Shares
+from augfn.analysis.switching import reference
+from augfn.analysis.tables import Estimate, Table
+from augfn.errors import explain
+from augfn.words import explain as in_words
+
+if TYPE_CHECKING:
+    from augfn.analysis.study import Plan
+
+ROWS = (  # of the table of the embedding
+    (EMBEDDING, "cosine"),
+    (EMBEDDING, "neighbour_retention"),
+    (EMBEDDING, "probe_agreement"),
+    (OUTPUT, "flips"),
+    (OUTPUT, "jsd"),
+    (OUTPUT, "margin"),
+    (OUTPUT, "accuracy"),
+    (OUTPUT, "calibration"),
+)
+
+
+class Harm(NamedTuple):
+    """A draw that changed a prediction much: which image, which draw, how much, and what it did in words."""
+
+    image: int
+    draw: int
+    score: float
+    words: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `behaviour` has found. `layers`, `embedding` and `ops` are tables; entries have intervals `[low, high]`.
+
+    `passes` and `clean` are what they are computed from: the moments of each measure, by (layer, measure), `[units, draws, k]`
+    with a unit for each image (for each block of images, of measures that compare images), and `shares` the same for steps.
+    """
+
+    model: str
+    plan: Plan
+    measures: list[str]
+    passes: Moments
+    clean: Moments
+    shares: Shares
+    steps: list[str]
+    notes: list[str]
+    level: float
+    resamples: int
+
+    def estimate(
+        self, layer: str, measure: str, moments: Moments | None = None, rows: Tensor | None = None
+    ) -> Estimate:
+        """A measure at a layer, over all images or over some `rows` of them; NaN where it is not known."""
+        m = (self.passes if moments is None else moments).get((layer, measure))
+        if m is None or (rows is not None and len(m) != len(self.plan.source)):
+            return Estimate(math.nan)
+        return self.of(m if rows is None else m[rows], finish_of(measure))
+
+    def of(self, moments: Tensor, finish: Finish) -> Estimate:
+        return estimate(moments, self.key, finish, self.level, self.resamples)
+
+    @property
+    def key(self) -> Tensor:
+        return self.plan.resampling
+
+    @property
+    def names(self) -> list[str]:
+        """The layers, in the order in which they ran."""
+        return list(dict.fromkeys(layer for layer, _ in self.passes if layer not in (OUTPUT, EMBEDDING)))
+
+    @cached_property
+    def layers(self) -> Table:
+        """A row for each layer, a column for each measure."""
+        return self.rows_of_layers(None)
+
+    def rows_of_layers(self, rows: Tensor | None) -> Table:
+        found = [(n, *(self.estimate(n, m, rows=rows) for m in self.measures)) for n in self.names]
+        return Table(("layer", *self.measures), found)
+
+    @cached_property
+    def embedding(self) -> Table:
+        """Robustness of the embedding and of the predictions: a row for each measure, for clean and for augmented images.
+
+        Cosine, neighbour retention and probe agreement are 1, flips and jsd 0 where nothing changes."""
+        rows = [(m, self.estimate(at, m, self.clean), self.estimate(at, m)) for at, m in ROWS if (at, m) in self.passes]
+        return Table(("measure", "clean", "augmented"), rows)
+
+    @cached_property
+    def ops(self) -> Table:
+        """A row for each step and effect: its Shapley value, its share of the whole effect, and what is missing without it."""
+        return self.rows_of_ops(None)
+
+    def rows_of_ops(self, rows: Tensor | None) -> Table:
+        found = []
+        for (layer, measure), shapley in self.shares.shapley.items():
+            left, whole = self.shares.left_out[layer, measure], self.shares.whole[layer, measure]
+            pick = slice(None) if rows is None else rows
+            for i, step in enumerate(self.steps):
+                pair = torch.stack([shapley[..., i], whole], -1)[pick]
+                share = self.of(pair, lambda m: m[..., 0] / m[..., 1])
+                some = self.of(pair[..., 1:], lambda m: m[..., 0])
+                if not some.value * some.low > 0:  # a share of what is not clearly there says nothing
+                    share = Estimate(math.nan)
+                one = [self.of(t[..., i, None][pick], lambda m: m[..., 0]) for t in (shapley, left)]
+                found.append((step, layer, measure, one[0], share, one[1]))
+        return Table(("op", "layer", "measure", "shapley", "share", "left_out"), found)
+
+    def by_class(self, table: str = "layers") -> Table:
+        """A table for each class of the labels, under one another; `layers` has the measures of each image alone."""
+        labels = self.plan.labels
+        if labels is None or labels.ndim != 1:
+            raise ValueError(explain("by_class: no classes", labels, "labels [N]", "behaviour(..., labels=labels)"))
+        make = {"layers": self.rows_of_layers, "ops": self.rows_of_ops}
+        if table not in make:
+            raise ValueError(explain("by_class: table", table, f"one of {', '.join(make)}", 'by_class("ops")'))
+        parts = [(int(c), make[table]((labels == c).nonzero().flatten())) for c in labels.unique()]
+        return Table(("class", *parts[0][1].columns), [(c, *row) for c, part in parts for row in part.rows])
+
+    def worst(self, n: int = 8) -> list[Harm]:
+        """The draws that changed predictions most (by Jensen-Shannon divergence; without predictions embeddings by 1 - cosine),
+        one of each image."""
+        score = self.passes.get((OUTPUT, "jsd"))
+        score = score[..., 0] if score is not None else 1 - self.passes[EMBEDDING, "cosine"][..., 0]
+        best, draw = score.nan_to_num(-1.0).max(1)
+        found = []
+        for i in best.argsort(descending=True)[:n].tolist():
+            _, params = self.again(i, int(draw[i]))
+            named = params if len(self.steps) > 1 or self.plan.f.name == "pipeline" else {self.plan.f.name: params}
+            found.append(Harm(i, int(draw[i]), float(best[i]), in_words(named)))
+        return found
+
+    def again(self, image: int, draw: int) -> tuple[Tensor, Any]:
+        """What draw number `draw` made of an image, and its params, as they were."""
+        index = torch.tensor([image])
+        y, params = self.plan.augmented(self.plan.images(index), index, draw)
+        return y[0], params
+
+    def pictures(self, image: int, draw: int) -> tuple[Tensor, Tensor]:
+        """An image as it is compared, and what a draw made of it, before they are normalized for a model."""
+        index = torch.tensor([image])
+        x, (_, params) = self.plan.images(index), self.again(image, draw)
+        calm = reference(self.plan.f, params, tuple(x.shape[-2:]))
+        return self.plan.visible(x, calm)[0], self.plan.visible(x, params)[0]
+
+    def to_pandas(self) -> Any:
+        """All tables as one long DataFrame: table, name, layer, measure, value, low, high."""
+        rows: list[tuple[Any, ...]] = [
+            ("layers", "", row["layer"], m, row[m]) for row in self.layers for m in self.measures
+        ]
+        for row in self.embedding:
+            rows += [("embedding", which, "", row["measure"], row[which]) for which in ("clean", "augmented")]
+        for row in self.ops:
+            some = ("shapley", "share", "left_out")
+            rows += [("ops", row["op"], row["layer"], f"{row['measure']}: {what}", row[what]) for what in some]
+        return Table(("table", "name", "layer", "measure", "value"), rows).to_pandas()
+
+    def plot(self, path: str | Path | None = None) -> Any:
+        """A figure of the layers, the embedding and the ops; written where a path says (its suffix names the format).
+
+        Needs `pip install 'augfn[analysis]'`."""
+        from augfn.analysis import plots
+
+        return plots.of_report(self, path)
+
+    def save(self, path: str | Path, title: str = "Behaviour under augmentation") -> Path:
+        """A self-contained HTML page: plots, tables, notes, and the most harmful samples."""
+        from augfn.analysis import pages
+
+        return pages.save(self, path, title)
+
+    def __str__(self) -> str:
+        parts = [self.layers, self.embedding, self.ops, *self.said()]
+        return "\n\n".join(map(str, filter(len, parts)))
+
+    def said(self) -> list[str]:
+        """What a reader has to know of the figures."""
+        n, units = len(self.plan.source), {len(t) for (_, m), t in self.passes.items() if m == "cka"}
+        over = (
+            f"{n} images, each with its {self.plan.draws} draws" if n > 1 else f"{self.plan.draws} draws of one image"
+        )
+        count = len(self.layers) * len(self.measures) + len(self.embedding) + 3 * len(self.ops)
+        level = f"{100 * self.level:g} %"
+        blocks = f" (of CKA and rank correlation over {max(units)} blocks of images)" if units and n > 1 else ""
+        return [
+            f"Intervals: {level} bootstrap over {over}{blocks}.",
+            f"These are about {count} intervals, each by itself: about {count * (1 - self.level):.0f} of them are expected to "
+            f"miss; for all at once use level={1 - (1 - self.level) / max(count, 1):.5f} (Bonferroni).",
+            *self.notes,
+        ]
+
+
+def finish_of(measure: str) -> Finish:
+    """From mean moments to the measure."""
+    known = LAYER | LABELLED
+    return known[measure].finish if measure in known else lambda m: m[..., 0]
