@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from augfn import random
-from augfn.analysis.capture import Layers
+from augfn.analysis.capture import Layers, bare
 from augfn.analysis.intervals import estimate, interval, means
 from augfn.analysis.passes import EMBEDDING, OUTPUT, Moments, quiet, self_measured, stacked, watched
 from augfn.analysis.reports import finish_of
@@ -70,6 +70,7 @@ def sweep(
     base = Plan(f, tree, key, images, labels, positive(draws, "draws"), positive(batch, "batch"))
     plans = [replace(base, tree=merge(at(leaf, v, f.meanings[leaf].shape), tree, f.schema, f.name)) for v in levels]
     found: list[tuple[Moments, Moments]] = []
+    model = bare(model)
     with quiet(model):
         few = torch.arange(min(len(images), 2))
         _, x0 = plans[0].reference(base.images(few), few)

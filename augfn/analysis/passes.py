@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from augfn.analysis import measures, predictions, products
+from augfn.analysis import measures, predictions, products, subspaces
 from augfn.analysis.capture import Layers, Tap, by_sample, require_heard
 from augfn.analysis.intervals import Finish, only
 from augfn.analysis.products import Pair, Rows
@@ -69,7 +69,7 @@ LAYER: dict[str, Measure] = {
     "rank_correlation": of_pair(products.rsa, least=3),
     "cka_biased": of_pair(partial(products.hsic_moments, debiased=False), measures.cka_of, 2),
     "cka_rbf": of_tensors(partial(measures.hsic_moments, kernel="rbf"), measures.cka_of, 4),
-    "procrustes": of_tensors(measures.procrustes, least=2),
+    "procrustes": of_tensors(subspaces.procrustes, least=2),
     "equivariance": Measure(equivariance, undoes=True),
 }
 
@@ -196,14 +196,17 @@ class Watched:
         """The output and the embedding of a batch."""
         kept: list[Tensor] = []
         frame = tuple(x.shape[-2:])
+        x = x.to(self.device, self.dtype)
+        if self.embedding is None:
+            output = self.tap(x, hear)
+            return output, pooled(first_tensor(output), frame)
 
         def keep(_: Any, args: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
             kept.append(pooled((*args, *named.values())[0] if self.by_input else first_tensor(output), frame))
 
-        module = self.tap.model.get_submodule(self.embedding or "")
-        handle = module.register_forward_hook(keep, with_kwargs=True)
+        handle = self.tap.model.get_submodule(self.embedding).register_forward_hook(keep, with_kwargs=True)
         try:
-            return self.tap(x.to(self.device, self.dtype), hear), kept[-1]
+            return self.tap(x, hear), kept[-1]
         finally:
             handle.remove()
 

@@ -76,9 +76,7 @@ def apart(raw: Tensor, sums: Tensor, features: int) -> Tensor:
 
 def relative_l2(pair: Pair) -> Tensor:
     """`measures.relative_l2`, `[n]`."""
-    far, size = (m.diagonal().clamp(min=0).sqrt() for m in (pair.own, pair.rows.raw))
-    without = torch.where(far == 0, 0.0, torch.inf).to(size)
-    return torch.where(size == 0, without, far / size)
+    return measures.relative_of(*(m.diagonal().clamp(min=0).sqrt() for m in (pair.own, pair.rows.raw)))
 
 
 def cosine(pair: Pair) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from augfn import random
 from augfn.analysis import measures as m
 from augfn.analysis import predictions
-from augfn.analysis.capture import Layers
+from augfn.analysis.capture import Layers, bare
 from augfn.analysis.passes import EMBEDDING, Moments, Watched, quiet, self_measured, stacked, watched
 from augfn.analysis.reports import Report
 from augfn.analysis.shares import Shares, shares_of, undo_of
@@ -90,6 +90,7 @@ def behaviour(
     f, tree = augmentation_of(augment, "behaviour")
     images, labels = checked(images, labels)
     plan = Plan(f, tree, key, images, labels, positive(draws, "draws"), positive(batch, "batch"))
+    model = bare(model)
     with quiet(model):
         few = torch.arange(min(len(images), 2))
         x = plan.images(few)

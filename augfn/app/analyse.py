@@ -74,7 +74,9 @@ def library_of(name: str) -> tuple[str, str] | None:
         if wanted in known:
             return library, wanted
         if colon:
-            raise ValueError(unknown(f"model of {library}", wanted, [n for n in known if n[:3] == wanted[:3]] or known[:20]))
+            raise ValueError(
+                unknown(f"model of {library}", wanted, [n for n in known if n[:3] == wanted[:3]] or known[:20])
+            )
     want = "package.module:function, or the name of a model of torchvision or timm, where they are installed"
     raise ValueError(explain("which model?", name, want, "nets:make, for make() in nets.py beside you"))
 
@@ -131,7 +133,9 @@ def load(model: nn.Module, path: Path) -> None:
     except RuntimeError as error:
         lines = " ".join(str(error).split())
         want = "the state_dict of this model"
-        raise ValueError(explain("the weights do not fit", lines[:300], want, "--classes N, if the last layer differs")) from None
+        raise ValueError(
+            explain("the weights do not fit", lines[:300], want, "--classes N, if the last layer differs")
+        ) from None
 
 
 def prepared(policy: Augmentation, scale: tuple[Any, Any] | None) -> Augmentation:
