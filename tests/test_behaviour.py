@@ -8,7 +8,8 @@ from torch import nn
 from torch.nn import functional as F
 
 import augfn as af
-from augfn.analysis import behaviour, compare, sweep
+from augfn.analysis import behaviour, compare, invariance, sweep
+from augfn.analysis.measures import normalized_variance
 from augfn.analysis.passes import EMBEDDING, OUTPUT
 
 KEY = af.key(0)
@@ -466,6 +467,23 @@ def test_a_leaf_in_a_pipeline_and_of_a_vector():
         curves.at("accuracy")
 
 
+# units
+
+
+@pytest.mark.parametrize("root", [False, True])
+def test_invariance_of_units_is_the_closed_form_on_all_activations(root):
+    net, x = Head(conv(3, 8), nn.ReLU()), images(11)
+    table, units = invariance(net, x, af.rotate(), KEY, ["body.0", "fc"], draws=5, batch=4, root=root)
+    with torch.no_grad():
+        draws = [af.rotate()(x, None, af.sample_keys(KEY, range(11), d))[0] for d in range(5)]
+        for name, layer in (("body.0", net.body[0]), ("fc", net)):
+            expected = normalized_variance(torch.stack([layer(y) for y in draws], 1), root)
+            torch.testing.assert_close(units[name], expected, rtol=1e-4, atol=1e-5)
+    assert table["units"] == [8 * 144, 4]
+    with pytest.raises(ValueError, match="two or more of both"):
+        invariance(net, x, af.rotate(), KEY, draws=1)
+
+
 # comparison
 
 
@@ -486,7 +504,7 @@ def test_differences_are_paired():
     row = compare(first, second).where(layer="layer", measure="relative_l2")[0]
     own = row["first"].high - row["first"].low
     assert row["difference"].high - row["difference"].low < own / 5
-    assert 0 < row["difference"].low
+    assert row["difference"].low > 0
     assert row["difference"].value == pytest.approx(row["second"].value - row["first"].value)
     same = compare(first, first)
     assert all(r["difference"].value == 0 == r["difference"].high for r in same if r["first"].value == r["first"].value)

@@ -133,7 +133,7 @@ def test_several_outputs_have_their_places():
 
 
 def test_layers_that_are_not_there_or_do_not_run(net):
-    with pytest.raises(ValueError, match="did you mean 'block.conv"):
+    with pytest.raises(ValueError, match=r"did you mean 'block\.conv"):
         activations(net, X, "block.conv")
     with pytest.raises(ValueError, match="'never' is never called"):
         activations(net, X, ["fc", "never"])

@@ -88,7 +88,7 @@ def sweep(
             found.append((stacked(passes), {name: t[:, None] for name, t in self_measured(clean).items()}))
     order = torch.cat(base.blocks()).argsort()
     passes, before = joined([a for a, _ in found], order), joined([b for _, b in found], order)
-    curves = {name: t.unflatten(1, (len(levels), draws)) for name, t in passes.items()}
+    curves = {name: t.unflatten(1, (len(levels), draws)) for name, t in passes.items() if name[1] != "class"}
     return Curves(leaf, levels, curves, before, labels, list(seen.notes), base.resampling, level, resamples)
 
 

@@ -235,14 +235,14 @@ def distances(x: Tensor, y: Tensor, metric: str) -> Tensor:
 # variance of units
 
 
-def normalized_variance(activations: Tensor) -> Tensor:
+def normalized_variance(activations: Tensor, root: bool = False) -> Tensor:
     """How much each unit varies over draws against how much it does over samples, `[...]` for activations
     `[n, draws, ...]` (n, draws >= 2): the mean over samples of the variance over draws, divided by the mean over draws of the
     variance over samples. From 0, where the unit is invariant; near 1, where it follows the draw as much as the sample.
-    Inf where it follows the draw alone, NaN where it never changes.
+    Inf where it follows the draw alone, NaN where it never changes. `root=True` takes means of standard deviations.
 
-    Source: Quiroga et al. 2023, "Invariance measures for neural networks" (whose code, `tmeasures`, takes the means of
-    standard deviations, and 1 for units that never change).
+    Source: Quiroga et al. 2023, "Invariance measures for neural networks" (whose code, `tmeasures`, takes the root, and 1 for
+    units that never change).
 
     >>> normalized_variance(torch.tensor([[[1.0, 1.0], [1.0, 3.0]], [[2.0, 1.0], [2.0, 3.0]]]))
     tensor([0., inf])
@@ -251,7 +251,8 @@ def normalized_variance(activations: Tensor) -> Tensor:
         want = "activations [n, draws, ...], two or more of both"
         raise ValueError(explain("normalized_variance", activations, want, "torch.stack(activations of each draw, 1)"))
     (a,) = floating("normalized_variance", activations)
-    return a.var(1).mean(0) / a.var(0).mean(0)
+    of_draws, of_samples = (a.var(dim).sqrt() if root else a.var(dim) for dim in (1, 0))
+    return of_draws.mean(0) / of_samples.mean(0)
 
 
 # what all share

@@ -49,8 +49,9 @@ PAGE = """<!doctype html>
 <div class="wide">{{ embedding }}</div>
 {% if samples %}<h2>The most harmful samples</h2>
 <div class="samples">{% for s in samples %}<figure>
-<img alt="image {{ s.image }}, clean and augmented" src="data:image/png;base64,{{ s.png }}">
-<figcaption>image {{ s.image }}{{ s.name }}, draw {{ s.draw }}, {{ s.what }} {{ s.score }}<br>{{ s.words }}</figcaption>
+<img alt="image {{ s.harm.image }}, clean and augmented" src="data:image/png;base64,{{ s.png }}">
+<figcaption>image {{ s.harm.image }}{{ s.name }}, draw {{ s.harm.draw }}, {{ s.harm.by }} {{ s.score }}<br>
+{% if s.harm.predicted %}{{ s.harm.predicted }}<br>{% endif %}{{ s.harm.words }}</figcaption>
 </figure>{% endfor %}</div>{% endif %}
 <h2>Layers</h2>
 <div class="wide">{{ layers }}</div>
@@ -101,12 +102,9 @@ def sample(report: Report, harm: Any) -> dict[str, Any]:
     figure = viz.grid([before.float().cpu(), after.float().cpu()], titles=["clean", "augmented"])
     names = getattr(report.plan.source, "names", None)
     return {
-        "image": harm.image,
+        "harm": harm,
         "name": f" ({names[harm.image]})" if names else "",
-        "draw": harm.draw,
-        "what": "JSD" if ("output", "jsd") in report.passes else "1 - cosine",
         "score": f"{harm.score:.3g}",
-        "words": harm.words,
         "png": png(figure),
     }
 

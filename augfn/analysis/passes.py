@@ -171,6 +171,12 @@ def pooled(t: Tensor, frame: tuple[int, ...]) -> Tensor:
     return t.float()
 
 
+def device_of(model: nn.Module) -> tuple[torch.device, torch.dtype]:
+    """Where the weights are, and their precision; where there are none the CPU's float32."""
+    first = next((t for t in model.parameters() if t.is_floating_point()), torch.zeros(()))
+    return first.device, first.dtype
+
+
 @dataclass(frozen=True)
 class Watched:
     """A model with the layers and measures by which it is watched."""
@@ -182,21 +188,11 @@ class Watched:
     classifies: bool
     notes: dict[str, None] = field(default_factory=dict)
 
-    @property
-    def device(self) -> torch.device:
-        return next((t.device for t in self.tap.model.parameters()), torch.device("cpu"))
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Of the weights, such as half precision; where there are none float32."""
-        found = (t.dtype for t in self.tap.model.parameters() if t.is_floating_point())
-        return next(found, torch.float32)
-
     def run(self, x: Tensor, hear: Callable[[str, Tensor], None]) -> tuple[Any, Tensor]:
         """The output and the embedding of a batch."""
         kept: list[Tensor] = []
         frame = tuple(x.shape[-2:])
-        x = x.to(self.device, self.dtype)
+        x = x.to(*device_of(self.tap.model))
         if self.embedding is None:
             output = self.tap(x, hear)
             return output, pooled(first_tensor(output), frame)
@@ -273,7 +269,12 @@ class Watched:
         found = {(OUTPUT, n): m.of(x, logits).cpu() for n, m in PREDICTION.items()}
         if labels is not None:
             found |= {(OUTPUT, n): m.of(logits, labels.to(logits.device)).cpu() for n, m in LABELLED.items()}
-        return found
+        return found | class_of(logits)
+
+
+def class_of(logits: Tensor) -> Moments:
+    """The predicted class of each image; of dense predictions there is none."""
+    return {(OUTPUT, "class"): logits.argmax(1).float()[:, None].cpu()} if logits.ndim == 2 else {}
 
 
 def self_measured(clean: Clean) -> Moments:
@@ -284,7 +285,7 @@ def self_measured(clean: Clean) -> Moments:
     found = {(OUTPUT, "margin"): predictions.margin(x)[:, None].cpu()}
     if labels is not None:
         found |= {(OUTPUT, n): m.of(x, labels.to(x.device)).cpu() for n, m in LABELLED.items()}
-    return found
+    return found | class_of(x)
 
 
 @contextmanager
@@ -333,7 +334,7 @@ def watched(
     """The model, ready to be watched; `x` are a few clean images, on which it runs once."""
     tap = Tap(model, layers, nodes=nodes)
     found = Watched(tap, measures_of(given), None, False, False)
-    x = x.to(found.device, found.dtype)
+    x = x.to(*device_of(tap.model))
     head = head_of(tap, x)
     names: list[str] = []
     output = first_tensor(tap(x, lambda n, t: names.append(n)))

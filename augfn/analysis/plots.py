@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from augfn.analysis.reports import Report
 
 COLORS = colormaps["tab10"].colors  # type: ignore[attr-defined]
+LONG = 26  # letters of a layer's name
 NAMES = {"cka": "CKA", "relative_l2": "relative L2", "jsd": "JSD"}
 
 
@@ -55,11 +56,12 @@ def of_report(report: Report, path: str | Path | None = None) -> Figure:
 
 
 def of_layers(ax: Axes, report: Report) -> None:
+    """Every measure over the layers, whose names stand below the shares of the ops."""
     x = range(len(report.names))
     for i, m in enumerate(report.measures):
         band(ax, [*x], report.layers[m], named(m), COLORS[i % len(COLORS)])
     ax.set_title("Layers: relative L2 is 0, all else 1 where nothing changes", fontsize=9, loc="left")
-    axis_of_layers(ax, report.names)
+    axis_of_layers(ax, [""] * len(report.names))
     ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
     ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
@@ -67,6 +69,7 @@ def of_layers(ax: Axes, report: Report) -> None:
 def axis_of_layers(ax: Axes, names: Sequence[str]) -> None:
     step = -(-len(names) // 80)
     shown = [n if i % step == 0 else "" for i, n in enumerate(names)]
+    shown = [n if len(n) <= LONG else f"…{n[-LONG:]}" for n in shown]
     ax.set_xticks(range(len(names)), shown, rotation=90, fontsize=7)
     ax.set_xlim(-0.6, len(names) - 0.4)
     ax.grid(axis="y", alpha=0.3)

@@ -17,7 +17,6 @@ from augfn.analysis.shares import Shares
 from augfn.analysis.switching import reference
 from augfn.analysis.tables import Estimate, Table
 from augfn.errors import explain
-from augfn.words import explain as in_words
 
 if TYPE_CHECKING:
     from augfn.analysis.study import Plan
@@ -35,12 +34,15 @@ ROWS = (  # of the table of the embedding
 
 
 class Harm(NamedTuple):
-    """A draw that changed a prediction much: which image, which draw, how much, and what it did in words."""
+    """A draw that changed a prediction much: which image, which draw, how much by which measure, what it did in words, and
+    what became of the class."""
 
     image: int
     draw: int
+    by: str
     score: float
     words: str
+    predicted: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Report:
     measures: list[str]
     passes: Moments
     clean: Moments
+    classes: Tensor | None  # predicted for the image and for each draw, [n, 1 + draws]
     shares: Shares
     steps: list[str]
     notes: list[str]
@@ -134,15 +137,30 @@ class Report:
     def worst(self, n: int = 8) -> list[Harm]:
         """The draws that changed predictions most (by Jensen-Shannon divergence; without predictions embeddings by 1 - cosine),
         one of each image."""
-        score = self.passes.get((OUTPUT, "jsd"))
-        score = score[..., 0] if score is not None else 1 - self.passes[EMBEDDING, "cosine"][..., 0]
+        by, score = self.harm()
         best, draw = score.nan_to_num(-1.0).max(1)
         found = []
         for i in best.argsort(descending=True)[:n].tolist():
             _, params = self.again(i, int(draw[i]))
-            named = params if len(self.steps) > 1 or self.plan.f.name == "pipeline" else {self.plan.f.name: params}
-            found.append(Harm(i, int(draw[i]), float(best[i]), in_words(named)))
+            found.append(
+                Harm(i, int(draw[i]), by, float(best[i]), self.plan.words(params), self.predicted(i, int(draw[i])))
+            )
         return found
+
+    def harm(self) -> tuple[str, Tensor]:
+        """What tells how much a draw changed, `[n, draws]`, and its name."""
+        score = self.passes.get((OUTPUT, "jsd"))
+        if score is not None and bool((score > 0).any()):
+            return "JSD", score[..., 0]
+        return "1 - cosine", 1 - self.passes[EMBEDDING, "cosine"][..., 0]
+
+    def predicted(self, image: int, draw: int) -> str:
+        """The class predicted before and after, and the label, where they are known."""
+        if self.classes is None:
+            return ""
+        before, after = self.classes[image, [0, draw + 1]].tolist()
+        label = "" if self.plan.labels is None else f" (label {int(self.plan.labels[image])})"
+        return f"class {before} stays{label}" if before == after else f"class {before} becomes {after}{label}"
 
     def again(self, image: int, draw: int) -> tuple[Tensor, Any]:
         """What draw number `draw` made of an image, and its params, as they were."""
@@ -195,9 +213,11 @@ class Report:
         )
         count = len(self.layers) * len(self.measures) + len(self.embedding) + 3 * len(self.ops)
         level = f"{100 * self.level:g} %"
-        blocks = f" (of CKA and rank correlation over {max(units)} blocks of images)" if units and n > 1 else ""
+        some = max(units, default=0)
+        blocks = f"over {some} blocks of images" if some > 1 else "over the draws of one block of images"
         return [
-            f"Intervals: {level} bootstrap over {over}{blocks}.",
+            f"Intervals: {level} bootstrap over {over}"
+            + f" (of CKA and rank correlation {blocks})." * (some > 0 and n > 1),
             f"These are about {count} intervals, each by itself: about {count * (1 - self.level):.0f} of them are expected to "
             f"miss; for all at once use level={1 - (1 - self.level) / max(count, 1):.5f} (Bonferroni).",
             *self.notes,

@@ -16,7 +16,7 @@ from augfn import random
 from augfn.analysis import measures as m
 from augfn.analysis import predictions
 from augfn.analysis.capture import Layers, bare
-from augfn.analysis.passes import EMBEDDING, Moments, Watched, quiet, self_measured, stacked, watched
+from augfn.analysis.passes import EMBEDDING, OUTPUT, Moments, Watched, quiet, self_measured, stacked, watched
 from augfn.analysis.reports import Report
 from augfn.analysis.shares import Shares, shares_of, undo_of
 from augfn.analysis.stores import Store
@@ -25,6 +25,7 @@ from augfn.core.augmentation import Augmentation
 from augfn.core.combined import Pipeline
 from augfn.core.draw import Params
 from augfn.errors import explain
+from augfn.words import explain as explain_params
 
 Measures = Sequence[str | Callable[..., Tensor]]
 USUAL = ("relative_l2", "cosine", "cka", "rank_correlation")
@@ -147,12 +148,20 @@ class Plan:
         tree = {**self.tree, **given}
         return self.f(x, tree, random.sample_keys(self.key, index, draw))
 
+    def words(self, params: Params) -> str:
+        """What drawn params do, in words, for the first image."""
+        return explain_params(self.seen(params) if isinstance(self.f, Pipeline) else {self.f.name: params}) or "nothing"
+
+    def seen(self, params: Params) -> Params:
+        """The params of a pipeline without what normalizes for a model."""
+        steps = self.f.steps  # type: ignore[attr-defined]
+        return {n: p for n, p in params.items() if steps[n].name not in PREPARES}
+
     def visible(self, x: Tensor, params: Params) -> Tensor:
         """What drawn params make of images, without what normalizes them for a model."""
         if not isinstance(self.f, Pipeline):
             return self.f(x, params)[0]
-        seen = {n: p for n, p in params.items() if getattr(self.f.steps[n], "name", "") not in PREPARES}
-        return self.f.on(self.f.read(x), seen, None)[0]
+        return self.f.on(self.f.read(x), self.seen(params), None)[0]
 
     def reference(self, x: Tensor, index: Tensor) -> tuple[Params, Tensor]:
         """Drawn params, and the images with every step off."""
@@ -210,10 +219,21 @@ def gathered(
     notes = list(dict.fromkeys(note for b in found for note in b["notes"]))
     if len(order) < 4:
         notes.append(f"CKA needs 4 images in a block, here are {len(order)}")
+    classes = passes.pop((OUTPUT, "class"), None)
+    if classes is not None:
+        classes = torch.cat([clean.pop((OUTPUT, "class")), classes], 1)[..., 0].long()
     shares = Shares.cat([Shares(**b["shares"]) for b in found], order)
     if not shares.whole:
         shares = Shares.alone(passes, steps)
-    return Report(name, plan, list(seen.measures), passes, clean, shares, steps, notes, level, resamples)
+    return Report(
+        name, plan, list(seen.measures), passes, clean, classes, shares, short(steps), notes, level, resamples
+    )
+
+
+def short(paths: list[str]) -> list[str]:
+    """The steps by their own names, where these tell them apart."""
+    names = [path.split("/")[-1] for path in paths]
+    return [n if names.count(n) == 1 else path for n, path in zip(names, paths, strict=True)]
 
 
 def of_embeddings(before: Tensor, after: Tensor, labels: Tensor | None) -> Moments:

@@ -87,14 +87,11 @@ def model_of(name: str, weights: Path | None, classes: int | None) -> tuple[nn.M
     if library is None:
         model, scale = from_python(name, options), None
     elif library[0] == "torchvision":
-        from torchvision.models import get_model, get_model_builder
-
-        parts = [n for n in inspect.signature(get_model_builder(library[1])).parameters if n == "weights_backbone"]
-        model, scale = get_model(library[1], weights=None, **dict.fromkeys(parts), **options), IMAGENET
+        build = importlib.import_module("torchvision.models").get_model_builder(library[1])
+        parts = [n for n in inspect.signature(build).parameters if n == "weights_backbone"]
+        model, scale = build(weights=None, **dict.fromkeys(parts), **options), IMAGENET
     else:
-        from timm import create_model
-
-        model = create_model(library[1], pretrained=False, **options)
+        model = importlib.import_module("timm").create_model(library[1], pretrained=False, **options)
         own = getattr(model, "pretrained_cfg", {})
         scale = (own.get("mean", IMAGENET[0]), own.get("std", IMAGENET[1]))
     if weights is not None:
@@ -120,10 +117,10 @@ def from_python(name: str, options: dict[str, Any]) -> nn.Module:
 
 def load(model: nn.Module, path: Path) -> None:
     """Weights from a file of torch or safetensors: a state_dict, alone or under "state_dict" or "model"."""
+    if not path.is_file():
+        raise ValueError(explain("no such file of weights", str(path), "a file", "--weights FILE"))
     if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        state = load_file(path)
+        state = importlib.import_module("safetensors.torch").load_file(path)
     else:
         state = torch.load(path, map_location="cpu", weights_only=True)
     state = next((state[n] for n in ("state_dict", "model") if isinstance(state.get(n), dict)), state)

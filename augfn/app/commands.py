@@ -202,9 +202,8 @@ def analyse(
         truth, names = it.classes_of(good, images) if labels else (None, [])
         parts = out.with_suffix(".parts")
         out.parent.mkdir(parents=True, exist_ok=True)
-        typer.echo(
-            f"{model}{'' if weights or ':' in model else ' (random weights)'} on {len(good)} images, {draws} draws of each"
-        )
+        unknown = "" if weights or it.library_of(model) is None else " (random weights)"
+        typer.echo(f"{model}{unknown} on {len(good)} images, {draws} draws of each")
         report = behaviour(
             net.to(device),
             it.Folder(good, size),

@@ -1,0 +1,116 @@
+"""Invariance of units: how much each activation varies over draws, against how much it does over images."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from augfn.analysis.capture import Layers, Tap, bare, by_sample, require_heard
+from augfn.analysis.passes import device_of, quiet
+from augfn.analysis.study import Plan, checked, positive, shown
+from augfn.analysis.switching import augmentation_of
+from augfn.analysis.tables import Table
+from augfn.errors import explain
+
+
+class Sums:
+    """Running means and variances of one layer's units over images, for each draw, and over draws, for each image."""
+
+    def __init__(self, root: bool) -> None:
+        self.root, self.images = root, 0
+        self.block: list[Tensor] = []
+        self.mean: list[Tensor] = []
+        self.square: list[Tensor] = []
+        self.within: Tensor | float = 0.0
+
+    def hear(self, x: Tensor) -> None:
+        self.block.append(x.float())
+
+    def close(self) -> None:
+        """Take in a block of images, of which all draws were heard."""
+        n = len(self.block[0])
+        total = self.images + n
+        if not self.mean:
+            self.mean = [torch.zeros_like(x[0]) for x in self.block]
+            self.square = [torch.zeros_like(x[0]) for x in self.block]
+        for d, x in enumerate(self.block):  # Chan et al. 1979: the moments of two parts as one
+            mean = x.mean(0)
+            step = mean - self.mean[d]
+            self.square[d] += (x - mean).square().sum(0) + step.square() * (self.images * n / total)
+            self.mean[d] += step * (n / total)
+        self.within = self.within + spread(torch.stack(self.block, 1).var(1), self.root).sum(0)
+        self.images, self.block = total, []
+
+    def found(self) -> Tensor:
+        between = [spread(s / (self.images - 1), self.root) for s in self.square]
+        return self.within / self.images / torch.stack(between).mean(0)
+
+
+def spread(variance: Tensor, root: bool) -> Tensor:
+    return variance.sqrt() if root else variance
+
+
+def invariance(
+    model: nn.Module,
+    images: Any,
+    augment: Any,
+    key: Tensor,
+    layers: Layers = None,
+    draws: int = 16,
+    *,
+    root: bool = False,
+    batch: int = 16,
+    progress: bool = False,
+) -> tuple[Table, dict[str, Tensor]]:
+    """The normalized variance of every unit: the mean over images of its variance over draws, divided by the mean over draws
+    of its variance over images; 0 where the unit is invariant. `root=True` takes standard deviations, as tmeasures does.
+
+    Returns a table of the layers, with the mean over the units that vary and the share of units below 0.1, and for each layer
+    the values of its units. Maps are compared place by place: after a flip that is not invariance, but see the measure
+    "equivariance" of `behaviour`. What is held are 2 `draws` numbers for each unit, and one batch with all its draws: name the
+    layers, of a large model.
+
+    Source: Quiroga et al. 2023, "Invariance measures for neural networks".
+
+    >>> import augfn as af
+    >>> net = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2))
+    >>> table, units = invariance(net, torch.rand(8, 3, 6, 6), af.hflip(p=0.5), af.key(0))
+    >>> bool(units["2"].max() < 1e-6)
+    True
+    """
+    f, tree = augmentation_of(augment, "invariance")
+    images, _ = checked(images, None)
+    if positive(draws, "draws") < 2 or len(images) < 2:
+        raise ValueError(
+            explain("invariance", f"{len(images)} images, {draws} draws", "two or more of both", "draws=16")
+        )
+    plan = Plan(f, tree, key, images, None, draws, positive(batch, "batch"))
+    tap = Tap(bare(model), layers)
+    device, dtype = device_of(tap.model)
+    sums: dict[str, Sums] = defaultdict(lambda: Sums(root))
+    with quiet(tap.model):
+        for index in shown(plan.blocks(), progress, "batches"):
+            x, n = plan.images(index), len(index)
+
+            def hear(name: str, t: Tensor, n: int = n) -> None:
+                found = by_sample(t, n)
+                if found is not None:
+                    sums[name].hear(found.clone())
+
+            for d in range(draws):
+                tap(plan.augmented(x, index, d)[0].to(device, dtype), hear)
+            for one in sums.values():
+                one.close()
+    require_heard(layers, sums)
+    units = {name: one.found().cpu() for name, one in sums.items()}
+    return Table(
+        ("layer", "normalized_variance", "invariant", "units"), [row_of(n, v) for n, v in units.items()]
+    ), units
+
+
+def row_of(name: str, v: Tensor) -> tuple[str, float, float, int]:
+    v = v[v.isfinite()]
+    return name, float(v.mean()), float((v < 0.1).float().mean()), v.numel()
