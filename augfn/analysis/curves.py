@@ -15,8 +15,10 @@ from augfn import random
 from augfn.analysis.capture import Layers, bare
 from augfn.analysis.intervals import estimate, interval, means
 from augfn.analysis.passes import EMBEDDING, OUTPUT, Moments, quiet, self_measured, stacked, watched
+from augfn.analysis.plans import Measures, Plan, checked, positive, shown
 from augfn.analysis.reports import finish_of
-from augfn.analysis.study import Measures, Plan, checked, joined, positive, shown, undo_of
+from augfn.analysis.shares import undo_of
+from augfn.analysis.study import joined
 from augfn.analysis.switching import augmentation_of, keeps
 from augfn.analysis.tables import Estimate, Table
 from augfn.core.draw import merge

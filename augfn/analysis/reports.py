@@ -6,20 +6,18 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from augfn.analysis.intervals import Finish, estimate
 from augfn.analysis.passes import EMBEDDING, LABELLED, LAYER, OUTPUT, Moments
+from augfn.analysis.plans import Plan
 from augfn.analysis.shares import Shares
 from augfn.analysis.switching import reference
 from augfn.analysis.tables import Estimate, Table
 from augfn.errors import explain
-
-if TYPE_CHECKING:
-    from augfn.analysis.study import Plan
 
 ROWS = (  # of the table of the embedding
     (EMBEDDING, "cosine"),

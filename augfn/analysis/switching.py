@@ -16,7 +16,7 @@ from torch import Tensor
 from augfn.core.augmentation import Augmentation, Op
 from augfn.core.combined import Identity, Maybe, Mixture, OneOf, Pipeline, Slots, SomeOf, end_of
 from augfn.core.draw import Params
-from augfn.errors import explain
+from augfn.errors import explain, warn
 from augfn.images import Conversion
 from augfn.math.resample import UNSET
 
@@ -34,6 +34,8 @@ def augmentation_of(augment: Any, what: str) -> tuple[Augmentation, Params]:
     if f.mixes or getattr(f, "many", False):
         want, fix = "steps of one image each", "leave mixes and views out"
         raise ValueError(explain(f"{what}: a step that mixes images, or gives several", f.name, want, fix))
+    if getattr(augment, "shared", None):
+        warn(f"{what}: same_on_batch is not followed: each image has draws of its own")
     return f, augment.params
 
 

@@ -1,0 +1,125 @@
+"""What is run: an augmentation with its ranges, on images, with draws that a key names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from augfn import random
+from augfn.analysis.passes import Watched
+from augfn.analysis.switching import PREPARES, reference
+from augfn.core.augmentation import Augmentation
+from augfn.core.combined import Pipeline
+from augfn.core.draw import Params
+from augfn.errors import explain
+from augfn.words import explain as explain_params
+
+Measures = Sequence[str | Callable[..., Tensor]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run: an augmentation with its ranges, on these images, with these draws."""
+
+    f: Augmentation
+    tree: Params
+    key: Tensor
+    source: Any
+    labels: Tensor | None
+    draws: int
+    batch: int
+
+    @property
+    def resampling(self) -> Tensor:
+        """The key of all resamples: differences of measures, and of models, are paired."""
+        return random.fold_in(self.key, 0xB007)
+
+    def blocks(self) -> list[Tensor]:
+        """The images' numbers, shuffled, in blocks of nearly one size."""
+        n = len(self.source)
+        order = random.uniform(random.fold_in(self.key, 0x5EED), (n,)).argsort()
+        return [*order.tensor_split(math.ceil(n / self.batch))]
+
+    def images(self, index: Tensor) -> Tensor:
+        if isinstance(self.source, Tensor):
+            return self.source[index.to(self.source.device)]
+        some = [self.source[i] for i in index.tolist()]
+        some = [x[0] if isinstance(x, list | tuple) else x for x in some]  # a dataset gives labels too
+        if len({x.shape for x in some}) > 1:
+            want, fix = "images of one size", "resize them where they are read"
+            raise ValueError(explain("behaviour: images of several sizes", [list(x.shape) for x in some], want, fix))
+        return torch.stack(some)
+
+    def augmented(self, x: Tensor, index: Tensor, draw: int) -> tuple[Tensor, Params]:
+        return self.f(x, self.tree, random.sample_keys(self.key, index, draw))
+
+    def words(self, params: Params) -> str:
+        """What drawn params do, in words, for the first image."""
+        return explain_params(self.seen(params) if isinstance(self.f, Pipeline) else {self.f.name: params}) or "nothing"
+
+    def seen(self, params: Params) -> Params:
+        """The params of a pipeline without what normalizes for a model."""
+        steps = self.f.steps  # type: ignore[attr-defined]
+        return {n: p for n, p in params.items() if steps[n].name not in PREPARES}
+
+    def visible(self, x: Tensor, params: Params) -> Tensor:
+        """What drawn params make of images, without what normalizes them for a model."""
+        if not isinstance(self.f, Pipeline):
+            return self.f(x, params)[0]
+        return self.f.on(self.f.read(x), self.seen(params), None)[0]
+
+    def reference(self, x: Tensor, index: Tensor) -> tuple[Params, Tensor]:
+        """Drawn params, and the images with every step off."""
+        drawn = self.augmented(x, index, 0)[1]
+        return drawn, self.f(x, reference(self.f, drawn, tuple(x.shape[-2:])))[0]
+
+    def mark(self, seen: Watched, measures: Measures, blame: int) -> str:
+        """What tells this study from others."""
+        weights = [float(p.double().sum()) for p in seen.tap.model.state_dict().values() if p.is_floating_point()]
+        x = self.images(torch.arange(1))
+        own = [self.f, self.tree, self.key.tolist(), len(self.source), list(x.shape), float(x.double().sum())]
+        return repr([*own, self.draws, self.batch, seen.tap.names, list(map(str, measures)), blame, sum(weights)])
+
+
+# what is given
+
+
+def checked(images: Any, labels: Any) -> tuple[Any, Tensor | None]:
+    if isinstance(images, Tensor):
+        images = images[None] if images.ndim == 3 else images
+        if images.ndim != 4 or not len(images):
+            want, fix = "[C, H, W], or [N, C, H, W] of at least one", "af.to_float(image)"
+            raise ValueError(explain("behaviour: images", images, want, fix))
+    elif not (hasattr(images, "__len__") and hasattr(images, "__getitem__")) or not len(images):
+        want, fix = "a tensor, or a sequence of images [C, H, W]", "torch.stack(images)"
+        raise TypeError(explain("behaviour: images", type(images).__name__, want, fix))
+    if labels is None:
+        return images, None
+    labels = torch.as_tensor(labels)
+    labels = labels[None] if not labels.ndim else labels
+    if labels.is_floating_point() or len(labels) != len(images):
+        want, fix = f"{len(images)} class indices, whole numbers", "labels.argmax(1), of one-hot labels"
+        raise ValueError(explain("behaviour: labels", labels, want, fix))
+    return images, labels
+
+
+def positive(n: Any, what: str) -> int:
+    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
+        raise ValueError(explain(f"behaviour: {what}", n, "a whole number, at least 1", f"{what}=16"))
+    return n
+
+
+def shown(items: Any, progress: bool, unit: str) -> Iterable[Any]:
+    """The items, with a bar where one is wanted and there is a terminal."""
+    if not progress:
+        return items
+    try:
+        from tqdm import tqdm
+    except ImportError as error:
+        raise ImportError("progress=True needs tqdm: pip install tqdm (it is in augfn[analysis])") from error
+    return tqdm(items, unit=f" {unit}", disable=None)
