@@ -94,37 +94,42 @@ def as_moments(values: Tensor) -> Tensor:
 BINS = 15
 
 
-def binned(logits: Tensor, labels: Tensor) -> Tensor:
-    """The moments of the expected calibration error: confidence minus right or wrong, in its bin, `[n, bins]`."""
+def binned(clean: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+    """The moments of the expected calibration error: confidence minus right or wrong, in its bin, `[places, bins]`."""
     sure, guess = logits.float().softmax(1).max(1)
     at = (sure * BINS).long().clamp(max=BINS - 1)
     gap = sure - (guess == labels).to(sure)
-    return places(one_hot(at, BINS) * gap[..., None])
-
-
-def right(logits: Tensor, labels: Tensor) -> Tensor:
-    """The share of places whose class is the label, `[n, 1]`."""
-    return places((logits.argmax(1) == labels).float()[..., None])
-
-
-def places(values: Tensor) -> Tensor:
-    """The mean over the places of an image, of `[n, *map, k]`."""
-    return values.reshape(len(values), -1, values.shape[-1]).mean(1)
+    return one_hot(at, BINS) * gap[:, None]
 
 
 def error_of_bins(moments: Tensor) -> Tensor:
     return moments.abs().sum(-1)
 
 
-PREDICTION: dict[str, Measure] = {  # of logits [n, K] or [n, K, h, w]
+PREDICTION: dict[str, Measure] = {  # of clean and augmented logits [places, K]
     "flips": each(predictions.flips),
     "jsd": each(predictions.jsd_each),
-    "margin": Measure(lambda x, y: predictions.margin(y)[:, None]),
+    "margin": each(lambda x, y: predictions.margin(y)),
 }
-LABELLED: dict[str, Measure] = {  # of logits and labels
-    "accuracy": Measure(right),
+LABELLED: dict[str, Measure] = {  # of the same and labels [places]
+    "accuracy": Measure(lambda x, y, labels: (y.argmax(1) == labels).float()[:, None]),
     "calibration": Measure(binned, error_of_bins),
 }
+
+
+def predicted(x: Tensor, y: Tensor, labels: Tensor | None, seen: Tensor | None = None) -> Moments:
+    """Measures of the predictions of n images, clean `x` and augmented `y`: `[n, K]`, or dense `[n, K, h, w]`, of which those
+    places count that were `seen [n, h, w]`."""
+    flat = [t.movedim(1, -1).reshape(-1, t.shape[1]) for t in (x, y)]
+    found = {(OUTPUT, n): m.of(*flat) for n, m in PREDICTION.items()}
+    if labels is not None:
+        found |= {(OUTPUT, n): m.of(*flat, labels.to(y.device).flatten()) for n, m in LABELLED.items()}
+    weight = torch.ones(len(x), len(flat[0]) // len(x), 1, device=x.device)
+    weight = weight if seen is None else (seen.flatten(1)[..., None] > 0).to(weight)
+    found = {name: (t.unflatten(0, (len(x), -1)) * weight).sum(1) / weight.sum(1) for name, t in found.items()}
+    if x.ndim == 2:
+        found[OUTPUT, "class"] = y.argmax(1).float()[:, None]
+    return {name: t.cpu() for name, t in found.items()}
 
 
 @dataclass(frozen=True)
@@ -240,7 +245,7 @@ class Watched:
 
         output, embedding = self.run(y, compare)
         if clean.logits is not None:
-            found |= self.predicted(clean, first_tensor(output), undo)
+            found |= self.judged(clean, first_tensor(output), undo)
         found[EMBEDDING, "cosine"] = measures.cosine(clean.embedding, embedding)[:, None].cpu()
         return found, embedding
 
@@ -256,36 +261,25 @@ class Watched:
             return None
         return m.of(maps[0].float(), *undo(maps[1].float()))
 
-    def predicted(self, clean: Clean, logits: Tensor, undo: Undo | None) -> Moments:
+    def judged(self, clean: Clean, logits: Tensor, undo: Undo | None) -> Moments:
         """Measures of predictions; dense ones are taken back to the frame first, and compared where they were seen."""
-        x, labels = clean.logits, clean.labels
+        x = clean.logits
         assert x is not None
-        if x.ndim == 4:
-            if undo is None:
-                self.notes["dense predictions are not compared, since the frame changes"] = None
-                return {}
-            back, valid = undo(logits.float())
-            logits = torch.where(valid[:, None] > 0, back, x.to(back))
-        found = {(OUTPUT, n): m.of(x, logits).cpu() for n, m in PREDICTION.items()}
-        if labels is not None:
-            found |= {(OUTPUT, n): m.of(logits, labels.to(logits.device)).cpu() for n, m in LABELLED.items()}
-        return found | class_of(logits)
-
-
-def class_of(logits: Tensor) -> Moments:
-    """The predicted class of each image; of dense predictions there is none."""
-    return {(OUTPUT, "class"): logits.argmax(1).float()[:, None].cpu()} if logits.ndim == 2 else {}
+        if x.ndim == 2:
+            return predicted(x, logits, clean.labels)
+        if undo is None:
+            self.notes["dense predictions are not compared, since the frame changes"] = None
+            return {}
+        back, seen = undo(logits.float())
+        return predicted(x.float(), back, clean.labels, seen)
 
 
 def self_measured(clean: Clean) -> Moments:
     """What is known of the predictions for the clean images alone."""
-    x, labels = clean.logits, clean.labels
-    if x is None:
+    if clean.logits is None:
         return {}
-    found = {(OUTPUT, "margin"): predictions.margin(x)[:, None].cpu()}
-    if labels is not None:
-        found |= {(OUTPUT, n): m.of(x, labels.to(x.device)).cpu() for n, m in LABELLED.items()}
-    return found | class_of(x)
+    found = predicted(clean.logits, clean.logits, clean.labels)
+    return {name: t for name, t in found.items() if name[1] not in ("flips", "jsd")}
 
 
 @contextmanager

@@ -218,8 +218,21 @@ class Report:
             + f" (of CKA and rank correlation {blocks})." * (some > 0 and n > 1),
             f"These are about {count} intervals, each by itself: about {count * (1 - self.level):.0f} of them are expected to "
             f"miss; for all at once use level={1 - (1 - self.level) / max(count, 1):.5f} (Bonferroni).",
+            *self.left_out(),
             *self.notes,
         ]
+
+    def left_out(self) -> list[str]:
+        """How many values are not finite, of each measure."""
+        found = []
+        for m in self.measures:
+            some = torch.cat([t.flatten(0, 1) for (_, n), t in self.passes.items() if n == m] or [torch.zeros(0, 1)])
+            bad = int((~some.isfinite()).any(1).sum())
+            if bad:
+                found.append(
+                    f"{bad} of {len(some)} values of {m} are not finite (a layer gives 0 for a clean image): left out."
+                )
+        return found
 
 
 def finish_of(measure: str) -> Finish:

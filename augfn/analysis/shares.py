@@ -59,13 +59,15 @@ class Shares:
         return Shares(*[{name: t[order] for name, t in part.items()} for part in joined])
 
     @staticmethod
-    def alone(passes: Moments, steps: Sequence[str]) -> Shares:
+    def alone(passes: Moments, clean: Moments, steps: Sequence[str]) -> Shares:
         """Where there is one step: all is its doing."""
         if len(steps) > 1:
             return Shares({}, {}, {})
-        flat = {name: t.flatten(0, 1) for name, t in passes.items() if name[1] in (RELATIVE, *OF_OUTPUT, "cosine")}
-        shape = next(iter(passes.values())).shape[:2]
-        found = {name: t.unflatten(0, (-1, shape[1])) for name, t in effects_of(flat, {}).items()} if flat else {}
+        used = (RELATIVE, *OF_OUTPUT, "accuracy", "cosine")
+        flat = {name: t.flatten(0, 1) for name, t in passes.items() if name[1] in used}
+        draws = passes[EMBEDDING, "cosine"].shape[1]
+        before = {name: t.expand(-1, draws, -1).flatten(0, 1) for name, t in clean.items()}
+        found = {name: t.unflatten(0, (-1, draws)) for name, t in effects_of(flat, before).items()}
         one = {name: t[..., None] for name, t in found.items()}
         return Shares(found, one, one)
 

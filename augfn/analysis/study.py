@@ -162,7 +162,7 @@ def gathered(
     passes |= of_embeddings(before, after, plan.labels if labelled else None if classes is None else classes[:, 0])
     shares = Shares.cat([Shares(**b["shares"]) for b in found], order)
     if not shares.whole:
-        shares = Shares.alone(passes, steps)
+        shares = Shares.alone(passes, clean, steps)
     return Report(
         name, plan, list(seen.measures), passes, clean, classes, shares, short(steps), notes, level, resamples
     )
