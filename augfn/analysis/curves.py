@@ -185,7 +185,12 @@ class Curves:
         """A figure of the curves of a measure with their bands, at the layers given or at all that have it."""
         from augfn.analysis import plots
 
-        return plots.of_curves(self, measure, layers, path)
+        if self.values.ndim > 1:
+            want, fix = "a curve over numbers", "curves.table"
+            raise ValueError(explain("plot: values of several numbers", list(self.values.shape), want, fix))
+        some = [at for at, m in self.moments if m == measure] if layers is None else layers
+        found = {layer: self.at(measure, layer) for layer in some}
+        return plots.of_curves(self.values.tolist(), found, (self.leaf, measure), path)
 
     def __str__(self) -> str:
         return str(self.table)

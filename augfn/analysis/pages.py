@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 try:
     import jinja2
@@ -13,12 +13,8 @@ except ImportError as error:
     raise ImportError("pages need jinja2: pip install jinja2 (it is in augfn[analysis])") from error
 
 from augfn import __version__
-from augfn.analysis import plots
 from augfn.analysis.tables import Table
 from augfn.app import viz
-
-if TYPE_CHECKING:
-    from augfn.analysis.reports import Report
 
 SHOWN = 8  # of the most harmful samples
 PAGE = """<!doctype html>
@@ -65,14 +61,14 @@ whole effect ("-" where the whole is not clearly different from 0), "left_out" w
 """
 
 
-def save(report: Report, path: str | Path, title: str) -> Path:
-    """Write the page, and return where it lies."""
+def save(report: Any, path: str | Path, title: str) -> Path:
+    """Write the page of a `Report`, and return where it lies."""
     path = Path(path)
     path.write_text(page(report, title), encoding="utf-8")
     return path
 
 
-def page(report: Report, title: str) -> str:
+def page(report: Any, title: str) -> str:
     environment = jinja2.Environment(autoescape=True, trim_blocks=True)
     ops = [(op, report.ops.where(op=op)) for op in report.steps]
     whole = Table(report.ops.columns, [row for row in report.ops.rows if row[1] in ("embedding", "output")])
@@ -82,7 +78,7 @@ def page(report: Report, title: str) -> str:
         images=len(report.plan.source),
         augment=repr(report.plan.f),
         version=__version__,
-        plot=png(plots.of_report(report)),
+        plot=png(report.plot()),
         embedding=safe(report.embedding),
         layers=safe(report.layers),
         ops=[("what they do to the embedding and to predictions", safe(whole)), *((op, safe(t)) for op, t in ops)],
@@ -96,7 +92,7 @@ def safe(table: Table) -> Any:
     return Markup(table._repr_html_())
 
 
-def sample(report: Report, harm: Any) -> dict[str, Any]:
+def sample(report: Any, harm: Any) -> dict[str, Any]:
     """What is shown of one draw."""
     before, after = report.pictures(harm.image, harm.draw)
     figure = viz.grid([before.float().cpu(), after.float().cpu()], titles=["clean", "augmented"])

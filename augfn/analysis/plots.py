@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 try:
     from matplotlib import colormaps
@@ -15,11 +15,6 @@ except ImportError as error:
     raise ImportError("plots need matplotlib: pip install matplotlib (it is in augfn[analysis])") from error
 
 from augfn.analysis.tables import Estimate, Table
-from augfn.errors import explain
-
-if TYPE_CHECKING:
-    from augfn.analysis.curves import Curves
-    from augfn.analysis.reports import Report
 
 COLORS = colormaps["tab10"].colors  # type: ignore[attr-defined]
 LONG = 26  # letters of a layer's name
@@ -44,24 +39,23 @@ def band(ax: Axes, x: Sequence[float], found: Sequence[Estimate], label: str, co
     ax.fill_between(x, [e.low for e in found], [e.high for e in found], color=color, alpha=0.2, lw=0)
 
 
-def of_report(report: Report, path: str | Path | None = None) -> Figure:
-    """The layers, the share of each op by layer, and the predictions."""
-    some = len(report.names)
+def of_report(layers: Table, ops: Table, embedding: Table, path: str | Path | None = None) -> Figure:
+    """The tables of a report: the layers, the share of each op by layer, and the predictions."""
+    some = len(layers)
     figure = Figure(figsize=(min(max(9.0, 0.28 * some), 24), 9.5), layout="constrained")
     top, middle, bottom = figure.subplots(3, 1, height_ratios=(3, 2.4, 2))
-    of_layers(top, report)
-    of_ops(middle, report)
-    of_embedding(bottom, report.embedding)
+    of_layers(top, layers)
+    of_ops(middle, ops.where(measure="relative_l2"), layers["layer"])
+    of_embedding(bottom, embedding)
     return drawn(figure, path)
 
 
-def of_layers(ax: Axes, report: Report) -> None:
+def of_layers(ax: Axes, table: Table) -> None:
     """Every measure over the layers, whose names stand below the shares of the ops."""
-    x = range(len(report.names))
-    for i, m in enumerate(report.measures):
-        band(ax, [*x], report.layers[m], named(m), COLORS[i % len(COLORS)])
+    for i, m in enumerate(table.columns[1:]):
+        band(ax, [*range(len(table))], table[m], named(m), COLORS[i % len(COLORS)])
     ax.set_title("Layers: relative L2 is 0, all else 1 where nothing changes", fontsize=9, loc="left")
-    axis_of_layers(ax, [""] * len(report.names))
+    axis_of_layers(ax, [""] * len(table))
     ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
     ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
@@ -75,12 +69,11 @@ def axis_of_layers(ax: Axes, names: Sequence[str]) -> None:
     ax.grid(axis="y", alpha=0.3)
 
 
-def of_ops(ax: Axes, report: Report) -> None:
-    """Bars: the Shapley values of the ops at each layer, one above the other, with intervals; they sum to the whole."""
-    table = report.ops.where(measure="relative_l2")
-    names = [n for n in report.names if n in table["layer"]]
+def of_ops(ax: Axes, table: Table, layers: Sequence[str]) -> None:
+    """Bars: the Shapley values of the ops at each layer, one above the other; they sum to the whole."""
+    names = [n for n in layers if n in table["layer"]]
     up = dict.fromkeys(names, 0.0)
-    for i, op in enumerate(report.steps):
+    for i, op in enumerate(dict.fromkeys(table["op"])):
         rows = {row["layer"]: row["shapley"] for row in table.where(op=op)}
         values = [rows[n] for n in names]
         at = [up[n] for n in names]
@@ -110,17 +103,15 @@ def of_embedding(ax: Axes, table: Table) -> None:
     ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
-def of_curves(curves: Curves, measure: str, layers: Sequence[str] | None, path: str | Path | None = None) -> Figure:
-    """The curves of one measure at several layers."""
-    if curves.values.ndim > 1:
-        want, fix = "a curve over numbers", "curves.table"
-        raise ValueError(explain("plot: values of several numbers", list(curves.values.shape), want, fix))
-    some = [at for at, m in curves.moments if m == measure] if layers is None else layers
+def of_curves(
+    x: Sequence[float], curves: Mapping[str, Sequence[Estimate]], names: tuple[str, str], path: str | Path | None = None
+) -> Figure:
+    """Curves by their labels, over x; `names` of the two axes."""
     figure = Figure(figsize=(6.5, 4), layout="constrained")
     ax = figure.subplots()
-    for i, layer in enumerate(some):
-        band(ax, curves.values.tolist(), curves.at(measure, layer), layer, COLORS[i % len(COLORS)])
-    ax.set(xlabel=curves.leaf, ylabel=named(measure))
+    for i, (label, found) in enumerate(curves.items()):
+        band(ax, x, found, label, COLORS[i % len(COLORS)])
+    ax.set(xlabel=names[0], ylabel=named(names[1]))
     ax.grid(alpha=0.3)
     ax.legend(fontsize=8)
     return drawn(figure, path)

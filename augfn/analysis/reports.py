@@ -191,7 +191,7 @@ class Report:
         Needs `pip install 'augfn[analysis]'`."""
         from augfn.analysis import plots
 
-        return plots.of_report(self, path)
+        return plots.of_report(self.layers, self.ops, self.embedding, path)
 
     def save(self, path: str | Path, title: str = "Behaviour under augmentation") -> Path:
         """A self-contained HTML page: plots, tables, notes, and the most harmful samples."""
