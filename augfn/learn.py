@@ -1,4 +1,5 @@
-"""Learning of ranges: the gradient of a validation loss through the weights that training with those ranges gives."""
+"""Learning with ranges: the gradient of a validation loss through the weights that training with them gives, and the worst
+case in them."""
 
 from __future__ import annotations
 
@@ -10,10 +11,11 @@ from torch import Tensor
 from torch.func import grad, vjp
 from torch.utils._pytree import tree_leaves, tree_map
 
+from augfn.adversarial import worst_case
 from augfn.errors import explain
 from augfn.policies.gan import ada_params, ada_probability
 
-__all__ = ["ada_params", "ada_probability", "hypergradient"]
+__all__ = ["ada_params", "ada_probability", "hypergradient", "worst_case"]
 
 Loss = Callable[[Any, Any], Tensor]
 

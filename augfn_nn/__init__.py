@@ -6,6 +6,7 @@ all of them positive angles turn counter-clockwise, factors multiply, boxes are 
 members or in upper case. A range is a number, a pair, a distribution, or a `Parameter` [2] of both, which then learns.
 """
 
+from augfn_nn.adversarial import WorstCase
 from augfn_nn.augment import Augment
 from augfn_nn.blurs import RandomDefocus, RandomGlassBlur, RandomMotionBlur, RandomZoomBlur
 from augfn_nn.channels import RandomChannelDropout, RandomChannelShuffle, RandomPlanckianJitter, RandomRGBShift

@@ -5,6 +5,7 @@ from typing import Any
 from typing_extensions import TypedDict, Unpack
 
 from augfn.typing import Chance, Clip, Range
+from augfn_nn.adversarial import WorstCase as WorstCase
 from augfn_nn.augment import Augment as Augment
 from augfn_nn.curricula import Scheduled as Scheduled
 from augfn_nn.derive import Derived
@@ -130,6 +131,7 @@ __all__ = [
     "ScaleJitter",
     "Scheduled",
     "SmallestMaxSize",
+    "WorstCase",
 ]
 
 class _Peers(TypedDict, total=False):

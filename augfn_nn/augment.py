@@ -34,6 +34,7 @@ class Base(nn.Module):
     """What modules share: registered ranges, the last call's draw, and what can be asked of it."""
 
     at_home: tuple[str, ...] = ("key",)
+    labelled = False  # a call needs labels
     key: Tensor
     _params: Params | None
     _frame: Frame | None

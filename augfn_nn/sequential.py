@@ -250,6 +250,9 @@ def child_of(module: Any) -> Base:
         expected, fix = "modules of augfn_nn, or augmentations of augfn", "call it apart, or use the class of augfn_nn"
         fix = "AugmentationSequential(*steps)" if isinstance(module, list | tuple) else fix
         raise TypeError(explain("AugmentationSequential: a foreign child", module, expected, fix))
+    if module.labelled:
+        want, fix = "modules that need images alone", "WorstCase(model, af.pipeline(...)), with all steps within"
+        raise TypeError(explain(f"AugmentationSequential: {type(module).__name__} needs labels", module, want, fix))
     return module
 
 

@@ -62,6 +62,7 @@ FLOORS = [
     ["augfn.files.writing"],
     ["augfn.files.reading"],
     [
+        "augfn.adversarial",
         "augfn.learn",
         "augfn.losses",
         "augfn.moments",

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from augfn import random
+from augfn.adversarial import augmentation_of
 from augfn.analysis.capture import Layers, bare
 from augfn.analysis.intervals import estimate, interval, means
 from augfn.analysis.passes import EMBEDDING, OUTPUT, Moments, quiet, self_measured, stacked, watched
@@ -19,7 +20,7 @@ from augfn.analysis.plans import Measures, Plan, checked, positive, shown
 from augfn.analysis.reports import finish_of
 from augfn.analysis.shares import undo_of
 from augfn.analysis.study import joined
-from augfn.analysis.switching import augmentation_of, keeps
+from augfn.analysis.switching import keeps
 from augfn.analysis.tables import Estimate, Table
 from augfn.core.draw import merge
 from augfn.errors import explain, unknown

@@ -7,7 +7,7 @@ moments of measures, a few numbers for each image and draw.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
+from augfn.adversarial import evaluating
 from augfn.analysis import measures, predictions, products, subspaces
 from augfn.analysis.capture import Layers, Tap, by_sample, require_heard
 from augfn.analysis.intervals import Finish, only
@@ -283,16 +284,10 @@ def self_measured(clean: Clean) -> Moments:
 
 
 @contextmanager
-def quiet(model: nn.Module) -> Any:
+def quiet(model: nn.Module) -> Iterator[None]:
     """In eval(), without gradients; each module is in its own mode again afterwards."""
-    modes = [(m, m.training) for m in model.modules()]
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for m, mode in modes:
-            m.training = mode
+    with evaluating(model), torch.no_grad():
+        yield
 
 
 def head_of(tap: Tap, x: Tensor) -> str | None:

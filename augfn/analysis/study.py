@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from augfn import random
+from augfn.adversarial import augmentation_of
 from augfn.analysis import measures as m
 from augfn.analysis import predictions
 from augfn.analysis.capture import Layers, bare
@@ -19,7 +20,7 @@ from augfn.analysis.plans import Measures, Plan, checked, positive, shown
 from augfn.analysis.reports import Report
 from augfn.analysis.shares import Shares, shares_of, undo_of
 from augfn.analysis.stores import Store
-from augfn.analysis.switching import augmentation_of, keeps, varied
+from augfn.analysis.switching import keeps, varied
 from augfn.errors import explain
 
 USUAL = ("relative_l2", "cosine", "cka", "rank_correlation")

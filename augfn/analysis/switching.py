@@ -8,7 +8,6 @@ for a model (conversions, normalize, resize, center_crop, pad) always acts.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,27 +15,13 @@ from torch import Tensor
 from augfn.core.augmentation import Augmentation, Op
 from augfn.core.combined import Identity, Maybe, Mixture, OneOf, Pipeline, Slots, SomeOf, end_of
 from augfn.core.draw import Params
-from augfn.errors import explain, warn
+from augfn.errors import explain
 from augfn.images import Conversion
 from augfn.math.resample import UNSET
 
 Size = tuple[int, ...]
 PREPARES = ("normalize", "denormalize", "depth_normalize")
 SWITCHES = {Maybe: "gate", OneOf: "choice", SomeOf: "count", Slots: "count", Mixture: "share"}
-
-
-def augmentation_of(augment: Any, what: str) -> tuple[Augmentation, Params]:
-    """A function and its ranges, or those of a module around one, which are as they are now."""
-    f = getattr(augment, "f", augment)
-    if not isinstance(f, Augmentation):
-        want, fix = "an augmentation of augfn, or a module around one", "af.pipeline(af.rotate(degrees=(-15, 15)))"
-        raise TypeError(explain(f"{what}: not an augmentation", augment, want, fix))
-    if f.mixes or getattr(f, "many", False):
-        want, fix = "steps of one image each", "leave mixes and views out"
-        raise ValueError(explain(f"{what}: a step that mixes images, or gives several", f.name, want, fix))
-    if getattr(augment, "shared", None):
-        warn(f"{what}: same_on_batch is not followed: each image has draws of its own")
-    return f, augment.params
 
 
 def flat(f: Augmentation, params: Params, size: Size) -> dict[str, tuple[Augmentation, Params, Size]]:

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from augfn.adversarial import augmentation_of
 from augfn.analysis.capture import Layers, Tap, bare, by_sample, require_heard
 from augfn.analysis.passes import device_of, quiet
 from augfn.analysis.plans import Plan, checked, positive, shown
-from augfn.analysis.switching import augmentation_of
 from augfn.analysis.tables import Table
 from augfn.errors import explain
 

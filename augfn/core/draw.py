@@ -115,10 +115,15 @@ def draw_all(
 ) -> dict[str, Tensor]:
     """All distributions from one call of the generator, then each from its own part of the noise."""
     shapes = {path: noise_shape(ranges[path], meanings[path], path) for path in ranges}
-    noise = noise_of(shapes, salts, batch, key, device)
+    noise = parts_of(noise_of(shapes, salts, batch, key, device), shapes)
+    return {path: ranges[path].draw(u) for path, u in noise.items()}
+
+
+def parts_of(noise: Tensor, shapes: dict[str, tuple[int, ...]]) -> dict[str, Tensor]:
+    """The noise `[*batch, n]` of all leaves as that of each, in its shape."""
     parts = noise.split_with_sizes([math.prod(shape) for shape in shapes.values()], -1)
     given = zip(shapes.items(), parts, strict=True)
-    return {path: ranges[path].draw(u.reshape(u.shape[:-1] + shape)) for (path, shape), u in given}
+    return {path: u.reshape(u.shape[:-1] + shape) for (path, shape), u in given}
 
 
 def noise_of(
