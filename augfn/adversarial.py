@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from augfn.core.augmentation import Augmentation
 from augfn.core.draw import Params, checked_key, draw, leaves_of, nested, noise_of, noise_shape, parts_of
 from augfn.distributions import Beta, Dirichlet, Distribution
 from augfn.errors import explain, warn
+from augfn.models import device_of, evaluating, first_tensor
 from augfn.run.host import HOST, home_of
 
 Loss = Callable[[Any, Tensor], Tensor]
@@ -52,13 +52,13 @@ def worst_case(
     | argument | meaning |
     |---|---|
     | `model` | gives outputs for images; a module is in `eval()` meanwhile, and its parameters get no gradient (of
-    DistributedDataParallel take the `.module`) |
+    DistributedDataParallel take the `.module`; of a recurrent net on CUDA switch cuDNN off) |
     | `images`, `labels` | one batch `[B, C, H, W]` (volumes: `[B, C, D, H, W]`), and what the loss takes, `[B, ...]` |
     | `augment` | an augmentation of one image each, crops included, or a module of augfn_nn with its ranges as they are |
     | `steps` | the budget: 2 `steps` evaluations for each image, of which a forward is one and one with a gradient two |
     | `key` | one key, or one for each image `[B, 2]`: then an image's result does not depend on its batch |
-    | `loss` | `loss(outputs, labels)`, one number for each image `[B]`; by default the cross entropy, to classes `[B]` or
-    soft labels `[B, K]`. NaN counts as the highest |
+    | `loss` | `loss(outputs, labels)`, one number for each image `[B]`; by default the cross entropy of the
+    logits (the first of several outputs) to classes `[B]` or soft labels `[B, K]`. NaN counts as the highest |
     | `method` | "random": the best of 2 `steps` independent draws. "gradient": draws, an ascent from the best of them,
     again draws, and so on |
     | `restarts` | so many ascents are planned for: each follows on a quarter of its part of the budget in draws. None:
@@ -71,7 +71,8 @@ def worst_case(
     no gradient, and stays as it was drawn while the rest ascends.
 
     Returns params `[B]` as `augment(images, None, key)[1]` does, whose own draw is the first that is tried: so the loss is
-    never below that one's. `augment(images, params)` replays them, `af.explain(params, sample=i)` tells them.
+    never below that one's; it can be below that of the image as it is. `augment(images, params)` replays them,
+    `af.explain(params, sample=i)` tells them.
 
     Raises TypeError for what is no augmentation, ValueError for mixes and views, labels or a loss of another length, and
     where nothing is random. Sources: Engstrom et al. 2019, "Exploring the landscape of spatial robustness" (for the
@@ -158,7 +159,9 @@ class Attack:
     def evaluate(self, noise: Tensor, rows: Tensor) -> Tensor:
         """The loss of some images, at their noise."""
         params = self.params(noise, rows)
-        found = self.loss(self.model(self.f.on(self.f.read(self.images[rows]), params, None)[0]), self.labels[rows])
+        y = self.f.on(self.f.read(self.images[rows]), params, None)[0]
+        y = y.to(*device_of(self.model)) if isinstance(self.model, nn.Module) else y
+        found = self.loss(self.model(y), self.labels[rows])
         if not isinstance(found, Tensor) or found.shape != (len(rows),):
             want, fix = f"one number for each image [{len(rows)}]", 'loss=nn.CrossEntropyLoss(reduction="none")'
             raise ValueError(explain("worst_case: the loss", found, want, fix))
@@ -212,8 +215,10 @@ def attacked(
     return Attack(model, images.detach(), labels, f, ranges, shapes, fixed, loss or per_image)
 
 
-def per_image(outputs: Tensor, labels: Tensor) -> Tensor:
-    return cross_entropy(outputs, labels, reduction="none")
+def per_image(outputs: Any, labels: Tensor) -> Tensor:
+    logits = first_tensor(outputs)
+    labels = labels.to(logits.device, logits.dtype if labels.is_floating_point() else torch.int64)
+    return cross_entropy(logits, labels, reduction="none")
 
 
 def check(steps: int, method: str, restarts: int | None) -> None:
@@ -223,19 +228,6 @@ def check(steps: int, method: str, restarts: int | None) -> None:
         raise ValueError(explain("worst_case: steps", steps, "a whole number from 1 on", "steps=10"))
     if restarts is not None and (isinstance(restarts, bool) or not isinstance(restarts, int) or restarts < 1):
         raise ValueError(explain("worst_case: restarts", restarts, "a whole number from 1 on, or None", "restarts=2"))
-
-
-@contextmanager
-def evaluating(model: Any) -> Iterator[None]:
-    """A module in eval() for a while; afterwards each part of it is in its own mode again."""
-    modes = {m: m.training for m in model.modules()} if isinstance(model, nn.Module) else {}
-    try:
-        for m in modes:
-            m.training = False
-        yield
-    finally:
-        for m, training in modes.items():
-            m.training = training
 
 
 # the search

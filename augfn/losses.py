@@ -53,7 +53,8 @@ def jsd(*logits: Tensor) -> Tensor:
     >>> jsd(a, a.flip(-1)).item() / math.log(2)
     1.0
     """
-    logs = [F.log_softmax(x, -1) for x in logits]
+    least = torch.finfo(logits[0].dtype).min / 8  # of a class that is masked out by -inf, whose share is 0
+    logs = [F.log_softmax(x, -1).clamp(min=least) for x in logits]
     mean = torch.logsumexp(torch.stack(logs), 0) - math.log(len(logs))
     return torch.stack([(x.exp() * (x - mean)).sum(-1) for x in logs]).mean()
 

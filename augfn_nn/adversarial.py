@@ -15,11 +15,25 @@ from augfn.errors import explain
 from augfn_nn.augment import Augment, Generator, as_key, is_drawn
 
 
+class Held:
+    """A model that is neither copied nor saved along with what attacks it."""
+
+    def __init__(self, model: Any = None) -> None:
+        self.model = model
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Held:
+        return Held(memo.get(id(self.model), self.model))  # the copy, where it was made in the same breath
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Held, ()
+
+
 class WorstCase(Augment):
     """Adversarial augmentation: each image at the worst params in the ranges of `f`, as `augfn.learn.worst_case` finds them.
 
     * `model`: what is attacked, as it is at each call. It is no submodule: its parameters are not in the `state_dict` of
-      this module, and it stays where and in the mode that it is.
+      this module, and it stays where and in the mode that it is. Nor is it saved with `torch.save(aug)`: set
+      `aug.attacked.model` after loading.
     * `f`: an augmentation of one image each.
     * `steps`, `loss`, `method`, `restarts`: those of `worst_case`; a call costs 2 `steps` evaluations of the model for
       each image, and needs the labels.
@@ -56,7 +70,7 @@ class WorstCase(Augment):
         super().__init__(f)
         augmentation_of(f, "WorstCase")
         check(steps, method, restarts)
-        self._attacked = (model,)  # in a tuple, so that torch does not register it
+        self.attacked = Held(model)
         self.steps, self.settings = steps, {"loss": loss, "method": method, "restarts": restarts}
 
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -75,9 +89,12 @@ class WorstCase(Augment):
                 want, fix = "the labels of the images", "aug(images, labels), or aug(images, params=...) to replay"
                 raise ValueError(explain("WorstCase: no labels", labels, want, fix))
             batch = tuple(images.shape[:1]) if isinstance(images, Tensor) else None
+            if self.attacked.model is None:
+                want, fix = "a model to attack, which is not saved along", "aug.attacked.model = model"
+                raise ValueError(explain("WorstCase: no model", None, want, fix))
             key = as_key(self.keyed(generator, index, epoch, batch))
-            tree = worst_params(self._attacked[0], images, labels, self.f, tree, self.steps, key, **self.settings)
+            tree = worst_params(self.attacked.model, images, labels, self.f, tree, self.steps, key, **self.settings)
         return self.unchanged(images) if tree is None else self.augment(images, tree, None, None, 0)
 
 
-add_safe_globals([WorstCase])
+add_safe_globals([WorstCase, Held])

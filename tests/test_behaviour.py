@@ -8,9 +8,9 @@ from torch import nn
 from torch.nn import functional as F
 
 import augfn as af
-from augfn.analysis import behaviour, compare, invariance, sweep
+from augfn.analysis import Tap, behaviour, cka, compare, corruption_errors, invariance, sweep
 from augfn.analysis.measures import normalized_variance
-from augfn.analysis.passes import EMBEDDING, OUTPUT
+from augfn.analysis.scores import EMBEDDING, OUTPUT
 
 KEY = af.key(0)
 
@@ -213,7 +213,7 @@ def test_one_image():
     row = report.layers[0]
     assert 0 < row["relative_l2"].low < row["relative_l2"].value < row["relative_l2"].high
     assert math.isnan(row["cka"].value)
-    assert "CKA needs 4 images" in str(report)
+    assert "cka needs 4 images" in str(report)
     assert "8 draws of one image" in str(report)
 
 
@@ -233,7 +233,7 @@ def test_a_dataset_of_images_and_labels_is_read_as_it_is_needed():
     net = Head(conv(3, 8), nn.ReLU())
     a, b = (behaviour(net, given, af.hflip(), KEY, draws=2, batch=4) for given in (x, Data()))
     assert a.passes["fc", "cosine"].equal(b.passes["fc", "cosine"])
-    assert sorted(read[3:]) == list(range(8))  # the first two are looked at before
+    assert sorted(read[2:]) == list(range(8))  # the first two are looked at before
 
 
 def test_a_module_and_its_function_are_one():
@@ -259,7 +259,7 @@ def test_dense_predictions_are_taken_back():
     turned = behaviour(net, x, af.rotate(degrees=30), KEY, labels=labels, draws=1)
     assert dict(turned.embedding.rows and [(r[0], r[2]) for r in turned.embedding.rows])["flips"].value < 0.7
     crop = behaviour(net, x, af.random_crop(size=8), KEY, draws=1)
-    assert any("frame changes" in note for note in crop.notes)
+    assert any("changes the frame" in note for note in crop.notes)
 
 
 class Dicts(nn.Module):
@@ -415,6 +415,202 @@ def test_mistakes(change, message):
     given = {"model": Head(conv(3, 8)), "images": images(), "augment": af.rotate(), "key": KEY, "draws": 1} | change
     with pytest.raises((TypeError, ValueError), match=message):
         behaviour(**given)
+
+
+# what models do to what they are given
+
+
+def test_an_embedding_that_the_next_layer_writes_into():
+    torch.manual_seed(1)
+    a, b = (
+        nn.Sequential(nn.Flatten(), nn.Linear(432, 16), nn.ReLU(inplace=i), nn.Linear(16, 4)) for i in (True, False)
+    )
+    b.load_state_dict(a.state_dict())
+    found = [behaviour(net, images(), af.rotate(), KEY, draws=1, embedding="1") for net in (a, b)]
+    assert found[0].passes[EMBEDDING, "cosine"].equal(found[1].passes[EMBEDDING, "cosine"])
+    ends = nn.Sequential(nn.Flatten(), nn.Linear(432, 4), nn.ReLU(inplace=True))  # no scores of classes come out
+    nn.init.constant_(ends[1].bias, -1.0)
+    assert (OUTPUT, "flips") not in behaviour(ends, images(), af.rotate(), KEY, draws=1).passes
+
+
+def test_a_model_that_writes_into_its_input():
+    class Writes(nn.Module):
+        def __init__(self, write):
+            super().__init__()
+            self.write, self.fc = write, nn.Linear(432, 4)
+
+        def forward(self, x):
+            x = x.sub_(0.5).div_(0.25) if self.write else (x - 0.5) / 0.25
+            return self.fc(x.flatten(1))
+
+    x = images()
+    before = x.clone()
+    a, b = Writes(True), Writes(False)
+    b.load_state_dict(a.state_dict())
+    f = af.pipeline(af.brightness(factor=(0.5, 1.5)), af.hflip(p=0.5))
+    found = [behaviour(net, x, f, KEY, draws=2) for net in (a, b)]
+    assert found[0].passes["fc", "relative_l2"].equal(found[1].passes["fc", "relative_l2"])
+    assert sweep(a, x, af.brightness(), "factor", [1.0, 0.5]).at("relative_l2", "fc")[0].value == 0
+    corruption_errors(a, x, torch.zeros(24, dtype=torch.long), KEY, {"none": (af.brightness(factor=1.0),)})
+    assert x.equal(before)
+
+
+class Collapses(nn.Module):
+    """Not a number where an image is dark."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(432, 4)
+
+    def forward(self, x):
+        y = self.fc(x.flatten(1))
+        return torch.where(x.mean((1, 2, 3), keepdim=False)[:, None] < 0.2, torch.nan, y)
+
+
+def test_what_is_no_number_is_told():
+    labels = torch.arange(24) % 4
+    curves = sweep(Collapses(), images(), af.brightness(), "factor", [1.0, 0.8, 0.1], labels=labels)
+    assert curves.at("accuracy")[2].value == 0  # it is wrong
+    assert math.isnan(curves.tolerance("cosine", 0.5, EMBEDDING).value) or curves.at("cosine", EMBEDDING)[2].value > 0.5
+    report = behaviour(Collapses(), images(), af.brightness(factor=(0.1, 1.0)), KEY, ["fc"], labels, draws=2)
+    assert any("flips are not finite" in s for s in report.said())
+    errors = corruption_errors(Collapses(), images(), labels, KEY, {"dark": (af.brightness(factor=0.01),)})
+    assert errors == {"dark": [1.0]}
+
+
+def test_a_curve_of_one_image_has_no_interval():
+    curves = sweep(Head(conv(3, 8), nn.ReLU()), images(1), af.brightness(), "factor", [1.0, 0.5, 0.2])
+    e = curves.tolerance("relative_l2", 0.3, "fc")
+    assert e.value == pytest.approx(0.7)
+    assert math.isnan(e.low)
+
+
+class SequenceFirst(nn.Module):
+    """Rows of an image as a sequence, before the images; as many of them as images in a batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.fc = nn.Linear(36, 8), nn.Linear(8, 4)
+
+    def forward(self, x):
+        t = self.embed(x.movedim(2, 0).flatten(2))  # [12, B, 36]
+        return self.fc(t.mean(0))
+
+
+def test_where_images_are_is_seen_not_guessed():
+    net = SequenceFirst()
+    found = [behaviour(net, images(), af.rotate(), KEY, draws=1, batch=n).passes["embed", "cosine"] for n in (12, 8, 1)]
+    for other in found[1:]:
+        torch.testing.assert_close(found[0], other, rtol=1e-4, atol=1e-6)
+    report = behaviour(net, images(), af.rotate(), KEY, draws=1, batch=12, embedding="embed")
+    y = af.rotate()(images(), None, af.sample_keys(KEY, range(24), 0))[0]
+    with torch.no_grad():
+        a, b = (net.embed(x.movedim(2, 0).flatten(2)).mean(0) for x in (images(), y))
+    torch.testing.assert_close(
+        report.passes[EMBEDDING, "cosine"][:, 0, 0], F.cosine_similarity(a, b), rtol=1e-4, atol=1e-6
+    )
+
+
+def test_weights_by_parametrization_are_no_layer():
+    net = nn.Sequential(nn.Flatten(), nn.utils.parametrizations.spectral_norm(nn.Linear(432, 4)))
+    assert behaviour(net, images(), af.rotate(), KEY, draws=1).names == ["1"]
+
+
+def test_blocks_that_are_too_small_are_told():
+    report = behaviour(Head(conv(3, 8)), images(), af.rotate(), KEY, draws=1, batch=2)
+    assert any("cka needs 4 images" in note for note in report.notes)
+
+
+def test_measures_of_the_module_as_own_ones():
+    a = behaviour(Head(conv(3, 8)), images(), af.rotate(), KEY, draws=1, measures=(cka,), batch=24)
+    b = behaviour(Head(conv(3, 8)), images(), af.rotate(), KEY, draws=1, measures="cka", batch=24)
+    assert a.layers.columns == b.layers.columns == ("layer", "cka")
+    with pytest.raises(ValueError, match="two of one name"):
+        behaviour(Head(conv(3, 8)), images(), af.rotate(), KEY, draws=1, measures=(lambda x, y: x, lambda x, y: y))
+
+
+def test_shares_are_of_the_same_cells():
+    """A layer that is 0 for some clean images: what is not finite is left out of all shares and of the whole."""
+
+    class Dead(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer, self.fc = nn.Linear(1, 1, bias=False), nn.Linear(1, 2)
+
+        def forward(self, x):
+            return self.fc(self.layer((x.mean((1, 2, 3), keepdim=False)[:, None] - 0.5).relu()))
+
+    f = af.pipeline(af.brightness(factor=(0.5, 1.5)), af.brightness_shift(shift=(-0.1, 0.1)))
+    report = behaviour(Dead(), images(), f, KEY, ["layer"], draws=4, blame=4)
+    rows = report.ops.where(layer="layer")
+    m = torch.cat(
+        [report.shares.shapley["layer", "relative_l2"], report.shares.whole["layer", "relative_l2"][..., None]], -1
+    )
+    m = m[m.isfinite().all(-1)]
+    assert len(m) < 96
+    assert sum(r["shapley"].value for r in rows) == pytest.approx(float(m[:, -1].double().mean()), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"labels": (torch.arange(24) + 1) % 3},
+        {"images": torch.cat([images()[:23], images()[:1]])},
+        {"embedding": "body"},
+        {"augment": af.rotate(degrees=(-30.00001, 30.0))},
+        {"model": "other weights"},
+        {"measures": ("cosine",)},
+    ],
+)
+def test_another_study_is_not_taken_for_this_one(change, tmp_path):
+    net = Head(conv(3, 8), nn.ReLU())
+    given = {"model": net, "images": images(), "augment": af.rotate(), "key": KEY, "labels": torch.arange(24) % 3}
+    given |= {"draws": 1, "resume": tmp_path}
+    behaviour(**given)
+    if change == {"model": "other weights"}:
+        other = Head(conv(3, 8), nn.ReLU())
+        other.load_state_dict({n: t.flip(0) for n, t in net.state_dict().items()})
+        change = {"model": other}
+    with pytest.raises(ValueError, match="another study"):
+        behaviour(**given | change)
+
+
+def test_labels_that_are_no_classes():
+    net = Head(conv(3, 8))
+    with pytest.raises(ValueError, match="no classes"):
+        behaviour(net, images(), af.rotate(), KEY, labels=torch.full((24,), 255), draws=1)
+    one = nn.Sequential(nn.Flatten(), nn.Linear(432, 1))
+    report = behaviour(one, images(), af.rotate(), KEY, labels=torch.zeros(24, dtype=torch.long), draws=1)
+    assert any("no scores of classes" in note for note in report.notes)
+    dense = nn.Conv2d(3, 5, 1)
+    labels = nn.Sequential(dense)(images()).argmax(1)
+    kept = labels.clone()
+    labels[:, :6] = 255
+    found = [behaviour(nn.Sequential(dense), images(), af.hflip(), KEY, labels=t, draws=1) for t in (labels, kept)]
+    assert any("50.0% of the labels" in note for note in found[0].notes)
+    for report in found:
+        assert {r["measure"]: r["augmented"].value for r in report.embedding}["accuracy"] == 1
+
+
+def test_layers_that_are_never_called():
+    class Exported(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc = nn.Linear(432, 2)
+
+        def forward(self, x):
+            return F.linear(x.flatten(1), self.fc.weight, self.fc.bias)
+
+    with pytest.raises(ValueError, match="no layer was called"):
+        behaviour(Exported(), images(), af.rotate(), KEY, draws=1)
+
+
+def test_a_tap_of_nodes_follows_the_mode():
+    net = nn.Sequential(nn.Linear(3, 64), nn.Dropout(0.5)).train()
+    tap = Tap(net, nodes=True)
+    net.eval()
+    x = torch.ones(2, 3)
+    assert tap(x, lambda n, t: None).equal(net(x))
 
 
 # curves

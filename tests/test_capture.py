@@ -182,11 +182,11 @@ def test_wrappers_for_several_devices_are_taken_off(net):
 
 
 def test_where_samples_are():
-    assert by_sample(torch.zeros(4, 7, 8), 4).shape == (4, 7, 8)
-    assert by_sample(torch.zeros(7, 4, 8), 4).shape == (4, 7, 8)  # a sequence first
-    assert by_sample(torch.zeros(12, 7, 8), 4).shape == (4, 3, 7, 8)  # windows of an image in a row
-    assert by_sample(torch.zeros(1, 7, 8), 4) is None
-    assert by_sample(torch.zeros(()), 4) is None
+    assert by_sample(torch.zeros(4, 7, 8), 4, 0).shape == (4, 7, 8)
+    assert by_sample(torch.zeros(4, 4, 8), 4, 1).shape == (4, 4, 8)  # a sequence first
+    assert by_sample(torch.zeros(12, 7, 8), 4, 0).shape == (4, 3, 7, 8)  # windows of an image in a row
+    assert by_sample(torch.zeros(3, 7, 8), 1, 0).shape == (1, 3, 7, 8)
+    assert by_sample(torch.zeros(1, 7, 8), 4, None) is None
 
 
 def test_tokens_and_windows_and_tables_in_one_study():

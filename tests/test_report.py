@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 import augfn as af
 from augfn.analysis import behaviour, sweep
 from augfn.analysis.intervals import estimate
+from augfn.analysis.scores import OUTPUT
 from augfn.analysis.tables import Estimate, Table
 from augfn.app import analyse
 from augfn.app.commands import app
@@ -76,7 +77,7 @@ def test_the_samples_of_a_page_are_seen_as_they_were_before_normalizing(report):
     harm = report.worst(3)
     assert len({h.image for h in harm}) == 3
     assert [h.score for h in harm] == sorted((h.score for h in harm), reverse=True)
-    assert harm[0].score == pytest.approx(float(report.passes["output", "jsd"].max()))
+    assert harm[0].score == pytest.approx(float(report.passes[OUTPUT, "jsd"].max()))
     before, after = report.pictures(harm[0].image, harm[0].draw)
     assert before.equal(report.plan.source[harm[0].image])
     assert after.equal(report.again(harm[0].image, harm[0].draw)[0] * 0.5 + 0.5) or torch.allclose(

@@ -65,6 +65,7 @@ FLOORS = [
         "augfn.adversarial",
         "augfn.learn",
         "augfn.losses",
+        "augfn.models",
         "augfn.moments",
         "augfn.predict",
         "augfn.words",

@@ -426,7 +426,7 @@ def test_the_attacked_model_is_no_part_of_the_module():
     aug.double().eval()
     assert model[0].weight.dtype == torch.float32
     twin = copy.deepcopy(both)
-    assert twin["aug"]._attacked[0] is twin["model"]
+    assert twin["aug"].attacked.model is twin["model"]
 
 
 def test_a_gradient_flows_through_the_images_alone():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from fnmatch import fnmatchcase
 from typing import Any
@@ -65,9 +65,10 @@ def layers_of(model: nn.Module, layers: Layers = None) -> list[str]:
     >>> layers_of(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4, 2)))
     ['0', '3']
     """
-    found = {n: m for n, m in model.named_modules() if n}
+    found = {n: m for n, m in model.named_modules() if n and not isinstance(m, torch.jit.ScriptModule)}
     if layers is not None:
         return chosen(found, layers)
+    found = {n: m for n, m in found.items() if "parametrizations" not in n.split(".")}  # which give weights
     own = [n for n, m in found.items() if next(m.parameters(recurse=False), None) is not None]
     return own or [n for n, m in found.items() if next(m.children(), None) is None]
 
@@ -100,8 +101,8 @@ class Tap:
     """
 
     def __init__(self, model: nn.Module, layers: Layers = None, *, nodes: bool = False) -> None:
-        self.model = bare(model)
-        self.graph = traced(self.model) if nodes else None
+        self.model, self.nodes = bare(model), nodes
+        self.mode, self.graph = modes(self.model), traced(self.model) if nodes else None
         self.names = layers_of(self.model, layers) if self.graph is None else nodes_of(self.graph, layers)
         if not self.names:
             want = "a model with modules inside"
@@ -113,6 +114,8 @@ class Tap:
 
     def __call__(self, x: Any, hear: Hear) -> Any:
         if self.graph is not None:
+            if self.mode != (mode := modes(self.model)):  # a graph holds what dropout does in the mode it was traced in
+                self.mode, self.graph = mode, traced(self.model)
             return Heard(self.graph, set(self.names), hear).run(x)
         counts: Counter[str] = Counter()
         modules = dict(self.model.named_modules())
@@ -158,6 +161,10 @@ class Heard(fx.Interpreter):
         return out
 
 
+def modes(model: nn.Module) -> tuple[bool, ...]:
+    return tuple(m.training for m in model.modules())
+
+
 def traced(model: nn.Module) -> fx.GraphModule:
     try:
         return fx.symbolic_trace(model)
@@ -200,13 +207,34 @@ def require_heard(layers: Layers, heard: Iterable[str]) -> None:
         raise ValueError(explain(f"layer {silent[0]!r} is never called", silent[0], "a layer that runs", fix))
 
 
-def by_sample(t: Tensor, n: int) -> Tensor | None:
-    """An activation with the samples first: windows of n images in a row are joined, a sequence-first layout is turned; None
-    for what has no samples (such as a table of positions)."""
-    if t.ndim == 0 or t.numel() == 0:
+def layouts(run: Callable[..., Any], x: Tensor) -> tuple[dict[str, int | None], Any]:
+    """The dimension along which images lie in what each layer gives, told by batches of two and of three; None where there is
+    none (such as a table of positions). And the output for three."""
+    shapes: list[dict[str, torch.Size]] = []
+    output = None
+    for n in (2, 3):
+        found: dict[str, torch.Size] = {}
+        output = run(x[torch.arange(n) % len(x)], lambda name, t, found=found: found.update({name: t.shape}))
+        shapes.append(found)
+    return {name: growing(a, shapes[1].get(name)) for name, a in shapes[0].items()}, output
+
+
+def growing(a: Sequence[int], b: Sequence[int] | None) -> int | None:
+    """The one dimension that grows from two to three.
+
+    >>> growing((2, 3, 8), (3, 3, 8)), growing((9, 2, 8), (9, 3, 8)), growing((8, 4), (12, 4)), growing((9, 8), (9, 8))
+    (0, 1, 0, None)
+    """
+    if b is None or len(a) != len(b):
         return None
-    if len(t) == n:
-        return t
-    if t.ndim > 2 and t.shape[1] == n:
-        return t.transpose(0, 1)
-    return t.unflatten(0, (n, -1)) if len(t) % n == 0 and n > 1 else None
+    other = [i for i, (p, q) in enumerate(zip(a, b, strict=True)) if p != q]
+    return other[0] if len(other) == 1 and 3 * a[other[0]] == 2 * b[other[0]] else None
+
+
+def by_sample(t: Tensor, n: int, dim: int | None) -> Tensor | None:
+    """An activation with its n images first; those that lie in a row, such as windows of one image, are joined. None where
+    there are no images."""
+    if dim is None or t.ndim <= dim or t.shape[dim] % n or not t.numel():
+        return None
+    t = t.movedim(dim, 0)
+    return t if len(t) == n else t.unflatten(0, (n, -1))

@@ -6,7 +6,6 @@ the constants of its code (github.com/hendrycks/robustness).
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -19,6 +18,7 @@ from augfn.analysis.passes import quiet
 from augfn.core.augmentation import Augmentation
 from augfn.core.spec import check_type, is_whole
 from augfn.errors import explain
+from augfn.models import device_of, first_tensor
 
 SIDES = (224, 64, 32)  # of ImageNet-C, Tiny ImageNet-C and CIFAR-10-C, each with levels of its own
 LEFT_OUT = {"frost": "it lays photographs of frost over the image, which augfn does not have"}
@@ -342,7 +342,7 @@ def corruption_errors(
     if not isinstance(suite, Mapping) or not all(isinstance(f, Augmentation) for fs in suite.values() for f in fs):
         want, fix = "sequences of augmentations by name", '{"fog": (af.fog(density=0.3), af.fog(density=0.6))}'
         raise TypeError(explain("corruption_errors: suite", suite, want, fix))
-    device = next((t.device for t in itertools.chain(model.parameters(), model.buffers())), images.device)
+    device, dtype = device_of(model)
     keys = af.sample_keys(key, torch.arange(len(images)))
     classes = int(labels.max()) + 1
     wrong: dict[str, list[Any]] = {name: [0] * len(fs) for name, fs in suite.items()}
@@ -352,7 +352,7 @@ def corruption_errors(
             x = images[part].to(device)
             for name, fs in suite.items():
                 for i, f in enumerate(fs):
-                    logits = model(f(x, None, keys[part])[0])
+                    logits = first_tensor(model(f(x, None, keys[part])[0].to(dtype, copy=True)))
                     wrong[name][i] += misses(logits, labels[part], classes)
     return {name: [int(n) / len(images) for n in counts] for name, counts in wrong.items()}
 
@@ -362,7 +362,8 @@ def misses(logits: Any, labels: Tensor, classes: int) -> Tensor:
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(labels) or logits.shape[1] < classes:
         want, fix = f"logits [{len(labels)}, K] with K >= {classes}", "wrap the model so that it returns its logits"
         raise ValueError(explain("corruption_errors: what the model gives", logits, want, fix))
-    return (logits.argmax(1) != labels.to(logits.device)).sum()
+    right = (logits.argmax(1) == labels.to(logits.device)) & ~logits.isnan().any(1)
+    return (~right).sum()
 
 
 def check_task(model: Any, images: Any, labels: Any, batch: Any) -> None:

@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from augfn import random
 from augfn.adversarial import augmentation_of
 from augfn.analysis.capture import Layers, bare
-from augfn.analysis.intervals import estimate, interval, means
-from augfn.analysis.passes import EMBEDDING, OUTPUT, Moments, quiet, self_measured, stacked, watched
+from augfn.analysis.intervals import check_level, estimate, interval, means
+from augfn.analysis.passes import quiet, self_measured, stacked, watched
 from augfn.analysis.plans import Measures, Plan, checked, positive, shown
 from augfn.analysis.reports import finish_of
+from augfn.analysis.scores import EMBEDDING, OUTPUT, Measure, Moments
 from augfn.analysis.shares import undo_of
 from augfn.analysis.study import joined
 from augfn.analysis.switching import keeps
@@ -69,6 +70,7 @@ def sweep(
         want = f"at least two values of shape {list(f.meanings[leaf].shape)}"
         raise ValueError(explain(f"sweep: values of {leaf}", values, want, "torch.linspace(0, 90, 10)"))
     images, labels = checked(images, labels)
+    check_level(level)
     key = random.key(0) if key is None else key
     base = Plan(f, tree, key, images, labels, positive(draws, "draws"), positive(batch, "batch"))
     plans = [replace(base, tree=merge(at(leaf, v, f.meanings[leaf].shape), tree, f.schema, f.name)) for v in levels]
@@ -77,7 +79,7 @@ def sweep(
     with quiet(model):
         few = torch.arange(min(len(images), 2))
         _, x0 = plans[0].reference(base.images(few), few)
-        seen = watched(model, x0, layers, measures, embedding, labels is not None)
+        seen = watched(model, x0, layers, measures, embedding, labels)
         for index in shown(base.blocks(), progress, "batches"):
             x = base.images(index)
             drawn, x0 = plans[0].reference(x, index)
@@ -92,7 +94,8 @@ def sweep(
     order = torch.cat(base.blocks()).argsort()
     passes, before = joined([a for a, _ in found], order), joined([b for _, b in found], order)
     curves = {name: t.unflatten(1, (len(levels), draws)) for name, t in passes.items() if name[1] != "class"}
-    return Curves(leaf, levels, curves, before, labels, list(seen.notes), base.resampling, level, resamples)
+    known = dict(seen.measures)
+    return Curves(leaf, levels, known, curves, before, labels, list(seen.notes), base.resampling, level, resamples)
 
 
 def at(path: str, value: Tensor, shape: tuple[int, ...]) -> dict[str, Any]:
@@ -106,10 +109,11 @@ def at(path: str, value: Tensor, shape: tuple[int, ...]) -> dict[str, Any]:
 @dataclass(frozen=True)
 class Curves:
     """What `sweep` has found, by (layer, measure): `moments [units, values, draws, k]`; those of the embedding and the
-    predictions have the layers "embedding" and "output"."""
+    predictions have the layers "(embedding)" and "(output)"."""
 
     leaf: str
     values: Tensor
+    measures: dict[str, Measure]
     moments: Moments
     clean: Moments
     labels: Tensor | None
@@ -146,7 +150,7 @@ class Curves:
 
     def at(self, measure: str, layer: str | None = None, rows: Tensor | None = None) -> list[Estimate]:
         """The measure at each value, with bands; over some `rows` of the images, where they are given."""
-        m, finish = self.curve(measure, layer, rows), finish_of(measure)
+        m, finish = self.curve(measure, layer, rows), finish_of(self.measures, measure)
         return [estimate(m[:, i], self.key, finish, self.level, self.resamples) for i in range(m.shape[1])]
 
     def tolerance(
@@ -155,19 +159,21 @@ class Curves:
         """The value up to which the measure holds: where its curve first falls below `threshold` (rises above it, where more is
         worse: relative L2, flips, divergence), between two values on the line through them.
 
-        -inf where it does not hold at the first value, inf where it holds at all of them.
+        -inf where it does not hold at the first value, inf where it holds at all of them; NaN where the curve is not known
+        before it falls.
         """
         if self.values.ndim > 1:
             want, fix = "a curve over numbers", "sweep one number: a scalar leaf"
             raise ValueError(explain("tolerance: values of several numbers", list(self.values.shape), want, fix))
-        m, finish = self.curve(measure, layer, rows), finish_of(measure)
+        m, finish = self.curve(measure, layer, rows), finish_of(self.measures, measure)
         pairs = [means(m[:, i], self.key, self.resamples) for i in range(m.shape[1])]
         sign = -1.0 if measure in RISES else 1.0
         value, found = (torch.stack([sign * finish(pair[j]) for pair in pairs], -1) for j in (0, 1))
         ends = [crossing(self.values.double(), c, sign * threshold) for c in (value[None], found)]
-        if bool(ends[1].isfinite().all()):
-            return interval(ends[0][0], ends[1], self.level)
-        order = ends[1].sort().values
+        known = ends[1][~ends[1].isnan()]
+        if len(known) < 2 or bool(known.isfinite().all()):
+            return interval(ends[0][0], known, self.level)
+        order = known.sort().values  # of ends that may lie beyond all values
         tail = (1 - self.level) / 2 * (len(order) - 1)
         return Estimate(float(ends[0][0]), float(order[math.floor(tail)]), float(order[-1 - math.floor(tail)]))
 
@@ -203,11 +209,11 @@ def crossing(x: Tensor, curves: Tensor, threshold: float) -> Tensor:
     >>> crossing(torch.tensor([0.0, 10.0, 20.0]), torch.tensor([[1.0, 0.9, 0.5], [0.4, 0.3, 0.2], [1.0, 1.0, 1.0]]), 0.7)
     tensor([15., -inf, inf])
     """
-    below = curves < threshold
+    below = (curves < threshold) | curves.isnan()
     first = below.int().argmax(-1).clamp(min=1)[:, None]
     high, low = curves.gather(-1, first - 1)[:, 0], curves.gather(-1, first)[:, 0]
-    share = ((high - threshold) / (high - low)).nan_to_num()
+    share = (high - threshold) / (high - low)
     ends = x[first[:, 0] - 1], x[first[:, 0]]
     found = ends[0] + share * (ends[1] - ends[0])
-    found = torch.where(below[:, 0], -math.inf, found)
+    found = torch.where(below[:, 0], torch.where(curves[:, 0].isnan(), torch.nan, -math.inf), found)
     return torch.where(below.any(-1), found, math.inf)

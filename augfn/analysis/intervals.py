@@ -10,8 +10,14 @@ from torch import Tensor
 
 from augfn import random
 from augfn.analysis.tables import Estimate
+from augfn.errors import explain
 
 Finish = Callable[[Tensor], Tensor]  # mean moments [..., k] to the measure [...]
+
+
+def check_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise ValueError(explain("the level of intervals", level, "between 0 and 1", "level=0.95"))
 
 
 def only(moments: Tensor) -> Tensor:

@@ -207,14 +207,28 @@ def retention(x: Tensor, y: Tensor, k: int = 5, metric: str = "cosine") -> Tenso
     (tensor([1., 1., 1., 1.]), tensor([0., 0., 0., 0.]))
     """
     x, y = paired("retention", x, y, least=2, same=True)
-    n = len(x)
-    if not 1 <= k < n:
-        raise ValueError(explain("retention: k", k, f"1 <= k < n = {n}", "fewer neighbours, or more samples"))
-    self = torch.eye(n, dtype=torch.bool, device=x.device)
-    clean, augmented = (distances(z, x, metric).detach().masked_fill(self, torch.inf) for z in (x, y))
-    near, still = (far.topk(k, largest=False).indices for far in (clean, augmented))
-    share = (near[:, :, None] == still[:, None]).any(2).sum(1) / k
-    return torch.where((clean + augmented).isnan().any(1), torch.nan, share).to(x.dtype)
+    if not 1 <= k < len(x):
+        raise ValueError(explain("retention: k", k, f"1 <= k < n = {len(x)}", "fewer neighbours, or more samples"))
+    return shared(*(neighbours(z, x, k, metric) for z in (x, y))).to(x.dtype)
+
+
+def neighbours(z: Tensor, x: Tensor, k: int, metric: str = "cosine", rows: int = 1024) -> Tensor:
+    """Which k samples of x are the nearest to each row of z, itself left out, `[n, k]`, so many rows at a time; -1 where a
+    distance is NaN."""
+    found = []
+    for start in range(0, len(x), rows):
+        part = slice(start, start + rows)
+        far = distances(z[part], x, metric).detach()
+        own = torch.arange(len(x), device=x.device)[part, None] == torch.arange(len(x), device=x.device)
+        near = far.masked_fill(own, torch.inf).topk(k, largest=False).indices
+        found.append(near.masked_fill(far.masked_fill(own, 0.0).isnan().any(1, keepdim=True), -1))
+    return torch.cat(found)
+
+
+def shared(near: Tensor, still: Tensor) -> Tensor:
+    """The share of neighbours `[n, k]` that are among others, `[n]`; NaN where they are not known."""
+    share = (near[:, :, None] == still[:, None]).any(2).double().mean(1)
+    return torch.where((near < 0).any(1) | (still < 0).any(1), torch.nan, share)
 
 
 def distances(x: Tensor, y: Tensor, metric: str) -> Tensor:

@@ -13,6 +13,7 @@ except ImportError as error:
     raise ImportError("pages need jinja2: pip install jinja2 (it is in augfn[analysis])") from error
 
 from augfn import __version__
+from augfn.analysis.scores import EMBEDDING, OUTPUT
 from augfn.analysis.tables import Table
 from augfn.app import viz
 
@@ -71,7 +72,7 @@ def save(report: Any, path: str | Path, title: str) -> Path:
 def page(report: Any, title: str) -> str:
     environment = jinja2.Environment(autoescape=True, trim_blocks=True)
     ops = [(op, report.ops.where(op=op)) for op in report.steps]
-    whole = Table(report.ops.columns, [row for row in report.ops.rows if row[1] in ("embedding", "output")])
+    whole = Table(report.ops.columns, [row for row in report.ops.rows if row[1] in (EMBEDDING, OUTPUT)])
     return environment.from_string(PAGE).render(
         title=title,
         report=report,

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from augfn.analysis.intervals import interval, means
-from augfn.analysis.passes import OUTPUT
 from augfn.analysis.reports import Report, finish_of
 from augfn.analysis.tables import Estimate, Table
 from augfn.errors import explain
@@ -33,7 +32,7 @@ def compare(first: Report | Sequence[Report], second: Report | Sequence[Report])
         raise ValueError(explain("compare: no layers in common", a.names, str(b.names), "layers=[...] of both"))
     rows = []
     for layer, measure in inner + [name for name in shared if name[0] not in a.names]:
-        found = [[one(r, layer, measure) for r in pair] for pair in pairs]
+        found = [both(pair, layer, measure) for pair in pairs]
         if len(pairs) == 1:
             rows.append((layer, measure, *(r.estimate(layer, measure) for r in (a, b)), of_images(a, *found[0])))
         else:
@@ -46,11 +45,16 @@ def compare(first: Report | Sequence[Report], second: Report | Sequence[Report])
 Resampled = tuple[Tensor, Tensor]
 
 
-def one(r: Report, layer: str, measure: str) -> Resampled:
-    """The measure of a report, and of its resamples."""
-    mean, found = means(r.passes[layer, measure], r.key, r.resamples)
-    finish = finish_of(measure)
-    return finish(mean), finish(found)
+def both(pair: Sequence[Report], layer: str, measure: str) -> list[Resampled]:
+    """The measure of two reports, and of their resamples; what is not finite in one is left out of both."""
+    moments = [r.passes[layer, measure] for r in pair]
+    finite = torch.stack([m.isfinite().all(-1, keepdim=True) for m in moments]).all(0)
+    out = []
+    for r, m in zip(pair, moments, strict=True):
+        mean, found = means(torch.where(finite, m, torch.nan), r.key, r.resamples)
+        finish = finish_of(r.measures, measure)
+        out.append((finish(mean), finish(found)))
+    return out
 
 
 def of_images(r: Report, first: Resampled, second: Resampled) -> Estimate:
@@ -82,6 +86,5 @@ def paired(first: Report | Sequence[Report], second: Report | Sequence[Report]) 
 
 def same(r: Report) -> dict[str, object]:
     """What reports that are compared have in common."""
-    p = r.plan
-    whole = {"key": p.key.tolist(), "images": len(p.source), "augment": repr(p.f), "draws": p.draws, "batch": p.batch}
-    return whole | {"level": r.level, "resamples": r.resamples, "labels": (OUTPUT, "accuracy") in r.passes}
+    settings = {"level": r.level, "resamples": r.resamples, "measures": list(r.measures)}
+    return r.plan.content() | settings

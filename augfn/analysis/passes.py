@@ -10,127 +10,20 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
 
-from augfn.adversarial import evaluating
-from augfn.analysis import measures, predictions, products, subspaces
-from augfn.analysis.capture import Layers, Tap, by_sample, require_heard
-from augfn.analysis.intervals import Finish, only
+from augfn.analysis import measures
+from augfn.analysis.capture import Layers, Tap, by_sample, layouts, require_heard
 from augfn.analysis.products import Pair, Rows
+from augfn.analysis.scores import EMBEDDING, OUTPUT, Measure, Moments, measures_of, predicted
 from augfn.errors import explain, unknown
+from augfn.models import device_of, evaluating, first_tensor
 
-Moments = dict[tuple[str, str], Tensor]  # (layer, measure): [units, k] of one pass
 Undo = Callable[[Tensor], tuple[Tensor, Tensor]]
-OUTPUT, EMBEDDING = "output", "embedding"
-
-
-@dataclass(frozen=True)
-class Measure:
-    """`of(pair)`, of what a layer gives for images before and after, has moments `[n, k]`, of each image, or `[1, k]`, of the
-    block; `finish` takes mean moments `[..., k]` to the measure. `least` images are needed in a block; `undoes`: it is
-    `of(clean, augmented, valid)`, of maps taken back."""
-
-    of: Callable[..., Tensor]
-    finish: Finish = only
-    least: int = 1
-    undoes: bool = False
-
-
-def each(f: Callable[[Tensor, Tensor], Tensor]) -> Measure:
-    return Measure(lambda x, y: f(x, y)[:, None])
-
-
-def of_pair(f: Callable[[Pair], Tensor], finish: Finish = only, least: int = 1) -> Measure:
-    """A measure by products of samples: `[n]`, or a number or moments `[k]` of the block."""
-    if finish is only:
-        return Measure(lambda pair: as_moments(f(pair)), least=least)
-    return Measure(lambda pair: f(pair)[None], finish, least)
-
-
-def of_tensors(f: Callable[[Tensor, Tensor], Tensor], finish: Finish = only, least: int = 1) -> Measure:
-    """The same by the activations themselves."""
-    return of_pair(lambda pair: f(pair.rows.given, pair.given), finish, least)
-
-
-def equivariance(clean: Tensor, back: Tensor, valid: Tensor) -> Tensor:
-    """|back - clean| / |clean| over what was seen, `[n, 1]`, of maps `[n, C, h, w]` that were taken back to the frame."""
-    seen = (valid[:, None] > 0).expand_as(clean)
-    return measures.relative_l2(torch.where(seen, clean, 0.0), torch.where(seen, back, 0.0))[:, None]
-
-
-LAYER: dict[str, Measure] = {
-    "relative_l2": of_pair(products.relative_l2),
-    "cosine": of_pair(products.cosine),
-    "cka": of_pair(products.hsic_moments, measures.cka_of, 4),
-    "rank_correlation": of_pair(products.rsa, least=3),
-    "cka_biased": of_pair(partial(products.hsic_moments, debiased=False), measures.cka_of, 2),
-    "cka_rbf": of_tensors(partial(measures.hsic_moments, kernel="rbf"), measures.cka_of, 4),
-    "procrustes": of_tensors(subspaces.procrustes, least=2),
-    "equivariance": Measure(equivariance, undoes=True),
-}
-
-
-def measures_of(given: Sequence[str | Callable[..., Tensor]]) -> dict[str, Measure]:
-    """Measures by their names; a function `(clean, augmented) -> [n]`, or a number for the block, is one of its own name."""
-    out = {}
-    for m in given:
-        if callable(m):
-            out[getattr(m, "__name__", repr(m))] = of_tensors(m)
-        elif m in LAYER:
-            out[m] = LAYER[m]
-        else:
-            raise ValueError(unknown("measure", m, LAYER))
-    return out
-
-
-def as_moments(values: Tensor) -> Tensor:
-    return values[:, None] if values.ndim else values.reshape(1, 1)
-
-
-BINS = 15
-
-
-def binned(clean: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
-    """The moments of the expected calibration error: confidence minus right or wrong, in its bin, `[places, bins]`."""
-    sure, guess = logits.float().softmax(1).max(1)
-    at = (sure * BINS).long().clamp(max=BINS - 1)
-    gap = sure - (guess == labels).to(sure)
-    return one_hot(at, BINS) * gap[:, None]
-
-
-def error_of_bins(moments: Tensor) -> Tensor:
-    return moments.abs().sum(-1)
-
-
-PREDICTION: dict[str, Measure] = {  # of clean and augmented logits [places, K]
-    "flips": each(predictions.flips),
-    "jsd": each(predictions.jsd_each),
-    "margin": each(lambda x, y: predictions.margin(y)),
-}
-LABELLED: dict[str, Measure] = {  # of the same and labels [places]
-    "accuracy": Measure(lambda x, y, labels: (y.argmax(1) == labels).float()[:, None]),
-    "calibration": Measure(binned, error_of_bins),
-}
-
-
-def predicted(x: Tensor, y: Tensor, labels: Tensor | None, seen: Tensor | None = None) -> Moments:
-    """Measures of the predictions of n images, clean `x` and augmented `y`: `[n, K]`, or dense `[n, K, h, w]`, of which those
-    places count that were `seen [n, h, w]`."""
-    flat = [t.movedim(1, -1).reshape(-1, t.shape[1]) for t in (x, y)]
-    found = {(OUTPUT, n): m.of(*flat) for n, m in PREDICTION.items()}
-    if labels is not None:
-        found |= {(OUTPUT, n): m.of(*flat, labels.to(y.device).flatten()) for n, m in LABELLED.items()}
-    weight = torch.ones(len(x), len(flat[0]) // len(x), 1, device=x.device)
-    weight = weight if seen is None else (seen.flatten(1)[..., None] > 0).to(weight)
-    found = {name: (t.unflatten(0, (len(x), -1)) * weight).sum(1) / weight.sum(1) for name, t in found.items()}
-    if x.ndim == 2:
-        found[OUTPUT, "class"] = y.argmax(1).float()[:, None]
-    return {name: t.cpu() for name, t in found.items()}
+NO_MAPS = "maps are not taken back, since the augmentation changes the frame"
 
 
 @dataclass(frozen=True)
@@ -144,22 +37,6 @@ class Clean:
     frame: tuple[int, ...]
 
 
-def first_tensor(output: Any) -> Tensor:
-    """What a model predicts: a tensor, or that of `logits` or `out`, or the first of several."""
-    if isinstance(output, Mapping):
-        named = [output[n] for n in ("logits", "out") if n in output]
-        return first_tensor((named or [*output.values()])[0])
-    if isinstance(output, list | tuple) and output:
-        return first_tensor(output[0])
-    if isinstance(output, Tensor) and output.is_floating_point():
-        return output
-    want, fix = (
-        "a floating tensor [B, ...], or a tuple or dict of such",
-        "wrap the model in one that returns its scores",
-    )
-    raise TypeError(explain("the output of the model", type(output).__name__, want, fix))
-
-
 def as_map(t: Tensor, frame: tuple[int, ...]) -> Tensor | None:
     """An activation of four dimensions with the channels first; the side of the channels is the one that leaves the shape of the
     frame."""
@@ -171,16 +48,11 @@ def as_map(t: Tensor, frame: tuple[int, ...]) -> Tensor | None:
 
 
 def pooled(t: Tensor, frame: tuple[int, ...]) -> Tensor:
-    """A vector for each image: maps and tokens are averaged over their places."""
+    """A vector for each image: maps and tokens are averaged over their places. A copy, as the next layer may write into t."""
     found = as_map(t, frame)
-    t = found.flatten(2).mean(2) if found is not None else t.mean(1) if t.ndim == 3 else t.flatten(1)
-    return t.float()
-
-
-def device_of(model: nn.Module) -> tuple[torch.device, torch.dtype]:
-    """Where the weights are, and their precision; where there are none the CPU's float32."""
-    first = next((t for t in model.parameters() if t.is_floating_point()), torch.zeros(()))
-    return first.device, first.dtype
+    if found is not None:
+        return found.float().flatten(2).mean(2)
+    return t.float().mean(1) if t.ndim == 3 else t.flatten(1).to(torch.float32, copy=True)
 
 
 @dataclass(frozen=True)
@@ -191,73 +63,84 @@ class Watched:
     measures: Mapping[str, Measure]
     embedding: str | None  # the layer whose output it is, or the last linear one, whose input it is
     by_input: bool
-    classifies: bool
+    classifies: bool = False
+    layout: Mapping[str, int | None] = field(
+        default_factory=dict
+    )  # the dimension of the images in what each layer gives
     notes: dict[str, None] = field(default_factory=dict)
 
-    def run(self, x: Tensor, hear: Callable[[str, Tensor], None]) -> tuple[Any, Tensor]:
-        """The output and the embedding of a batch."""
-        kept: list[Tensor] = []
-        frame = tuple(x.shape[-2:])
-        x = x.to(*device_of(self.tap.model))
+    def run(self, x: Tensor, hear: Callable[[str, Tensor], None]) -> Any:
+        """The output for a batch; of the embedding `hear` is told too."""
+        x = x.to(*device_of(self.tap.model), copy=True)  # some models write into their input
         if self.embedding is None:
             output = self.tap(x, hear)
-            return output, pooled(first_tensor(output), frame)
+            hear(EMBEDDING, first_tensor(output))
+            return output
 
         def keep(_: Any, args: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
-            kept.append(pooled((*args, *named.values())[0] if self.by_input else first_tensor(output), frame))
+            hear(EMBEDDING, first_tensor((*args, *named.values())[0] if self.by_input else output))
 
         handle = self.tap.model.get_submodule(self.embedding).register_forward_hook(keep, with_kwargs=True)
         try:
-            return self.tap(x, hear), kept[-1]
+            return self.tap(x, hear)
         finally:
             handle.remove()
 
-    def clean(self, x: Tensor, labels: Tensor | None) -> Clean:
-        acts: dict[str, Rows] = {}
+    def heard(self, x: Tensor, hear: Callable[[str, Tensor], None]) -> tuple[Tensor | None, Tensor]:
+        """The logits, if it classifies, and the embedding; `hear` gets what layers give, images first."""
+        vectors: list[Tensor] = []
 
-        def keep(name: str, t: Tensor) -> None:
-            found = by_sample(t, len(x))
+        def turned(name: str, t: Tensor) -> None:
+            found = by_sample(t, len(x), self.layout.get(name))
             if found is None:
                 self.notes[f"{name} gives {list(t.shape)}, which has no images: left out"] = None
+            elif name == EMBEDDING:
+                vectors.append(pooled(found, tuple(x.shape[-2:])))
             else:
-                acts[name] = Rows(found.clone())
+                hear(name, found)
 
-        output, embedding = self.run(x, keep)
-        logits = first_tensor(output) if self.classifies else None
-        return Clean(acts, logits, labels, embedding, tuple(x.shape[-2:]))
+        output = self.run(x, turned)
+        if not vectors:
+            want, fix = "an output, or a layer, that follows the images", "embedding=, the name of a layer"
+            raise ValueError(explain("behaviour: the embedding has no images", self.embedding or OUTPUT, want, fix))
+        return (first_tensor(output).float() if self.classifies else None), vectors[-1]
+
+    def clean(self, x: Tensor, labels: Tensor | None) -> Clean:
+        acts: dict[str, Rows] = {}
+        logits, embedding = self.heard(x, lambda name, t: acts.update({name: Rows(t.clone())}))
+        return Clean(acts, None if logits is None else logits.clone(), labels, embedding, tuple(x.shape[-2:]))
 
     def against(self, clean: Clean, y: Tensor, undo: Undo | None) -> tuple[Moments, Tensor]:
         """The moments of every measure at every layer for an augmented batch, and its embedding."""
         found: Moments = {}
 
         def compare(name: str, t: Tensor) -> None:
-            t2 = by_sample(t, len(y))
             x = clean.acts.get(name)
-            if x is None or t2 is None:
+            if x is None or x.given.shape != t.shape:
+                before = None if x is None else list(x.given.shape)
+                self.notes[f"{name} gives {list(t.shape)}, for clean images {before}: left out"] = None
                 return
-            if x.given.shape != t2.shape:
-                self.notes[f"{name} changes its shape from {list(x.given.shape)} to {list(t2.shape)}: left out"] = None
-                return
-            pair = Pair(x, t2)
+            pair = Pair(x, t)
             for n, m in self.measures.items():
-                moments = self.measured(m, pair, undo, clean.frame)
+                moments = self.measured(n, m, pair, undo, clean.frame)
                 if moments is not None:
                     found[name, n] = moments.cpu()
 
-        output, embedding = self.run(y, compare)
-        if clean.logits is not None:
-            found |= self.judged(clean, first_tensor(output), undo)
+        logits, embedding = self.heard(y, compare)
+        if logits is not None:
+            found |= self.judged(clean, logits, undo)
         found[EMBEDDING, "cosine"] = measures.cosine(clean.embedding, embedding)[:, None].cpu()
         return found, embedding
 
-    def measured(self, m: Measure, pair: Pair, undo: Undo | None, frame: tuple[int, ...]) -> Tensor | None:
+    def measured(self, name: str, m: Measure, pair: Pair, undo: Undo | None, frame: tuple[int, ...]) -> Tensor | None:
         if len(pair.y) < m.least:
+            self.notes[f"{name} needs {m.least} images in a block: of one with {len(pair.y)} it is not known"] = None
             return None
         if not m.undoes:
             return m.of(pair)
         maps = [as_map(t, frame) for t in (pair.rows.given, pair.given)]
         if undo is None:
-            self.notes["maps are not taken back, since the augmentation changes the frame"] = None
+            self.notes[NO_MAPS] = None
         if undo is None or maps[0] is None or maps[1] is None or min(maps[0].shape[2:]) < 2:
             return None
         return m.of(maps[0].float(), *undo(maps[1].float()))
@@ -269,10 +152,10 @@ class Watched:
         if x.ndim == 2:
             return predicted(x, logits, clean.labels)
         if undo is None:
-            self.notes["dense predictions are not compared, since the frame changes"] = None
+            self.notes[f"dense predictions are not compared: {NO_MAPS}"] = None
             return {}
-        back, seen = undo(logits.float())
-        return predicted(x.float(), back, clean.labels, seen)
+        back, seen = undo(logits)
+        return predicted(x, back, clean.labels, seen)
 
 
 def self_measured(clean: Clean) -> Moments:
@@ -293,13 +176,12 @@ def quiet(model: nn.Module) -> Iterator[None]:
 def head_of(tap: Tap, x: Tensor) -> str | None:
     """The name of the linear layer that gives the model's output, if it is one."""
     linear = {n: m for n, m in tap.model.named_modules() if n and isinstance(m, nn.Linear)}
-    if not linear or tap.graph is not None:
+    if not linear or tap.nodes:
         return None
     last: list[tuple[str, Tensor]] = []
-    output = first_tensor(Tap(tap.model, [*linear])(x, lambda n, t: last.append((n.split("#")[0], t))))
+    output = first_tensor(Tap(tap.model, [*linear])(x, lambda n, t: last.append((n.split("#")[0], t.clone()))))
     name, t = last[-1] if last else ("", output)
-    same = t.shape == output.shape and torch.equal(t, output)
-    return name if last and same else None
+    return name if last and t.shape == output.shape and torch.equal(t, output) else None
 
 
 def stacked(passes: Sequence[Moments]) -> Moments:
@@ -317,21 +199,49 @@ def watched(
     layers: Layers,
     given: Sequence[str | Callable[..., Tensor]],
     embedding: str | None,
-    labelled: bool,
+    labels: Tensor | None,
     nodes: bool = False,
 ) -> Watched:
-    """The model, ready to be watched; `x` are a few clean images, on which it runs once."""
+    """The model, ready to be watched; `x` are a few clean images, on which it runs."""
     tap = Tap(model, layers, nodes=nodes)
-    found = Watched(tap, measures_of(given), None, False, False)
     x = x.to(*device_of(tap.model))
-    head = head_of(tap, x)
-    names: list[str] = []
-    output = first_tensor(tap(x, lambda n, t: names.append(n)))
-    require_heard(layers, names)
-    logits = head is not None or labelled or output.ndim == 4
-    classifies = logits and output.ndim in (2, 4) and output.shape[1] > 1
     modules = dict(tap.model.named_modules())
     if embedding is not None and embedding not in modules:
         raise ValueError(unknown("layer of the model", embedding, modules))
-    by_input = embedding is None and head is not None
-    return replace(found, embedding=embedding or head, by_input=by_input, classifies=classifies)
+    head = head_of(tap, x.clone())
+    found = Watched(tap, measures_of(given), embedding or head, embedding is None and head is not None)
+    layout, output = layouts(found.run, x)
+    require_heard(layers, layout)
+    if set(layout) <= {EMBEDDING}:
+        want, fix = "layers that Python calls", "nodes=True, or the module before it was exported"
+        raise ValueError(explain("behaviour: no layer was called", type(tap.model).__name__, want, fix))
+    output = first_tensor(output)
+    logits = head is not None or labels is not None or output.ndim == 4
+    found = replace(found, layout=layout, classifies=logits and output.ndim in (2, 4) and output.shape[1] > 1)
+    check_labels(labels, output, found)
+    return found
+
+
+def check_labels(labels: Tensor | None, output: Tensor, found: Watched) -> None:
+    """Labels are classes that the model knows; of dense ones others do not count."""
+    if labels is None:
+        return
+    classes = output.shape[1] if output.ndim > 1 else 1
+    if not found.classifies:
+        found.notes[f"labels are not compared with an output {list(output.shape)}, which is no scores of classes"] = (
+            None
+        )
+        return
+    outside = (labels < 0) | (labels >= classes)
+    if labels.shape[1:] != output.shape[2:]:
+        want = f"{[len(labels), *output.shape[2:]]}, as the predictions {['N', *output.shape[1:]]}"
+        raise ValueError(explain("behaviour: labels", labels, want, "resize them to the model's output"))
+    if bool(outside.any()) and labels.ndim == 1:
+        given = sorted(set(labels[outside].tolist()))[:5]
+        want, fix = f"0 to {classes - 1}, the classes of the model", "leave those images out"
+        raise ValueError(explain("behaviour: labels that are no classes", given, want, fix))
+    if bool(outside.any()):
+        share = float(outside.float().mean())
+        found.notes[f"{share:.1%} of the labels are no classes of the model (such as an ignored index): left out"] = (
+            None
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 from augfn import random
 from augfn.analysis.passes import Watched
@@ -20,6 +22,18 @@ from augfn.errors import explain
 from augfn.words import explain as explain_params
 
 Measures = Sequence[str | Callable[..., Tensor]]
+
+
+def digest(values: Iterable[Any]) -> str:
+    """A short name for the content of tensors and other values."""
+    found = hashlib.sha256()
+    for v in values:
+        if isinstance(v, Tensor):
+            found.update(repr((v.dtype, v.shape)).encode())
+            found.update(v.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        else:
+            found.update(repr(v).encode())
+    return found.hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -50,6 +64,10 @@ class Plan:
             return self.source[index.to(self.source.device)]
         some = [self.source[i] for i in index.tolist()]
         some = [x[0] if isinstance(x, list | tuple) else x for x in some]  # a dataset gives labels too
+        other = [x for x in some if not isinstance(x, Tensor)]
+        if other:
+            want, fix = "tensors [C, H, W]", "af.to_float(image), of an array or a PIL image"
+            raise TypeError(explain("behaviour: an image", type(other[0]).__name__, want, fix))
         if len({x.shape for x in some}) > 1:
             want, fix = "images of one size", "resize them where they are read"
             raise ValueError(explain("behaviour: images of several sizes", [list(x.shape) for x in some], want, fix))
@@ -78,12 +96,20 @@ class Plan:
         drawn = self.augmented(x, index, 0)[1]
         return drawn, self.f(x, reference(self.f, drawn, tuple(x.shape[-2:])))[0]
 
-    def mark(self, seen: Watched, measures: Measures, blame: int) -> str:
-        """What tells this study from others."""
-        weights = [float(p.double().sum()) for p in seen.tap.model.state_dict().values() if p.is_floating_point()]
-        x = self.images(torch.arange(1))
-        own = [self.f, self.tree, self.key.tolist(), len(self.source), list(x.shape), float(x.double().sum())]
-        return repr([*own, self.draws, self.batch, seen.tap.names, list(map(str, measures)), blame, sum(weights)])
+    def content(self) -> dict[str, Any]:
+        """What tells these draws of these images from others. Of a sequence the first and the last image are looked at."""
+        whole = self.source if isinstance(self.source, Tensor) else self.images(torch.tensor([0, len(self.source) - 1]))
+        images = f"{len(self.source)} ({digest([whole])})"
+        ranges = digest(tree_leaves(self.tree))
+        labels = None if self.labels is None else digest([self.labels])
+        rest = {"key": self.key.tolist(), "draws": self.draws, "batch": self.batch}
+        return {"images": images, "labels": labels, "augment": f"{self.f!r} ({ranges})", **rest}
+
+    def mark(self, seen: Watched, blame: int) -> str:
+        """What tells this study from others; of a model its modules and weights, not the code of its forward."""
+        weights = digest(seen.tap.model.state_dict().values())
+        own = [repr(seen.tap.model), weights, seen.tap.nodes, seen.tap.names, seen.embedding, seen.by_input]
+        return repr([self.content(), *own, list(seen.measures), blame])
 
 
 # what is given

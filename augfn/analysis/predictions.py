@@ -68,11 +68,22 @@ def calibration_error(logits: Tensor, labels: Tensor, bins: int = 15) -> Tensor:
         raise ValueError(
             explain("calibration_error: labels", given, f"0 <= label < {x.shape[1]}", "drop those to ignore")
         )
-    sure, guess = x.softmax(1).max(1)
+    return over_bins(in_bins(x, labels, bins).flatten(0, -2).mean(0)).to(x.dtype)
+
+
+def in_bins(logits: Tensor, labels: Tensor, bins: int = 15) -> Tensor:
+    """Right (1) or wrong (0) less the confidence, each in the bin of its confidence, `[n, *map, bins]` in float64: the moments
+    of the calibration error. NaN where a logit is."""
+    sure, guess = logits.softmax(1).max(1)
     gap = (guess == labels).double() - sure.double()
-    edges = torch.linspace(0, 1, bins + 1, dtype=sure.dtype, device=x.device)[1:-1]
-    sums = gap.new_zeros(bins).index_add(0, torch.bucketize(sure.detach(), edges).flatten(), gap.flatten())
-    return (sums.abs().sum() / labels.numel()).to(x.dtype)
+    edges = torch.linspace(0, 1, bins + 1, dtype=sure.dtype, device=sure.device)[1:-1]
+    at = torch.bucketize(sure.detach(), edges)
+    return torch.where(gap.isnan()[..., None], torch.nan, F.one_hot(at, bins) * gap.nan_to_num()[..., None])
+
+
+def over_bins(moments: Tensor) -> Tensor:
+    """The calibration error of mean moments `[..., bins]`."""
+    return moments.abs().sum(-1)
 
 
 def probe_agreement(x: Tensor, y: Tensor, labels: Tensor, ridge: float = 1.0) -> Tensor:

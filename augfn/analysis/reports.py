@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,9 +12,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from augfn.analysis.intervals import Finish, estimate
-from augfn.analysis.passes import EMBEDDING, LABELLED, LAYER, OUTPUT, Moments
+from augfn.analysis.intervals import Finish, estimate, only
 from augfn.analysis.plans import Plan
+from augfn.analysis.scores import EMBEDDING, LABELLED, OUTPUT, Measure, Moments
 from augfn.analysis.shares import Shares
 from augfn.analysis.switching import reference
 from augfn.analysis.tables import Estimate, Table
@@ -53,7 +54,7 @@ class Report:
 
     model: str
     plan: Plan
-    measures: list[str]
+    measures: dict[str, Measure]
     passes: Moments
     clean: Moments
     classes: Tensor | None  # predicted for the image and for each draw, [n, 1 + draws]
@@ -70,7 +71,7 @@ class Report:
         m = (self.passes if moments is None else moments).get((layer, measure))
         if m is None or (rows is not None and len(m) != len(self.plan.source)):
             return Estimate(math.nan)
-        return self.of(m if rows is None else m[rows], finish_of(measure))
+        return self.of(m if rows is None else m[rows], finish_of(self.measures, measure))
 
     def of(self, moments: Tensor, finish: Finish) -> Estimate:
         return estimate(moments, self.key, finish, self.level, self.resamples)
@@ -110,15 +111,17 @@ class Report:
         found = []
         for (layer, measure), shapley in self.shares.shapley.items():
             left, whole = self.shares.left_out[layer, measure], self.shares.whole[layer, measure]
-            pick = slice(None) if rows is None else rows
+            p = len(self.steps)
+            m = torch.cat(
+                [shapley, left, whole[..., None]], -1
+            )  # together, so that what is not finite is left out of all
+            m = m if rows is None else m[rows]
+            every = self.of(m, lambda m: m[..., -1])
             for i, step in enumerate(self.steps):
-                pair = torch.stack([shapley[..., i], whole], -1)[pick]
-                share = self.of(pair, lambda m: m[..., 0] / m[..., 1])
-                some = self.of(pair[..., 1:], lambda m: m[..., 0])
-                if not some.value * some.low > 0:  # a share of what is not clearly there says nothing
-                    share = Estimate(math.nan)
-                one = [self.of(t[..., i, None][pick], lambda m: m[..., 0]) for t in (shapley, left)]
-                found.append((step, layer, measure, one[0], share, one[1]))
+                own, missing = (self.of(m, lambda m, j=j: m[..., j]) for j in (i, p + i))
+                share = self.of(m, lambda m, i=i: m[..., i] / m[..., -1])
+                clear = every.value * every.low > 0  # a share of what is not clearly there says nothing
+                found.append((step, layer, measure, own, share if clear else Estimate(math.nan), missing))
         return Table(("op", "layer", "measure", "shapley", "share", "left_out"), found)
 
     def by_class(self, table: str = "layers") -> Table:
@@ -225,17 +228,17 @@ class Report:
     def left_out(self) -> list[str]:
         """How many values are not finite, of each measure."""
         found = []
-        for m in self.measures:
-            some = torch.cat([t.flatten(0, 1) for (_, n), t in self.passes.items() if n == m] or [torch.zeros(0, 1)])
-            bad = int((~some.isfinite()).any(1).sum())
+        for m in dict.fromkeys(n for _, n in self.passes):
+            some = torch.cat([t.isfinite().all(-1).flatten() for (_, n), t in self.passes.items() if n == m])
+            bad = int((~some).sum())
             if bad:
                 found.append(
-                    f"{bad} of {len(some)} values of {m} are not finite (a layer gives 0 for a clean image): left out."
+                    f"{bad} of {len(some)} values of {m} are not finite (a layer gives 0, or what is no number): left out."
                 )
         return found
 
 
-def finish_of(measure: str) -> Finish:
-    """From mean moments to the measure."""
-    known = LAYER | LABELLED
-    return known[measure].finish if measure in known else lambda m: m[..., 0]
+def finish_of(measures: Mapping[str, Measure], measure: str) -> Finish:
+    """From mean moments to the measure, one of these or of predictions."""
+    known = LABELLED | dict(measures)
+    return known[measure].finish if measure in known else only

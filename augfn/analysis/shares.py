@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from augfn import random
-from augfn.analysis.passes import EMBEDDING, LAYER, OUTPUT, Clean, Moments, Undo, Watched, self_measured
+from augfn.analysis.passes import Clean, Undo, Watched, self_measured
+from augfn.analysis.scores import EMBEDDING, LAYER, OUTPUT, Moments
 from augfn.analysis.switching import switched, varied
 from augfn.core.augmentation import Augmentation
 from augfn.core.draw import Params

@@ -14,14 +14,14 @@ from augfn.errors import explain
 
 
 class Store:
-    """A folder of results by number, of the study that `mark` tells from others; without a folder nothing is kept."""
+    """A folder of results by number, of the study that `mark()` tells from others; without a folder nothing is kept."""
 
-    def __init__(self, folder: str | Path | None, mark: str) -> None:
+    def __init__(self, folder: str | Path | None, mark: Callable[[], str]) -> None:
         self.folder = None if folder is None else Path(folder)
         if self.folder is None:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        own, file = hashlib.sha256(mark.encode()).hexdigest(), self.folder / "study.sha256"
+        own, file = hashlib.sha256(mark().encode()).hexdigest(), self.folder / "study.sha256"
         if file.exists() and file.read_text() != own:
             want, fix = (
                 "the folder of the same model, images, augmentation and settings",

@@ -12,12 +12,14 @@ from torch import Tensor, nn
 
 from augfn import random
 from augfn.adversarial import augmentation_of
-from augfn.analysis import measures as m
 from augfn.analysis import predictions
 from augfn.analysis.capture import Layers, bare
-from augfn.analysis.passes import EMBEDDING, OUTPUT, Moments, Watched, quiet, self_measured, stacked, watched
+from augfn.analysis.intervals import check_level
+from augfn.analysis.measures import neighbours, shared
+from augfn.analysis.passes import Watched, quiet, self_measured, stacked, watched
 from augfn.analysis.plans import Measures, Plan, checked, positive, shown
 from augfn.analysis.reports import Report
+from augfn.analysis.scores import EMBEDDING, OUTPUT, Moments
 from augfn.analysis.shares import Shares, shares_of, undo_of
 from augfn.analysis.stores import Store
 from augfn.analysis.switching import keeps, varied
@@ -59,7 +61,7 @@ def behaviour(
     | `key` | names all draws: image i has the key `fold_in(fold_in(key, draw), i)`, whatever the batch |
     | `layers` | names, patterns (`"layer1.*"`) or types of modules; None: those with weights. `nodes=True`: of `torch.fx` nodes |
     | `labels` | class indices `[N]` (of dense predictions `[N, h, w]`): accuracy, calibration, the probe's classes |
-    | `measures` | names of `augfn.analysis.passes.LAYER`, or functions `(clean, augmented) -> [n]` of `[n, ...]` |
+    | `measures` | names of `augfn.analysis.scores.LAYER`, or functions `(clean, augmented) -> [n]` of `[n, ...]` |
     | `embedding` | the layer that gives it, averaged over places; None: what goes into the last linear layer, if that gives
     the output, else the output |
     | `blame` | draws for the shares of the ops, each of 2 P passes for P steps; None: a quarter of `draws`, 0: none |
@@ -85,6 +87,7 @@ def behaviour(
     """
     f, tree = augmentation_of(augment, "behaviour")
     images, labels = checked(images, labels)
+    check_level(level)
     plan = Plan(f, tree, key, images, labels, positive(draws, "draws"), positive(batch, "batch"))
     model = bare(model)
     with quiet(model):
@@ -95,9 +98,9 @@ def behaviour(
         if not steps:
             want, fix = "a step that can be off", "af.rotate(degrees=(-15, 15))"
             raise ValueError(explain("behaviour: nothing is varied", f, want, fix))
-        seen = watched(model, x0, layers, measures, embedding, labels is not None, nodes)
+        seen = watched(model, x0, layers, measures, embedding, labels, nodes)
         some = blamed(blame, draws)
-        store = Store(resume, plan.mark(seen, measures, some))
+        store = Store(resume, lambda: plan.mark(seen, some))
         found = [
             store.block(i, partial(studied, plan, seen, index, some if len(steps) > 1 else 0))
             for i, index in enumerate(shown(plan.blocks(), progress, "batches"))
@@ -153,9 +156,7 @@ def gathered(
     order = torch.cat(plan.blocks()).argsort()
     passes, clean = (joined([b[part] for b in found], order) for part in ("passes", "clean"))
     before, after = (torch.cat([b["embeddings"][i] for b in found])[order] for i in (0, 1))
-    notes = list(dict.fromkeys(note for b in found for note in b["notes"]))
-    if len(order) < 4:
-        notes.append(f"CKA needs 4 images in a block, here are {len(order)}")
+    notes = list(dict.fromkeys([*seen.notes, *(note for b in found for note in b["notes"])]))
     classes = passes.pop((OUTPUT, "class"), None)
     if classes is not None:
         classes = torch.cat([clean.pop((OUTPUT, "class")), classes], 1)[..., 0].long()
@@ -165,7 +166,7 @@ def gathered(
     if not shares.whole:
         shares = Shares.alone(passes, clean, steps)
     return Report(
-        name, plan, list(seen.measures), passes, clean, classes, shares, short(steps), notes, level, resamples
+        name, plan, dict(seen.measures), passes, clean, classes, shares, short(steps), notes, level, resamples
     )
 
 
@@ -182,7 +183,9 @@ def of_embeddings(before: Tensor, after: Tensor, classes: Tensor | None) -> Mome
     each = after.unbind(1)
     if n > 2:
         k = min(NEIGHBOURS, n - 2)
-        out[EMBEDDING, "neighbour_retention"] = torch.stack([m.retention(before, y, k) for y in each], 1)[..., None]
+        near = neighbours(before, before, k)
+        kept = [shared(near, neighbours(y, before, k)) for y in each]
+        out[EMBEDDING, "neighbour_retention"] = torch.stack(kept, 1)[..., None]
     if classes is not None and n > 3 and len(classes.unique()) > 1:
         agreed = [predictions.probe_agreement(before, y, classes) for y in each]
         out[EMBEDDING, "probe_agreement"] = torch.stack(agreed, 1)[..., None]

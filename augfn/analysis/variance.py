@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from augfn.adversarial import augmentation_of
-from augfn.analysis.capture import Layers, Tap, bare, by_sample, require_heard
-from augfn.analysis.passes import device_of, quiet
+from augfn.analysis.capture import Layers, Tap, bare, by_sample, layouts, require_heard
+from augfn.analysis.passes import quiet
 from augfn.analysis.plans import Plan, checked, positive, shown
 from augfn.analysis.tables import Table
 from augfn.errors import explain
+from augfn.models import device_of
 
 
 class Sums:
@@ -29,8 +30,11 @@ class Sums:
     def hear(self, x: Tensor) -> None:
         self.block.append(x.float())
 
-    def close(self) -> None:
+    def close(self, name: str, draws: int) -> None:
         """Take in a block of images, of which all draws were heard."""
+        if len(self.block) != draws:
+            want, fix = "a layer that runs in every pass", "layers=[...] without it"
+            raise ValueError(explain(f"invariance: {name} runs now and then", f"{len(self.block)} times", want, fix))
         n = len(self.block[0])
         total = self.images + n
         if not self.mean:
@@ -92,19 +96,21 @@ def invariance(
     device, dtype = device_of(tap.model)
     sums: dict[str, Sums] = defaultdict(lambda: Sums(root))
     with quiet(tap.model):
+        first = plan.augmented(plan.images(few := torch.arange(min(len(images), 2))), few, 0)[0]
+        layout, _ = layouts(lambda x, hear: tap(x.clone(), hear), first.to(device, dtype))
+        require_heard(layers, layout)
         for index in shown(plan.blocks(), progress, "batches"):
             x, n = plan.images(index), len(index)
 
             def hear(name: str, t: Tensor, n: int = n) -> None:
-                found = by_sample(t, n)
+                found = by_sample(t, n, layout.get(name))
                 if found is not None:
                     sums[name].hear(found.clone())
 
             for d in range(draws):
-                tap(plan.augmented(x, index, d)[0].to(device, dtype), hear)
-            for one in sums.values():
-                one.close()
-    require_heard(layers, sums)
+                tap(plan.augmented(x, index, d)[0].to(device, dtype, copy=True), hear)
+            for name, one in sums.items():
+                one.close(name, draws)
     units = {name: one.found().cpu() for name, one in sums.items()}
     return Table(
         ("layer", "normalized_variance", "invariant", "units"), [row_of(n, v) for n, v in units.items()]
