@@ -232,7 +232,8 @@ def corruption_suite(size: tuple[int, int] = (224, 224)) -> dict[str, tuple[Augm
 
     The paper's elastic severities 1 and 2 are a wide bend after a random affine map, 3 to 5 (at 224 pixels) ripples of 2.4
     pixels, finer than the grid of `af.elastic`. `frost` is left out: `LEFT_OUT` says why. As in the paper some severities are
-    about equal: 2 and 3 of snow, 3 and 4 of fog, and at 32 pixels 3 and 4 of motion_blur, 1 to 3 of glass_blur.
+    about equal: 2 and 3 of snow, 3 and 4 of fog, and at 32 pixels 3 and 4 of motion_blur. At 64 pixels and below those of
+    glass_blur, and at 32 and below the first of pixelate, hardly rise.
 
     Raises TypeError for a size that is not two whole numbers above 0.
 
