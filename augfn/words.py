@@ -15,6 +15,7 @@ from augfn.errors import explain as message
 PER_BRANCH = ("choice", "keys", "times", "weights")
 # leaves that say nothing to a reader
 SILENT = ("seed", "order", "partner", "keys", "control", "corners", "position", "center", "centre", "phase", "field")
+MOVES = ("shear", "translate")  # named beside others
 # a leaf's words, with its number as {}; others are "name number"
 WORDS = {
     "degrees": "{} degrees",
@@ -90,6 +91,8 @@ def said(name: str, params: Any, i: int) -> list[str]:
     op = re.sub(r"_\d+$", "", name)
     tensors = {n: v for n, v in params.items() if n != "gate" and isinstance(v, Tensor)}
     parts = [phrase(n, value_of(v, i, is_vector(op, n))) for n, v in tensors.items()]
+    if len(parts) > 1:  # of affine: which of the angles is it?
+        parts = [f"{n} {part}" if n in MOVES and part else part for n, part in zip(tensors, parts, strict=True)]
     share = [f"({number(value_of(gate, i))})"] if isinstance(gate, Tensor) and value_of(gate, i) < 1 else []
     return [" ".join([*filter(None, [op]), *filter(None, parts), *share])]
 

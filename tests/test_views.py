@@ -169,6 +169,8 @@ def test_words_of_policies():
     assert "0.5" in af.explain({"rotate": {"degrees": torch.tensor(5.0), "gate": torch.tensor(0.5)}})
     one = af.translate(translate=(0.25, 0.5))(X[0], None, K)[1]
     assert af.explain({"translate": torch.tensor([0.25, 0.5])}) == "by (0.25, 0.5)"
+    both = {"affine": {"degrees": torch.tensor(7.0), "shear": torch.tensor([1.0, 2.0])}}
+    assert af.explain(both) == "affine 7 degrees shear (1, 2) degrees"
     assert af.explain({"moved": one}) == f"moved by ({', '.join(f'{v:.3g}' for v in one['translate'].tolist())})"
     with pytest.raises(TypeError, match="y, params = f"):
         af.explain(X)

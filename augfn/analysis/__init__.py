@@ -4,9 +4,10 @@ from augfn.analysis.capture import Tap, activations
 from augfn.analysis.corruptions import corruption_error, corruption_errors, corruption_suite, relative_corruption_error
 from augfn.analysis.curves import Curves, sweep
 from augfn.analysis.measures import cka, cka_of, cosine, hsic_moments, normalized_variance, relative_l2, retention, rsa
-from augfn.analysis.paired import compare
+from augfn.analysis.paired import compare, over_seeds
 from augfn.analysis.predictions import calibration_error, flips, jsd_each, margin, probe_agreement
 from augfn.analysis.reports import Report
 from augfn.analysis.study import behaviour
 from augfn.analysis.subspaces import cca, procrustes, pwcca, svcca
+from augfn.analysis.tables import Estimate, Table
 from augfn.analysis.variance import invariance

@@ -106,7 +106,7 @@ def at(path: str, value: Tensor, shape: tuple[int, ...]) -> dict[str, Any]:
     return tree
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Curves:
     """What `sweep` has found, by (layer, measure): `moments [units, values, draws, k]`; those of the embedding and the
     predictions have the layers "(embedding)" and "(output)"."""
@@ -178,7 +178,8 @@ class Curves:
         return Estimate(float(ends[0][0]), float(order[math.floor(tail)]), float(order[-1 - math.floor(tail)]))
 
     def tolerances(self, measure: str = "accuracy", threshold: float = 0.9, by: str = "class") -> Table:
-        """The tolerance of each class of the labels, or of each layer."""
+        """The tolerance of each class of the labels, or of each layer. (The accuracy of a class is its recall: a model that
+        sees one class everywhere holds it for long.)"""
         if by == "layer":
             some = [at for at, m in self.moments if m == measure]
             return Table(("layer", self.leaf), [(n, self.tolerance(measure, threshold, n)) for n in some])
@@ -188,19 +189,30 @@ class Curves:
         rows = [(int(c), (self.labels == c).nonzero().flatten()) for c in self.labels.unique()]
         return Table(("class", self.leaf), [(c, self.tolerance(measure, threshold, rows=r)) for c, r in rows])
 
-    def plot(self, measure: str = "cosine", layers: Sequence[str] | None = None, path: str | Path | None = None) -> Any:
-        """A figure of the curves of a measure with their bands, at the layers given or at all that have it."""
+    def plot(
+        self,
+        measure: str = "cosine",
+        layers: Sequence[str] | None = None,
+        path: str | Path | None = None,
+        *,
+        ax: Any = None,
+        label: str = "",
+    ) -> Any:
+        """A figure of the curves of a measure with their bands, at the layers given or at all that have it; on matplotlib axes of
+        your own, `ax`, where several models are to be seen together, each with a `label`."""
         from augfn.analysis import plots
 
         if self.values.ndim > 1:
             want, fix = "a curve over numbers", "curves.table"
             raise ValueError(explain("plot: values of several numbers", list(self.values.shape), want, fix))
         some = [at for at, m in self.moments if m == measure] if layers is None else layers
-        found = {layer: self.at(measure, layer) for layer in some}
-        return plots.of_curves(self.values.tolist(), found, (self.leaf, measure), path)
+        found = {f"{label} {layer}".strip(): self.at(measure, layer) for layer in some}
+        return plots.of_curves(self.values.tolist(), found, (self.leaf, measure), path, ax)
 
     def __str__(self) -> str:
-        return str(self.table)
+        return "\n\n".join(map(str, [self.table, *self.notes]))
+
+    __repr__ = __str__
 
 
 def crossing(x: Tensor, curves: Tensor, threshold: float) -> Tensor:

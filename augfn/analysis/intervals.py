@@ -66,7 +66,7 @@ def estimate(
     draws, so that the interval covers both.
 
     >>> estimate(torch.arange(100.0)[:, None, None], random.key(0))
-    Estimate(value=49.5, low=43..., high=55...)
+    49.5 [43.5, 55.1]
     """
     mean, found = means(moments, key, resamples)
     return interval(finish(mean), finish(found), level)

@@ -3,70 +3,106 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from augfn.analysis.intervals import interval, means
+from augfn.analysis.intervals import Finish, check_level, interval, means
 from augfn.analysis.reports import Report, finish_of
 from augfn.analysis.tables import Estimate, Table
 from augfn.errors import explain
 
 
-def compare(first: Report | Sequence[Report], second: Report | Sequence[Report]) -> Table:
-    """What `second` has more than `first` of each measure at each layer that both have.
+def compare(
+    first: Report | Sequence[Report],
+    second: Report | Sequence[Report],
+    names: tuple[str, str] = ("first", "second"),
+    *,
+    table: str = "layers",
+    level: float | None = None,
+) -> Table:
+    """What the second has more than the first of each measure at each layer that both have.
 
     Of two reports the intervals are bootstrapped over images, the same ones for both, so that what images have in common
     cancels out. Of two lists, of the same training with several seeds, each pair is one sample, and the interval is Student's
     over the seeds (needs scipy). Reports must be of the same images, augmentation and key.
 
-    Columns: layer, measure, first, second, difference; a difference is clear where its interval does not hold 0. Mind how
-    many rows there are: of 20 intervals of 95 % one is expected to miss.
+    * `names` of the two columns; `table="ops"`: the Shapley values of the ops, in place of the measures.
+    * `level` of the intervals, where not that of the reports. Mind how many rows there are: of 20 intervals of 95 % one is
+      expected to miss; for all rows at once take 1 - 0.05 / rows (Bonferroni).
+
+    Columns: layer, measure (and op), the two, their difference, and whether it is clear: its interval does not hold 0.
     """
     pairs = paired(first, second)
     a, b = pairs[0]
-    shared = [name for name in a.passes if all(name in r.passes for pair in pairs for r in pair)]
-    inner = [name for name in shared if name[0] in a.names and name[1] in a.measures]
-    if not shared:
-        raise ValueError(explain("compare: no layers in common", a.names, str(b.names), "layers=[...] of both"))
+    level = a.level if level is None else level
+    check_level(level)
+    found = {"layers": measured, "ops": blamed}
+    if table not in found:
+        raise ValueError(explain("compare: table", table, f"one of {', '.join(found)}", 'table="ops"'))
     rows = []
-    for layer, measure in inner + [name for name in shared if name[0] not in a.names]:
-        found = [both(pair, layer, measure) for pair in pairs]
+    for label, moments, finish in found[table](pairs):
+        each = [resamples(pair, reports, finish) for pair, reports in zip(moments, pairs, strict=True)]
         if len(pairs) == 1:
-            rows.append((layer, measure, *(r.estimate(layer, measure) for r in (a, b)), of_images(a, *found[0])))
+            x, y = each[0]
+            apart = interval(y[0] - x[0], y[1] - x[1], level)
+            values = (interval(*x, level), interval(*y, level), apart)
         else:
-            values = [torch.stack([pair[i][0] for pair in found]) for i in (0, 1)]
-            level = a.level
-            rows.append((layer, measure, *(of_seeds(v, level) for v in (*values, values[1] - values[0]))))
-    return Table(("layer", "measure", "first", "second", "difference"), rows)
+            x, y = (torch.stack([pair[i][0] for pair in each]) for i in (0, 1))
+            values = tuple(over_seeds(v.tolist(), level) for v in (x, y, y - x))
+        rows.append((*label, *values, bool(values[2].low * values[2].high > 0)))
+    if not rows:
+        fix = "layers=[...] of both" if table == "layers" else "behaviour(..., blame=None)"
+        raise ValueError(explain("compare: nothing in common", a.names, str(b.names), fix))
+    kinds = ("layer", "measure") if table == "layers" else ("layer", "measure", "op")
+    return Table((*kinds, *names, "difference", "clear"), rows)
 
 
 Resampled = tuple[Tensor, Tensor]
+Row = tuple[tuple[str, ...], list[list[Tensor]], Finish]
 
 
-def both(pair: Sequence[Report], layer: str, measure: str) -> list[Resampled]:
-    """The measure of two reports, and of their resamples; what is not finite in one is left out of both."""
-    moments = [r.passes[layer, measure] for r in pair]
+def measured(pairs: list[tuple[Report, Report]]) -> Iterator[Row]:
+    """The moments of each measure at each layer that all reports have."""
+    a = pairs[0][0]
+    shared = [name for name in a.passes if all(name in r.passes for pair in pairs for r in pair)]
+    for name in sorted(shared, key=lambda name: name[0] not in a.names):
+        yield name, [[r.passes[name] for r in pair] for pair in pairs], finish_of(a.measures, name[1])
+
+
+def blamed(pairs: list[tuple[Report, Report]]) -> Iterator[Row]:
+    """The Shapley values of each op."""
+    a = pairs[0][0]
+    for layer, measure in a.shares.shapley:
+        every = [[r.shares.shapley.get((layer, measure)) for r in pair] for pair in pairs]
+        known = [[m for m in pair if m is not None] for pair in every]
+        if all(len(pair) == 2 for pair in known):
+            for i, op in enumerate(a.steps):
+                yield (layer, measure, op), known, partial(torch.select, dim=-1, index=i)
+
+
+def resamples(moments: Sequence[Tensor], reports: Sequence[Report], finish: Finish) -> list[Resampled]:
+    """A measure of two reports, and of their resamples; what is not finite in one is left out of both."""
     finite = torch.stack([m.isfinite().all(-1, keepdim=True) for m in moments]).all(0)
-    out = []
-    for r, m in zip(pair, moments, strict=True):
-        mean, found = means(torch.where(finite, m, torch.nan), r.key, r.resamples)
-        finish = finish_of(r.measures, measure)
-        out.append((finish(mean), finish(found)))
-    return out
+    pairs = [
+        means(torch.where(finite, m, torch.nan), r.key, r.resamples) for m, r in zip(moments, reports, strict=True)
+    ]
+    return [(finish(mean), finish(found)) for mean, found in pairs]
 
 
-def of_images(r: Report, first: Resampled, second: Resampled) -> Estimate:
-    return interval(second[0] - first[0], second[1] - first[1], r.level)
+def over_seeds(values: Sequence[float], level: float = 0.95) -> Estimate:
+    """The mean of one value for each seed, with Student's interval (needs scipy).
 
-
-def of_seeds(values: Tensor, level: float) -> Estimate:
-    """The mean of one value for each seed, with Student's interval."""
+    >>> over_seeds([1.0, 2.0, 3.0])
+    2 [-0.484, 4.48]
+    """
     from scipy.stats import t
 
-    n, mean = len(values), float(values.mean())
-    reach = float(t.ppf((1 + level) / 2, n - 1)) * float(values.std()) / math.sqrt(n)
+    v = torch.tensor(values, dtype=torch.float64)
+    n, mean = len(v), float(v.mean())
+    reach = float(t.ppf((1 + level) / 2, n - 1)) * float(v.std()) / math.sqrt(n) if n > 1 else math.nan
     return Estimate(mean, mean - reach, mean + reach)
 
 

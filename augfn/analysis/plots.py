@@ -25,9 +25,10 @@ def named(measure: str) -> str:
     return NAMES.get(measure, measure.replace("_", " "))
 
 
-def drawn(figure: Figure, path: str | Path | None) -> Figure:
+def drawn(figure: Any, path: str | Path | None) -> Any:
     """The figure, written where a path is given."""
-    FigureCanvasAgg(figure)
+    if figure.canvas is None or type(figure) is Figure:
+        FigureCanvasAgg(figure)
     if path is not None:
         figure.savefig(path, dpi=120)
     return figure
@@ -104,12 +105,17 @@ def of_embedding(ax: Axes, table: Table) -> None:
 
 
 def of_curves(
-    x: Sequence[float], curves: Mapping[str, Sequence[Estimate]], names: tuple[str, str], path: str | Path | None = None
-) -> Figure:
-    """Curves by their labels, over x; `names` of the two axes."""
-    figure = Figure(figsize=(6.5, 4), layout="constrained")
-    ax = figure.subplots()
-    for i, (label, found) in enumerate(curves.items()):
+    x: Sequence[float],
+    curves: Mapping[str, Sequence[Estimate]],
+    names: tuple[str, str],
+    path: str | Path | None = None,
+    ax: Axes | None = None,
+) -> Any:
+    """Curves by their labels, over x; `names` of the two axes. On axes that are given, or as a figure."""
+    figure = Figure(figsize=(6.5, 4), layout="constrained") if ax is None else ax.figure
+    ax = figure.subplots() if ax is None else ax
+    before = len(ax.lines)
+    for i, (label, found) in enumerate(curves.items(), before):
         band(ax, x, found, label, COLORS[i % len(COLORS)])
     ax.set(xlabel=names[0], ylabel=named(names[1]))
     ax.grid(alpha=0.3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ class Harm(NamedTuple):
     predicted: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """What `behaviour` has found. `layers`, `embedding` and `ops` are tables; entries have intervals `[low, high]`.
 
@@ -104,7 +105,8 @@ class Report:
 
     @cached_property
     def ops(self) -> Table:
-        """A row for each step and effect: its Shapley value, its share of the whole effect, and what is missing without it."""
+        """A row for each step and effect: its Shapley value, its share of the whole effect (above 1 or below 0
+        where ops undo each other's), and what is missing without it."""
         return self.rows_of_ops(None)
 
     def rows_of_ops(self, rows: Tensor | None) -> Table:
@@ -205,6 +207,12 @@ class Report:
     def __str__(self) -> str:
         parts = [self.layers, self.embedding, self.ops, *self.said()]
         return "\n\n".join(map(str, filter(len, parts)))
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.said())
+        return "".join(t._repr_html_() for t in (self.layers, self.embedding, self.ops) if len(t)) + f"<ul>{notes}</ul>"
 
     def said(self) -> list[str]:
         """What a reader has to know of the figures."""

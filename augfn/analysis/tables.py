@@ -24,6 +24,8 @@ class Estimate(NamedTuple):
         ends = f" [{short(self.low)}, {short(self.high)}]" if self.low == self.low else ""
         return short(self.value) + ends
 
+    __repr__ = __str__
+
 
 def short(v: float) -> str:
     return "-" if v != v else f"{v:.3g}"
