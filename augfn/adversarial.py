@@ -58,7 +58,8 @@ def worst_case(
     | `steps` | the budget: 2 `steps` evaluations for each image, of which a forward is one and one with a gradient two |
     | `key` | one key, or one for each image `[B, 2]`: then an image's result does not depend on its batch |
     | `loss` | `loss(outputs, labels)`, one number for each image `[B]`; by default the cross entropy of the
-    logits (the first of several outputs) to classes `[B]` or soft labels `[B, K]`. NaN counts as the highest |
+    logits (the first of several outputs; of dense ones the mean over places) to classes `[B]` or soft labels `[B, K]`.
+    NaN counts as the highest |
     | `method` | "random": the best of 2 `steps` independent draws. "gradient": draws, an ascent from the best of them,
     again draws, and so on |
     | `restarts` | so many ascents are planned for: each follows on a quarter of its part of the budget in draws. None:
@@ -218,7 +219,14 @@ def attacked(
 def per_image(outputs: Any, labels: Tensor) -> Tensor:
     logits = first_tensor(outputs)
     labels = labels.to(logits.device, logits.dtype if labels.is_floating_point() else torch.int64)
-    return cross_entropy(logits, labels, reduction="none")
+    if labels.is_floating_point() or labels.ndim == logits.ndim - 1:
+        found = cross_entropy(logits, labels, reduction="none")
+        return found.flatten(1).mean(1) if found.ndim > 1 else found
+    want, fix = (
+        f"classes {[len(logits), *logits.shape[2:]]}, or soft labels {list(logits.shape)}",
+        "labels.argmax(1), of one-hot",
+    )
+    raise ValueError(explain("worst_case: labels", labels, want, fix))
 
 
 def check(steps: int, method: str, restarts: int | None) -> None:

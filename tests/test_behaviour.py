@@ -1,5 +1,6 @@
 """Behaviour analysis: experiments whose answers are known, and what it leaves as it was."""
 
+import itertools
 import math
 
 import pytest
@@ -9,8 +10,9 @@ from torch.nn import functional as F
 
 import augfn as af
 from augfn.analysis import Tap, behaviour, cka, compare, corruption_errors, invariance, sweep
-from augfn.analysis.measures import normalized_variance
+from augfn.analysis.measures import normalized_variance, relative_l2
 from augfn.analysis.scores import EMBEDDING, OUTPUT
+from augfn.analysis.switching import switched
 
 KEY = af.key(0)
 
@@ -300,7 +302,8 @@ def test_half_precision_and_double():
     for dtype in (torch.bfloat16, torch.float16, torch.float64):
         net = Head(conv(3, 8), nn.ReLU()).to(dtype)
         report = behaviour(net, x, af.rotate(), KEY, draws=1)
-        assert 0.1 < report.layers["relative_l2"][0].value < 1.5
+        single = behaviour(net.float(), x, af.rotate(), KEY, draws=1)
+        assert report.layers["relative_l2"][0].value == pytest.approx(single.layers["relative_l2"][0].value, rel=1e-2)
 
 
 def test_a_model_is_left_as_it_was():
@@ -397,8 +400,8 @@ ONE = {"draws": 1}
         ({"augment": af.mixup()}, "mixes images"),
         ({"augment": af.views(af.hflip(), 2)}, "gives several"),
         ({"augment": af.normalize(mean=0.5, std=0.5)}, "nothing is varied"),
-        ({"images": torch.rand(3, 4)}, "behaviour: images"),
-        ({"images": []}, "behaviour: images"),
+        ({"images": torch.rand(3, 4)}, "of at least one"),
+        ({"images": []}, "not empty"),
         ({"images": [torch.rand(3, 8, 8), torch.rand(3, 9, 9)]}, "several sizes"),
         ({"labels": torch.zeros(3, dtype=torch.long)}, "24 class indices"),
         ({"labels": torch.zeros(24)}, "24 class indices"),
@@ -556,6 +559,7 @@ def test_shares_are_of_the_same_cells():
         {"augment": af.rotate(degrees=(-30.00001, 30.0))},
         {"model": "other weights"},
         {"measures": ("cosine",)},
+        {"augment": af.rotate(padding_mode="reflection")},
     ],
 )
 def test_another_study_is_not_taken_for_this_one(change, tmp_path):
@@ -586,6 +590,107 @@ def test_labels_that_are_no_classes():
     assert any("50.0% of the labels" in note for note in found[0].notes)
     for report in found:
         assert {r["measure"]: r["augmented"].value for r in report.embedding}["accuracy"] == 1
+
+
+def test_sizes_tell_studies_apart(tmp_path):
+    net, draws = Head(conv(3, 8), nn.ReLU()), {"draws": 1, "resume": tmp_path}
+    first = behaviour(net, images(), af.resized_crop(size=8), KEY, **draws)
+    with pytest.raises(ValueError, match="another study"):
+        behaviour(net, images(), af.resized_crop(size=10), KEY, **draws)
+    with pytest.raises(ValueError, match="not the same draws"):
+        compare(first, behaviour(net, images(), af.resized_crop(size=10), KEY, draws=1))
+
+
+def test_maps_are_taken_back_where_every_step_keeps_the_frame_alone():
+    """A resize and a crop back to the frame: clean maps are of the middle, so nothing is compared with what is undone."""
+    net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.MaxPool2d(2))
+    f = af.pipeline(af.resize(size=16), af.random_crop(size=12))
+    report = behaviour(net, images(), f, KEY, draws=1, measures=("equivariance",))
+    assert not len(report.layers)
+    assert any("changes the frame" in note for note in report.notes)
+    f = af.resized_crop(size=12)  # to the size of the frame, but not to that of a map
+    assert not len(behaviour(net, images(), f, KEY, draws=1, measures=("equivariance",)).layers)
+
+
+def test_a_map_of_which_nothing_is_seen_is_not_equivariant():
+    net = nn.Sequential(nn.Conv2d(3, 4, 1))
+    report = behaviour(
+        net, images(), af.translate(translate=torch.tensor([1.0, 0.0])), KEY, draws=1, measures=("equivariance",)
+    )
+    assert math.isnan(report.layers["equivariance"][0].value)
+
+
+def test_a_layer_that_runs_now_and_then_is_left_out():
+    class Exits(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.fc = nn.Linear(432, 8), nn.Linear(8, 8), nn.Linear(8, 3)
+
+        def forward(self, x):
+            y = self.a(x.flatten(1))
+            return self.fc(self.b(y) if x.mean() > 0.45 else y)
+
+    report = behaviour(Exits(), images(), af.brightness(factor=(0.5, 1.2)), KEY, draws=4, batch=4)
+    assert report.names == ["a", "fc"]
+    assert any("b does not run in every pass" in note for note in report.notes)
+
+
+def test_the_probe_does_not_depend_on_the_order_of_images():
+    net, x = Head(conv(3, 8), nn.ReLU()), images(32)
+    labels = torch.arange(32) % 2  # each half of even and odd numbers would have one class
+    report = behaviour(net, x, af.rotate(), KEY, labels=labels, draws=4)
+    agreement = {r["measure"]: r["augmented"] for r in report.embedding}["probe_agreement"]
+    assert agreement.value < 0.999
+
+
+def test_rank_correlation_beside_a_large_mean():
+    class Shifted(nn.Module):
+        def __init__(self, by):
+            super().__init__()
+            self.by, self.layer, self.fc = by, nn.Identity(), nn.Linear(432, 2)
+
+        def forward(self, x):
+            return self.fc(self.layer(x + self.by).flatten(1))
+
+    found = [behaviour(Shifted(by), images(16), af.rotate(), KEY, "layer", draws=2).layers[0] for by in (0.0, 100.0)]
+    for measure in ("rank_correlation", "cka"):
+        assert found[1][measure].value == pytest.approx(found[0][measure].value, abs=5e-3)
+
+
+def test_shapley_values_are_those_of_all_coalitions():
+    """Of three steps, against the exact values over all eight coalitions, within what permutations leave to chance."""
+    net, x = Head(conv(3, 8), nn.ReLU()), images(24)
+    f = af.pipeline(af.rotate(degrees=(-30, 30)), af.brightness(factor=(0.5, 1.5)), af.gaussian_noise(std=0.1))
+    report = behaviour(net, x, f, KEY, "fc", draws=8, blame=8)
+    names, exact = report.steps, torch.zeros(24, 8, 3, dtype=torch.float64)
+    for d in range(8):
+        _, params = f(x, None, af.sample_keys(KEY, range(24), d))
+        effect = {}
+        for on in itertools.product((0.0, 1.0), repeat=3):
+            gates = {n: torch.full((24,), v) for n, v in zip(names, on, strict=True)}
+            with torch.no_grad():
+                effect[on] = relative_l2(net(x), net(f(x, switched(f, params, gates, (12, 12)))[0])).double()
+        for i in range(3):
+            for on in effect:
+                if not on[i]:
+                    more = (*on[:i], 1.0, *on[i + 1 :])
+                    weight = {0: 1 / 3, 1: 1 / 6, 2: 1 / 3}[int(sum(on))]
+                    exact[:, d, i] += weight * (effect[more] - effect[on])
+    found = report.shares.shapley["fc", "relative_l2"].double()
+    apart = (found - exact).mean((0, 1))
+    chance = (found - exact).flatten(0, 1).std(0) / 192**0.5
+    assert (apart.abs() < 3.5 * chance + 1e-6).all()
+    torch.testing.assert_close(found.sum(-1), exact.sum(-1), rtol=1e-4, atol=1e-5)
+
+
+def test_no_global_randomness():
+    torch.manual_seed(3)
+    f = af.pipeline(af.rotate(), af.hflip(p=0.5))
+    net = Head(conv(3, 8))
+    state = torch.get_rng_state()
+    behaviour(net, images(), f, KEY, draws=1).layers  # noqa: B018
+    sweep(net, images(), af.rotate(), "degrees", [0, 10])
+    assert torch.get_rng_state().equal(state)
 
 
 def test_layers_that_are_never_called():
@@ -667,13 +772,24 @@ def test_invariance_of_units_is_the_closed_form_on_all_activations(root):
     net, x = Head(conv(3, 8), nn.ReLU()), images(11)
     table, units = invariance(net, x, af.rotate(), KEY, ["body.0", "fc"], draws=5, batch=4, root=root)
     with torch.no_grad():
-        draws = [af.rotate()(x, None, af.sample_keys(KEY, range(11), d))[0] for d in range(5)]
+        draws = [af.rotate()(x, None, af.sample_keys(KEY, [0], d).expand(11, 2))[0] for d in range(5)]
         for name, layer in (("body.0", net.body[0]), ("fc", net)):
             expected = normalized_variance(torch.stack([layer(y) for y in draws], 1), root)
             torch.testing.assert_close(units[name], expected, rtol=1e-4, atol=1e-5)
     assert table["units"] == [8 * 144, 4]
     with pytest.raises(ValueError, match="two or more of both"):
         invariance(net, x, af.rotate(), KEY, draws=1)
+
+
+def test_normalized_variance_of_images_and_draws_that_add_up():
+    """Of s_i + t_d it is var(t) / var(s), and inf of t_d alone."""
+    net = nn.Sequential(nn.AdaptiveAvgPool2d(1))
+    x, f = images(9)[..., :1, :1], af.brightness_shift(shift=(-1.0, 1.0), clip="none")
+    _, units = invariance(net, x, f, KEY, "0", draws=6, batch=4)
+    shifts = torch.stack([f(x[:1], None, af.sample_keys(KEY, [0], d))[1]["shift"][0] for d in range(6)])
+    torch.testing.assert_close(units["0"].flatten(), shifts.var() / x.flatten(1).var(0), rtol=1e-4, atol=1e-5)
+    same = invariance(net, x[:1].expand(9, -1, -1, -1), f, KEY, "0", draws=6)[1]["0"]
+    assert same.min() > 1e6  # inf, but for rounding
 
 
 # comparison
@@ -699,7 +815,9 @@ def test_differences_are_paired():
     assert row["difference"].low > 0
     assert row["difference"].value == pytest.approx(row["second"].value - row["first"].value)
     same = compare(first, first)
-    assert all(r["difference"].value == 0 == r["difference"].high for r in same if r["first"].value == r["first"].value)
+    assert all(
+        r["difference"].value == 0 == r["difference"].high for r in same if r["difference"].high == r["difference"].high
+    )
 
 
 def test_seeds_are_samples():

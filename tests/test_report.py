@@ -137,7 +137,7 @@ def test_intervals_cover_what_they_promise():
     for i in range(200):
         images = af.random.normal(af.fold_in(KEY, i), (40, 1, 1))
         draws = images + 0.5 * af.random.normal(af.fold_in(KEY, 1000 + i), (40, 4, 1))
-        e = estimate(draws, af.fold_in(KEY, i), resamples=400)
+        e = estimate(draws, af.fold_in(KEY, i), count=400)
         hits += e.low <= 0 <= e.high
     assert 0.88 < hits / 200 <= 0.985
 
@@ -194,7 +194,7 @@ def call(*args):
 
 def test_analyse_writes_a_page(folder):
     result = call(
-        "own_nets:make", "--labels", "--layers", "0", "--layers", "4", "--mean", "0.5", "--std", "0.5,0.5,0.5"
+        "own_nets:make", "--labels", "--layers", "0", "--layers", "4", "--mean", "0.5,0.5,0.5", "--std", "0.5,0.5,0.5"
     )
     assert result.exit_code == 0, result.output
     assert "8 images, 2 draws" in result.output
@@ -202,7 +202,7 @@ def test_analyse_writes_a_page(folder):
     text = " ".join(Page((folder / "out/report.html").read_text()).texts)
     assert "own_nets:make under policy.yaml" in text
     assert "normalize" in text
-    assert not (folder / "out/report.parts").exists()
+    assert not (folder / "out/report.html.parts").exists()
 
 
 def test_analyse_goes_on_after_a_stop(folder, monkeypatch):
@@ -220,7 +220,7 @@ def test_analyse_goes_on_after_a_stop(folder, monkeypatch):
     result = call("own_nets:small", "--batch", "4")
     assert result.exit_code == 2
     assert "the machine stopped" in result.output
-    assert len(list((folder / "out/report.parts").glob("block-*.pt"))) == 1
+    assert len(list((folder / "out/report.html.parts").glob("block-*.pt"))) == 1
     left[0] = 1  # one more block is enough
     result = call("own_nets:small", "--batch", "4")
     assert result.exit_code == 0, result.output
@@ -248,7 +248,8 @@ def test_analyse_with_weights(folder):
         (["no_such_model"], "which model?"),
         (["own_nets:make", "--layers", "9"], "unknown layer"),
         (["own_nets:make", "--weights", "nowhere.pt"], "nowhere.pt"),
-        (["own_nets:make", "--mean", "a,b"], "as 0.485"),
+        (["own_nets:make", "--mean", "a,b", "--std", "1"], "as 0.485"),
+        (["own_nets:make", "--mean", "0.5"], "go together"),
         (["own_nets:make", "--pattern", "*.jpg"], "no images that can be read"),
     ],
 )

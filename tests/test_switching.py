@@ -5,6 +5,8 @@ import torch
 
 import augfn as af
 from augfn.analysis.switching import flat, reference, switched, varied
+from augfn.core.spec import SEEN, SPECS
+from augfn.testing import example
 
 X = af.uniform(af.key(2), (6, 3, 20, 30))
 KEYS = af.split(af.key(3), 6)
@@ -49,6 +51,48 @@ def test_a_random_crop_stands_in_the_middle(frame):
     x, f = af.uniform(af.key(2), (6, 3, *frame)), af.random_crop(size=(9, 12))
     _, params = f(x, None, KEYS)
     assert f(x, reference(f, params, frame))[0].equal(af.center_crop(size=(9, 12))(x)[0])
+
+
+ALONE = [
+    n
+    for n, s in SPECS.items()
+    if s.ndim == 2 and s.kind != "mix" and s.target == "image" and not set(s.wants) & set(SEEN)
+]
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_every_op_can_be_off(name):
+    """On it is the call, bit for bit; off it leaves the image, or what prepares it, for every sample by itself."""
+    f = af.pipeline(example(name))
+    x = af.uniform(af.key(2), (6, 3, 20, 30))
+    y, params = f(x, None, KEYS)
+    steps = varied(f, params, (20, 30))
+    assert f(x, switched(f, params, dict.fromkeys(steps, torch.ones(6)), (20, 30)))[0].equal(y)
+    calm, _ = f(x, reference(f, params, (20, 30)))
+    if y.shape == x.shape and steps and name != "zoom_out":
+        assert calm.equal(x)
+    if steps:
+        on = torch.tensor([1.0, 0, 1, 0, 0, 1])
+        some, _ = f(x, switched(f, params, dict.fromkeys(steps, on), (20, 30)))
+        torch.testing.assert_close(some, torch.where(on[:, None, None, None] > 0, y, calm))
+
+
+POLICIES = {
+    "rand_augment": af.rand_augment(),
+    "trivial_augment": af.trivial_augment(),
+    "auto_augment": af.auto_augment(),
+    "augmix": af.augmix(),
+    "timm": af.policy("rand-m9-n2-mstd0.5-inc1"),
+}
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_policies_can_be_off(name):
+    f = POLICIES[name]
+    y, params = f(X, None, KEYS)
+    steps = varied(f, params, (20, 30))
+    assert f(X, switched(f, params, dict.fromkeys(steps, torch.ones(6)), (20, 30)))[0].equal(y)
+    assert f(X, reference(f, params, (20, 30)))[0].equal(X)
 
 
 def test_paths_of_nested_pipelines():

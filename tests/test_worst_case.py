@@ -473,4 +473,6 @@ def test_a_container_refuses_what_needs_labels():
 def test_one_draw_for_a_batch_is_not_followed():
     module = augfn_nn.Augment(af.brightness(), same_on_batch=True)
     with pytest.warns(UserWarning, match="same_on_batch"):
-        af.learn.worst_case(lambda x: x.mean((2, 3)), torch.rand(2, 3, 4, 4), torch.tensor([0, 1]), module, 1, af.key(0))
+        af.learn.worst_case(
+            lambda x: x.mean((2, 3)), torch.rand(2, 3, 4, 4), torch.tensor([0, 1]), module, 1, af.key(0)
+        )

@@ -11,3 +11,7 @@ from augfn.analysis.study import behaviour
 from augfn.analysis.subspaces import cca, procrustes, pwcca, svcca
 from augfn.analysis.tables import Estimate, Table
 from augfn.analysis.variance import invariance
+
+__all__ = sorted(  # pyright: ignore[reportUnsupportedDunderAll]
+    name for name, value in vars().items() if name[0] != "_" and hasattr(value, "__module__")
+)

@@ -50,11 +50,13 @@ def matches(name: str, module: nn.Module | None, which: str | type | re.Pattern[
 
 def chosen(found: dict[str, Any], layers: Layers, module_of: Callable[[Any], Any] = lambda m: m) -> list[str]:
     """The names that `layers` asks for, in order; each entry finds something."""
-    some = [layers] if isinstance(layers, str | type | re.Pattern) else [] if layers is None else [*layers]
+    several = isinstance(layers, Iterable) and not isinstance(layers, str | type)
+    some: list[Any] = [*layers] if several else [layers]  # type: ignore[misc]
     wrong = [e for e in some if not isinstance(e, str | type | re.Pattern)]
-    if wrong:
+    if wrong or not some:
+        given = wrong[0] if wrong else layers
         want, fix = "names, patterns or types of modules", 'layers=["conv1"]; labels go by name: labels=labels'
-        raise TypeError(explain("layers", wrong[0], want, fix))
+        raise TypeError(explain("layers", given, want, fix))
     hits = {entry: [n for n in found if matches(n, module_of(found[n]), entry)] for entry in some}
     missing = [entry for entry, names in hits.items() if not names]
     if missing:

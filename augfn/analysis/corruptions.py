@@ -340,7 +340,8 @@ def corruption_errors(
     """
     check_task(model, images, labels, batch)
     suite = corruption_suite((images.shape[-2], images.shape[-1])) if suite is None else suite
-    if not isinstance(suite, Mapping) or not all(isinstance(f, Augmentation) for fs in suite.values() for f in fs):
+    known = isinstance(suite, Mapping) and all(isinstance(fs, Sequence) for fs in suite.values())
+    if not known or not all(isinstance(f, Augmentation) for fs in suite.values() for f in fs):
         want, fix = "sequences of augmentations by name", '{"fog": (af.fog(density=0.3), af.fog(density=0.6))}'
         raise TypeError(explain("corruption_errors: suite", suite, want, fix))
     device, dtype = device_of(model)

@@ -14,19 +14,22 @@ from torch import Tensor, nn
 from augfn import random
 from augfn.adversarial import augmentation_of
 from augfn.analysis.capture import Layers, bare
-from augfn.analysis.intervals import check_level, estimate, interval, means
+from augfn.analysis.intervals import check_level, estimate, interval, resamples
 from augfn.analysis.passes import quiet, self_measured, stacked, watched
-from augfn.analysis.plans import Measures, Plan, checked, positive, shown
+from augfn.analysis.plans import Measures, Plan, check_key, checked, positive, shown
 from augfn.analysis.reports import finish_of
 from augfn.analysis.scores import EMBEDDING, OUTPUT, Measure, Moments
 from augfn.analysis.shares import undo_of
 from augfn.analysis.study import joined
-from augfn.analysis.switching import keeps
+from augfn.analysis.switching import steady
 from augfn.analysis.tables import Estimate, Table
 from augfn.core.draw import merge
 from augfn.errors import explain, unknown
+from augfn.typing import Leaf
 
-RISES = ("relative_l2", "flips", "jsd", "calibration", "procrustes", "equivariance")  # where a model does not hold
+# where a model does not hold, these rise, and these fall
+RISES = ("relative_l2", "flips", "jsd", "calibration", "procrustes", "equivariance")
+FALLS = ("cosine", "cka", "cka_biased", "cka_rbf", "rank_correlation", "accuracy", "margin")
 
 
 def sweep(
@@ -69,9 +72,11 @@ def sweep(
     if levels.ndim < 1 or len(levels) < 2 or levels.shape[1:] not in ((), f.meanings[leaf].shape):
         want = f"at least two values of shape {list(f.meanings[leaf].shape)}"
         raise ValueError(explain(f"sweep: values of {leaf}", values, want, "torch.linspace(0, 90, 10)"))
+    check_values(leaf, levels, f.meanings[leaf])
     images, labels = checked(images, labels)
     check_level(level)
     key = random.key(0) if key is None else key
+    check_key(key)
     base = Plan(f, tree, key, images, labels, positive(draws, "draws"), positive(batch, "batch"))
     plans = [replace(base, tree=merge(at(leaf, v, f.meanings[leaf].shape), tree, f.schema, f.name)) for v in levels]
     found: list[tuple[Moments, Moments]] = []
@@ -84,7 +89,7 @@ def sweep(
             x = base.images(index)
             drawn, x0 = plans[0].reference(x, index)
             clean = seen.clean(x0, None if labels is None else labels[index])
-            stays = keeps(f, drawn, tuple(x.shape[-2:]))
+            stays = steady(f, drawn, tuple(x.shape[-2:]))
             passes = []
             for plan in plans:
                 for d in range(draws):
@@ -95,7 +100,24 @@ def sweep(
     passes, before = joined([a for a, _ in found], order), joined([b for _, b in found], order)
     curves = {name: t.unflatten(1, (len(levels), draws)) for name, t in passes.items() if name[1] != "class"}
     known = dict(seen.measures)
-    return Curves(leaf, levels, known, curves, before, labels, list(seen.notes), base.resampling, level, resamples)
+    return Curves(
+        leaf, levels, known, curves, before, labels, list(seen.notes), len(images), base.resampling, level, resamples
+    )
+
+
+def check_values(leaf: str, values: Tensor, meaning: Leaf) -> None:
+    """Numbers are in order, and inside of the leaf's interval."""
+    steps = values.diff() if values.ndim == 1 else torch.ones(1)
+    if not (bool((steps > 0).all()) or bool((steps < 0).all())):
+        given, fix = [round(v, 4) for v in values.tolist()], "sorted(values), the mildest first"
+        raise ValueError(explain(f"sweep: values of {leaf} in no order", given, "values that rise, or fall", fix))
+    low, high = (
+        (-math.inf if meaning.low is None else meaning.low),
+        (math.inf if meaning.high is None else meaning.high),
+    )
+    if bool((values < low).any() or (values > high).any()):
+        given, want = [round(v, 4) for v in values.flatten().tolist()], f"{meaning.unit}, from {low} to {high}"
+        raise ValueError(explain(f"sweep: values of {leaf} outside of its interval", given, want, "other values"))
 
 
 def at(path: str, value: Tensor, shape: tuple[int, ...]) -> dict[str, Any]:
@@ -118,6 +140,7 @@ class Curves:
     clean: Moments
     labels: Tensor | None
     notes: list[str]
+    images: int
     key: Tensor
     level: float
     resamples: int
@@ -143,21 +166,31 @@ class Curves:
         if not some or (some[0], measure) not in self.moments:
             want = ", ".join(f"{m} at {at}" for at, m in self.moments)
             given = measure if layer is None else f"{measure} at {layer}"
-            fix = 'at("cosine", layer), or labels=... for accuracy'
+            fix = "the layer of a measure of layers; labels=... for accuracy"
             raise ValueError(explain("sweep: a curve that was not measured", given, f"one of {want}", fix))
         m = self.moments[some[0], measure]
+        if rows is not None and len(m) != self.images:
+            fix = "a measure of each image, such as cosine"
+            raise ValueError(explain("sweep: some of the images", measure, "a measure that compares no images", fix))
         return m if rows is None else m[rows]
 
     def at(self, measure: str, layer: str | None = None, rows: Tensor | None = None) -> list[Estimate]:
         """The measure at each value, with bands; over some `rows` of the images, where they are given."""
         m, finish = self.curve(measure, layer, rows), finish_of(self.measures, measure)
-        return [estimate(m[:, i], self.key, finish, self.level, self.resamples) for i in range(m.shape[1])]
+        some = range(m.shape[1])
+        return [estimate(m[:, i], self.key, finish, self.level, self.resamples, self.images) for i in some]
 
     def tolerance(
-        self, measure: str = "accuracy", threshold: float = 0.9, layer: str | None = None, rows: Tensor | None = None
+        self,
+        measure: str = "accuracy",
+        threshold: float = 0.9,
+        layer: str | None = None,
+        rows: Tensor | None = None,
+        rises: bool | None = None,
     ) -> Estimate:
         """The value up to which the measure holds: where its curve first falls below `threshold` (rises above it, where more is
-        worse: relative L2, flips, divergence), between two values on the line through them.
+        worse: relative L2, flips, divergence; of a measure of your own `rises` says so), between two
+        values on the line through them.
 
         -inf where it does not hold at the first value, inf where it holds at all of them; NaN where the curve is not known
         before it falls.
@@ -166,18 +199,18 @@ class Curves:
             want, fix = "a curve over numbers", "sweep one number: a scalar leaf"
             raise ValueError(explain("tolerance: values of several numbers", list(self.values.shape), want, fix))
         m, finish = self.curve(measure, layer, rows), finish_of(self.measures, measure)
-        pairs = [means(m[:, i], self.key, self.resamples) for i in range(m.shape[1])]
-        sign = -1.0 if measure in RISES else 1.0
-        value, found = (torch.stack([sign * finish(pair[j]) for pair in pairs], -1) for j in (0, 1))
-        ends = [crossing(self.values.double(), c, sign * threshold) for c in (value[None], found)]
-        known = ends[1][~ends[1].isnan()]
-        if len(known) < 2 or bool(known.isfinite().all()):
-            return interval(ends[0][0], known, self.level)
-        order = known.sort().values  # of ends that may lie beyond all values
-        tail = (1 - self.level) / 2 * (len(order) - 1)
-        return Estimate(float(ends[0][0]), float(order[math.floor(tail)]), float(order[-1 - math.floor(tail)]))
+        parts = [resamples(m[:, i], self.key, finish, self.resamples, self.images) for i in range(m.shape[1])]
+        if rises is None and measure not in (*RISES, *FALLS):
+            want, fix = "True, if more is worse, or False", f"tolerance({measure!r}, threshold, rises=True)"
+            raise ValueError(explain(f"tolerance: is more of {measure} worse?", rises, want, fix))
+        sign = -1.0 if rises or (rises is None and measure in RISES) else 1.0
+        curves = (torch.stack([sign * p.value for p in parts])[None], torch.stack([sign * p.found for p in parts], -1))
+        value, found = (crossing(self.values.double(), c, sign * threshold) for c in curves)
+        return interval(value[0], found, min(p.units for p in parts), self.level)
 
-    def tolerances(self, measure: str = "accuracy", threshold: float = 0.9, by: str = "class") -> Table:
+    def tolerances(
+        self, measure: str = "accuracy", threshold: float = 0.9, by: str = "class", layer: str | None = None
+    ) -> Table:
         """The tolerance of each class of the labels, or of each layer. (The accuracy of a class is its recall: a model that
         sees one class everywhere holds it for long.)"""
         if by == "layer":
@@ -187,7 +220,7 @@ class Curves:
             fix = 'sweep(..., labels=labels), or by="layer"'
             raise ValueError(explain("tolerances: by what?", by, "'layer', or 'class' with labels [N]", fix))
         rows = [(int(c), (self.labels == c).nonzero().flatten()) for c in self.labels.unique()]
-        return Table(("class", self.leaf), [(c, self.tolerance(measure, threshold, rows=r)) for c, r in rows])
+        return Table(("class", self.leaf), [(c, self.tolerance(measure, threshold, layer, r)) for c, r in rows])
 
     def plot(
         self,
@@ -206,6 +239,8 @@ class Curves:
             want, fix = "a curve over numbers", "curves.table"
             raise ValueError(explain("plot: values of several numbers", list(self.values.shape), want, fix))
         some = [at for at, m in self.moments if m == measure] if layers is None else layers
+        for layer in some or [None]:
+            self.curve(measure, layer, None)
         found = {f"{label} {layer}".strip(): self.at(measure, layer) for layer in some}
         return plots.of_curves(self.values.tolist(), found, (self.leaf, measure), path, ax)
 

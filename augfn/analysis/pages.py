@@ -53,7 +53,8 @@ PAGE = """<!doctype html>
 <h2>Layers</h2>
 <div class="wide">{{ layers }}</div>
 <h2>Ops</h2>
-<p>A Shapley value is the mean of what an op adds to the effect; those of all ops sum to the whole. The share is that of the
+<p>(Of {{ report.blamed }} of the draws.)
+A Shapley value is the mean of what an op adds to the effect; those of all ops sum to the whole. The share is that of the
 whole effect ("-" where the whole is not clearly different from 0), "left_out" what is missing without the op.</p>
 {% for which, table in ops %}<details{{ " open" if loop.first }}><summary>{{ which }}</summary>
 <div class="wide">{{ table }}</div></details>{% endfor %}

@@ -9,7 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from augfn.analysis.intervals import Finish, check_level, interval, means
+from augfn.analysis.intervals import Finish, Resamples, check_level, interval, resamples
 from augfn.analysis.reports import Report, finish_of
 from augfn.analysis.tables import Estimate, Table
 from augfn.errors import explain
@@ -44,13 +44,13 @@ def compare(
         raise ValueError(explain("compare: table", table, f"one of {', '.join(found)}", 'table="ops"'))
     rows = []
     for label, moments, finish in found[table](pairs):
-        each = [resamples(pair, reports, finish) for pair, reports in zip(moments, pairs, strict=True)]
+        each = [both(pair, reports, finish) for pair, reports in zip(moments, pairs, strict=True)]
         if len(pairs) == 1:
             x, y = each[0]
-            apart = interval(y[0] - x[0], y[1] - x[1], level)
-            values = (interval(*x, level), interval(*y, level), apart)
+            apart = Resamples(y.value - x.value, y.found - x.found, x.units)
+            values = tuple(interval(*r, level) for r in (x, y, apart))
         else:
-            x, y = (torch.stack([pair[i][0] for pair in each]) for i in (0, 1))
+            x, y = (torch.stack([pair[i].value for pair in each]) for i in (0, 1))
             values = tuple(over_seeds(v.tolist(), level) for v in (x, y, y - x))
         rows.append((*label, *values, bool(values[2].low * values[2].high > 0)))
     if not rows:
@@ -60,7 +60,6 @@ def compare(
     return Table((*kinds, *names, "difference", "clear"), rows)
 
 
-Resampled = tuple[Tensor, Tensor]
 Row = tuple[tuple[str, ...], list[list[Tensor]], Finish]
 
 
@@ -83,13 +82,11 @@ def blamed(pairs: list[tuple[Report, Report]]) -> Iterator[Row]:
                 yield (layer, measure, op), known, partial(torch.select, dim=-1, index=i)
 
 
-def resamples(moments: Sequence[Tensor], reports: Sequence[Report], finish: Finish) -> list[Resampled]:
-    """A measure of two reports, and of their resamples; what is not finite in one is left out of both."""
+def both(moments: Sequence[Tensor], reports: Sequence[Report], finish: Finish) -> list[Resamples]:
+    """A measure of two reports, resampled; what is not finite in one is left out of both."""
     finite = torch.stack([m.isfinite().all(-1, keepdim=True) for m in moments]).all(0)
-    pairs = [
-        means(torch.where(finite, m, torch.nan), r.key, r.resamples) for m, r in zip(moments, reports, strict=True)
-    ]
-    return [(finish(mean), finish(found)) for mean, found in pairs]
+    kept = [torch.where(finite, m, torch.nan) for m in moments]
+    return [resamples(m, r.key, finish, r.resamples, r.n) for m, r in zip(kept, reports, strict=True)]
 
 
 def over_seeds(values: Sequence[float], level: float = 0.95) -> Estimate:
@@ -107,7 +104,12 @@ def over_seeds(values: Sequence[float], level: float = 0.95) -> Estimate:
 
 
 def paired(first: Report | Sequence[Report], second: Report | Sequence[Report]) -> list[tuple[Report, Report]]:
-    sides = [[r] if isinstance(r, Report) else list(r) for r in (first, second)]
+    sides = [[r] if isinstance(r, Report) or not isinstance(r, Sequence) else [*r] for r in (first, second)]
+    other = [r for side in sides for r in side if not isinstance(r, Report)]
+    if other:
+        raise TypeError(
+            explain("compare: not a report", other[0], "what behaviour returns", "compare(behaviour(...), ...)")
+        )
     if not sides[0] or len(sides[0]) != len(sides[1]):
         want, fix = "two reports, or two lists of as many", "compare([a1, a2], [b1, b2])"
         raise ValueError(explain("compare: how many?", [len(s) for s in sides], want, fix))

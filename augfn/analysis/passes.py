@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from augfn.analysis import measures
 from augfn.analysis.capture import Layers, Tap, by_sample, layouts, require_heard
@@ -113,8 +114,10 @@ class Watched:
     def against(self, clean: Clean, y: Tensor, undo: Undo | None) -> tuple[Moments, Tensor]:
         """The moments of every measure at every layer for an augmented batch, and its embedding."""
         found: Moments = {}
+        ran: set[str] = set()
 
         def compare(name: str, t: Tensor) -> None:
+            ran.add(name)
             x = clean.acts.get(name)
             if x is None or x.given.shape != t.shape:
                 before = None if x is None else list(x.given.shape)
@@ -127,14 +130,18 @@ class Watched:
                     found[name, n] = moments.cpu()
 
         logits, embedding = self.heard(y, compare)
+        for name in clean.acts.keys() - ran:
+            self.notes[f"{name} does not run in every pass: left out"] = None
         if logits is not None:
             found |= self.judged(clean, logits, undo)
         found[EMBEDDING, "cosine"] = measures.cosine(clean.embedding, embedding)[:, None].cpu()
         return found, embedding
 
     def measured(self, name: str, m: Measure, pair: Pair, undo: Undo | None, frame: tuple[int, ...]) -> Tensor | None:
-        if len(pair.y) < m.least:
-            self.notes[f"{name} needs {m.least} images in a block: of one with {len(pair.y)} it is not known"] = None
+        if len(pair.given) < m.least:
+            self.notes[f"{name} needs {m.least} images in a block: of one with {len(pair.given)} it is not known"] = (
+                None
+            )
             return None
         if not m.undoes:
             return m.of(pair)
@@ -176,7 +183,7 @@ def quiet(model: nn.Module) -> Iterator[None]:
 def head_of(tap: Tap, x: Tensor) -> str | None:
     """The name of the linear layer that gives the model's output, if it is one."""
     linear = {n: m for n, m in tap.model.named_modules() if n and isinstance(m, nn.Linear)}
-    if not linear or tap.nodes:
+    if not linear:
         return None
     last: list[tuple[str, Tensor]] = []
     output = first_tensor(Tap(tap.model, [*linear])(x, lambda n, t: last.append((n.split("#")[0], t.clone()))))
@@ -190,7 +197,7 @@ def stacked(passes: Sequence[Moments]) -> Moments:
     for found in passes:
         for name, m in found.items():
             out[name].append(m)
-    return {name: torch.stack(ms, 1) for name, ms in out.items()}
+    return {name: torch.stack(ms, 1) for name, ms in out.items() if len(ms) == len(passes)}
 
 
 def watched(
@@ -207,7 +214,7 @@ def watched(
     x = x.to(*device_of(tap.model))
     modules = dict(tap.model.named_modules())
     if embedding is not None and embedding not in modules:
-        raise ValueError(unknown("layer of the model", embedding, modules))
+        raise ValueError(unknown("layer of the model", embedding, [n for n in modules if n]))
     head = head_of(tap, x.clone())
     found = Watched(tap, measures_of(given), embedding or head, embedding is None and head is not None)
     layout, output = layouts(found.run, x)
@@ -215,6 +222,11 @@ def watched(
     if set(layout) <= {EMBEDDING}:
         want, fix = "layers that Python calls", "nodes=True, or the module before it was exported"
         raise ValueError(explain("behaviour: no layer was called", type(tap.model).__name__, want, fix))
+    several = [t for t in tree_leaves(output) if isinstance(t, Tensor)]
+    if len(several) > 1:
+        found.notes[
+            f"the model gives {len(several)} tensors: its prediction is taken to be {list(first_tensor(output).shape)}"
+        ] = None
     output = first_tensor(output)
     logits = head is not None or labels is not None or output.ndim == 4
     found = replace(found, layout=layout, classifies=logits and output.ndim in (2, 4) and output.shape[1] > 1)

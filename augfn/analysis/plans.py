@@ -15,13 +15,35 @@ from torch.utils._pytree import tree_leaves
 from augfn import random
 from augfn.analysis.passes import Watched
 from augfn.analysis.switching import PREPARES, reference
-from augfn.core.augmentation import Augmentation
+from augfn.core.augmentation import Augmentation, Op
 from augfn.core.combined import Pipeline
 from augfn.core.draw import Params
 from augfn.errors import explain
 from augfn.words import explain as explain_params
 
 Measures = Sequence[str | Callable[..., Tensor]]
+
+
+def without_normal(f: Augmentation, params: Params) -> Params:
+    """Drawn params without the steps that normalize, in pipelines within too."""
+    if not isinstance(f, Pipeline):
+        return params
+    steps = {n: (f.steps[n], p) for n, p in params.items()}
+    return {n: without_normal(g, p) for n, (g, p) in steps.items() if g.name not in PREPARES}
+
+
+def settings(f: Augmentation) -> str:
+    """An augmentation with what is set and not drawn, sizes and paddings too."""
+    if isinstance(f, Op):
+        return f"{f!r}{f.static}{f.sampling}{f.clip}{f.channels}"
+    inner = [f"{n}={settings(g)}" for n, g in getattr(f, "steps", {}).items()]
+    return f"{f!r}{f.sampling}{f.fused}{inner}"
+
+
+def code_of(function: Any) -> list[Any]:
+    """What tells a function from others of its name."""
+    code = getattr(function, "__code__", None)
+    return [getattr(function, "__module__", ""), *([code.co_code, code.co_consts, code.co_names] if code else [])]
 
 
 def digest(values: Iterable[Any]) -> str:
@@ -47,6 +69,7 @@ class Plan:
     labels: Tensor | None
     draws: int
     batch: int
+    measures: Measures = ()
 
     @property
     def resampling(self) -> Tensor:
@@ -63,14 +86,16 @@ class Plan:
         if isinstance(self.source, Tensor):
             return self.source[index.to(self.source.device)]
         some = [self.source[i] for i in index.tolist()]
-        some = [x[0] if isinstance(x, list | tuple) else x for x in some]  # a dataset gives labels too
+        some = [
+            x[0] if isinstance(x, list | tuple) else x for x in some
+        ]  # a dataset gives labels too: labels= takes them
         other = [x for x in some if not isinstance(x, Tensor)]
         if other:
             want, fix = "tensors [C, H, W]", "af.to_float(image), of an array or a PIL image"
-            raise TypeError(explain("behaviour: an image", type(other[0]).__name__, want, fix))
+            raise TypeError(explain("an image", type(other[0]).__name__, want, fix))
         if len({x.shape for x in some}) > 1:
             want, fix = "images of one size", "resize them where they are read"
-            raise ValueError(explain("behaviour: images of several sizes", [list(x.shape) for x in some], want, fix))
+            raise ValueError(explain("images of several sizes", [list(x.shape) for x in some], want, fix))
         return torch.stack(some)
 
     def augmented(self, x: Tensor, index: Tensor, draw: int) -> tuple[Tensor, Params]:
@@ -82,8 +107,7 @@ class Plan:
 
     def seen(self, params: Params) -> Params:
         """The params of a pipeline without what normalizes for a model."""
-        steps = self.f.steps  # type: ignore[attr-defined]
-        return {n: p for n, p in params.items() if steps[n].name not in PREPARES}
+        return without_normal(self.f, params)
 
     def visible(self, x: Tensor, params: Params) -> Tensor:
         """What drawn params make of images, without what normalizes them for a model."""
@@ -103,13 +127,14 @@ class Plan:
         ranges = digest(tree_leaves(self.tree))
         labels = None if self.labels is None else digest([self.labels])
         rest = {"key": self.key.tolist(), "draws": self.draws, "batch": self.batch}
-        return {"images": images, "labels": labels, "augment": f"{self.f!r} ({ranges})", **rest}
+        return {"images": images, "labels": labels, "augment": f"{settings(self.f)} ({ranges})", **rest}
 
     def mark(self, seen: Watched, blame: int) -> str:
         """What tells this study from others; of a model its modules and weights, not the code of its forward."""
         weights = digest(seen.tap.model.state_dict().values())
         own = [repr(seen.tap.model), weights, seen.tap.nodes, seen.tap.names, seen.embedding, seen.by_input]
-        return repr([self.content(), *own, list(seen.measures), blame])
+        codes = [digest(code_of(m)) if callable(m) else m for m in self.measures]
+        return repr([self.content(), *own, codes, list(seen.measures), blame])
 
 
 # what is given
@@ -119,24 +144,41 @@ def checked(images: Any, labels: Any) -> tuple[Any, Tensor | None]:
     if isinstance(images, Tensor):
         images = images[None] if images.ndim == 3 else images
         if images.ndim != 4 or not len(images):
-            want, fix = "[C, H, W], or [N, C, H, W] of at least one", "af.to_float(image)"
-            raise ValueError(explain("behaviour: images", images, want, fix))
+            want, fix = "[C, H, W], or [N, C, H, W] of at least one", "images that are there, with their channels"
+            raise ValueError(explain("images", images, want, fix))
     elif not (hasattr(images, "__len__") and hasattr(images, "__getitem__")) or not len(images):
-        want, fix = "a tensor, or a sequence of images [C, H, W]", "torch.stack(images)"
-        raise TypeError(explain("behaviour: images", type(images).__name__, want, fix))
+        want, fix = (
+            "a tensor, or a sequence of images [C, H, W], not empty",
+            "torch.stack(images); of a DataLoader its .dataset",
+        )
+        raise TypeError(explain("images", type(images).__name__, want, fix))
     if labels is None:
         return images, None
-    labels = torch.as_tensor(labels)
+    try:
+        labels = torch.as_tensor(labels).cpu()
+    except (TypeError, ValueError):
+        fix = "[names.index(label) for label in labels]"
+        raise TypeError(explain("labels", labels, "class indices, whole numbers", fix)) from None
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        raise ValueError(explain("labels", labels, "class indices [N]", "labels.argmax(1), of one-hot labels"))
+    labels = labels[:, 0] if labels.ndim == 2 else labels
     labels = labels[None] if not labels.ndim else labels
     if labels.is_floating_point() or len(labels) != len(images):
         want, fix = f"{len(images)} class indices, whole numbers", "labels.argmax(1), of one-hot labels"
-        raise ValueError(explain("behaviour: labels", labels, want, fix))
+        raise ValueError(explain("labels", labels, want, fix))
     return images, labels
+
+
+def check_key(key: Any) -> None:
+    """One key for all images: theirs follow from it."""
+    random.check_key(key)
+    if key.ndim != 1:
+        raise ValueError(explain("a key for each image", key, "one key [2]", "af.key(0)"))
 
 
 def positive(n: Any, what: str) -> int:
     if not isinstance(n, int) or isinstance(n, bool) or n < 1:
-        raise ValueError(explain(f"behaviour: {what}", n, "a whole number, at least 1", f"{what}=16"))
+        raise ValueError(explain(what, n, "a whole number, at least 1", f"{what}=16"))
     return n
 
 

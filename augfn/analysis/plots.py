@@ -80,9 +80,7 @@ def of_ops(ax: Axes, table: Table, layers: Sequence[str]) -> None:
         at = [up[n] for n in names]
         ax.bar(range(len(names)), [e.value for e in values], 0.75, at, color=COLORS[i % len(COLORS)], label=op)
         up = {n: up[n] + rows[n].value for n in names}
-    ax.set_title(
-        "What each op adds to the relative L2 (Shapley values; their sum is the whole)", fontsize=9, loc="left"
-    )
+    ax.set_title("What each op adds to the relative L2 (Shapley values; they sum to the whole)", fontsize=9, loc="left")
     axis_of_layers(ax, names or ["no shares were measured"])
     if names:
         ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from augfn.analysis.intervals import Finish, estimate, only
+from augfn.analysis.intervals import LEAST, Finish, estimate, only
 from augfn.analysis.plans import Plan
 from augfn.analysis.scores import EMBEDDING, LABELLED, OUTPUT, Measure, Moments
 from augfn.analysis.shares import Shares
 from augfn.analysis.switching import reference
 from augfn.analysis.tables import Estimate, Table
-from augfn.errors import explain
+from augfn.errors import explain, unknown
 
 ROWS = (  # of the table of the embedding
     (EMBEDDING, "cosine"),
@@ -69,13 +69,25 @@ class Report:
         self, layer: str, measure: str, moments: Moments | None = None, rows: Tensor | None = None
     ) -> Estimate:
         """A measure at a layer, over all images or over some `rows` of them; NaN where it is not known."""
+        if layer not in (*self.names, OUTPUT, EMBEDDING):
+            raise ValueError(unknown("layer of the report", layer, [*self.names, OUTPUT, EMBEDDING]))
         m = (self.passes if moments is None else moments).get((layer, measure))
         if m is None or (rows is not None and len(m) != len(self.plan.source)):
             return Estimate(math.nan)
         return self.of(m if rows is None else m[rows], finish_of(self.measures, measure))
 
     def of(self, moments: Tensor, finish: Finish) -> Estimate:
-        return estimate(moments, self.key, finish, self.level, self.resamples)
+        return estimate(moments, self.key, finish, self.level, self.resamples, self.n)
+
+    @property
+    def n(self) -> int:
+        """How many images there are."""
+        return len(self.plan.source)
+
+    @property
+    def blamed(self) -> int:
+        """How many draws tell the shares of the ops."""
+        return next((t.shape[1] for t in self.shares.whole.values()), 0)
 
     @property
     def key(self) -> Tensor:
@@ -100,8 +112,12 @@ class Report:
         """Robustness of the embedding and of the predictions: a row for each measure, for clean and for augmented images.
 
         Cosine, neighbour retention and probe agreement are 1, flips and jsd 0 where nothing changes."""
-        rows = [(m, self.estimate(at, m, self.clean), self.estimate(at, m)) for at, m in ROWS if (at, m) in self.passes]
-        return Table(("measure", "clean", "augmented"), rows)
+        return self.rows_of_embedding(None)
+
+    def rows_of_embedding(self, rows: Tensor | None) -> Table:
+        some = [(at, m) for at, m in ROWS if (at, m) in self.passes]
+        found = [(m, self.estimate(at, m, self.clean, rows), self.estimate(at, m, rows=rows)) for at, m in some]
+        return Table(("measure", "clean", "augmented"), found)
 
     @cached_property
     def ops(self) -> Table:
@@ -122,7 +138,7 @@ class Report:
             for i, step in enumerate(self.steps):
                 own, missing = (self.of(m, lambda m, j=j: m[..., j]) for j in (i, p + i))
                 share = self.of(m, lambda m, i=i: m[..., i] / m[..., -1])
-                clear = every.value * every.low > 0  # a share of what is not clearly there says nothing
+                clear = every.low * every.high > 0  # a share of what is not clearly there says nothing
                 found.append((step, layer, measure, own, share if clear else Estimate(math.nan), missing))
         return Table(("op", "layer", "measure", "shapley", "share", "left_out"), found)
 
@@ -130,8 +146,9 @@ class Report:
         """A table for each class of the labels, under one another; `layers` has the measures of each image alone."""
         labels = self.plan.labels
         if labels is None or labels.ndim != 1:
-            raise ValueError(explain("by_class: no classes", labels, "labels [N]", "behaviour(..., labels=labels)"))
-        make = {"layers": self.rows_of_layers, "ops": self.rows_of_ops}
+            fix = "behaviour(..., labels=classes), one class for each image"
+            raise ValueError(explain("by_class: no classes", labels, "labels [N]", fix))
+        make = {"layers": self.rows_of_layers, "embedding": self.rows_of_embedding, "ops": self.rows_of_ops}
         if table not in make:
             raise ValueError(explain("by_class: table", table, f"one of {', '.join(make)}", 'by_class("ops")'))
         parts = [(int(c), make[table]((labels == c).nonzero().flatten())) for c in labels.unique()]
@@ -179,7 +196,7 @@ class Report:
         return self.plan.visible(x, calm)[0], self.plan.visible(x, params)[0]
 
     def to_pandas(self) -> Any:
-        """All tables as one long DataFrame: table, name, layer, measure, value, low, high."""
+        """All tables as one long DataFrame: table, name, layer, measure, value, value_low, value_high."""
         rows: list[tuple[Any, ...]] = [
             ("layers", "", row["layer"], m, row[m]) for row in self.layers for m in self.measures
         ]
@@ -216,19 +233,18 @@ class Report:
 
     def said(self) -> list[str]:
         """What a reader has to know of the figures."""
-        n, units = len(self.plan.source), {len(t) for (_, m), t in self.passes.items() if m == "cka"}
-        over = (
-            f"{n} images, each with its {self.plan.draws} draws" if n > 1 else f"{self.plan.draws} draws of one image"
-        )
+        n, units = self.n, {len(t) for (_, m), t in self.passes.items() if m in ("cka", "rank_correlation")}
+        draws, some = counted(self.plan.draws, "draw"), max(units, default=0)
+        over = f"{counted(n, 'image')}, each with its {draws}" if n > 1 else f"{draws} of one image"
+        blocks = f" (of CKA and rank correlation over {counted(some, 'block')} of images)" if some and n > 1 else ""
+        few = f"Below {LEAST} of these there is no interval; a smaller batch gives more blocks."
+        shared = f"Shares of the ops are of the first {self.blamed} of the {draws}."
         count = len(self.layers) * len(self.measures) + len(self.embedding) + 3 * len(self.ops)
-        level = f"{100 * self.level:g} %"
-        some = max(units, default=0)
-        blocks = f"over {some} blocks of images" if some > 1 else "over the draws of one block of images"
         return [
-            f"Intervals: {level} bootstrap over {over}"
-            + f" (of CKA and rank correlation {blocks})." * (some > 0 and n > 1),
+            f"Intervals: {100 * self.level:g} % bootstrap over {over}{blocks}. {few}",
+            *[shared] * (0 < self.blamed < self.plan.draws),
             f"These are about {count} intervals, each by itself: about {count * (1 - self.level):.0f} of them are expected to "
-            f"miss; for all at once use level={1 - (1 - self.level) / max(count, 1):.5f} (Bonferroni).",
+            f"miss; for all at once use level={1 - (1 - self.level) / max(count, 1):.5f} (Bonferroni), and more resamples.",
             *self.left_out(),
             *self.notes,
         ]
@@ -250,3 +266,7 @@ def finish_of(measures: Mapping[str, Measure], measure: str) -> Finish:
     """From mean moments to the measure, one of these or of predictions."""
     known = LABELLED | dict(measures)
     return known[measure].finish if measure in known else only
+
+
+def counted(n: int, what: str) -> str:
+    return f"{n} {what}" + "s" * (n != 1)

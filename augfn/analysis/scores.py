@@ -49,7 +49,8 @@ def of_tensors(f: Callable[[Tensor, Tensor], Tensor], finish: Finish = only, lea
 def equivariance(clean: Tensor, back: Tensor, valid: Tensor) -> Tensor:
     """|back - clean| / |clean| over what was seen, `[n, 1]`, of maps `[n, C, h, w]` that were taken back to the frame."""
     seen = (valid[:, None] > 0).expand_as(clean)
-    return measures.relative_l2(torch.where(seen, clean, 0.0), torch.where(seen, back, 0.0))[:, None]
+    found = measures.relative_l2(torch.where(seen, clean, 0.0), torch.where(seen, back, 0.0))
+    return torch.where(seen.flatten(1).any(1), found, torch.nan)[:, None]
 
 
 LAYER: dict[str, Measure] = {

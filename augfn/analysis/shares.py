@@ -37,7 +37,7 @@ def effects_of(found: Moments, before: Moments) -> Effects:
     out = {name: t[:, 0] for name, t in found.items() if name[1] == RELATIVE}
     out |= {(OUTPUT, n): found[OUTPUT, n][:, 0] for n in OF_OUTPUT if (OUTPUT, n) in found}
     out[EMBEDDING, "cosine_distance"] = 1 - found[EMBEDDING, "cosine"][:, 0]
-    if (OUTPUT, "accuracy") in found:
+    if (OUTPUT, "class") in found and (OUTPUT, "accuracy") in found:  # of dense predictions other places are seen
         out[OUTPUT, "error"] = before[OUTPUT, "accuracy"][:, 0] - found[OUTPUT, "accuracy"][:, 0]
     return out
 
@@ -64,7 +64,7 @@ class Shares:
         """Where there is one step: all is its doing."""
         if len(steps) > 1:
             return Shares({}, {}, {})
-        used = (RELATIVE, *OF_OUTPUT, "accuracy", "cosine")
+        used = (RELATIVE, *OF_OUTPUT, "accuracy", "class", "cosine")
         flat = {name: t.flatten(0, 1) for name, t in passes.items() if name[1] in used}
         draws = passes[EMBEDDING, "cosine"].shape[1]
         before = {name: t.expand(-1, draws, -1).flatten(0, 1) for name, t in clean.items()}
@@ -77,7 +77,8 @@ PARTS = ("whole", "shapley", "left_out")
 
 
 def merged(parts: Sequence[Effects], how: Any, dim: int) -> Effects:
-    return {name: how([part[name] for part in parts], dim) for name in (parts[0] if parts else {})}
+    shared = [name for name in (parts[0] if parts else {}) if all(name in part for part in parts)]
+    return {name: how([part[name] for part in parts], dim) for name in shared}
 
 
 def shares_of(

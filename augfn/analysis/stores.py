@@ -23,10 +23,8 @@ class Store:
         self.folder.mkdir(parents=True, exist_ok=True)
         own, file = hashlib.sha256(mark().encode()).hexdigest(), self.folder / "study.sha256"
         if file.exists() and file.read_text() != own:
-            want, fix = (
-                "the folder of the same model, images, augmentation and settings",
-                "another folder, or delete this one",
-            )
+            want = "the folder of the same model, images, augmentation and settings"
+            fix = f"another folder, or delete this one, {self.folder}"
             raise ValueError(explain("resume: the results of another study", str(self.folder), want, fix))
         file.write_text(own)
 
@@ -41,3 +39,11 @@ class Store:
         torch.save(found, part)
         os.replace(part, path)
         return found
+
+
+def clear(folder: Path) -> None:
+    """Remove the results of a study, and the folder if nothing else is in it."""
+    for file in [*folder.glob("block-*.pt"), *folder.glob("study.sha256")]:
+        file.unlink()
+    if folder.exists() and not any(folder.iterdir()):
+        folder.rmdir()

@@ -21,6 +21,7 @@ from augfn.math.resample import UNSET
 
 Size = tuple[int, ...]
 PREPARES = ("normalize", "denormalize", "depth_normalize")
+FRAMES = {"size", "max_size", "padding"}  # settings of what sets the frame, such as resize
 SWITCHES = {Maybe: "gate", OneOf: "choice", SomeOf: "count", Slots: "count", Mixture: "share"}
 
 
@@ -46,12 +47,22 @@ def varied(f: Augmentation, params: Params, size: Size) -> list[str]:
 
 def prepares(f: Augmentation, params: Params, size: Size) -> bool:
     """True of what makes an image fit for a model, whatever is drawn."""
-    name = f.spec.name if isinstance(f, Op) else f.name
-    return isinstance(f, Conversion | Identity) or name in PREPARES or not (params or keeps(f, params, size))
+    if not isinstance(f, Op):
+        return isinstance(f, Conversion | Identity)
+    return not params and (f.spec.name in PREPARES or not FRAMES.isdisjoint(f.static))
 
 
 def keeps(f: Augmentation, params: Params, size: Size) -> bool:
     return end_of(f.planned(params, size), size) == size
+
+
+def steady(f: Augmentation, params: Params, size: Size) -> bool:
+    """True if every step keeps the frame, whatever it is, so that maps of any size can be taken back."""
+    larger = tuple(2 * n for n in size)
+    try:
+        return all(keeps(g, p, s) for s in (size, larger) for g, p, _ in flat(f, params, s).values())
+    except ValueError:  # a crop to a size, of a smaller frame
+        return False
 
 
 def switched(f: Augmentation, params: Params, on: Mapping[str, Tensor], size: Size) -> Params:

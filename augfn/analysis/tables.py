@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -25,6 +26,12 @@ class Estimate(NamedTuple):
         return short(self.value) + ends
 
     __repr__ = __str__
+
+
+def order(v: Any) -> Any:
+    """What is sorted by: a value, what is no number as the least."""
+    v = v.value if isinstance(v, Estimate) else v
+    return -math.inf if v != v else v
 
 
 def short(v: float) -> str:
@@ -51,24 +58,29 @@ class Table(Sequence[dict[str, Any]]):
 
     def __getitem__(self, i: Any) -> Any:
         if isinstance(i, str):
-            if i not in self.columns:
-                raise KeyError(unknown("column", i, self.columns))
-            return [row[self.columns.index(i)] for row in self.rows]
+            return [row[self.place(i)] for row in self.rows]
         if isinstance(i, slice):
             return Table(self.columns, self.rows[i])
         return dict(zip(self.columns, self.rows[i], strict=True))
+
+    def place(self, column: str) -> int:
+        if column not in self.columns:
+            raise KeyError(unknown("column", column, self.columns))
+        return self.columns.index(column)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return (self[i] for i in range(len(self)))
 
     def where(self, **wanted: Any) -> Table:
         """The rows with these entries."""
+        for n in wanted:
+            self.place(n)
         return Table(self.columns, [tuple(r.values()) for r in self if all(r[n] == v for n, v in wanted.items())])
 
     def sorted(self, column: str, reverse: bool = True) -> Table:
         """The rows by a column, the largest first."""
-        i = self.columns.index(column)
-        return Table(self.columns, sorted(self.rows, key=lambda row: row[i], reverse=reverse))
+        i = self.place(column)
+        return Table(self.columns, sorted(self.rows, key=lambda row: order(row[i]), reverse=reverse))
 
     def cells(self) -> list[list[str]]:
         return [[short(v) if isinstance(v, float) else str(v) for v in row] for row in self.rows]

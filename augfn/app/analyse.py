@@ -27,7 +27,7 @@ class Folder(Sequence[Tensor]):
     """Image files as `[3, size, size]`, read when they are asked for: the short side resized, the middle cut out."""
 
     def __init__(self, paths: Sequence[Path], size: int) -> None:
-        self.paths, self.names = list(paths), [p.name for p in paths]
+        self.paths, self.names = list(paths), ["/".join(p.parts[-2:]) for p in paths]
         self.fit = af.pipeline(af.resize(size=size), af.center_crop(size=size))
 
     def __len__(self) -> int:
@@ -40,7 +40,10 @@ class Folder(Sequence[Tensor]):
 def readable(folder: Path, pattern: str, limit: int | None) -> tuple[list[Path], list[tuple[Path, Exception]]]:
     """The image files of a folder and of those below it, in order of their names, and those that cannot be opened."""
     good, bad = [], []
-    for path in sorted(p for p in folder.glob(pattern) if p.suffix.lower() in SUFFIXES)[:limit]:
+    paths = sorted(p for p in folder.glob(pattern) if p.suffix.lower() in SUFFIXES)
+    if limit is not None and limit < len(paths):  # evenly from all of them, so from all classes
+        paths = [paths[i * len(paths) // limit] for i in range(limit)]
+    for path in paths:
         try:
             with Image.open(path) as file:
                 file.verify()
@@ -50,13 +53,24 @@ def readable(folder: Path, pattern: str, limit: int | None) -> tuple[list[Path],
     return good, bad
 
 
-def classes_of(paths: Sequence[Path], folder: Path) -> tuple[Tensor, list[str]]:
-    """The class of each image: the place of its folder's name among all of them in order, as torchvision's ImageFolder."""
+def classes_of(paths: Sequence[Path], folder: Path, known: Sequence[str] | None = None) -> tuple[Tensor, list[str]]:
+    """The class of each image: the place of its folder's name among those `known`, in the model's order; else folders whose
+    names are numbers are the classes of these numbers, others are in order of their names, as torchvision's ImageFolder."""
     own = [p.relative_to(folder).parts[0] if len(p.relative_to(folder).parts) > 1 else None for p in paths]
     if None in own:
         given, want = str(paths[own.index(None)]), "DIR/<class>/<image> for each image"
         raise ValueError(explain("labels: an image in no folder of a class", given, want, "leave --labels out"))
-    names = sorted(set(map(str, own)))
+    names = sorted(p.name for p in folder.iterdir() if p.is_dir())
+    if len(names) < 2:
+        want, fix = "DIR/<class>/<image> of several classes", "--images with the folder that holds those of the classes"
+        raise ValueError(explain("labels: one class alone", names, want, fix))
+    if known is not None:
+        missing = [n for n in names if n not in known]
+        if missing:
+            raise ValueError(unknown("class", missing[0], known))
+        return torch.tensor([known.index(str(n)) for n in own]), names
+    if all(n.isdigit() for n in names):
+        return torch.tensor([int(str(n)) for n in own]), names
     return torch.tensor([names.index(str(n)) for n in own]), names
 
 
@@ -122,7 +136,13 @@ def load(model: nn.Module, path: Path) -> None:
     if path.suffix == ".safetensors":
         state = importlib.import_module("safetensors.torch").load_file(path)
     else:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:
+            want = "a state_dict that torch.save wrote"
+            raise ValueError(
+                explain("the weights cannot be read", str(path), want, str(error).splitlines()[0])
+            ) from None
     state = next((state[n] for n in ("state_dict", "model") if isinstance(state.get(n), dict)), state)
     state = {n.removeprefix("module.").removeprefix("_orig_mod."): t for n, t in state.items()}
     try:

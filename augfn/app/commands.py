@@ -158,13 +158,16 @@ def analyse(
     weights: Annotated[Path | None, typer.Option(help="File of the model's weights (torch or safetensors).")] = None,
     classes: Annotated[int | None, typer.Option(min=1, help="num_classes of the model, where not its own.")] = None,
     labels: Annotated[bool, typer.Option("--labels", help="The class of an image is the name of its folder.")] = False,
+    names: Annotated[
+        Path | None, typer.Option(help="File of the classes' names, one a line, as the model has them.")
+    ] = None,
     layers: Annotated[list[str] | None, typer.Option(help="Names or patterns of modules; may be repeated.")] = None,
     embedding: Annotated[str | None, typer.Option(help="The layer that gives the embedding.")] = None,
     draws: Annotated[int, typer.Option(min=1, help="Augmented versions of each image.")] = 16,
     size: Annotated[int, typer.Option(min=1, help="Images are resized and cut to this many pixels a side.")] = 224,
     mean: Annotated[str | None, typer.Option(help="Mean of each channel to normalize with: 0.485,0.456,0.406.")] = None,
     std: Annotated[str | None, typer.Option(help="Standard deviation of each channel.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="The first so many images alone.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="So many of the images alone, evenly from all.")] = None,
     pattern: Annotated[str, typer.Option(help="Which files, as a glob.")] = "**/*",
     batch: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 16,
     device: Annotated[str, typer.Option(help="cpu, cuda, mps.")] = "cpu",
@@ -176,13 +179,12 @@ def analyse(
     what the model's library normalizes with, or by --mean and --std. Without --weights a model of a library is random.
     What is finished is kept in OUT.parts until the page is written: the same command goes on after a stop.
     """
-    import shutil
-
     import yaml  # noqa: F401 - so that it is named where it is missing
 
     import augfn as af
     from augfn import saving
     from augfn.analysis import behaviour, pages
+    from augfn.analysis.stores import clear
     from augfn.app import analyse as it
     from augfn.app import preview
 
@@ -193,14 +195,21 @@ def analyse(
     good, bad = it.readable(images, pattern, limit)
     for path, error in bad:
         complain(path, reason(error))
+    if not images.is_dir():
+        raise stop(images, "no such folder")
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise stop(out, "a page is HTML: --out report.html")
+    if bool(mean) != bool(std):
+        raise stop(policy, "--mean and --std go together")
     if not good:
         raise stop(images, f"no images that can be read among the files of {pattern}")
+    parts = out.with_name(f"{out.name}.parts")
     try:
         net, scale = it.model_of(model, weights, classes)
-        scale = (it.numbers(mean or "0"), it.numbers(std or "1")) if mean or std else scale
+        scale = (it.numbers(mean), it.numbers(std)) if mean else scale
         f = it.prepared(f, scale)
-        truth, names = it.classes_of(good, images) if labels else (None, [])
-        parts = out.with_suffix(".parts")
+        known = None if names is None else names.read_text(encoding="utf-8").split("\n")
+        truth, there = it.classes_of(good, images, known) if labels else (None, [])
         out.parent.mkdir(parents=True, exist_ok=True)
         unknown = "" if weights or it.library_of(model) is None else " (random weights)"
         typer.echo(f"{model}{unknown} on {len(good)} images, {draws} draws of each")
@@ -217,11 +226,14 @@ def analyse(
             progress=True,
             resume=parts,
         )
-        pages.save(report, out, f"{model} under {policy.name}")
-    except (OSError, ValueError, TypeError, ImportError, RuntimeError, AttributeError) as error:
+        pages.save(report, out, f"{model}{unknown} under {policy.name}")
+    except KeyboardInterrupt:
+        complain(out, f"stopped; the same command goes on from {parts}")
+        raise typer.Exit(130) from None
+    except (OSError, ValueError, TypeError, ImportError, RuntimeError, AttributeError, AssertionError) as error:
         raise stop(model, reason(error)) from None
-    shutil.rmtree(parts, ignore_errors=True)
+    clear(parts)
     typer.echo(f"{report.embedding}\n")
-    typer.echo(f"Wrote {out}" + (f"; classes: {', '.join(names)}" if names else ""))
+    typer.echo(f"Wrote {out}" + (f"; classes: {', '.join(there)}" if there else ""))
     if bad:
         raise typer.Exit(2)
