@@ -154,7 +154,7 @@ def by_hsic(task: Task) -> Values:
 
 
 class Drawn:
-    """What one draw, the same for all, makes of an image, by its place in the blocks; a block is augmented as a whole, and the last one kept."""
+    """What one draw, the same for all, makes of an image, by its place in the blocks: a block at a time, the last one kept."""
 
     def __init__(self, task: Task, draw: int) -> None:
         self.task, self.draw, self.blocks, self.last = task, draw, task.blocks(), -1
