@@ -36,7 +36,7 @@ def resampled(key: Tensor, units: int, count: int) -> Tensor:
     return counts(tuple(key.tolist()), units, count)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=2)
 def counts(words: tuple[int, ...], units: int, count: int) -> Tensor:
     """The same for all measures of a report, so kept."""
     key = torch.tensor(words, dtype=torch.int64)
