@@ -209,7 +209,8 @@ def mixture(*branches: Augmentation, weights: Any = None, share: Any = None, **n
     """The weighted sum of the branches' results, mixed with the sample as it was: y = (1 - share) x + share sum_i
     weights_i branch_i(x). By default weights are Dirichlet(1, ..., 1) and the share is Beta(1, 1), as in AugMix.
 
-    Masks, boxes and keypoints cannot be summed: they are those of the largest weight.
+    Weights sum to 1; what they lack of it is the sample as it was. Masks, boxes and keypoints cannot be summed: they are those of
+    the largest weight.
 
     >>> import torch, augfn as af
     >>> f = af.mixture(af.brightness(factor=0.5), af.identity(), weights=af.Constant([0.5, 0.5]), share=1.0)
