@@ -165,6 +165,13 @@ def test_the_share_of_a_step_that_acts_alone_is_its_own_effect():
     assert rows[1]["shapley"].value == rows[1]["left_out"].value == 0
 
 
+def test_shares_do_not_need_their_measure_in_the_table():
+    f = af.pipeline(af.rotate(), af.brightness(factor=(0.5, 1.5)))
+    net = Head(conv(3, 8), nn.ReLU())
+    a, b = (behaviour(net, images(), f, KEY, "fc", draws=1, measures=m) for m in (("cka",), ("cka", "relative_l2")))
+    torch.testing.assert_close(a.shares.shapley["fc", "relative_l2"], b.shares.shapley["fc", "relative_l2"])
+
+
 # the reference
 
 
@@ -410,6 +417,12 @@ ONE = {"draws": 1}
         ({"embedding": "nothing"}, "unknown layer"),
         ({"draws": 0}, "draws"),
         ({"batch": 0}, "batch"),
+        ({"resamples": 0}, "resamples"),
+        ({"blame": 2}, "blame"),
+        ({"level": 95}, "level"),
+        ({"layers": torch.arange(24) % 3}, "labels go by name"),
+        ({"key": af.split(KEY, 24)}, "one key"),
+        ({"images": torch.rand(4, 3, 8, 8).numpy()}, "to_float"),
         ({"model": lambda x: x}, "not a module"),
         ({"images": (images() * 255).to(torch.uint8)}, "to_float"),
     ],

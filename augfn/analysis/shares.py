@@ -103,7 +103,7 @@ def shares_of(
 
     n, p = len(x), len(steps)
     rank = random.uniform(keys, (p,)).argsort(-1).argsort(-1)  # when each step is switched on
-    whole = effects_of(found, before)
+    whole = effects_of(found, before) if RELATIVE in seen.measures else effect({})
     chain = [{name: torch.zeros_like(v) for name, v in whole.items()}]
     chain += [effect({s: (rank[:, i] < j).float() for i, s in enumerate(steps)}) for j in range(1, p)]
     chain.append(whole)

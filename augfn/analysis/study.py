@@ -99,6 +99,7 @@ def behaviour(
     images, labels = checked(images, labels)
     check_level(level)
     check_key(key)
+    positive(resamples, "resamples")
     plan = Plan(f, tree, key, images, labels, positive(draws, "draws"), positive(batch, "batch"), measures)
     model = bare(model)
     with quiet(model):
