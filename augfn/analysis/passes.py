@@ -65,9 +65,7 @@ class Watched:
     embedding: str | None  # the layer whose output it is, or the last linear one, whose input it is
     by_input: bool
     classifies: bool = False
-    layout: Mapping[str, int | None] = field(
-        default_factory=dict
-    )  # the dimension of the images in what each layer gives
+    layout: Mapping[str, int | None] = field(default_factory=dict)  # where images are in what each layer gives
     notes: dict[str, None] = field(default_factory=dict)
 
     def run(self, x: Tensor, hear: Callable[[str, Tensor], None]) -> Any:
@@ -139,9 +137,8 @@ class Watched:
 
     def measured(self, name: str, m: Measure, pair: Pair, undo: Undo | None, frame: tuple[int, ...]) -> Tensor | None:
         if len(pair.given) < m.least:
-            self.notes[f"{name} needs {m.least} images in a block: of one with {len(pair.given)} it is not known"] = (
-                None
-            )
+            few = f"{name} needs {m.least} images in a block: of one with {len(pair.given)} it is not known"
+            self.notes[few] = None
             return None
         if not m.undoes:
             return m.of(pair)

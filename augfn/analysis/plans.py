@@ -88,7 +88,7 @@ class Plan:
         some = [self.source[i] for i in index.tolist()]
         some = [
             x[0] if isinstance(x, list | tuple) else x for x in some
-        ]  # a dataset gives labels too: labels= takes them
+        ]  # a dataset gives labels too, which labels= takes
         other = [x for x in some if not isinstance(x, Tensor)]
         if other:
             want, fix = "tensors [C, H, W]", "af.to_float(image), of an array or a PIL image"
@@ -103,17 +103,11 @@ class Plan:
 
     def words(self, params: Params) -> str:
         """What drawn params do, in words, for the first image."""
-        return explain_params(self.seen(params) if isinstance(self.f, Pipeline) else {self.f.name: params}) or "nothing"
-
-    def seen(self, params: Params) -> Params:
-        """The params of a pipeline without what normalizes for a model."""
-        return without_normal(self.f, params)
+        return explain_params(without_normal(self.f, params) if isinstance(self.f, Pipeline) else {self.f.name: params})
 
     def visible(self, x: Tensor, params: Params) -> Tensor:
         """What drawn params make of images, without what normalizes them for a model."""
-        if not isinstance(self.f, Pipeline):
-            return self.f(x, params)[0]
-        return self.f.on(self.f.read(x), self.seen(params), None)[0]
+        return self.f.on(self.f.read(x), without_normal(self.f, params), None)[0]
 
     def reference(self, x: Tensor, index: Tensor) -> tuple[Params, Tensor]:
         """Drawn params, and the images with every step off."""

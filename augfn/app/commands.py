@@ -192,15 +192,15 @@ def analyse(
         f = preview.for_one_image(saving.load(policy))
     except (OSError, ValueError) as error:
         raise stop(policy, reason(error)) from None
-    good, bad = it.readable(images, pattern, limit)
-    for path, error in bad:
-        complain(path, reason(error))
     if not images.is_dir():
         raise stop(images, "no such folder")
     if out.suffix.lower() not in (".html", ".htm"):
         raise stop(out, "a page is HTML: --out report.html")
     if bool(mean) != bool(std):
         raise stop(policy, "--mean and --std go together")
+    good, bad = it.readable(images, pattern, limit)
+    for path, error in bad:
+        complain(path, reason(error))
     if not good:
         raise stop(images, f"no images that can be read among the files of {pattern}")
     parts = out.with_name(f"{out.name}.parts")
