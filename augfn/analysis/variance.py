@@ -82,8 +82,8 @@ def invariance(
 
     Returns a table of the layers, with the mean over the units that vary and the share of units below 0.1, and for each layer
     the values of its units. Maps are compared place by place: after a flip that is not invariance, but see the measure
-    "equivariance" of `behaviour`. What is held are 2 `draws` numbers for each unit, and 2 for each image of a batch: name the layers,
-    of a large model.
+    "equivariance" of `behaviour`. What is held are 2 `draws` numbers for each unit, and 2 for each image of a batch: name
+    the layers, of a large model.
 
     Source: Quiroga et al. 2023, "Invariance measures for neural networks".
 
