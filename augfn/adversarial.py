@@ -198,7 +198,8 @@ def attacked(
     """What is searched, checked."""
     if not isinstance(images, Tensor):
         raise TypeError(explain("worst_case: images", images, "a batch [B, C, H, W]", "af.to_float(images)"))
-    batch = f.read(images).batch
+    sample = f.read(images)
+    batch, meanings = sample.batch, f.sized(sample)
     if len(batch) != 1:
         raise ValueError(explain("worst_case: images", images, "one batch [B, C, H, W]", "image[None], label[None]"))
     if not isinstance(labels, Tensor) or labels.shape[:1] != batch:
@@ -206,13 +207,13 @@ def attacked(
         raise ValueError(explain("worst_case: labels", labels, want, "the labels of these images"))
     ranges = tree_map_only(Tensor, Tensor.detach, ranges)
     leaves = leaves_of(ranges)
-    shapes = {p: noise_shape(d, f.meanings[p], p) for p, d in leaves.items() if isinstance(d, Distribution)}
+    shapes = {p: noise_shape(d, meanings[p], p) for p, d in leaves.items() if isinstance(d, Distribution)}
     shapes = {p: shape for p, shape in shapes.items() if math.prod(shape)}
     if not shapes:
         fix = "give it a range, af.rotate(degrees=(-15, 15))"
         raise ValueError(explain("worst_case: nothing to search", f, "at least one leaf that is drawn", fix))
     still = {path: leaf for path, leaf in leaves.items() if path not in shapes}
-    fixed = draw(still, still, f.meanings, f.salts, batch, None, home_of(leaves, images.device))
+    fixed = draw(still, still, meanings, f.salts, batch, None, home_of(leaves, images.device))
     return Attack(model, images.detach(), labels, f, ranges, shapes, fixed, loss or per_image)
 
 

@@ -21,7 +21,7 @@ class Views(Combined):
     def on(self, sample: Sample, tree: Params, generator: Any) -> tuple[Any, Params]:
         leaves = leaves_of(tree)
         home = home_of(leaves, sample.device, generator)
-        drawn = draw(tree, leaves, self.meanings, self.salts, sample.batch, generator, home)
+        drawn = draw(tree, leaves, self.sized(sample), self.salts, sample.batch, generator, home)
         return tuple(f.on(sample, drawn[n], None)[0] for n, f in self.steps.items()), drawn
 
 

@@ -36,9 +36,39 @@ class Leaf:
     flat: str = ""  # why the gradient to this leaf is zero, where mathematics forces it
     switch: bool = False  # it decides whether, or which of several, acts
     index: bool = False  # it is the number of something
+    volume: tuple[int, ...] | None = None  # its shape in a volume, where that is another one
+    per_channel: int | None = (
+        None  # one value for each of so many channels, along a first dim; 0: for those of the image
+    )
 
     def sized(self, *shape: int) -> Leaf:
         return replace(self, shape=shape)
+
+    def within(self, ndim: int, channels: int) -> Leaf:
+        """With the shape that it has for frames of so many dimensions and images of so many channels."""
+        shape = self.volume if ndim == 3 and self.volume is not None else self.shape
+        if self.per_channel is not None:
+            shape = (self.per_channel or channels, *shape)
+        return replace(self, shape=shape, volume=None, per_channel=None)
+
+    @property
+    def fixed_shape(self) -> tuple[int, ...]:
+        """The shape that is known without a sample: that of one number where it depends on it."""
+        return () if self.sizable else self.shape
+
+    def counts(self, n: int) -> bool:
+        """True if a sequence of n may be a vector of this leaf."""
+        return n in [s[0] for s in (self.shape, self.volume) if s] or (self.per_channel is not None and not self.shape)
+
+    @property
+    def rank(self) -> int:
+        """The number of dims of one sample's value."""
+        return len(self.shape) + (self.per_channel is not None)
+
+    @property
+    def sizable(self) -> bool:
+        """True if its shape depends on the sample."""
+        return self.volume is not None or self.per_channel is not None
 
 
 Degrees = Annotated[Any, Leaf("degrees", neutral=0.0)]
@@ -61,4 +91,5 @@ Seed = Annotated[
     Leaf("seed of a field: two uniform numbers", (2,), low=0.0, high=1.0, flat="a seed only names a field of noise"),
 ]
 SortKey = Annotated[Any, Leaf("sort key", low=0.0, high=1.0, flat="an order is piecewise constant in its sort keys")]
+CHANNEL_GATE = Leaf("gate of a channel: 0 = off, 1 = on", neutral=0.0, low=0.0, high=1.0, flat="a channel acts or not")
 GATE = Leaf("gate: 0 = off, 1 = on", neutral=0.0, low=0.0, high=1.0, switch=True)

@@ -119,7 +119,7 @@ def undone(f: Augmentation, y: Any, tree: dict[str, Any], size: Size | None) -> 
     """The inverse of the geometry that this tree of params draws."""
     sample, leaves = f.read(y), leaves_of(tree)
     before = size or sample.size
-    drawn = draw(tree, leaves, f.meanings, f.salts, sample.batch, None, home_of(leaves, sample.device))
+    drawn = draw(tree, leaves, f.sized(sample), f.salts, sample.batch, None, home_of(leaves, sample.device))
     steps = steps_of(f, drawn, before)
     after = composed(steps, before)[2]
     if after != sample.size:

@@ -17,6 +17,7 @@ from augfn.core.targets import FRAMED, LAYOUT, OTHER, kind_of
 from augfn.distributions import Constant, Distribution
 from augfn.errors import explain
 from augfn.run.compiling import own_code
+from augfn.typing import Leaf
 from augfn.undoing import geometry_of, transform_matrix, undone
 from augfn_nn.ranges import Ranges
 
@@ -124,7 +125,9 @@ class Base(nn.Module):
         key = None if is_drawn(tree) else as_key(generator)
         shared = self.shared
         if shared and key is not None:
-            tree, key = draw_shared(f, tree, key, shared)
+            first = x[0] if isinstance(x, list | tuple) else x
+            meanings = f.sized(f.read(first)) if f.sizable else f.meanings
+            tree, key = draw_shared(f, tree, key, shared, meanings)
         y, drawn = f.each(x, tree, key) if isinstance(x, list | tuple) else f.on(f.read(x), tree, key)
         self.keep(with_gaps(f, drawn), frame)
         return lower(y, dims) if self.keepdim and dims else y
@@ -304,7 +307,9 @@ def without(params: Params, tree: Params) -> Params:
     return out
 
 
-def draw_shared(f: Augmentation, tree: Params, key: Tensor, shared: list[Path]) -> tuple[Params, Tensor]:
+def draw_shared(
+    f: Augmentation, tree: Params, key: Tensor, shared: list[Path], meanings: dict[str, Leaf]
+) -> tuple[Params, Tensor]:
     """The tree with the subtrees at `shared` drawn once for the batch, and the key for the rest."""
     random.check_key(key)
     if key.ndim != 1:
@@ -317,7 +322,7 @@ def draw_shared(f: Augmentation, tree: Params, key: Tensor, shared: list[Path]) 
             part = part[name]
         for name in reversed(path):
             part = {name: part}
-        drawn = draw(part, leaves_of(part), f.meanings, f.salts, (1,), key[None], torch.device("cpu"))
+        drawn = draw(part, leaves_of(part), meanings, f.salts, (1,), key[None], torch.device("cpu"))
         tree = merge(drawn, tree, f.schema, f.name)
     return tree, key
 

@@ -35,7 +35,7 @@ def without_normal(f: Augmentation, params: Params) -> Params:
 def settings(f: Augmentation) -> str:
     """An augmentation with what is set and not drawn, sizes and paddings too."""
     if isinstance(f, Op):
-        return f"{f!r}{f.static}{f.sampling}{f.clip}{f.channels}"
+        return f"{f!r}{f.static}{f.sampling}{f.clip}{f.channels}{f.per_channel}"
     inner = [f"{n}={settings(g)}" for n, g in getattr(f, "steps", {}).items()]
     return f"{f!r}{f.sampling}{f.fused}{inner}"
 

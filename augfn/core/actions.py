@@ -98,6 +98,16 @@ class Color(Action):
         scale = torch.ones_like(self.shift) if self.scale is None else self.scale  # type: ignore[arg-type]
         return torch.diag_embed(scale.expand(*scale.shape[:-1], channels))
 
+    def by_channel(self, gate: Tensor | None) -> Color:
+        """Of a map made for images of one channel, with leaves `[*b, C]`, that of images of C channels; where a gate
+        `[*b, C]` is closed, the identity."""
+        scale = self.scale if self.matrix is None else self.matrix[..., 0]
+        scale, shift = (t if t is None else t[..., 0] for t in (scale, self.shift))
+        if gate is not None:
+            scale = scale if scale is None else torch.where(gate.to(scale) >= 0.5, scale, torch.ones_like(scale))
+            shift = shift if shift is None else torch.where(gate.to(shift) >= 0.5, shift, torch.zeros_like(shift))
+        return replace(self, matrix=None, scale=scale, shift=shift)
+
     def settled(self) -> Color:
         if self.gate is None:
             return self
@@ -148,10 +158,11 @@ class Pixels(Action):
     * `channels`: those that the body sees; the others stay as they are. None: all.
     * `name`: the op's.
     * `requires_rgb`: it needs three channels.
-    * `field_channels`: of the field of noise, None: as many as it sees.
+    * `field_channels`: of the field of noise, None: as many as it sees; `fields` of them, along its channels.
     * `single_pass`: it reads and writes the image once. `convolves`: it is one call of a library's kernel.
     * `pointwise`: what it makes of a pixel depends on that pixel alone, so that rows of a large image can be made apart.
     * `planar`: of a volume it sees the slices as images.
+    * `per_channel`: leaves are `[*b, C, *event]`, and the body sees each channel as an image of its own.
     """
 
     kind: str
@@ -162,10 +173,12 @@ class Pixels(Action):
     name: str = ""
     requires_rgb: bool = False
     field_channels: int | None = None
+    fields: int = 1
     single_pass: bool = False
     convolves: bool = False
     pointwise: bool = False
     planar: bool = False
+    per_channel: bool = False
     foreign: bool = False  # the body is not augfn's own, and may return what it holds
 
 

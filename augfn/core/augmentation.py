@@ -36,6 +36,8 @@ from augfn.core.spec import (
     clip_of,
     describe,
     gate_of,
+    is_per_channel,
+    leaves_per_channel,
     own_copy,
     register,
     signature_of,
@@ -55,6 +57,7 @@ OF_PARTNERS = ("order", "partner", "label")  # what says whom a sample is mixed 
 TRAITS = (
     "requires_rgb",
     "field_channels",
+    "fields",
     "single_pass",
     "convolves",
     "pointwise",
@@ -98,6 +101,7 @@ class Augmentation:
         self.__dict__.update(known)
         self.meanings = leaves_of(schema)
         self.salts = salts_of(self.meanings)
+        self.sizable = any(leaf.sizable for leaf in self.meanings.values())
         self.own = leaves_of(params)
         self.switched = tuple(path for path, leaf in self.meanings.items() if leaf.switch)
 
@@ -161,10 +165,17 @@ class Augmentation:
         context, way = mode_of(self, sample, leaves)
         with context:
             home = home_of(leaves, sample.device, generator)
-            drawn = draw(tree, leaves, self.meanings, self.salts, sample.batch, generator, home)
+            drawn = draw(tree, leaves, self.sized(sample), self.salts, sample.batch, generator, home)
             actions = self.actions(drawn, sample, tree)
             check_channels(actions, sample)
             return way(actions, sample).output(), drawn
+
+    def sized(self, sample: Sample) -> dict[str, Leaf]:
+        """The meanings by their paths, in the shapes that leaves have for this sample."""
+        return self.sized_for(len(sample.size), sample.channels) if self.sizable else self.meanings
+
+    def sized_for(self, ndim: int, channels: int = 0) -> dict[str, Leaf]:
+        return {path: leaf.within(ndim, channels) for path, leaf in self.meanings.items()}
 
     def actions(self, params: Params, sample: Sample, given: Params | None = None) -> list[Action]:
         """What is done to the sample, with neighbours of one kind as one."""
@@ -202,12 +213,14 @@ class Op(Augmentation):
         sampling: Sampling = UNSET,
         clip: str = "none",
         channels: tuple[int, ...] | None = None,
+        per_channel: bool = False,
     ) -> None:
-        schema = spec.leaves | ({"gate": GATE} if "p" in COMMON[spec.kind] else {})
+        leaves = leaves_per_channel(spec, channels) if per_channel else spec.leaves
+        schema = leaves | ({"gate": GATE} if "p" in COMMON[spec.kind] else {})
         flat = spec.kind in SPATIAL or spec.target == "depth"  # which a dict with a volume has not
         known = {"ndim": spec.ndim, "spatial": flat, "sampling": sampling, "mixes": spec.kind == "mix"}
         super().__init__(spec.name, params, schema, **known)
-        self.spec, self.static, self.clip, self.channels = spec, static, clip, channels
+        self.spec, self.static, self.clip, self.channels, self.per_channel = spec, static, clip, channels, per_channel
         self.foreign = not is_ours(spec.body)
         self.needs = tuple(n for n in spec.wants if n in SEEN)
         if static.get("partners") == "other_class":
@@ -217,6 +230,8 @@ class Op(Augmentation):
 
     def plan(self, params: Params, size: Size, sampling: Sampling) -> list[Action]:
         leaves: dict[str, Any] = {name: params.get(name) for name in self.spec.leaves}
+        if "channel_gate" in params:
+            leaves["channel_gate"] = params["channel_gate"]
         act, how = ACT[self.spec.kind], self.sampling.within(sampling)
         if self.needs:
             moves, mixes = self.spec.kind == "geometric", self.spec.kind == "mix"
@@ -267,8 +282,11 @@ def act_pixels(op: Op, body: Callable[..., Any], leaves: dict[str, Any], samplin
     if "x" in op.spec.wants:
         traits = {n: getattr(op.spec, n) for n in TRAITS}
         make = Depths if op.spec.target == "depth" else Pixels
-        return make(op.spec.kind, body, leaves, op.clip, op.channels, op.name, **traits, foreign=op.foreign)
+        own = {"per_channel": op.per_channel, "foreign": op.foreign}
+        return make(op.spec.kind, body, leaves, op.clip, op.channels, op.name, **traits, **own)
+    gate = leaves.pop("channel_gate", None)
     color = body(**leaves)
+    color = color.by_channel(gate) if op.per_channel else color
     return color if op.clip == "none" and op.channels is None else replace(color, clip=op.clip, channels=op.channels)
 
 
@@ -305,6 +323,7 @@ def decorator(kind: str) -> Callable[..., Any]:
         clip: str = "none",
         requires_rgb: bool = False,
         field_channels: int | None = None,
+        fields: int = 1,
         single_pass: bool = False,
         convolves: bool = False,
         pointwise: bool = False,
@@ -315,7 +334,7 @@ def decorator(kind: str) -> Callable[..., Any]:
     ) -> Any:
         known: dict[str, Any] = {"clip": clip, "requires_rgb": requires_rgb, "field_channels": field_channels}
         known |= {"single_pass": single_pass, "convolves": convolves, "pointwise": pointwise, "planar": planar}
-        known["target"] = target
+        known |= {"target": target, "fields": fields}
         if body is None:
             return partial(decorate, ndim=ndim, example=example, partners=partners, **known, **sampling)
         spec = replace(spec_of(body, kind, ndim, example or {}, Sampling(**sampling), partners), **known)
@@ -338,7 +357,7 @@ def decorator(kind: str) -> Callable[..., Any]:
 
 def is_batch(value: Any, meaning: Leaf) -> bool:
     """True of values that lead with the samples."""
-    return isinstance(value, torch.Tensor) and value.ndim > len(meaning.shape)
+    return isinstance(value, torch.Tensor) and value.ndim > meaning.rank
 
 
 def by_position(spec: Spec, values: tuple[Any, ...]) -> str:
@@ -358,7 +377,10 @@ def build(spec: Spec, keywords: dict[str, Any]) -> Op:
         if name not in spec.leaves and name not in spec.static and name not in common:
             raise TypeError(unknown(f"keyword of {spec.name}", name, [*spec.leaves, *spec.static, *common]))
     params: Params = {}
-    for name, leaf in spec.leaves.items():
+    channels, each = channels_of(spec, keywords.get("channels")), is_per_channel(spec, keywords)
+    for name, leaf in (leaves_per_channel(spec, channels) if each else spec.leaves).items():
+        if name not in spec.leaves:
+            continue
         value = as_leaf(spec.name, name, leaf, keywords[name] if name in keywords else own_copy(spec.defaults[name]))
         if value is not None:
             params[name] = value
@@ -371,6 +393,9 @@ def build(spec: Spec, keywords: dict[str, Any]) -> Op:
     p = keywords.get("p", 1.0)
     if isinstance(p, bool) or not isinstance(p, int | float) or p != 1.0:
         params["gate"] = gate_of(spec.name, p)
+    share = keywords.get("p_channel", 1.0)
+    if isinstance(share, bool) or not isinstance(share, int | float) or share != 1.0:
+        params["channel_gate"] = gate_of(spec.name, share)
     static = {n: keywords.get(n, default) for n, default in spec.static.items()}
     missing = [n for n, v in static.items() if v is inspect.Parameter.empty]
     if missing:
@@ -389,8 +414,8 @@ def build(spec: Spec, keywords: dict[str, Any]) -> Op:
         check_type(f"{spec.name}: {n}", spec.types[n], value, spec.static[n])
     own = {n: getattr(spec.sampling, n) for n in SAMPLING} | {n: keywords[n] for n in SAMPLING if n in keywords}
     sampling = Sampling(**own)
-    clip, channels = clip_of(spec, keywords), channels_of(spec, keywords.get("channels"))
-    return Op(spec, params, static, UNSET if sampling == UNSET else sampling, clip, channels)
+    clip = clip_of(spec, keywords)
+    return Op(spec, params, static, UNSET if sampling == UNSET else sampling, clip, channels, each)
 
 
 geometric = decorator("geometric")

@@ -181,25 +181,42 @@ def repainted(action: Pixels, x: Tensor, kind: str, b: int, name: str) -> Tensor
     seen = x.movedim(b + 1, b) if sliced else x
     frames = seen.shape[b : b + 1] if sliced or kind == "video" else ()
     given = dict(action.leaves)
+    gate = given.pop("channel_gate", None)
     field = [field_over(action, given.pop("seed"), seen, b, frames, name)] if action.kind == "noise" else []
     leaves = {n: v if v is None else cast(v, x.dtype) for n, v in given.items()}
     if frames:
         leaves = {n: v if v is None else v.unsqueeze(b) for n, v in leaves.items()}
+    if action.per_channel:
+        at = b + len(frames)
+        seen, field = seen.unsqueeze(at + 1), [by_channel(f, at, seen.shape[at]) for f in field]
 
     def paint(band: Tensor, *field: Tensor) -> Tensor:
         return clipped(action.body(band, *field, **leaves), band, action.clip, action.foreign)
 
     out = by_points(paint, seen, *field) if action.pointwise else paint(seen, *field)
+    if action.per_channel:
+        if gate is not None:
+            on = gate.to(out.device).reshape(
+                gate.shape[:b] + (1,) * len(frames) + gate.shape[b:] + (1,) * (out.ndim - at - 1)
+            )
+            out = torch.where(on >= 0.5, out, seen)
+        out = out.squeeze(at + 1)
     return out.movedim(b, b + 1).contiguous() if sliced else out
 
 
 def field_over(action: Pixels, seed: Tensor, x: Tensor, b: int, frames: Size, name: str) -> Tensor:
     """The field of a noise: another for every frame, as a sensor's is; of a planar body one that all frames share."""
     channels, *spatial = x.shape[b + len(frames) :]
-    shape = (channels if action.field_channels is None else action.field_channels, *spatial)
+    shape = (action.fields * (channels if action.field_channels is None else action.field_channels), *spatial)
     if action.planar and frames:
         return noise_field(seed, name, shape).unsqueeze(b)
     return noise_field(seed, name, (*frames, *shape))
+
+
+def by_channel(field: Tensor, axis: int, channels: int) -> Tensor:
+    """A field `[..., k C, *spatial]`, or one that all channels share, as that of each channel `[..., C, k, *spatial]`."""
+    n = channels if field.shape[axis] % channels == 0 and field.shape[axis] >= channels else 1
+    return field.unflatten(axis, (-1, n)).transpose(axis, axis + 1)
 
 
 def noise_field(seed: Tensor, name: str, shape: Size) -> Tensor:

@@ -6,7 +6,7 @@ import importlib
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from numbers import Integral, Real
 from pickle import PicklingError
@@ -20,14 +20,14 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from augfn.distributions import Bernoulli, Constant, Distribution, Uniform
 from augfn.errors import explain, unknown
 from augfn.math.resample import Sampling
-from augfn.typing import Leaf, Seed, SortKey
+from augfn.typing import CHANNEL_GATE, Leaf, Seed, SortKey
 
 SAMPLING = ("interpolation", "padding_mode", "fill", "fill_mask", "antialias")
 COMMON = {
     "geometric": ("p", *SAMPLING),
-    "photometric": ("p", "clip", "channels"),
-    "filter": ("p", "clip", "channels"),
-    "noise": ("p", "clip", "channels"),
+    "photometric": ("p", "clip", "channels", "per_channel", "p_channel"),
+    "filter": ("p", "clip", "channels", "per_channel", "p_channel"),
+    "noise": ("p", "clip", "channels", "per_channel", "p_channel"),
     "occlusion": ("p", "fill", "fill_mask"),
     "mix": ("p",),
 }
@@ -63,6 +63,7 @@ class Spec:
     clip: str = "none"
     requires_rgb: bool = False
     field_channels: int | None = None  # of the field of noise; None: those of the image
+    fields: int = 1  # of them, one after the other along its channels
     single_pass: bool = False  # it reads and writes the image once
     convolves: bool = False  # it is one call of a library's kernel
     pointwise: bool = False  # what it makes of a pixel depends on that pixel alone
@@ -201,6 +202,31 @@ def channels_of(spec: Any, channels: Any) -> tuple[int, ...] | None:
     return given
 
 
+def is_per_channel(spec: Any, keywords: dict[str, Any]) -> bool:
+    """True if every channel has a draw of its own: where it is asked for, or a chance for each is given."""
+    share = keywords.get("p_channel", 1.0)
+    asked = keywords.get("per_channel", isinstance(share, Tensor | Distribution) or share != 1)
+    if not isinstance(asked, bool):
+        raise TypeError(explain(f"{spec.name}: per_channel", asked, "True or False", "per_channel=True"))
+    if asked and (spec.requires_rgb or spec.target != "image"):
+        want = "an op that works on each channel by itself"
+        raise ValueError(explain(f"{spec.name}: per_channel", asked, want, "leave it out"))
+    if not asked and share != 1:
+        fix = "leave out per_channel=False, or p_channel"
+        raise ValueError(explain(f"{spec.name}: p_channel is of channels with draws of their own", share, "1", fix))
+    return asked
+
+
+def leaves_per_channel(spec: Any, channels: tuple[int, ...] | None) -> dict[str, Leaf]:
+    """Its leaves, with one value for each channel it sees (but for the seed of a field, which has channels itself)."""
+    n = len(channels or ())
+    known = spec.leaves | {"channel_gate": CHANNEL_GATE}
+    return {
+        name: leaf if name == "seed" and spec.kind == "noise" else replace(leaf, per_channel=n)
+        for name, leaf in known.items()
+    }
+
+
 def as_leaf(op: str, name: str, leaf: Leaf, value: Any) -> Tensor | Distribution | None:
     """A number or a vector is fixed, a pair `(low, high)` is Uniform (of vectors, where the leaf is one), None is
     absent."""
@@ -216,12 +242,15 @@ def as_leaf(op: str, name: str, leaf: Leaf, value: Any) -> Tensor | Distribution
         )
     if isinstance(value, int | float):
         check_bounds(what, leaf, [value])
-        return Constant(torch.full(leaf.shape, float(value), dtype=torch.float32))
+        return Constant(torch.full(leaf.fixed_shape, float(value), dtype=torch.float32))
     if leaf.index:
         fix = f"{name}=torch.tensor({list(value)})"
         raise TypeError(explain(what, value, "a tensor of numbers of samples", fix))
-    if leaf.shape and len(value) == leaf.shape[0] and all(isinstance(v, Sequence) for v in value):
+    if leaf.counts(len(value)) and all(isinstance(v, Sequence) for v in value):
         value = tuple(zip(*value, strict=True))  # ((low, high) of x, (low, high) of y): per axis
+    elif len(value) > 2 and leaf.counts(len(value)) and all(isinstance(v, int | float) for v in value):
+        check_bounds(what, leaf, value)
+        return Constant(torch.tensor(value, dtype=torch.float32))
     if len(value) != 2:
         raise ValueError(explain(what, value, f"a number or a pair (low, high), in {leaf.unit}", f"{name}=(low, high)"))
     if any(isinstance(v, Tensor) for v in value):
@@ -238,7 +267,7 @@ def as_leaf(op: str, name: str, leaf: Leaf, value: Any) -> Tensor | Distribution
         raise ValueError(
             explain(f"{what}: the range is upside down", value, "low <= high", f"{name}=({value[1]}, {value[0]})")
         )
-    return Uniform(*(e.expand(leaf.shape).clone() for e in ends))
+    return Uniform(*(e.expand(leaf.fixed_shape if e.ndim == 0 else e.shape).clone() for e in ends))
 
 
 def native(value: Any) -> Any:
@@ -280,7 +309,7 @@ def check_bounds(what: str, leaf: Leaf, values: Sequence[float]) -> None:
 
 def signature_of(spec: Any, returns: type) -> inspect.Signature:
     values = {**spec.defaults, **spec.static, **dict.fromkeys(spec.common)}
-    known = {"p": 1.0, "clip": spec.clip}
+    known = {"p": 1.0, "clip": spec.clip, "per_channel": False, "p_channel": 1.0}
     values |= {n: v for n, v in known.items() if n in spec.common}
     make = partial(inspect.Parameter, kind=inspect.Parameter.KEYWORD_ONLY)
     return inspect.Signature([make(n, default=v) for n, v in values.items()], return_annotation=returns)
@@ -293,6 +322,7 @@ def describe(spec: Any) -> str:
         span = f"{'-inf' if leaf.low is None else leaf.low}..{'inf' if leaf.high is None else leaf.high}"
         neutral = "none" if leaf.neutral is None else f"{leaf.neutral:g}"
         shape = f" {list(leaf.shape)}" if leaf.shape else ""
+        shape += f" (of a volume {list(leaf.volume)})" if leaf.volume else ""
         lines.append(
             f"* `{name}`{shape}: {leaf.unit}; range {span}; neutral {neutral}; default {spec.defaults[name]!r}"
         )

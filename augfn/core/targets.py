@@ -76,6 +76,12 @@ class Sample:
     names: tuple[str, ...] = ()
     folds: Mapping[str, Fold | Plain] = field(default_factory=dict)
 
+    @property
+    def channels(self) -> int:
+        """The channels of the first image, video or volume; 0 where there is none."""
+        d = len(self.size)
+        return next((t.value.shape[-d - 1] for t in self.targets.values() if t.kind in CONVERTED), 0)
+
     def changed(self, targets: dict[str, Target], size: tuple[int, ...]) -> Sample:
         rest = (self.device, self.bare, self.others, self.names, self.folds)
         return Sample(targets, self.batch, size, *rest)

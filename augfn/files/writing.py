@@ -55,7 +55,9 @@ def step(f: Augmentation, params: Params) -> dict[str, Any]:
 def op(f: Op, params: Params) -> dict[str, Any]:
     module, name = f.spec.home
     given: dict[str, Any] = {}
-    for leaf, meaning in f.spec.leaves.items():
+    for leaf, meaning in f.schema.items():
+        if leaf not in f.spec.leaves:
+            continue
         if leaf in params:
             if not (meaning.flat and same(params[leaf], f.spec.defaults[leaf])):
                 given[leaf] = leaf_value(params[leaf], meaning)
@@ -73,6 +75,10 @@ def op(f: Op, params: Params) -> dict[str, Any]:
         given["clip"] = f.clip
     if f.channels is not None:
         given["channels"] = list(f.channels)
+    if f.per_channel and "channel_gate" not in params:
+        given["per_channel"] = True
+    elif f.per_channel:
+        given["p_channel"] = chance(params["channel_gate"])
     return {name if module == "augfn" else f"{module}:{name}": given or None}
 
 
@@ -96,7 +102,7 @@ def leaf_value(d: Any, meaning: Leaf) -> Any:
     """As a user writes it, where that means the same: a number, or a pair."""
     if isinstance(d, Tensor):
         return tagged(d)
-    if d.shape == meaning.shape and all(getattr(d, n).dtype == torch.float32 for n in d.fields):
+    if d.shape in (meaning.shape, meaning.fixed_shape) and all(getattr(d, n).dtype == torch.float32 for n in d.fields):
         if type(d) is Constant and inside(d.value, meaning) and bool((d.value == d.value.flatten()[0]).all()):
             return listed(d.value.flatten()[0])
         if (

@@ -44,7 +44,7 @@ class Sighted(Op):
 
     @classmethod
     def of(cls, op: Op) -> Sighted:
-        return cls(op.spec, op.params, op.static, op.sampling, op.clip, op.channels)
+        return cls(op.spec, op.params, op.static, op.sampling, op.clip, op.channels, op.per_channel)
 
     def see(self, act: Any, how: Sampling, sample: Sample, leaves: dict[str, Any]) -> Action:
         image = next(t.value for t in sample.targets.values() if t.kind in ("image", "volume"))
@@ -109,7 +109,7 @@ def gated(f: Augmentation, p: Any) -> Augmentation:
     if not isinstance(f, Op):
         return maybe(f, p)
     gate = p if isinstance(p, Distribution) else Bernoulli(p)
-    return type(f)(f.spec, f.params | {"gate": gate}, f.static, f.sampling, f.clip, f.channels)
+    return type(f)(f.spec, f.params | {"gate": gate}, f.static, f.sampling, f.clip, f.channels, f.per_channel)
 
 
 def kinds_of(f: Augmentation) -> set[str]:
