@@ -81,7 +81,28 @@ from augfn.ops.photometric import (
 )
 from augfn.ops.symmetry import d4, jigsaw, quarter_turn
 from augfn.ops.tone import autocontrast, clahe, dither, equalize, jpeg, posterize, tone_curve
-from augfn.ops.volumetric import affine3d, dflip3d, hflip3d, rotate3d, vflip3d
+from augfn.ops.volume_frames import (
+    center_crop3d,
+    foreground_crop3d,
+    pad3d,
+    pad_to3d,
+    random_crop3d,
+    resize3d,
+    spacing3d,
+)
+from augfn.ops.volume_warp import elastic3d, grid_distortion3d, thin_plate_spline3d
+from augfn.ops.volumetric import (
+    affine3d,
+    dflip3d,
+    hflip3d,
+    perspective3d,
+    rot90_3d,
+    rotate3d,
+    scale3d,
+    shear3d,
+    translate3d,
+    vflip3d,
+)
 from augfn.ops.warp import (
     elastic,
     fisheye,

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from augfn.math.planned import Planned
-from augfn.math.stages import FAR, HORIZON, Linear, Stage, alike, chosen, divided, pairs
+from augfn.math.stages import FAR, HORIZON, Displacement, Linear, Stage, alike, chosen, divided, pairs
 from augfn.math.tiles import Tiles
 from augfn.run.constants import cached, constant, identity_like
 from augfn.run.twins import twin
@@ -175,6 +175,8 @@ class Map(Planned):
         if isinstance(first, Linear):
             matrix, stages = first.matrix.to(device, dtype), stages[1:]
             coords = projective_grid(matrix, axes) if first.projective else affine_grid(matrix[..., :-1, :], axes)
+        elif isinstance(first, Displacement) and first.dims == 3 and not first.inverted:
+            coords, stages = first.on(axes), stages[1:]
         else:
             coords = torch.stack(torch.meshgrid(*axes, indexing="ij")[::-1], -1)
         if not stages:
@@ -264,17 +266,18 @@ def pixel_matrix(matrix: Tensor, source: tuple[int, ...], target: tuple[int, ...
 
 
 def homography(points: Tensor, images: Tensor) -> Tensor:
-    """The projective matrix `[*b, 3, 3]` that takes four points `[*b, 4, 2]` to their images: an 8 x 8 linear
-    system."""
+    """The projective matrix `[*b, d+1, d+1]` that takes d + 2 points `[*b, d + 2, d]` to their images: a linear system of
+    d (d + 2) equations."""
     points, images = torch.broadcast_tensors(*alike(points, images))
-    x, y = points.unbind(-1)
-    u, v = images.unbind(-1)
-    one, zero = torch.ones_like(x), torch.zeros_like(x)
-    rows_u = torch.stack([x, y, one, zero, zero, zero, -u * x, -u * y], -1)
-    rows_v = torch.stack([zero, zero, zero, x, y, one, -v * x, -v * y], -1)
-    system, right = torch.cat([rows_u, rows_v], -2), torch.cat([u, v], -1)
+    d = points.shape[-1]
+    known = torch.cat([points, torch.ones_like(points[..., :1])], -1)
+    rows = []
+    for i, u in enumerate(images.split(1, -1)):
+        blocks = [known if j == i else torch.zeros_like(known) for j in range(d)]
+        rows.append(torch.cat([*blocks, -u * points], -1))
+    system, right = torch.cat(rows, -2), images.transpose(-1, -2).flatten(-2)
     h = torch.linalg.solve_ex(system, right).result
-    return torch.cat([h, torch.ones_like(h[..., :1])], -1).unflatten(-1, (3, 3))
+    return torch.cat([h, torch.ones_like(h[..., :1])], -1).unflatten(-1, (d + 1, d + 1))
 
 
 def axis_angle_matrix(vector_degrees: Tensor) -> Tensor:

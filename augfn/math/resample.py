@@ -148,10 +148,10 @@ def sample(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling) -> Tensor:
     mode, fill = how.interpolation or "bilinear", how.fill or 0.0
     if m.resize and mode == "nearest":
         return nearest(x, target)
-    if m.resize and mode == "bilinear" and x.numel():  # for all alike: torch's own is much faster
-        flat = x.reshape(-1, *x.shape[-3:])
-        out = F.interpolate(flat, target, mode=mode, antialias=bool(how.antialias))
-        return out.reshape(x.shape[: -len(target)] + target)
+    if m.resize and mode == "bilinear" and x.numel() and (len(target) == 2 or not how.antialias):
+        flat, d = x.reshape(-1, *x.shape[-len(target) - 1 :]), len(target)  # for all alike: torch's own is much faster
+        own = {"mode": mode, "antialias": bool(how.antialias)} if d == 2 else {"mode": "trilinear"}
+        return F.interpolate(flat, target, **own).reshape(x.shape[:-d] + target)
     if m.axis_aligned and how.antialias and mode != "nearest":
         return window_sample(x, m, target, mode)
     if fill == 0.0:

@@ -13,15 +13,17 @@ from torch import Tensor
 from augfn.math.planned import Planned
 from augfn.math.tiles import Tiles
 from augfn.run import sampler
-from augfn.run.constants import constant, identity_like
+from augfn.run.constants import cached, constant, identity_like
 from augfn.run.twins import twin
 
 FAR = 1e6  # pixels, outside of any frame
 HORIZON = 1e-6  # of the weight in the middle of the frame: a point of less lies behind it
-FIXED_STEPS = {2: 8, 3: 24}  # of the inverse of a displacement, each by the miss: all of it, or in 2-D a start for
+FIXED_STEPS = 8  # of the inverse of a displacement, each by the miss: a start for Newton's method
 NEWTON_STEPS = 10  # rounds of Newton's method
 DIFFERENCE = 0.25  # pixels: the step of its slopes
-FOLDED = 0.01  # of the area: less of it is taken for a fold, which has no inverse
+FOLDED = 0.01  # of the area or volume: less of it is taken for a fold, which has no inverse
+FINER = 4  # straight pieces between two points of a field in 3-D, along a cubic curve
+CUBIC = -0.75  # of Keys' cubic convolution, as torch's "bicubic" has it
 
 
 @dataclass(frozen=True)
@@ -69,38 +71,54 @@ def divided(x: Tensor, weight: Tensor) -> Tensor:
     return torch.where(before, x * inverse, torch.copysign(constant(FAR, x), x))
 
 
-# x and y `[*b, n]`, apart: what broadcasts along a last axis of two is several times slower
-Plane = tuple[Tensor, Tensor]
+# x, y[, z] `[*b, n]`, apart: what broadcasts along a short last axis is several times slower
+Apart = tuple[Tensor, ...]
 
 
-def plane(points: Tensor) -> Plane:
-    return points[..., 0].contiguous(), points[..., 1].contiguous()
+def apart(points: Tensor) -> Apart:
+    return tuple(x.contiguous() for x in points.unbind(-1))
 
 
-def solved(moved: Callable[[Plane], Plane], u: Plane, goal: Plane) -> Plane:
+def solved(moved: Callable[[Apart], Apart], u: Apart, goal: Apart) -> Apart:
     """The points that `moved` takes to the goal, by Newton's method from u on."""
     for _ in range(NEWTON_STEPS):
         u = newton(moved, u, goal)
     return u
 
 
-def newton(moved: Callable[[Plane], Plane], u: Plane, goal: Plane) -> Plane:
-    """The next point on the way; where the plane is folded or nearly so, by the miss alone."""
-    (x, y), (here_x, here_y) = u, moved(u)
-    (right_x, right_y), (below_x, below_y) = moved((x + DIFFERENCE, y)), moved((x, y + DIFFERENCE))
-    a, b = (right_x - here_x) / DIFFERENCE, (below_x - here_x) / DIFFERENCE
-    c, d = (right_y - here_y) / DIFFERENCE, (below_y - here_y) / DIFFERENCE
-    miss_x, miss_y, area = here_x - goal[0], here_y - goal[1], a * d - b * c
-    folded = area < FOLDED
-    area = torch.where(folded, torch.ones_like(area), area)
-    step_x, step_y = (d * miss_x - b * miss_y) / area, (a * miss_y - c * miss_x) / area
-    return x - torch.where(folded, miss_x, step_x), y - torch.where(folded, miss_y, step_y)
+def newton(moved: Callable[[Apart], Apart], u: Apart, goal: Apart) -> Apart:
+    """The next point on the way; where the frame is folded or nearly so, by the miss alone."""
+    here = moved(u)
+    slopes = [
+        [(far - near) / DIFFERENCE for far, near in zip(moved(beside(u, i)), here, strict=True)] for i in range(len(u))
+    ]
+    miss = [a - b for a, b in zip(here, goal, strict=True)]
+    whole = determinant(slopes)
+    folded = whole < FOLDED
+    whole = torch.where(folded, torch.ones_like(whole), whole)
+    steps = [determinant([*slopes[:i], miss, *slopes[i + 1 :]]) / whole for i in range(len(u))]
+    return tuple(x - torch.where(folded, m, step) for x, m, step in zip(u, miss, steps, strict=True))
+
+
+def beside(u: Apart, i: int) -> Apart:
+    """The points a little further along one axis."""
+    return tuple(x + DIFFERENCE if j == i else x for j, x in enumerate(u))
+
+
+def determinant(columns: list[list[Tensor]]) -> Tensor:
+    """That of 2 x 2 or 3 x 3 matrices of which the columns' entries are given apart (Cramer's rule solves with it)."""
+    if len(columns) == 2:
+        (a, c), (b, d) = columns
+        return a * d - b * c
+    (a, b, c), second, third = columns
+    (d, e, f), (g, h, i) = second, third
+    return a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
 
 
 @dataclass(frozen=True)
 class Displacement(Planned):
     """u -> u + field(u): a field in pixels on a coarse grid `[*b, d, *grid]` that spans a frame, interpolated cubic or
-    (in 3-D, and where `linear`) linear."""
+    (where `linear`) linear; the cubic curves of 3-D are drawn by straight pieces."""
 
     field: Tensor
     size: tuple[int, ...]
@@ -120,23 +138,49 @@ class Displacement(Planned):
         scale = [2 / max(n - 1, 1) for n in reversed(self.size)]
         grid = torch.stack([points[..., i] * s for i, s in enumerate(scale)], -1)
         grid = grid.expand(*batch, *grid.shape[-2:]).reshape(math.prod(batch), points.shape[-2], *[1] * (d - 1), d)
-        field = self.field.expand(*batch, *self.field.shape[-d - 1 :]).reshape(-1, *self.field.shape[-d - 1 :])
+        field = self.fine if d == 3 else self.field
+        field = field.expand(*batch, *field.shape[-d - 1 :]).reshape(-1, *field.shape[-d - 1 :])
         mode = "bicubic" if d == 2 and not self.linear else "bilinear"
         sampled = sampler.grid_sample(field.to(grid.dtype), grid, mode, "border", True)
         return sampled.reshape(*batch, d, points.shape[-2]).transpose(-1, -2)
+
+    @property
+    def fine(self) -> Tensor:
+        """The field at the ends of all straight pieces."""
+        field = self.field
+        if self.linear:
+            return field
+        for axis in range(-self.dims, 0):
+            field = along(finer_weights(field.shape[axis], field), field, axis)
+        return field
+
+    def on(self, axes: list[Tensor]) -> Tensor:
+        """Where the points of the grid of these axes (slowest first) go in 3-D, `[*b, *grid, d]`: axis by axis."""
+        dtype = torch.promote_types(axes[0].dtype, self.field.dtype)
+        field = self.field.to(dtype)
+        for axis, (places, n) in enumerate(zip(axes, self.size, strict=True), -self.dims):
+            k = field.shape[axis]
+            pieces = (k - 1) * (1 if self.linear else FINER) + 1
+            weights = hats((places.to(dtype) * (2 / max(n - 1, 1)) + 1) * ((pieces - 1) / 2), pieces)
+            field = along(weights if self.linear else weights @ finer_weights(k, field), field, axis)
+        moved = [
+            f + places.reshape([-1, *[1] * (self.dims - 1 - i)])
+            for f, places, i in zip(field.unbind(-self.dims - 1), axes[::-1], range(self.dims)[::-1], strict=True)
+        ]
+        return torch.stack(moved, -1)
 
     def __call__(self, points: Tensor) -> Tensor:
         points = points.to(torch.promote_types(points.dtype, self.field.dtype))
         if not self.inverted:
             return points + self.offsets(points)
         found = points
-        for _ in range(FIXED_STEPS[self.dims]):
+        for _ in range(FIXED_STEPS):
             found = points - self.offsets(found)
-        return pairs(*solved(self.moved, plane(found), plane(points))) if self.dims == 2 else found
+        return together(*solved(self.moved, apart(found), apart(points)))
 
-    def moved(self, u: Plane) -> Plane:
+    def moved(self, u: Apart) -> Apart:
         points = torch.stack(u, -1)
-        return plane(points + self.offsets(points))
+        return apart(points + self.offsets(points))
 
     def inverse(self) -> Displacement:
         return replace(self, inverted=not self.inverted)
@@ -149,26 +193,29 @@ class Displacement(Planned):
 
 @dataclass(frozen=True)
 class Analytic(Planned):
-    """u -> u + offset(u, size, values): a displacement of the plane in pixels by a formula of (x, y); `values [*b, n]`.
+    """u -> u + offset(u, size, values): a displacement in pixels by a formula of (x, y[, z]); `values [*b, n]`.
 
     Its inverse is ten rounds of Newton's method, which starts at the point itself.
     """
 
-    offset: Callable[[Plane, tuple[int, ...], Tensor], Plane]
+    offset: Callable[[Apart, tuple[int, ...], Tensor], Apart]
     values: Tensor
     size: tuple[int, ...]
     inverted: bool = False
     events: ClassVar[dict[str, int]] = {"values": 1}
-    dims: ClassVar[int] = 2
 
-    def moved(self, u: Plane) -> Plane:
-        dx, dy = self.offset(u, self.size, self.values.to(u[0].dtype))
-        return u[0] + dx, u[1] + dy
+    @property
+    def dims(self) -> int:
+        return len(self.size)
+
+    def moved(self, u: Apart) -> Apart:
+        shifts = self.offset(u, self.size, self.values.to(u[0].dtype))
+        return tuple(x + dx for x, dx in zip(u, shifts, strict=True))
 
     def __call__(self, points: Tensor) -> Tensor:
         points = points.to(torch.promote_types(points.dtype, self.values.dtype))
-        goal = plane(points)
-        return pairs(*(solved(self.moved, goal, goal) if self.inverted else self.moved(goal)))
+        goal = apart(points)
+        return together(*(solved(self.moved, goal, goal) if self.inverted else self.moved(goal)))
 
     def inverse(self) -> Analytic:
         return replace(self, inverted=not self.inverted)
@@ -259,6 +306,41 @@ def alike(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         return a, b
     dtype = torch.promote_types(a.dtype, b.dtype)
     return a.to(b.device, dtype), b.to(dtype)
+
+
+def hats(places: Tensor, n: int) -> Tensor:
+    """Weights `[m, n]` of n values for what lies at these places between them, linearly; beyond the ends that at the end."""
+    knots = torch.arange(n, dtype=places.dtype, device=places.device)
+    return (1 - (places.clamp(0, n - 1)[:, None] - knots).abs()).clamp(min=0)
+
+
+def finer_weights(n: int, like: Tensor) -> Tensor:
+    """Weights `[(n - 1) FINER + 1, n]` of n values for those of the cubic curve through them (Keys 1981)."""
+    return cached(make_finer, n, like.dtype, like.device)
+
+
+def make_finer(n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    places = torch.arange((n - 1) * FINER + 1, dtype=torch.float64) / FINER
+    weights = torch.zeros(len(places), n, dtype=torch.float64)
+    for knot in range(-2, n + 2):
+        x = (places - knot).abs()
+        near = (CUBIC + 2) * x**3 - (CUBIC + 3) * x**2 + 1
+        far = CUBIC * (x**3 - 5 * x**2 + 8 * x - 4)
+        weights[:, min(max(knot, 0), n - 1)] += torch.where(x < 1, near, torch.where(x < 2, far, torch.zeros_like(x)))
+    return weights.to(device, dtype)
+
+
+def along(weights: Tensor, x: Tensor, axis: int) -> Tensor:
+    """Weights `[m, n]` times `x [..., n, ...]` along an axis that is counted from the end."""
+    if axis == -1:
+        return x @ weights.mT
+    flat = weights.to(x.dtype) @ x.flatten(axis + 1)
+    return flat.unflatten(-1, x.shape[axis + 1 :])
+
+
+def together(*coordinates: Tensor) -> Tensor:
+    """Coordinates apart as one array of points `[..., d]`."""
+    return pairs(*coordinates) if len(coordinates) == 2 else torch.stack(coordinates, -1)
 
 
 def stacked_pairs(x: Tensor, y: Tensor) -> Tensor:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated, Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from augfn.core.actions import Size
 from augfn.core.augmentation import geometric
 from augfn.core.spec import is_whole
 from augfn.distributions import LogUniform, Uniform
 from augfn.errors import explain
-from augfn.math.lines import gather
-from augfn.math.maps import Gather, Map
-from augfn.math.resample import Sampling, fill_like, source
+from augfn.math.frames import copied_window, fixed_window, padded, resized, room_in, whole, window_map
+from augfn.math.maps import Map
 from augfn.ops.geometric import frame_like
-from augfn.run.constants import cached, constant
-from augfn.run.twins import twin
 from augfn.typing import Area, Leaf, Position2, Ratio
 
 WholePosition2 = Annotated[
@@ -34,43 +29,24 @@ WholePosition2 = Annotated[
 ]
 
 
-def pair(value: Any, what: str) -> Size:
-    """A size (h, w) from an int or a pair."""
-    sizes = tuple(value) if isinstance(value, list | tuple) else (value, value)
-    if len(sizes) != 2 or not all(is_whole(n) and n > 0 for n in sizes):
-        raise ValueError(
-            explain(
-                f"{what}: bad size", value, "(h, w) in positive whole pixels, or one int", "size=(224, 224), or one int"
-            )
-        )
+WORDS = {2: ("(h, w)", "(224, 224)"), 3: ("(d, h, w)", "(96, 96, 96)")}
+
+
+def size_of(value: Any, d: int, what: str) -> Size:
+    """A size ([d,] h, w) from an int or a sequence."""
+    sizes = tuple(value) if isinstance(value, list | tuple) else (value,) * d
+    if len(sizes) != d or not all(is_whole(n) and n > 0 for n in sizes):
+        order, usual = WORDS[d]
+        want, fix = f"{order} in positive whole pixels, or one int", f"size={usual}, or one int"
+        raise ValueError(explain(f"{what}: bad size", value, want, fix))
     return sizes
 
 
 def fitting(size: Any, frame: Size, what: str) -> Size:
-    sizes = pair(size, what)
+    sizes = size_of(size, len(frame), what)
     if any(n > m for n, m in zip(sizes, frame, strict=True)):
         raise ValueError(explain(f"{what}: larger than the frame", sizes, f"at most {frame}", "pad or resize first"))
     return sizes
-
-
-def window_map(scale: Tensor, offset: Tensor, size: Size, **known: Any) -> Map:
-    """Centred output coordinates u to scale u + offset, both `[*b, 2]`, x first."""
-    return Map.linear(torch.diag_embed(scale), offset, size=size, axis_aligned=True, **known)
-
-
-def copied_window(shift: Tensor, size: Size, corner: Tensor) -> Map:
-    """The window of whole pixels at `corner [*b, 2]`."""
-    gather = Gather(partial(cut, size=size), corner)
-    return window_map(torch.ones_like(shift), shift, size, gather=gather, whole=True)
-
-
-def fixed_window(scale: tuple[float, float], shift: tuple[float, float]) -> Tensor:
-    """The matrix of u to scale u + shift, x first."""
-    return cached(make_window, scale, shift)
-
-
-def make_window(scale: tuple[float, float], shift: tuple[float, float]) -> Tensor:
-    return torch.tensor([[scale[0], 0.0, shift[0]], [0.0, scale[1], shift[1]], [0.0, 0.0, 1.0]])
 
 
 @geometric(example={"size": (7, 8)})
@@ -82,11 +58,11 @@ def center_crop(frame: Size, *, size: Any) -> Map:
     >>> af.center_crop(size=2)(torch.arange(16.0).reshape(1, 4, 4))[0].tolist()
     [[[5.0, 6.0], [9.0, 10.0]]]
     """
-    h, w = fitting(size, frame, "center_crop")
-    top, left = round((frame[0] - h) / 2), round((frame[1] - w) / 2)
-    matrix = fixed_window((1.0, 1.0), (left + (w - frame[1]) / 2, top + (h - frame[0]) / 2))
-    gather = Gather(lambda x, *_: x[..., top : top + h, left : left + w].clone())
-    return Map.of(matrix, size=(h, w), gather=gather, axis_aligned=True, whole=True)
+    return middle_window(frame, fitting(size, frame, "center_crop"))
+
+
+def middle_window(frame: Size, size: Size) -> Map:
+    return fixed_window(frame, size, tuple(round((n - m) / 2) for n, m in zip(frame, size, strict=True)))
 
 
 @geometric(example={"size": (7, 8)})
@@ -99,38 +75,11 @@ def random_crop(frame: Size, *, size: Any, position: WholePosition2 = Uniform(0.
     >>> af.random_crop(size=2, position=1.0)(torch.arange(16.0).reshape(1, 4, 4))[0].tolist()
     [[[10.0, 11.0], [14.0, 15.0]]]
     """
-    h, w = fitting(size, frame, "random_crop")
-    room = constant((float(frame[1] - w), float(frame[0] - h)), position)
-    corner = whole(position, room)
-    shift = corner - room / 2
-    return copied_window(shift, (h, w), corner)
+    return placed_window(frame, fitting(size, frame, "random_crop"), position)
 
 
-def whole(position: Tensor, room: Tensor) -> Tensor:
-    """One of the `room + 1` whole places."""
-    return torch.minimum(torch.floor(position.detach() * (room + 1)), room).clamp(min=0)
-
-
-def cut(x: Tensor, how: Sampling, corner: Tensor, *, size: Size) -> Tensor:
-    """The window at `corner [*b, 2]` (left, top) of `x [*b, k, H, W]`."""
-    left, top = corner.long().to(x.device).unbind(-1)
-    return runs(x, top, left, size)
-
-
-def gathered(x: Tensor, top: Tensor, left: Tensor, size: Size) -> Tensor:
-    rows = top[..., None] + torch.arange(size[0], device=x.device)
-    columns = left[..., None] + torch.arange(size[1], device=x.device)
-    return gather(gather(x, rows, -2), columns, -1)
-
-
-@twin(gathered)
-def runs(x: Tensor, top: Tensor, left: Tensor, size: Size) -> Tensor:
-    """The same by copying runs of w pixels, five times as fast; but its gradient would be as large as all windows."""
-    (h, w), (k, rows, columns) = size, x.shape[-3:]
-    plane = torch.arange(x.shape[:-2].numel(), device=x.device).reshape(*x.shape[:-2], 1) * rows
-    start = (plane + top[..., None, None] + torch.arange(h, device=x.device)) * columns + left[..., None, None]
-    found = x.reshape(-1).unfold(0, w, 1).index_select(0, start.flatten()) if x.numel() else x
-    return found.reshape(*x.shape[:-3], k, h, w)
+def placed_window(frame: Size, size: Size, position: Tensor) -> Map:
+    return copied_window(frame, size, whole(position, room_in(frame, size, position)))
 
 
 @geometric(antialias=True, example={"size": (6, 7)})
@@ -152,7 +101,7 @@ def resized_crop(
     >>> crop(torch.arange(16.0).reshape(1, 4, 4))[0].tolist()
     [[[0.0, 1.0], [4.0, 5.0]]]
     """
-    target = pair(size, "resized_crop")
+    target = size_of(size, 2, "resized_crop")
     limit = frame_like(frame, scale)
     sides = rectangle(scale, ratio, limit)
     return window_map(sides / frame_like(target, scale), (position - 0.5) * (limit - sides), target)
@@ -175,7 +124,7 @@ def resize(frame: Size, *, size: Any, side: str = "short") -> Map:
     >>> af.resize(size=(1, 4))(torch.tensor([[[0.0, 1.0]]]))[0]
     tensor([[[0.0000, 0.2500, 0.7500, 1.0000]]])
     """
-    return resized(frame, pair(by_side(frame, size, side), "resize"))
+    return resized(frame, size_of(by_side(frame, size, side), 2, "resize"))
 
 
 def by_side(frame: Size, size: Any, side: str) -> Any:
@@ -189,11 +138,6 @@ def by_side(frame: Size, size: Any, side: str) -> Any:
     return tuple(size if n == sides[side] else max(int(size * n / sides[side]), 1) for n in frame)
 
 
-def resized(frame: Size, target: Size) -> Map:
-    matrix = fixed_window((frame[1] / target[1], frame[0] / target[0]), (0.0, 0.0))
-    return Map.of(matrix, size=target, axis_aligned=True, resize=True)
-
-
 @geometric(example={"padding": (1, 2, 3, 0)})
 def pad(frame: Size, *, padding: Any) -> Map:
     """Add pixels at the borders: `padding` is an int, (x, y) or (left, top, right, bottom); the inside is copied
@@ -205,36 +149,14 @@ def pad(frame: Size, *, padding: Any) -> Map:
     >>> af.pad(padding=(1, 0), fill=0.5)(torch.ones(1, 1, 1))[0]
     tensor([[[0.5000, 1.0000, 0.5000]]])
     """
-    given = tuple(padding) if isinstance(padding, list | tuple) else (padding,) * 4
-    sides = given * 2 if len(given) == 2 else given
-    if len(sides) != 4 or not all(is_whole(n) and n >= 0 for n in sides):
-        raise ValueError(
-            explain(
-                "pad: bad padding",
-                padding,
-                "an int, (x, y) or (left, top, right, bottom), none negative",
-                "af.pad(padding=4)",
-            )
-        )
-    return padded(frame, sides)
+    return padded(frame, *sides_of(padding, 2, "pad", "(x, y) or (left, top, right, bottom)"))
 
 
-def padded(frame: Size, sides: tuple[int, ...]) -> Map:
-    """The frame with (left, top, right, bottom) pixels more."""
-    left, top, right, bottom = sides
-    matrix = fixed_window((1.0, 1.0), ((right - left) / 2, (bottom - top) / 2))
-    size = (frame[0] + top + bottom, frame[1] + left + right)
-    return Map.of(matrix, size=size, gather=Gather(partial(pad_pixels, sides=sides)), flush=True, whole=True)
-
-
-def pad_pixels(x: Tensor, how: Sampling, _: None, *, sides: tuple[int, ...]) -> Tensor:
-    left, top, right, bottom = sides
-    if how.level is not None:
-        return F.pad(x, (left, right, top, bottom), value=how.level)
-    h, w = x.shape[-2:]
-    rows, inside_rows = source(torch.arange(-top, h + bottom, device=x.device), h, how.padding)
-    columns, inside_columns = source(torch.arange(-left, w + right, device=x.device), w, how.padding)
-    out = x.index_select(-2, rows).index_select(-1, columns)
-    if how.padding not in (None, "zeros"):
-        return out
-    return torch.where(inside_rows[:, None] & inside_columns, out, fill_like(x, how.fill or 0.0, 2))
+def sides_of(padding: Any, d: int, what: str, words: str) -> tuple[Size, Size]:
+    """Pixels before and after the frame, along the array's axes, from an int, d or 2 d numbers, x first."""
+    given = tuple(padding) if isinstance(padding, list | tuple) else (padding,) * d
+    sides = given * 2 if len(given) == d else given
+    if len(sides) != 2 * d or not all(is_whole(n) and n >= 0 for n in sides):
+        want = f"an int, {words}, none negative"
+        raise ValueError(explain(f"{what}: bad padding", padding, want, f"af.{what}(padding=4)"))
+    return sides[:d][::-1], sides[d:][::-1]

@@ -8,28 +8,17 @@ from typing import Annotated, Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from augfn.core.actions import Size
 from augfn.core.augmentation import geometric
 from augfn.core.boxes import Boxes
 from augfn.distributions import Uniform
-from augfn.math.lines import areas, gather
+from augfn.math.frames import copied_window, padded, put_on_canvas, resized, room_in, whole, window_map
+from augfn.math.lines import areas
 from augfn.math.maps import Gather, Map, centred
-from augfn.math.resample import Sampling, fill_like, read, source, to_wide
+from augfn.math.resample import Sampling, fill_like, read, to_wide
 from augfn.math.shapes import cast
-from augfn.ops.crop import (
-    WholePosition2,
-    by_side,
-    copied_window,
-    cut,
-    fitting,
-    padded,
-    pair,
-    resized,
-    whole,
-    window_map,
-)
+from augfn.ops.crop import WholePosition2, by_side, fitting, size_of
 from augfn.ops.geometric import frame_like
 from augfn.run.constants import constant
 from augfn.typing import Leaf, Position2
@@ -49,7 +38,7 @@ def longest_max_size(frame: Size, *, max_size: int) -> Map:
     >>> af.longest_max_size(max_size=8)(torch.zeros(3, 20, 40))[0].shape
     torch.Size([3, 4, 8])
     """
-    return resized(frame, pair(by_side(frame, max_size, "long"), "longest_max_size"))
+    return resized(frame, size_of(by_side(frame, max_size, "long"), 2, "longest_max_size"))
 
 
 @geometric(antialias=True, example={"max_size": 13})
@@ -61,7 +50,7 @@ def smallest_max_size(frame: Size, *, max_size: int) -> Map:
     >>> af.smallest_max_size(max_size=8)(torch.zeros(3, 20, 40))[0].shape
     torch.Size([3, 8, 16])
     """
-    return resized(frame, pair(by_side(frame, max_size, "short"), "smallest_max_size"))
+    return resized(frame, size_of(by_side(frame, max_size, "short"), 2, "smallest_max_size"))
 
 
 @geometric(example={"size": (14, 13)})
@@ -74,31 +63,19 @@ def pad_to(frame: Size, *, size: Any, position: WholePosition2 | None = None) ->
     >>> af.pad_to(size=(1, 4), fill=0.5)(torch.ones(1, 1, 2))[0]
     tensor([[[1.0000, 1.0000, 0.5000, 0.5000]]])
     """
-    h, w = (max(n, m) for n, m in zip(pair(size, "pad_to"), frame, strict=True))
+    return on_canvas(frame, size_of(size, 2, "pad_to"), position)
+
+
+def on_canvas(frame: Size, least: Size, position: Tensor | None) -> Map:
+    """The frame within one that is at least so large."""
+    size = tuple(max(n, m) for n, m in zip(least, frame, strict=True))
     if position is None:
-        return padded(frame, (0, 0, w - frame[1], h - frame[0]))
-    corner = whole(position, constant((float(w - frame[1]), float(h - frame[0])), position))
-    shift = constant(((w - frame[1]) / 2, (h - frame[0]) / 2), position) - corner
-    put = Gather(partial(put_on_canvas, size=(h, w)), corner)
-    return Map.linear(torch.eye(2).to(shift), shift, size=(h, w), gather=put, flush=True, whole=True)
-
-
-def put_on_canvas(x: Tensor, how: Sampling, corner: Tensor, *, size: Size) -> Tensor:
-    """`x [*b, k, H, W]` on a frame of this size, its first pixel at `corner [*b, 2]` (left, top)."""
-    if how.level is not None:
-        around = [n - m for n, m in zip(size, x.shape[-2:], strict=True)]
-        wide = F.pad(x, (around[1], around[1], around[0], around[0]), value=how.level)
-        return cut(wide, how, constant((float(around[1]), float(around[0])), corner) - corner, size=size)
-    seen = []
-    for axis, i in ((-2, 1), (-1, 0)):
-        places = torch.arange(size[axis], device=x.device) - corner[..., i, None].long().to(x.device)
-        index, inside = source(places, x.shape[axis], how.padding)
-        x = gather(x, index, axis)
-        seen.append(inside)
-    if how.padding not in (None, "zeros"):
-        return x
-    rows, columns = seen
-    return torch.where((rows[..., None] & columns[..., None, :]).unsqueeze(-3), x, fill_like(x, how.fill or 0.0, 2))
+        return padded(frame, (0,) * len(frame), tuple(n - m for n, m in zip(size, frame, strict=True)))
+    room = room_in(size, frame, position)
+    corner = whole(position, room)
+    put = Gather(partial(put_on_canvas, size=size), corner)
+    eye = torch.eye(len(size)).to(corner)
+    return Map.linear(eye, room / 2 - corner, size=size, gather=put, flush=True, whole=True)
 
 
 @geometric(antialias=True, example={"size": (14, 17), "scale": (0.8, 1.4)})
@@ -115,7 +92,7 @@ def scale_jitter(
     tensor([[[1., 0.],
              [0., 0.]]])
     """
-    target = pair(size, "scale_jitter")
+    target = size_of(size, 2, "scale_jitter")
     zoom = scale * min(n / m for n, m in zip(target, frame, strict=True))
     return canvas(frame, target, zoom, position)
 
@@ -182,7 +159,7 @@ def bbox_safe_crop(frame: Size, boxes: Boxes, *, size: Any, slack: Slack = Unifo
     >>> af.bbox_safe_crop(size=4, slack=1.0)(x)[0]["boxes"]
     tensor([[0., 0., 4., 4.]])
     """
-    target, full = pair(size, "bbox_safe_crop"), frame_like(frame, slack)
+    target, full = size_of(size, 2, "bbox_safe_crop"), frame_like(frame, slack)
     low, high = around_all(boxes, frame, slack)
     first = slack[..., :2] * low
     last = full - slack[..., 2:] * (full - high)
@@ -221,21 +198,30 @@ def mask_crop(
     >>> af.mask_crop(size=1, pick=0.5)(x, None, af.key(0))[0]["image"]
     tensor([[[10.]]])
     """
-    h, w = fitting(size, frame, "mask_crop")
+    target = fitting(size, frame, "mask_crop")
     here = mask != 0
     here = here if here.ndim == pick.ndim + 2 else here.any(-3)
-    pixel = picked_pixel(here.flatten(-2), pick.detach(), frame[1])
-    room = constant((float(frame[1] - w), float(frame[0] - h)), pixel)
-    inside = whole(position, constant((float(w - 1), float(h - 1)), position))
-    corner = torch.minimum((pixel - inside.to(pixel)).clamp(min=0), room)
-    shift = corner - room / 2
-    return copied_window(shift, (h, w), corner)
+    return window_around(picked_pixel(here, pick.detach()), position, target, frame)
 
 
-def picked_pixel(here: Tensor, pick: Tensor, width: int) -> Tensor:
-    """(x, y) `[*b, 2]` of the pixel at the share `pick [*b]` of those in `here [*b, n]`; of all, where there is none."""
+def window_around(pixel: Tensor, position: Tensor, size: Size, frame: Size) -> Map:
+    """The window of this size in which a pixel `[*b, d]` lies at a position, as far as the frame lets it."""
+    inside = whole(position, constant(tuple(float(n - 1) for n in reversed(size)), position))
+    corner = torch.minimum((pixel - inside.to(pixel)).clamp(min=0), room_in(frame, size, pixel))
+    return copied_window(frame, size, corner)
+
+
+def picked_pixel(here: Tensor, pick: Tensor) -> Tensor:
+    """(x, y[, z]) `[*b, d]` of the pixel at the share `pick [*b]` of those in `here [*b, *frame]`; of all, where there is
+    none."""
+    frame = here.shape[pick.ndim :]
+    here = here.flatten(pick.ndim)
     here = here | ~here.any(-1, keepdim=True)
     count = here.sum(-1)
     number = torch.minimum(torch.floor(pick * count).to(count), count - 1)
     index = (here.cumsum(-1) <= number.unsqueeze(-1)).sum(-1)
-    return torch.stack([index % width, index // width], -1).to(pick)
+    place = []
+    for n in reversed(frame):
+        place.append(index % n)
+        index = index // n
+    return torch.stack(place, -1).to(pick)

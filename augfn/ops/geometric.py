@@ -12,7 +12,7 @@ from augfn.core.actions import Size
 from augfn.core.augmentation import geometric
 from augfn.distributions import LogUniform, Uniform
 from augfn.errors import explain
-from augfn.math.maps import Gather, Map, homography, rotation_matrix
+from augfn.math.maps import Gather, Map, centre_of, homography, rotation_matrix
 from augfn.math.variates import straight_through
 from augfn.run.constants import cached, constant
 from augfn.typing import Degrees, Degrees2, Fraction, Leaf, Scale, Shift2
@@ -91,24 +91,35 @@ def rotate(*, degrees: Degrees = Uniform(-30.0, 30.0)) -> Map:
     return Map.rotation(degrees)
 
 
-def affine_map(degrees: Tensor | None, shear: Tensor | None, zoom: Tensor | None, shift: Tensor | None) -> Map:
+FACETS = {2: ((0, 1), (1, 0)), 3: ((0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1))}  # of a shear: i moves with j
+
+
+def affine_map(
+    turn: Tensor | None, shear: Tensor | None, zoom: Tensor | None, shift: Tensor | None, axes: int = 2
+) -> Map:
     """The inverse of: scale, shear, rotate about the centre, then shift by pixels (torchvision's order, our sign).
 
-    zoom `[*b, 1]` or `[*b, 2]` (x, y), shear and shift `[*b, 2]`.
+    `turn [*b, d, d]` is the inverse of the rotation; zoom `[*b, 1]` or `[*b, d]` (x, y[, z]), shift `[*b, d]`, shear
+    `[*b, 2]` or `[*b, 6]`, the angles of `FACETS`.
     """
-    like = next(t for t in (degrees, zoom, shift, shear) if t is not None)
-    a = constant(((1.0, 0.0), (0.0, 1.0)), like) if degrees is None else rotation_matrix(degrees)
+    like = next(t for t in (turn, zoom, shift, shear) if t is not None)
+    a = identity_of(axes, like) if turn is None else turn
     if shift is not None:
-        a = torch.cat([a.expand(*shift.shape, 2), (a * shift.unsqueeze(-2)).sum(-1, keepdim=True).neg()], -1)
+        a = torch.cat([a.expand(*shift.shape, axes), (a * shift.unsqueeze(-2)).sum(-1, keepdim=True).neg()], -1)
     if shear is not None:
-        # the inverse of torchvision's shear, which keeps the area: [[1 + x y, x], [y, 1]]
-        x, y = torch.tan(torch.deg2rad(shear)).split_with_sizes((1, 1), -1)
-        first, second = a.unbind(-2)
-        second = torch.addcmul(second, y, first)
-        a = torch.stack([torch.addcmul(first, x, second), second], -2)
+        # the inverse of torchvision's shear, which keeps the area; in 2-D [[1 + x y, x], [y, 1]]
+        slopes = torch.tan(torch.deg2rad(shear)).split(1, -1)
+        rows = list(a.unbind(-2))
+        for (i, j), slope in reversed([*zip(FACETS[axes], slopes, strict=True)]):
+            rows[i] = torch.addcmul(rows[i], slope, rows[j])
+        a = torch.stack(torch.broadcast_tensors(*rows), -2)
     if zoom is not None:
         a = a / zoom.unsqueeze(-1)
     return Map.affine(a)
+
+
+def identity_of(axes: int, like: Tensor) -> Tensor:
+    return constant(tuple(tuple(float(i == j) for j in range(axes)) for i in range(axes)), like)
 
 
 @geometric(example={"degrees": (-20, 20), "translate": (-0.1, 0.1), "scale": (0.8, 1.25), "shear": (-10, 10)})
@@ -138,7 +149,7 @@ def affine(
     zoom = None if scale is None else scale.unsqueeze(-1)
     if scale_y is not None:
         zoom = torch.stack([torch.ones_like(scale_y) if scale is None else scale, scale_y], -1)
-    found = affine_map(degrees, shear, zoom, shift)
+    found = affine_map(None if degrees is None else rotation_matrix(degrees), shear, zoom, shift)
     if metric and (scale is None or scale_y is not None):
         given, want = "scale_y" if scale_y is not None else "no scale", "one scale for both axes"
         raise ValueError(explain("affine: metric", given, want, "affine(scale=(1.0, 1.5), metric=True)"))
@@ -162,10 +173,15 @@ def translate(
     >>> af.translate(translate=torch.tensor([0.5, 0.0]))(torch.tensor([[[1.0, 2.0]]]))[0]
     tensor([[[0., 1.]]])
     """
+    return affine_map(None, None, None, shift_of(frame, translate, unit, whole, "translate"))
+
+
+def shift_of(frame: Size, translate: Tensor, unit: str, whole: bool, what: str) -> Tensor:
+    """A shift in pixels."""
     if unit not in ("fraction", "pixel"):
-        raise ValueError(explain("translate: unit", unit, "'fraction' or 'pixel'", 'unit="pixel"'))
+        raise ValueError(explain(f"{what}: unit", unit, "'fraction' or 'pixel'", 'unit="pixel"'))
     shift = translate * frame_like(frame, translate) if unit == "fraction" else translate
-    return affine_map(None, None, None, straight_through(shift.trunc(), shift) if whole else shift)
+    return straight_through(shift.trunc(), shift) if whole else shift
 
 
 @geometric
@@ -225,10 +241,15 @@ def perspective(frame: Size, *, distortion_scale: Fraction = 0.5, corners: Corne
     >>> af.perspective(distortion_scale=0.5, corners=-1)(top_left)[0]["keypoints"].round(decimals=4)
     tensor([[2., 2.]])
     """
-    h, w = frame
-    if min(frame) < 2:
-        raise ValueError(explain("perspective: the frame is too small", frame, "at least 2 x 2 pixels", "resize first"))
     signs = constant(((-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)), corners)
-    start = signs * constant(((w - 1) / 2, (h - 1) / 2), corners)
-    end = start + signs * corners * distortion_scale[..., None, None] * constant((w / 2, h / 2), corners)
+    return moved_corners(frame, signs, corners * distortion_scale[..., None, None], "perspective")
+
+
+def moved_corners(frame: Size, signs: Tensor, shares: Tensor, what: str) -> Map:
+    """The projective map of corners that move outwards by shares `[*b, d + 2, d]` of half the size."""
+    if min(frame) < 2:
+        want = f"at least {' x '.join('2' * len(frame))} pixels"
+        raise ValueError(explain(f"{what}: the frame is too small", frame, want, "resize first"))
+    start = signs * constant(centre_of(frame), shares)
+    end = start + signs * shares * (frame_like(frame, shares) / 2)
     return Map.of(homography(end, start), projective=True)

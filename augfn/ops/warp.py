@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import math
+import functools
+import itertools
 from typing import Annotated, Any
 
 import torch
@@ -13,7 +14,7 @@ from augfn.core.augmentation import geometric
 from augfn.distributions import Uniform
 from augfn.errors import explain
 from augfn.math.maps import Map
-from augfn.math.stages import Analytic, Displacement, Lines, Plane
+from augfn.math.stages import Analytic, Apart, Displacement, Lines
 from augfn.run.constants import constant
 from augfn.typing import Leaf
 
@@ -50,26 +51,35 @@ def elastic(
     >>> params["control"].shape
     torch.Size([2, 8, 8])
     """
-    large_enough(frame, "elastic")
+    return elastic_map(frame, alpha, sigma, control, "elastic")
+
+
+def elastic_map(frame: Size, alpha: Tensor, sigma: Tensor, control: Tensor, what: str) -> Map:
+    large_enough(frame, what)
     field = smooth(control, sigma)
-    return Map((Displacement(field * (alpha * min(frame))[..., None, None, None], frame),))
+    return Map((Displacement(field * (alpha * min(frame)).reshape(*alpha.shape, *[1] * (len(frame) + 1)), frame),))
 
 
 def large_enough(frame: Size, what: str) -> None:
     if min(frame) < 2:
-        raise ValueError(explain(f"{what}: the frame is too small", frame, "at least 2 x 2 pixels", "resize first"))
+        want = f"at least {' x '.join('2' * len(frame))} pixels"
+        raise ValueError(explain(f"{what}: the frame is too small", frame, want, "resize first"))
 
 
 def smooth(control: Tensor, sigma: Tensor) -> Tensor:
-    """Blur a grid of uniform noise `[*b, d, g, g]` by a Gaussian (sigma in fractions of the grid), to unit standard
+    """Blur a grid of uniform noise `[*b, d, g, g[, g]]` by a Gaussian (sigma in fractions of the grid), to unit standard
     deviation."""
     n = control.shape[-1]
     step = torch.arange(n, dtype=sigma.dtype, device=sigma.device)
     distance = (step[:, None] - step) ** 2 / (n - 1) ** 2
     kernel: Any = torch.exp(-distance / (2 * sigma[..., None, None] ** 2 + 1e-8))
-    kernel = math.sqrt(math.sqrt(3)) * kernel / kernel.square().sum(-1, keepdim=True).sqrt()
+    axes = control.shape[sigma.ndim]
+    kernel = 3 ** (0.5 / axes) * kernel / kernel.square().sum(-1, keepdim=True).sqrt()
     kernel = kernel[..., None, :, :].to(control.dtype)
-    return kernel @ control @ kernel.transpose(-1, -2)
+    if axes == 2:
+        return kernel @ control @ kernel.transpose(-1, -2)
+    planes = kernel.unsqueeze(-3) @ control @ kernel.unsqueeze(-3).transpose(-1, -2)
+    return (kernel @ planes.flatten(-2)).unflatten(-1, (n, n))
 
 
 @geometric
@@ -101,7 +111,11 @@ def grid_distortion(frame: Size, *, cells: Cells = Uniform(0.7, 1.3)) -> Map:
     >>> f(torch.arange(6.0).expand(1, 6, 6))[0][0, 0].round(decimals=4)
     tensor([0.0000, 1.6667, 2.5000, 3.3333, 4.1667, 5.0000])
     """
-    large_enough(frame, "grid_distortion")
+    return bent_grid(frame, cells, "grid_distortion")
+
+
+def bent_grid(frame: Size, cells: Tensor, what: str) -> Map:
+    large_enough(frame, what)
     n = cells.shape[-1]
     share = cells / cells.mean(-1, keepdim=True) - 1
     extent = frame_less_one(frame, cells)[:, None]
@@ -132,7 +146,7 @@ def optical_distortion(frame: Size, *, k: Radial = Uniform(-0.2, 0.2)) -> Map:
     return Map((Analytic(radial_offset, k.unsqueeze(-1), frame),))
 
 
-def radial_offset(u: Plane, size: Size, values: Tensor) -> Plane:
+def radial_offset(u: Apart, size: Size, values: Tensor) -> Apart:
     x, y = u
     square = (x * x + y * y) * (4 / sum(n * n for n in size))
     beyond = 3 - 2 * square.clamp(min=1.0).rsqrt()  # the tangent at the corners: nothing folds there
@@ -160,7 +174,7 @@ def fisheye(
     return Map((Analytic(fisheye_offset, torch.stack([center_x, center_y, gamma], -1), frame),))
 
 
-def fisheye_offset(u: Plane, size: Size, values: Tensor) -> Plane:
+def fisheye_offset(u: Apart, size: Size, values: Tensor) -> Apart:
     centre_x, centre_y, gamma = values.split_with_sizes((1, 1, 1), -1)
     x, y = (v * (2 / max(n - 1, 1)) - c for v, n, c in zip(u, reversed(size), (centre_x, centre_y), strict=True))
     square = torch.addcmul(y * y + 1e-12, x, x)  # the power has no slope at 0
@@ -180,33 +194,41 @@ def thin_plate_spline(frame: Size, *, scale: Half = 0.2, control: Corners5 = Uni
     >>> af.thin_plate_spline(scale=0.2, control=to_the_right)(middle)[0]["keypoints"].round(decimals=4)
     tensor([[2.5000, 2.0000]])
     """
-    values = spline_weights(control * scale[..., None, None])
-    return Map((Analytic(spline_offset, values.flatten(-2), frame),))
+    return spline_map(frame, control * scale[..., None, None])
 
 
-CENTRES = ((-1.0, -1.0), (-1.0, 1.0), (1.0, -1.0), (1.0, 1.0), (0.0, 0.0))
+def centres(d: int) -> tuple[tuple[float, ...], ...]:
+    """The corners, the last axis fastest, and the middle, of a frame from -1 to 1."""
+    return (*itertools.product((-1.0, 1.0), repeat=d), (0.0,) * d)
+
+
+def spline_map(frame: Size, shift: Tensor) -> Map:
+    return Map((Analytic(spline_offset, spline_weights(shift).flatten(-2), frame),))
 
 
 def spline_weights(shift: Tensor) -> Tensor:
-    """Weights `[*b, 8, 2]` of the five kernels, 1, x and y, of the spline that takes each moved point back."""
-    points = constant(CENTRES, shift) + shift
-    plane = torch.cat([torch.ones_like(points[..., :1]), points], -1)
-    below = torch.cat([plane.transpose(-1, -2), torch.zeros_like(plane[..., :3, :])], -1)
-    kernels = spline_kernels(*points.unbind(-1)).transpose(-1, -2)
-    system = torch.cat([torch.cat([kernels, plane], -1), below], -2)
-    return torch.linalg.solve_ex(system, torch.cat([-shift, torch.zeros_like(shift[..., :3, :])], -2)).result
+    """Weights `[*b, n + 1 + d, d]` of the n kernels, 1, x, y[, z], of the spline that takes each of n moved points back."""
+    d = shift.shape[-1]
+    points = constant(centres(d), shift) + shift
+    flat = torch.cat([torch.ones_like(points[..., :1]), points], -1)
+    below = torch.cat([flat.transpose(-1, -2), torch.zeros_like(flat[..., : d + 1, :])], -1)
+    kernels = spline_kernels(points.unbind(-1)).transpose(-1, -2)
+    system = torch.cat([torch.cat([kernels, flat], -1), below], -2)
+    return torch.linalg.solve_ex(system, torch.cat([-shift, torch.zeros_like(shift[..., : d + 1, :])], -2)).result
 
 
-def spline_kernels(x: Tensor, y: Tensor) -> Tensor:
-    """r^2 log r from the five centres to each point `[*b, n]`, `[*b, 5, n]`."""
-    centre_x, centre_y = constant(CENTRES, x).unsqueeze(-1).unbind(-2)
-    square = (x.unsqueeze(-2) - centre_x).square() + (y.unsqueeze(-2) - centre_y).square()
+def spline_kernels(x: Apart) -> Tensor:
+    """r^2 log r (in 3-D r) from the n centres to each point `[*b, m]`, `[*b, n, m]`."""
+    at = constant(centres(len(x)), x[0]).unsqueeze(-1).unbind(-2)
+    square = functools.reduce(torch.add, [(v.unsqueeze(-2) - c).square() for v, c in zip(x, at, strict=True)])
+    if len(x) == 3:
+        return (square + 1e-20).sqrt()
     return 0.5 * square * torch.log(square + 1e-20)
 
 
-def spline_offset(u: Plane, size: Size, values: Tensor) -> Plane:
-    half_y, half_x = (n / 2 for n in size)
-    x, y = u[0] / half_x, u[1] / half_y
-    terms = torch.cat([spline_kernels(x, y), torch.stack([torch.ones_like(x), x, y], -2)], -2)
-    shift_x, shift_y = (values.unflatten(-1, (8, 2)).transpose(-1, -2) @ terms).unbind(-2)
-    return shift_x * half_x, shift_y * half_y
+def spline_offset(u: Apart, size: Size, values: Tensor) -> Apart:
+    d, halves = len(size), [n / 2 for n in reversed(size)]
+    x = tuple(v / half for v, half in zip(u, halves, strict=True))
+    terms = torch.cat([spline_kernels(x), torch.stack([torch.ones_like(x[0]), *x], -2)], -2)
+    shifts = (values.unflatten(-1, (-1, d)).transpose(-1, -2) @ terms).unbind(-2)
+    return tuple(v * half for v, half in zip(shifts, halves, strict=True))
