@@ -58,11 +58,8 @@ def center_crop(frame: Size, *, size: Any) -> Map:
     >>> af.center_crop(size=2)(torch.arange(16.0).reshape(1, 4, 4))[0].tolist()
     [[[5.0, 6.0], [9.0, 10.0]]]
     """
-    return middle_window(frame, fitting(size, frame, "center_crop"))
-
-
-def middle_window(frame: Size, size: Size) -> Map:
-    return fixed_window(frame, size, tuple(round((n - m) / 2) for n, m in zip(frame, size, strict=True)))
+    target = fitting(size, frame, "center_crop")
+    return fixed_window(frame, target, tuple(round((n - m) / 2) for n, m in zip(frame, target, strict=True)))
 
 
 @geometric(example={"size": (7, 8)})

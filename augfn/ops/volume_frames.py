@@ -12,9 +12,9 @@ from augfn.core.augmentation import geometric
 from augfn.core.spec import is_whole
 from augfn.distributions import Uniform
 from augfn.errors import explain
-from augfn.math.frames import padded, resized, window_map
+from augfn.math.frames import fixed_window, padded, resized, window_map
 from augfn.math.maps import Map
-from augfn.ops.crop import fitting, middle_window, placed_window, sides_of, size_of
+from augfn.ops.crop import fitting, placed_window, sides_of, size_of
 from augfn.ops.frames import Pick, on_canvas, picked_pixel, window_around
 from augfn.run.constants import constant
 from augfn.typing import Leaf
@@ -34,15 +34,16 @@ Which = Annotated[Any, Leaf("which label, by the ratios' shares", low=0.0, high=
 
 @geometric(ndim=3, example={"size": (4, 5, 7)})
 def center_crop3d(frame: Size, *, size: Any) -> Map:
-    """Cut `size=(d, h, w)` out of the middle, the window's first voxel at round((N - n) / 2); voxels are copied exactly.
+    """Cut `size=(d, h, w)` out of the middle, the window's first voxel at (N - n) // 2; voxels are copied exactly.
 
-    A size larger than the frame raises: `pad_to3d` first. MONAI starts at N // 2 - n // 2, kornia at (N - n) // 2, TorchIO at
-    ceil((N - n) / 2): the three differ by a voxel where N - n is odd. Source: kornia `CenterCrop3D`.
+    A size larger than the frame raises: `pad_to3d` first. MONAI starts at N // 2 - n // 2, TorchIO at ceil((N - n) / 2), which
+    differ by a voxel where N - n is odd. Source: kornia `CenterCrop3D`.
 
     >>> af.center_crop3d(size=(1, 1, 2))(torch.arange(4.0).reshape(1, 1, 1, 4))[0].flatten()
     tensor([1., 2.])
     """
-    return middle_window(frame, fitting(size, frame, "center_crop3d"))
+    target = fitting(size, frame, "center_crop3d")
+    return fixed_window(frame, target, tuple((n - m) // 2 for n, m in zip(frame, target, strict=True)))
 
 
 @geometric(ndim=3, example={"size": (4, 5, 7)})
