@@ -15,6 +15,7 @@ from augfn.distributions import (
     Exponential,
     GumbelChoice,
     Interval,
+    Knots,
     LogNormal,
     LogUniform,
     Magnitude,
@@ -29,6 +30,7 @@ from augfn.moments import channel_stats
 from augfn.multiview import views
 from augfn.ops.blurs import defocus, glass_blur, motion_blur, zoom_blur
 from augfn.ops.channels import channel_dropout, channel_shuffle, planckian_jitter, rgb_shift
+from augfn.ops.clips import frame_dropout, time_crop, time_reverse, time_speed, time_subsample
 from augfn.ops.crop import center_crop, pad, random_crop, resize, resized_crop
 from augfn.ops.depth import depth_dropout, depth_noise, depth_normalize
 from augfn.ops.filters import (

@@ -37,9 +37,8 @@ class Leaf:
     switch: bool = False  # it decides whether, or which of several, acts
     index: bool = False  # it is the number of something
     volume: tuple[int, ...] | None = None  # its shape in a volume, where that is another one
-    per_channel: int | None = (
-        None  # one value for each of so many channels, along a first dim; 0: for those of the image
-    )
+    each_frame: bool = False  # it is another one in each frame of a clip
+    per_channel: int | None = None  # for each of so many channels one value, along a first dim; 0: those of the image
 
     def sized(self, *shape: int) -> Leaf:
         return replace(self, shape=shape)

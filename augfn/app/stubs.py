@@ -17,7 +17,7 @@ from typing import Any
 import augfn
 import augfn_nn
 from augfn.core.augmentation import Op
-from augfn.core.spec import SPECS, Spec, signature_of
+from augfn.core.spec import Spec, own_spec, signature_of
 from augfn_nn.derive import Derived
 from augfn_nn.shorthands import ALIASES, NEUTRAL
 
@@ -59,7 +59,7 @@ def functions(package: Any) -> str:
         *homes(package, ops, ["from augfn.core.augmentation import Op", WORDS]),
         "__version__: str",
         listed(package.__all__),
-        *(INVERT * (name == "invert") + function(SPECS[name]) for name in sorted(ops)),
+        *(INVERT * (name == "invert") + function(own_spec(name)) for name in sorted(ops)),
     ]
     return NOTE + "\n".join(parts)
 

@@ -35,6 +35,7 @@ class Action(Planned):
     gate: Tensor | None = None
     index: Tensor | None = None
     mixes: ClassVar[bool] = False  # it needs the whole batch
+    retimes: ClassVar[bool] = False  # it changes which frames of a clip there are
 
     def size(self, size: Size) -> Size:
         """The frame that comes out of one of this size."""
@@ -271,6 +272,17 @@ class Convert(Action):
 
 
 @dataclass(frozen=True)
+class Temporal(Action):
+    """Other frames of a clip: their numbers `order [*b, T']`. `flow`: those that follow each other still do; `switched`: it
+    stands behind a gate; `name`: the op's."""
+
+    order: Tensor
+    flow: bool = False
+    switched: bool = False
+    name: str = ""
+
+
+@dataclass(frozen=True)
 class Deferred(Action):
     """An action that depends on other targets: `make(sample, leaves)` says which, once the sample is there.
 
@@ -289,6 +301,10 @@ class Deferred(Action):
     @property
     def mixes(self) -> bool:  # type: ignore[override]
         return self.mix
+
+    @property
+    def retimes(self) -> bool:  # type: ignore[override]
+        return "video" in self.needs
 
     def size(self, size: Size) -> Size:
         return self.frame or size

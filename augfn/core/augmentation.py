@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from augfn import random
-from augfn.core.actions import Action, Deferred, Depths, Geometric, Mixing, Occlusion, Pixels, Size
+from augfn.core.actions import Action, Deferred, Depths, Geometric, Mixing, Occlusion, Pixels, Size, Temporal
 from augfn.core.boxes import Boxes
 from augfn.core.draw import Params, checked_key, draw, leaves_of, merge, nested, salts_of
 from augfn.core.fusing import fuse
@@ -44,6 +44,7 @@ from augfn.core.spec import (
     spec_of,
 )
 from augfn.core.targets import Sample, read
+from augfn.core.timed import is_timed, over_time
 from augfn.errors import explain, unknown
 from augfn.math.resample import UNSET, Sampling, require_finite
 from augfn.run.call import is_ours, mode_of
@@ -52,7 +53,6 @@ from augfn.run.host import HOST, home_of, sent
 from augfn.run.mode import autocasts
 from augfn.typing import GATE, Leaf
 
-SPATIAL = ("geometric", "occlusion")  # kinds to which the axes of the frame matter
 OF_PARTNERS = ("order", "partner", "label")  # what says whom a sample is mixed with
 TRAITS = (
     "requires_rgb",
@@ -162,6 +162,8 @@ class Augmentation:
             with torch.autocast(sample.device.type, enabled=False):
                 return self.on(sample, tree, generator)
         leaves = leaves_of(tree)
+        if any(is_timed(leaf, self.meanings[path], sample) for path, leaf in leaves.items()):
+            return over_time(self, sample, tree, generator)
         context, way = mode_of(self, sample, leaves)
         with context:
             home = home_of(leaves, sample.device, generator)
@@ -217,7 +219,7 @@ class Op(Augmentation):
     ) -> None:
         leaves = leaves_per_channel(spec, channels) if per_channel else spec.leaves
         schema = leaves | ({"gate": GATE} if "p" in COMMON[spec.kind] else {})
-        flat = spec.kind in SPATIAL or spec.target == "depth"  # which a dict with a volume has not
+        flat = spec.kind == "geometric" or spec.target == "depth"  # which a dict with a volume has not
         known = {"ndim": spec.ndim, "spatial": flat, "sampling": sampling, "mixes": spec.kind == "mix"}
         super().__init__(spec.name, params, schema, **known)
         self.spec, self.static, self.clip, self.channels, self.per_channel = spec, static, clip, channels, per_channel
@@ -232,11 +234,13 @@ class Op(Augmentation):
         leaves: dict[str, Any] = {name: params.get(name) for name in self.spec.leaves}
         if "channel_gate" in params:
             leaves["channel_gate"] = params["channel_gate"]
-        act, how = ACT[self.spec.kind], self.sampling.within(sampling)
-        if self.needs:
+        act, how = ACT.get(self.spec.kind), self.sampling.within(sampling)
+        if self.spec.kind == "temporal":
+            action: Action = Deferred(self.name, partial(self.see_frames, "gate" in params), leaves, ("video",))
+        elif self.needs:
             moves, mixes = self.spec.kind == "geometric", self.spec.kind == "mix"
             see = partial(self.see, act, how)
-            action: Action = Deferred(self.name, see, leaves, self.needs, self.frame_out(), moves, mixes)
+            action = Deferred(self.name, see, leaves, self.needs, self.frame_out(), moves, mixes)
         else:
             action = act(self, self.body(size), leaves, how)
         gate = params.get("gate")
@@ -245,9 +249,6 @@ class Op(Augmentation):
     def body(self, size: Size, **seen: Any) -> Callable[..., Any]:
         """The body with its static settings, and with the frame where it asks for it."""
         frame = {"frame": size} if "frame" in self.spec.wants else {}
-        if self.mixes and frame and len(size) != 2 and "mask" not in self.spec.wants:
-            want, fix = "images and videos", "af.mixup(), which takes volumes too"
-            raise ValueError(explain(f"{self.name}: a cut of a volume", f"frame {list(size)}", want, fix))
         own = {n: v for n, v in self.static.items() if not (self.mixes and n in OF_MIXES)}
         return partial(self.spec.body, **frame, **seen, **own)
 
@@ -257,6 +258,11 @@ class Op(Augmentation):
         seen = {n: seen_target(self.name, n, sample) for n in self.needs if n in there or n not in self.spec.may_lack}
         label = {"label": seen.pop("label")} if "label" in seen else {}
         return act(self, self.body(sample.size, **seen), leaves | label, how)
+
+    def see_frames(self, switched: bool, sample: Sample, leaves: dict[str, Any]) -> Action:
+        """The action of a body that chooses frames of a clip."""
+        order = partial(self.spec.body, sample.frames or 1, **self.static)(**leaves)
+        return Temporal(order, self.spec.flow, switched, self.name)
 
     def frame_out(self) -> Size | None:
         """The frame that a body which looks at other targets leaves: its static `size`."""
@@ -329,15 +335,18 @@ def decorator(kind: str) -> Callable[..., Any]:
         pointwise: bool = False,
         planar: bool = False,
         partners: int = 1,
+        flow: bool = False,
         target: str = "image",
         **sampling: Any,
     ) -> Any:
         known: dict[str, Any] = {"clip": clip, "requires_rgb": requires_rgb, "field_channels": field_channels}
         known |= {"single_pass": single_pass, "convolves": convolves, "pointwise": pointwise, "planar": planar}
-        known |= {"target": target, "fields": fields}
+        known |= {"target": target, "fields": fields, "flow": flow}
         if body is None:
             return partial(decorate, ndim=ndim, example=example, partners=partners, **known, **sampling)
         spec = replace(spec_of(body, kind, ndim, example or {}, Sampling(**sampling), partners), **known)
+        if kind == "noise" and not planar:
+            spec.leaves["seed"] = replace(spec.leaves["seed"], each_frame=True)
         register(spec)
 
         def factory(*values: Any, **keywords: Any) -> Op:
@@ -424,3 +433,4 @@ filtering = decorator("filter")
 noise = decorator("noise")
 occlusion = decorator("occlusion")
 mixing = decorator("mix")
+temporal = decorator("temporal")

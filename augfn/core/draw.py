@@ -15,6 +15,7 @@ from torch import Tensor
 
 from augfn import random
 from augfn.distributions import Constant, Distribution
+from augfn.distributions.paths import Path
 from augfn.errors import explain, unknown
 from augfn.run.twins import remembered
 from augfn.typing import Leaf
@@ -89,14 +90,17 @@ def draw(
     batch: tuple[int, ...],
     key: Any,
     device: Any,
+    frames: int | None = None,
 ) -> Params:
-    """Every leaf as a tensor `[*batch, *leaf.shape]` on `device`; the leaves, their meanings and salts are by path."""
+    """Every leaf as a tensor `[*batch, *leaf.shape]` on `device` (one over time `[*batch, frames, *leaf.shape]`); the leaves,
+    their meanings and salts are by path."""
     leaves = {path: value_if_constant(leaf, meanings[path]) for path, leaf in leaves.items()}
     ranges = {path: leaf for path, leaf in leaves.items() if isinstance(leaf, Distribution)}
     if ranges:
         leaves = leaves | draw_all(ranges, meanings, salts, batch, key, device)
     return nested(
-        tree, iter([broadcast_leaf(value, meanings[path], batch, device, path) for path, value in leaves.items()])
+        tree,
+        iter([broadcast_leaf(value, meanings[path], batch, device, path, frames) for path, value in leaves.items()]),
     )
 
 
@@ -144,6 +148,8 @@ def noise_of(
 
 def noise_shape(d: Distribution, leaf: Leaf, path: str) -> tuple[int, ...]:
     """The noise of one value; a distribution of numbers fills a vector leaf with independent draws."""
+    if isinstance(d, Path) and d.shape in ((), leaf.shape):
+        return (d.count, *leaf.shape)
     if d.shape == leaf.shape:
         return d.noise_shape
     if d.shape:
@@ -159,10 +165,14 @@ def counters(salts: tuple[int, ...], counts: tuple[int, ...]) -> tuple[tuple[int
     return hi, tuple(i for n in counts for i in range(n))
 
 
-def broadcast_leaf(value: Any, leaf: Leaf, batch: tuple[int, ...], device: Any, path: str) -> Tensor:
+def broadcast_leaf(
+    value: Any, leaf: Leaf, batch: tuple[int, ...], device: Any, path: str, frames: int | None = None
+) -> Tensor:
     """A tensor `[*k, *leaf.shape]`, whose k lies along the leading dims, as `[*batch, *leaf.shape]`."""
-    want = batch + leaf.shape
     value = as_values(value, leaf, path)
+    if frames is not None and value.ndim == len(batch) + 1 + len(leaf.shape):
+        batch = (*batch, frames)
+    want = batch + leaf.shape
     if value.device != device:
         value = value.to(device)
     if value.shape == want:

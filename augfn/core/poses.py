@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map_only
 
 from augfn.core.boxes import Keypoints
 
@@ -15,27 +16,54 @@ from augfn.core.boxes import Keypoints
 @dataclass(frozen=True)
 class Fold:
     """How points were laid out: `lead` between the batch and the joints, `joints`, and whether they were a plain tensor,
-    with COCO's visibility as one number more."""
+    with COCO's visibility as one number more. `time`: the first of `lead` counts the frames of a clip."""
 
     batch: int
     lead: tuple[int, ...]
     joints: int
     plain: bool
     levels: bool
+    time: bool = False
 
     def undo(self, k: Any) -> Any:
         """The points as they were laid out. (Mixing has doubled the first of the leading dims, or the joints.)"""
-        n = k.shape[-2] if isinstance(k, Tensor) else k.xy.shape[-2]
-        each = math.prod(self.lead[1:]) * self.joints
-        rows = (n // each if each else self.lead[0], *self.lead[1:], self.joints) if self.lead else (n,)
         if isinstance(k, Tensor):
-            return k.unflatten(self.batch, rows)
-        xy, visible = k.xy.unflatten(self.batch, rows), k.visible.unflatten(self.batch, rows)
+            return self.laid_out(k)
+        xy, visible = self.laid_out(k.xy), self.laid_out(k.visible)
         if not self.plain:
             return replace(
                 k, xy=xy, visible=visible, swap=k.swap[: len(k.swap) // groups_of(k.xy, self)] if k.swap else ()
             )
         return torch.cat([xy, visible[..., None].to(xy.dtype)], -1)
+
+    def laid_out(self, x: Tensor) -> Tensor:
+        lead, at = self.lead, self.batch
+        if self.time:
+            x = ClipRows(at, lead[0], math.prod(lead[1:]) * self.joints).laid_out(x)
+            lead, at = lead[1:], at + 1
+        each = math.prod(lead[1:]) * self.joints
+        return x.unflatten(at, (x.shape[at] // each if each else lead[0], *lead[1:], self.joints)) if lead else x
+
+
+@dataclass(frozen=True)
+class ClipRows:
+    """`each` rows of so many frames, `[*b, T, N, ...]`, as one list `[*b, T N, ...]` while they are moved."""
+
+    batch: int
+    time: int
+    each: int
+
+    def fold(self, value: Any) -> Any:
+        return tree_map_only(Tensor, lambda x: x.flatten(self.batch, self.batch + 1), value)
+
+    def undo(self, value: Any) -> Any:
+        return tree_map_only(Tensor, self.laid_out, value)
+
+    def laid_out(self, x: Tensor) -> Tensor:
+        """(Mixing has put the partner's rows after those of all frames.)"""
+        b, own = self.batch, self.time * self.each
+        rows = (x.shape[b] // own if own else 1, self.time, self.each)
+        return x.unflatten(b, rows).movedim(b, b + 1).flatten(b + 1, b + 2)
 
 
 def groups_of(xy: Tensor, fold: Fold) -> int:
@@ -43,14 +71,15 @@ def groups_of(xy: Tensor, fold: Fold) -> int:
     return max(1, xy.shape[-2] // max(1, fold.joints))
 
 
-def folded(value: Any, batch: int, d: int) -> tuple[Any, Fold | None]:
-    """Points `[*b, N, d]`, or `Keypoints` of such, of any layout; None where they were that already."""
+def folded(value: Any, batch: int, d: int, time: int | None = None) -> tuple[Any, Fold | None]:
+    """Points `[*b, N, d]`, or `Keypoints` of such, of any layout, beside a video of so many frames; None where they were
+    that already."""
     xy = value.xy if isinstance(value, Keypoints) else value
     lead, joints = tuple(xy.shape[batch:-2]), xy.shape[-2]
     levels = isinstance(value, Tensor) and value.shape[-1] == d + 1
     if not lead and not levels:
         return value, None
-    fold = Fold(batch, lead, joints, isinstance(value, Tensor), levels)
+    fold = Fold(batch, lead, joints, isinstance(value, Tensor), levels, bool(lead) and lead[0] == time)
     if isinstance(value, Keypoints):
         swap = tuple((i + n * joints, j + n * joints) for n in range(math.prod(lead)) for i, j in value.swap)
         flat = {"xy": value.xy.flatten(batch, -2), "visible": value.visible.flatten(batch, -1)}

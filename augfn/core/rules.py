@@ -26,6 +26,7 @@ from augfn.core.actions import (
     Occlusion,
     Pixels,
     Size,
+    Temporal,
 )
 from augfn.core.annotations import (
     POINTS,
@@ -33,12 +34,13 @@ from augfn.core.annotations import (
     hide_keypoints,
     moved_annotations,
 )
+from augfn.core.clips import retimed
 from augfn.core.instances import hide_instances, with_instances
+from augfn.core.matrices import warp_affine, warp_flow, warp_intrinsics, warp_spacing
 from augfn.core.mixing import PAINT, mixed
 from augfn.core.targets import CONVERTED, Sample, Target
 from augfn.errors import explain
 from augfn.math.color import clip, require_rgb, scale_shift
-from augfn.math.maps import pixel_matrix
 from augfn.math.resample import Sampling, as_signed, fill_like, require_level, resample, to_wide, with_bits_of
 from augfn.math.shapes import cast, expand, planes, shaped
 from augfn.math.variates import seed_key
@@ -74,24 +76,6 @@ def warp_depth(action: Geometric, t: Target, s: Sample, name: str = "depth") -> 
     """Read nearest; and nearer, where a zoom brings the scene so."""
     moved = warp(action, t, s, name)
     return moved if action.map.nearer is None else moved / expand(action.map.nearer.to(moved), moved.ndim)
-
-
-def warp_intrinsics(action: Geometric, t: Target, s: Sample) -> Tensor:
-    if not action.map.rigid:
-        raise ValueError(
-            explain(
-                "intrinsics cannot follow a displacement field",
-                "a bend, or tiles that change places",
-                "projective maps only",
-                "leave the intrinsics out of the dict, or the displacement out of the pipeline",
-            )
-        )
-    matrix = to_wide(action.map.matrix)
-    moved = torch.linalg.inv_ex(pixel_matrix(matrix, s.size, action.size(s.size))).inverse
-    new = moved @ t.value.to(moved.dtype)
-    if action.map.nearer is not None:  # then it is not the camera that zooms
-        new = torch.cat([new[..., :2] / action.map.nearer[..., None, None].to(new), new[..., 2:]], -1)
-    return new.to(t.value.dtype)
 
 
 # pixel values
@@ -177,15 +161,18 @@ def repainted(action: Pixels, x: Tensor, kind: str, b: int, name: str) -> Tensor
     The frames of a video, and for a planar body the slices of a volume, are one more dim of the batch, along which leaves
     have the size 1: all of them share a draw.
     """
-    sliced = kind == "volume" and action.planar
-    seen = x.movedim(b + 1, b) if sliced else x
-    frames = seen.shape[b : b + 1] if sliced or kind == "video" else ()
+    axis = b + (kind == "video")  # of the channels
+    sliced = action.planar and x.ndim == axis + 4
+    seen = x.movedim(axis + 1, axis) if sliced else x
+    frames = seen.shape[b : axis + sliced]
     given = dict(action.leaves)
     gate = given.pop("channel_gate", None)
     field = [field_over(action, given.pop("seed"), seen, b, frames, name)] if action.kind == "noise" else []
     leaves = {n: v if v is None else cast(v, x.dtype) for n, v in given.items()}
     if frames:
-        leaves = {n: v if v is None else v.unsqueeze(b) for n, v in leaves.items()}
+        leaves = {
+            n: v if v is None else v.reshape(v.shape[:b] + (1,) * len(frames) + v.shape[b:]) for n, v in leaves.items()
+        }
     if action.per_channel:
         at = b + len(frames)
         seen, field = seen.unsqueeze(at + 1), [by_channel(f, at, seen.shape[at]) for f in field]
@@ -201,7 +188,7 @@ def repainted(action: Pixels, x: Tensor, kind: str, b: int, name: str) -> Tensor
             )
             out = torch.where(on >= 0.5, out, seen)
         out = out.squeeze(at + 1)
-    return out.movedim(b, b + 1).contiguous() if sliced else out
+    return out.movedim(axis, axis + 1).contiguous() if sliced else out
 
 
 def field_over(action: Pixels, seed: Tensor, x: Tensor, b: int, frames: Size, name: str) -> Tensor:
@@ -209,7 +196,8 @@ def field_over(action: Pixels, seed: Tensor, x: Tensor, b: int, frames: Size, na
     channels, *spatial = x.shape[b + len(frames) :]
     shape = (action.fields * (channels if action.field_channels is None else action.field_channels), *spatial)
     if action.planar and frames:
-        return noise_field(seed, name, shape).unsqueeze(b)
+        field = noise_field(seed, name, shape)
+        return field.reshape(field.shape[:b] + (1,) * len(frames) + field.shape[b:])
     return noise_field(seed, name, (*frames, *shape))
 
 
@@ -257,6 +245,9 @@ TABLE: dict[tuple[type, str], Callable[..., Any]] = {
     **{(Geometric, t): warp for t in ("image", "video", "volume", "mask", "instances", *SOFT)},
     (Geometric, "depth"): warp_depth,
     (Geometric, "intrinsics"): warp_intrinsics,
+    (Geometric, "affine"): warp_affine,
+    (Geometric, "spacing"): warp_spacing,
+    (Geometric, "flow"): warp_flow,
     **{(Color, t): recolor for t in ("image", "video", "volume")},
     **{(Pixels, t): repaint for t in ("image", "video", "volume")},
     (Depths, "depth"): repaint,
@@ -300,6 +291,8 @@ def apply(action: Action, sample: Sample) -> Sample:
         action = action.seen(sample)
     if isinstance(action, Mixing):
         return mixed(action, sample, apply)
+    if isinstance(action, Temporal):
+        return retimed(action, sample)
     changed = dict(sample.targets)
     if isinstance(action, Geometric):
         changed |= moved_annotations(action, sample)

@@ -30,6 +30,7 @@ COMMON = {
     "noise": ("p", "clip", "channels", "per_channel", "p_channel"),
     "occlusion": ("p", "fill", "fill_mask"),
     "mix": ("p",),
+    "temporal": ("p",),
 }
 OF_MIXES: dict[str, Any] = {"num_classes": None, "partners": "next"}  # settings of all that mix
 PARTNER = Leaf("number of the sample that is the partner", low=0.0, flat="a number of a sample", index=True)
@@ -68,6 +69,7 @@ class Spec:
     convolves: bool = False  # it is one call of a library's kernel
     pointwise: bool = False  # what it makes of a pixel depends on that pixel alone
     planar: bool = False  # of a volume it sees the slices as images
+    flow: bool = False  # frames that follow each other still do
     target: str = "image"  # of what it changes the values: the image and its like, or "depth"
 
     @property
@@ -99,6 +101,7 @@ class Spec:
 
 
 SPECS: dict[str, Spec] = {}  # the ops of augfn; those of others are found where they are defined
+OF_CLIPS: dict[str, Spec] = {}  # those that choose frames, and take clips alone
 
 
 def register(spec: Spec) -> None:
@@ -106,18 +109,19 @@ def register(spec: Spec) -> None:
     where, name = spec.home
     if where != "augfn":
         return
-    known = SPECS.get(name)
+    known = SPECS.get(name) or OF_CLIPS.get(name)
     if known and known.body.__module__ != spec.body.__module__:
         given, want = f"{spec.body.__module__}.{name}", f"another name than that of {known.body.__module__}.{name}"
         raise ValueError(explain("two ops of one name", given, want, "rename one"))
-    SPECS[name] = spec
+    (OF_CLIPS if spec.kind == "temporal" else SPECS)[name] = spec
 
 
 def own_spec(name: str) -> Spec:
     """The spec of an op of augfn."""
-    if name not in SPECS:
-        raise ValueError(unknown("op", name, SPECS))
-    return SPECS[name]
+    known = SPECS | OF_CLIPS
+    if name not in known:
+        raise ValueError(unknown("op", name, known))
+    return known[name]
 
 
 def spec_at(module: str, name: str) -> Spec:

@@ -17,14 +17,14 @@ from torch.nn.functional import pad
 from torch.utils._pytree import tree_leaves
 
 from augfn.core.boxes import FORMATS, SAME_FORMAT, TURNED, Boxes, Keypoints, look_at_ends, rounding
-from augfn.core.poses import Fold, folded
+from augfn.core.poses import ClipRows, folded
 from augfn.errors import explain, unknown
 from augfn.run.constants import constant
 
 # kind: (trailing dims of one sample in 2-D, the same in 3-D); None = not in that world, () = not spatial
 LAYOUT: dict[str, tuple[str | None, str | None]] = {
     "image": ("C H W", None),
-    "video": ("T C H W", None),
+    "video": ("T C H W", "T C D H W"),
     "volume": (None, "C D H W"),
     "depth": ("1 H W", None),
     "mask": ("[C] H W", "[C] D H W"),
@@ -34,10 +34,14 @@ LAYOUT: dict[str, tuple[str | None, str | None]] = {
     "boxes": ("N 4", "N 6"),
     "keypoints": ("N 2", "N 3"),
     "intrinsics": ("3 3", None),
+    "affine": ("3 3", "4 4"),
+    "spacing": ("2", "3"),
+    "flow": ("2 H W", "3 D H W"),
     "label": ("", ""),
 }
 FRAMED = ("image", "video", "volume", "depth")
-FLOATING = ("image", "video", "volume", "depth", "softmask", "heatmap", "boxes", "keypoints", "intrinsics")
+FLOATING = (*FRAMED, "softmask", "heatmap", "boxes", "keypoints", "intrinsics", "affine", "spacing", "flow")
+SPATIAL = (*FRAMED, "mask", "softmask", "heatmap", "instances", "flow")  # arrays whose last axes are the frame's
 OTHER = "other"
 SPELLED = {  # what else users call them
     "images": "image",
@@ -64,7 +68,7 @@ class Sample:
     """Targets by name, with the leading batch shape and the frame's size they share.
 
     `others`: what passes through; `names`: the order of all, where there are such. `folds`: how keypoints were
-    laid out that are moved as one list, and which boxes came as plain tensors.
+    laid out that are moved as one list, and which boxes came as plain tensors. `clip`: the batch's last dim is time.
     """
 
     targets: dict[str, Target]
@@ -74,7 +78,8 @@ class Sample:
     bare: bool = False
     others: Mapping[str, Any] = field(default_factory=dict)
     names: tuple[str, ...] = ()
-    folds: Mapping[str, Fold | Plain] = field(default_factory=dict)
+    folds: Mapping[str, Any] = field(default_factory=dict)
+    clip: bool = False
 
     @property
     def channels(self) -> int:
@@ -82,8 +87,14 @@ class Sample:
         d = len(self.size)
         return next((t.value.shape[-d - 1] for t in self.targets.values() if t.kind in CONVERTED), 0)
 
+    @property
+    def frames(self) -> int | None:
+        """The number of frames of a clip that is moved as one; None where there is no video."""
+        at = len(self.batch)
+        return next((t.value.shape[at] for t in self.targets.values() if t.kind == "video"), None)
+
     def changed(self, targets: dict[str, Target], size: tuple[int, ...]) -> Sample:
-        rest = (self.device, self.bare, self.others, self.names, self.folds)
+        rest = (self.device, self.bare, self.others, self.names, self.folds, self.clip)
         return Sample(targets, self.batch, size, *rest)
 
     def output(self) -> Any:
@@ -110,6 +121,17 @@ class Plain:
         more = boxes.valid.shape[-1] - self.valid.shape[-1]
         lost = ~boxes.valid & pad(self.valid, (0, more), value=True)
         return torch.where(lost[..., None], 0.0, boxes.data)
+
+
+@dataclass(frozen=True)
+class Both:
+    """One undone after the other."""
+
+    first: Any
+    second: Any
+
+    def undo(self, value: Any) -> Any:
+        return self.second.undo(self.first.undo(value))
 
 
 def kind_of(name: str, given: Mapping[str, str]) -> str:
@@ -196,24 +218,29 @@ def checked(
                 "no frame to go by", list(targets), f"one of {FRAMED} among the targets", "add the image to the dict"
             )
         )
-    name, frame = next(iter(frames.items()))
+    videos = {n: x for n, x in frames.items() if targets[n].kind == "video"}
+    name, frame = next(iter((videos or frames).items()))
     layout = LAYOUT[targets[name].kind][ndim - 2]
     assert layout is not None
     batch, size = tuple(frame.shape[: -len(layout.split())]), tuple(frame.shape[-ndim:])
+    time = frame.shape[len(batch)] if videos else None
     for n, t in targets.items():
         check_device(n, t, frame.device, name)
-        check_shape(n, t, batch, size, name)
+        check_shape(n, t, batch, size, name, time)
+    rows = {n: rows_in(t, len(batch), time) for n, t in targets.items()}
+    targets = {n: t if rows[n] is None else Target(t.kind, rows[n].fold(t.value)) for n, t in targets.items()}  # type: ignore[union-attr]
     check_instances(targets)
     proper = {
         n: t if not isinstance(t.value, Boxes) else Target(t.kind, t.value.checked(size)) for n, t in targets.items()
     }
-    points = {n: folded(t.value, len(batch), ndim) for n, t in proper.items() if t.kind == "keypoints"}
+    points = {n: folded(t.value, len(batch), ndim, time) for n, t in proper.items() if t.kind == "keypoints"}
     proper |= {n: Target("keypoints", in_frame(value, size)) for n, (value, _) in points.items()}
     for t in proper.values():
         if t.kind == "boxes" and isinstance(t.value, Tensor):
             look_at_ends(t.value)
     folds = {n: fold for n, (_, fold) in points.items() if fold is not None}
     folds |= {n: Plain(proper[n].value.valid) for n in told}
+    folds |= {n: fold if n not in folds else Both(folds[n], fold) for n, fold in rows.items() if fold is not None}
     return Sample(proper, batch, size, frame.device, bare, folds=folds)
 
 
@@ -268,19 +295,39 @@ def check_device(name: str, t: Target, device: torch.device, ref: str) -> None:
             raise ValueError(explain(what, found.device, str(device), f'{name}.to("{device}"), all of it'))
 
 
-def check_shape(name: str, t: Target, batch: tuple[int, ...], size: tuple[int, ...], ref: str) -> None:
-    """The batch and the frame must be those of the reference target."""
+def rows_in(t: Target, batch: int, time: int | None) -> ClipRows | None:
+    """How the boxes, or the instance masks, of all frames of a clip are laid out; None where there is one list for all."""
+    value = array_of(t)
+    rank = {"boxes": 3, "instances": 4}.get(t.kind)
+    if time is None or rank is None or value.ndim < batch + rank or value.shape[batch] != time:
+        return None
+    return ClipRows(batch, time, value.shape[batch + 1])
+
+
+def check_shape(
+    name: str, t: Target, batch: tuple[int, ...], size: tuple[int, ...], ref: str, time: int | None = None
+) -> None:
+    """The batch and the frame must be those of the reference target; beside a video of so many frames, there may be as many
+    of each."""
     value, d, b = array_of(t), len(size), len(batch)
     if tuple(value.shape[:b]) != batch:
         want = wanted(t, batch, d)
         raise ValueError(explain(f"{name}: its batch differs from {ref}'s", value, want, "give one per sample"))
     rest = tuple(value.shape[b:])
-    if t.kind in (*FRAMED, "mask", "softmask", "heatmap", "instances"):
+    framed = time is not None and rest[:1] == (time,) and t.kind not in ("video", "label", "keypoints")
+    if t.kind in SPATIAL:
         ranks = {"mask": (d, d + 1), "softmask": (d, d + 1), "video": (d + 2,)}.get(t.kind, (d + 1,))
-        good = len(rest) in ranks and rest[-d:] == size
+        good = (len(rest) in ranks or (framed and len(rest) - 1 in ranks)) and rest[-d:] == size
+        good = good and (t.kind != "flow" or rest[-d - 1] == d)
     else:
-        tail = {"boxes": (row_of(t.value, d),), "intrinsics": (3, 3)}.get(t.kind, ())
-        good = rest[len(rest) - len(tail) :] == tail and (t.kind != "boxes" or len(rest) == 2)
+        square = (d + 1, d + 1)
+        own: dict[str, tuple[int, ...]] = {"intrinsics": (3, 3), "affine": square, "spacing": (d,)}
+        tail = (row_of(t.value, d),) if t.kind == "boxes" else own.get(t.kind, ())
+        good = rest[len(rest) - len(tail) :] == tail
+        if t.kind == "boxes":
+            good = good and len(rest) in ((2, 3) if framed else (2,))
+        elif t.kind in own:
+            good = rest == tail
         if t.kind == "keypoints":  # people x joints, and COCO's third number, are folded afterwards
             good = len(rest) > 1 and rest[-1] in ((d,) if isinstance(t.value, Keypoints) else (d, d + 1))
     if t.kind == "label" and len(rest) >= d and rest[-d:] == size and min(size) > 1:

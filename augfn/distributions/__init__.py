@@ -21,6 +21,7 @@ from augfn.distributions.continuous import (
 )
 from augfn.distributions.discrete import Bernoulli, Choice, GumbelChoice, RelaxedBernoulli
 from augfn.distributions.magnitude import Magnitude
+from augfn.distributions.paths import Knots
 
 __all__ = [
     "Bernoulli",
@@ -32,6 +33,7 @@ __all__ = [
     "Exponential",
     "GumbelChoice",
     "Interval",
+    "Knots",
     "LogNormal",
     "LogUniform",
     "Magnitude",

@@ -26,7 +26,7 @@ from typing import Any
 from augfn import compose, images, multiview
 from augfn import distributions as dist
 from augfn.core.augmentation import Augmentation, build
-from augfn.core.spec import SPECS, Spec
+from augfn.core.spec import OF_CLIPS, SPECS, Spec
 from augfn.errors import unknown
 from augfn.files.values import PolicyError, fail, loaded, located, one_line, table, value
 from augfn.files.writing import VERSION
@@ -71,7 +71,7 @@ def step(config: Any, where: str) -> Augmentation:
         return located(f"{where}.{name}", make, **given)
     spec = spec_of_step(name)
     if spec is None:
-        raise PolicyError(f"{where}: {one_line(unknown('op', name, [*SPECS, *COMBINATORS, *CONVERSIONS]))}")
+        raise PolicyError(f"{where}: {one_line(unknown('op', name, [*SPECS, *OF_CLIPS, *COMBINATORS, *CONVERSIONS]))}")
     given = table(keywords, f"{where}.{name}")
     values = {key: value(v, f"{where}.{name}.{key}") for key, v in given.items()}
     values["p"] = probability(values.get("p", 1.0), f"{where}.{name}.p")
@@ -80,7 +80,7 @@ def step(config: Any, where: str) -> Augmentation:
 
 def spec_of_step(name: Any) -> Spec | None:
     """An op of augfn by its name, one of a module that is loaded by `module:name`."""
-    found = getattr(loaded(str(name)), "spec", None) if ":" in str(name) else SPECS.get(name)
+    found = getattr(loaded(str(name)), "spec", None) if ":" in str(name) else (SPECS | OF_CLIPS).get(name)
     return found if isinstance(found, Spec) else None
 
 

@@ -18,6 +18,7 @@ from augfn.errors import explain, unknown
 DISTRIBUTIONS: dict[str, type[Distribution]] = {
     "uniform": dist.Uniform,
     "interval": dist.Interval,
+    "knots": dist.Knots,
     "span": dist.Span,
     "log_uniform": dist.LogUniform,
     "log_normal": dist.LogNormal,

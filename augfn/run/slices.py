@@ -38,7 +38,7 @@ Wholes = dict[str, tuple[list[Tensor], Any]]  # by target: its tensors and their
 def in_slices(actions: list[Action], sample: Sample) -> Sample:
     """`run(actions, sample)` of an untracked call. An action that few samples meet runs on those alone, all others
     slice by slice."""
-    if not is_large(sample) or any(a.mixes for a in actions):
+    if not is_large(sample) or any(a.mixes or a.retimes for a in actions):
         return run(actions, sample)
     keep_freed_memory()
     waiting: list[Action] = []
@@ -189,7 +189,7 @@ def tensors_of(sample: Sample) -> list[Tensor]:
 def differentiated(actions: list[Action], sample: Sample) -> Sample:
     """`run(actions, sample)` of a call that autograd records: forward as an untracked one, and in the backward pass
     recomputed slice by slice, so that no pass over the batch is kept."""
-    if not is_large(sample) or any(a.mixes for a in actions):
+    if not is_large(sample) or any(a.mixes or a.retimes for a in actions):
         return run(actions, sample)
     step = slice_length(sample, actions)
     if step is None:

@@ -1,0 +1,88 @@
+"""Leaves over time: a clip with them is run as a batch of its frames, of which those of a clip share all other draws."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from augfn.core.draw import Params, draw, leaves_of, nested
+from augfn.core.targets import Sample, read
+from augfn.distributions.paths import Knots
+from augfn.errors import explain
+from augfn.run.call import mode_of
+from augfn.run.host import home_of
+from augfn.typing import Leaf
+
+GOLDEN = 0.6180339887498949  # multiples of it, modulo 1, are spread evenly: seeds of the frames of a clip
+WHOLE = ("label",)  # what belongs to a clip and is not changed frame by frame
+SHARED = (
+    "intrinsics",
+    "affine",
+    "spacing",
+)  # what may be given once for the clip, and is another one in each frame then
+
+
+def is_timed(leaf: Any, meaning: Leaf, sample: Sample) -> bool:
+    """True of a path, and of values for each frame `[*b, T, *shape]`."""
+    if isinstance(leaf, Knots):
+        return True
+    if not isinstance(leaf, Tensor) or sample.frames is None:
+        return False
+    lead = tuple(leaf.shape[: leaf.ndim - meaning.rank])
+    return len(lead) == len(sample.batch) + 1 and lead[-1] == sample.frames
+
+
+def over_time(f: Any, sample: Sample, tree: Params, generator: Any) -> tuple[Any, Params]:
+    """The call of an augmentation with leaves over time."""
+    frames, batch = sample.frames, sample.batch
+    leaves = leaves_of(tree)
+    if frames is None:
+        want = 'a dict with a "video" [*batch, T, C, H, W]'
+        given = [path for path, leaf in leaves.items() if isinstance(leaf, Knots)]
+        raise ValueError(explain("a path over time needs a clip", given, want, 'f({"video": clip}, None, key)'))
+    meanings = f.sized(sample)
+    home = home_of(leaves, sample.device, generator)
+    known = {n: d.over(frames, len(meanings[n].shape)) if isinstance(d, Knots) else d for n, d in leaves.items()}
+    drawn = draw(nested(tree, iter(known.values())), known, meanings, f.salts, batch, generator, home, frames)
+    each = [in_frames(v, f.meanings[n], len(batch), frames) for n, v in leaves_of(drawn).items()]
+    clip = by_frame(f, sample)
+    context, way = mode_of(f, clip, leaves)
+    with context:
+        actions = f.actions(nested(drawn, iter(each)), clip, tree)
+        return outcome(way(actions, clip), sample), drawn
+
+
+def in_frames(value: Tensor, meaning: Leaf, b: int, frames: int) -> Tensor:
+    """A value `[*b, *shape]` for every frame; one over time as it is. Seeds differ from frame to frame, as a sensor's do."""
+    if value.ndim > b + meaning.rank:
+        return value
+    spread = value.unsqueeze(b).expand(*value.shape[:b], frames, *value.shape[b:])
+    if not meaning.each_frame:
+        return spread
+    steps = torch.arange(frames, dtype=value.dtype, device=value.device).reshape(-1, *[1] * meaning.rank)
+    return (spread + steps * GOLDEN) % 1
+
+
+def by_frame(f: Any, sample: Sample) -> Sample:
+    """The sample as a batch of frames."""
+    kinds = {n: t.kind for n, t in sample.targets.items()}
+    still = "image" if len(sample.size) == 2 else "volume"
+    given, held = {}, sample.output()
+    for name, kind in kinds.items():
+        value = held[name]
+        if kind in SHARED and value.shape[: len(sample.batch) + 1] != (*sample.batch, sample.frames):
+            b = len(sample.batch)
+            value = value.unsqueeze(b).expand(*value.shape[:b], sample.frames, *value.shape[b:])
+        given[name] = value
+    targets = {n: still if k == "video" else "other" if k in WHOLE else k for n, k in kinds.items()}
+    frames = read(given, len(sample.size), targets, True, f.takes_integers)
+    return replace(frames, clip=True)
+
+
+def outcome(done: Sample, before: Sample) -> Any:
+    """What comes out, with what only passed through."""
+    values = done.output()
+    return {n: before.others[n] if n in before.others else values[n] for n in before.names or values}
