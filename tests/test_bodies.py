@@ -186,7 +186,7 @@ def test_a_volume_with_what_belongs_to_it():
 
 def test_worlds_stay_apart():
     x = volume()
-    for f in (af.rotate(), af.pipeline(af.brightness(), af.rotate()), af.erase(), af.maybe(af.hflip())):
+    for f in (af.rotate(), af.pipeline(af.brightness(), af.rotate()), af.maybe(af.hflip())):
         with pytest.raises(ValueError, match="one world"):
             f({"volume": x}, None, KEY)
     with pytest.raises(ValueError, match="one world"):

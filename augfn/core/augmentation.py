@@ -289,6 +289,7 @@ def act_pixels(op: Op, body: Callable[..., Any], leaves: dict[str, Any], samplin
         traits = {n: getattr(op.spec, n) for n in TRAITS}
         make = Depths if op.spec.target == "depth" else Pixels
         own = {"per_channel": op.per_channel, "foreign": op.foreign}
+        traits["pointwise"] &= not op.static.get(op.spec.unless)
         return make(op.spec.kind, body, leaves, op.clip, op.channels, op.name, **traits, **own)
     gate = leaves.pop("channel_gate", None)
     color = body(**leaves)
@@ -334,6 +335,7 @@ def decorator(kind: str) -> Callable[..., Any]:
         convolves: bool = False,
         pointwise: bool = False,
         planar: bool = False,
+        unless: str = "",
         partners: int = 1,
         flow: bool = False,
         target: str = "image",
@@ -341,7 +343,7 @@ def decorator(kind: str) -> Callable[..., Any]:
     ) -> Any:
         known: dict[str, Any] = {"clip": clip, "requires_rgb": requires_rgb, "field_channels": field_channels}
         known |= {"single_pass": single_pass, "convolves": convolves, "pointwise": pointwise, "planar": planar}
-        known |= {"target": target, "fields": fields, "flow": flow}
+        known |= {"target": target, "fields": fields, "flow": flow, "unless": unless}
         if body is None:
             return partial(decorate, ndim=ndim, example=example, partners=partners, **known, **sampling)
         spec = replace(spec_of(body, kind, ndim, example or {}, Sampling(**sampling), partners), **known)

@@ -216,9 +216,9 @@ def boxes_of_layers(action: Mixing, own: Any, others: list[Any], s: Sample) -> A
 
 
 def cover_for(b: Boxes, layer: Layer, size: Size) -> tuple[Tensor, ...]:
-    """The cover as boxes look at it: of a rectangle the rows and the columns, else all of it."""
+    """The cover as boxes look at it: of a rectangle the rows and the columns, else (in a volume) all of it."""
     dtype = to_wide(b.data).dtype
-    if layer.spans is None or not layer.hard or b.turned:
+    if layer.spans is None or not layer.hard or b.turned or len(size) != 2:
         return (chosen(layer.cover).to(dtype),)
     rows, columns = lines_of(layer.spans, size)
     there = layer.share > 0  # 0 behind a closed gate

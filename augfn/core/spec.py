@@ -69,6 +69,7 @@ class Spec:
     convolves: bool = False  # it is one call of a library's kernel
     pointwise: bool = False  # what it makes of a pixel depends on that pixel alone
     planar: bool = False  # of a volume it sees the slices as images
+    unless: str = ""  # a setting under which it is neither pointwise nor clipped by default
     flow: bool = False  # frames that follow each other still do
     target: str = "image"  # of what it changes the values: the image and its like, or "depth"
 
@@ -189,7 +190,8 @@ def check_type(what: str, wanted: Any, value: Any, default: Any) -> None:
 
 def clip_of(spec: Any, keywords: dict[str, Any]) -> str:
     """The mechanism's clip; a body that clips by itself takes the keyword as its own."""
-    mode = keywords.get("clip", spec.clip) if "clip" in spec.common else "none"
+    usual = "none" if spec.unless and keywords.get(spec.unless) else spec.clip
+    mode = keywords.get("clip", usual) if "clip" in spec.common else "none"
     if mode not in CLIPS:
         raise ValueError(explain(f"{spec.name}: clip", mode, f"one of {', '.join(CLIPS)}", 'clip="clamp"'))
     return mode

@@ -31,10 +31,35 @@ def lines_of(spans: Tensor, size: Size) -> list[Tensor]:
     return found
 
 
+def outer(lines: list[Tensor]) -> Tensor:
+    """The product of a line `[*b, n]` of each axis, slowest first, over the frame `[*b, *size]`.
+
+    >>> outer([torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0])])
+    tensor([[3., 4.],
+            [6., 8.]])
+    """
+    *others, out = lines
+    for k, line in enumerate(reversed(others), 1):
+        out = line[(..., *(None,) * k)] * out.unsqueeze(-k - 1)
+    return out
+
+
+def summed(lines: list[Tensor]) -> Tensor:
+    """The sum of k such products, of lines `[*b, k, n]`, over the frame `[*b, *size]`.
+
+    >>> summed([torch.eye(2), torch.eye(2)])
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    *others, last = lines
+    slow = outer(others)
+    found = slow.flatten(-len(others)).mT @ last
+    return found if len(others) == 1 else found.unflatten(-2, slow.shape[-len(others) :])
+
+
 def rectangle(spans: Tensor, size: Size) -> Tensor:
-    """True in the frame `[*b, *size]` within the spans of rows and columns."""
-    rows, columns = lines_of(spans, size)
-    return rows[..., None] & columns[..., None, :]
+    """True in the frame `[*b, *size]` within the spans `[*b, d, 2]` of rows and columns (and of slices before them)."""
+    return outer(lines_of(spans, size))
 
 
 def put_in_place(x: Tensor, around: Tensor, corner: Tensor, size: Size) -> Tensor:
@@ -59,7 +84,7 @@ def put_each(x: Tensor, around: Tensor, corner: Tensor, size: Size) -> Tensor:
 
 
 def spans_of(source: Size, size: Size, corner: Tensor) -> Tensor:
-    """Start and end of the rows and of the columns `[*b, 2, 2]` that an image covers in a frame."""
+    """Start and end of the rows and of the columns `[*b, d, 2]` that an image covers in a frame."""
     first, room = corner.flip(-1), torch.tensor(source, dtype=corner.dtype, device=corner.device)
     limit = torch.tensor(size, dtype=corner.dtype, device=corner.device)
     return torch.stack([first.clamp(min=0), torch.minimum(first + room, limit)], -1)
@@ -70,8 +95,9 @@ Window = tuple[Any, ...]
 
 def places(corner: Tensor | None, spans: Tensor) -> Iterator[tuple[int, Window, Window]]:
     """For each sample that has such its number, its window in the frame, and the same in the image that lies at the corner."""
-    lefts = [(0, 0)] * len(spans) if corner is None else corner.long().tolist()
-    for i, ((rows, columns), (left, top)) in enumerate(zip(spans.long().tolist(), lefts, strict=True)):
-        if rows[0] < rows[1] and columns[0] < columns[1]:
-            to = (..., slice(*rows), slice(*columns))
-            yield i, to, (..., slice(rows[0] - top, rows[1] - top), slice(columns[0] - left, columns[1] - left))
+    firsts = [(0,) * spans.shape[-2]] * len(spans) if corner is None else corner.long().flip(-1).tolist()
+    for i, (ends, first) in enumerate(zip(spans.long().tolist(), firsts, strict=True)):
+        if all(start < end for start, end in ends):
+            to = [slice(start, end) for start, end in ends]
+            of = [slice(start - n, end - n) for (start, end), n in zip(ends, first, strict=True)]
+            yield i, (..., *to), (..., *of)

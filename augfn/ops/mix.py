@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import partial, reduce
 from typing import Annotated, Any
@@ -19,28 +20,23 @@ from augfn.math.maps import Gather, Map
 from augfn.math.resample import Sampling, fill_like
 from augfn.math.shapes import expand
 from augfn.math.variates import seed_key
-from augfn.math.windows import lines_of, put_each, rectangle, spans_of
-from augfn.typing import Leaf, Position2, Seed, SortKey, Weight
+from augfn.math.windows import lines_of, put_each, rectangle, spans_of, summed
+from augfn.typing import Leaf, Seed, SortKey, Weight
 
+WHOLE = "a cut has whole pixels"
+SIDES = "0 = left, top or front, 1 = right, bottom or back"
+ORDERED = "an order is piecewise constant in its sort keys"
 CutWeight = Annotated[
-    Any, Leaf("area of the own sample", neutral=1.0, low=0.0, high=1.0, flat="a cut has whole pixels")
+    Any, Leaf("area (of a volume, volume) of the own sample", neutral=1.0, low=0.0, high=1.0, flat=WHOLE)
 ]
 CutPosition = Annotated[
-    Any,
-    Leaf(
-        "centre of the cut: 0 = left or top, 1 = right or bottom",
-        (2,),
-        low=0.0,
-        high=1.0,
-        flat="a cut has whole pixels",
-    ),
+    Any, Leaf(f"centre of the cut (x, y[, z]): {SIDES}", (2,), low=0.0, high=1.0, flat=WHOLE, volume=(3,))
 ]
-
-
-Cells = Annotated[
-    Any,
-    Leaf("sort keys of 4 x 4 cells", (16,), low=0.0, high=1.0, flat="an order is piecewise constant in its sort keys"),
+Centre = Annotated[
+    Any, Leaf("where the images meet: 0 = left or top, 1 = right or bottom", (2,), low=0.0, high=1.0, flat=WHOLE)
 ]
+Position = Annotated[Any, Leaf(f"position (x, y[, z]): {SIDES}", (2,), low=0.0, high=1.0, volume=(3,))]
+Cells = Annotated[Any, Leaf("sort keys of 4 x 4[ x 4] cells", (16,), low=0.0, high=1.0, flat=ORDERED, volume=(64,))]
 Chance = Annotated[
     Any, Leaf("probability of an object to be pasted", low=0.0, high=1.0, flat="a box is pasted or is not")
 ]
@@ -76,6 +72,9 @@ def cutmix(
     """Paste a rectangle of the partner at its own place: half sides floor(sqrt(1 - weight) side / 2), about a pixel drawn
     uniformly, clipped to the frame; labels by the areas that are left after that.
 
+    Of a volume a box with half sides floor(cbrt(1 - weight) side / 2), so that the weight is a share of the volume (MONAI's
+    `CutMix` keeps the square root there, and pastes (1 - weight)^1.5).
+
     Own boxes are those around what is not covered, the partner's those around what was pasted; masks, keypoints and labels
     likewise. Partners as in `mixup`. Source: Yun et al. 2019, torchvision `CutMix` (with one draw per sample).
 
@@ -84,10 +83,11 @@ def cutmix(
     >>> y.mean((1, 2, 3))
     tensor([0.2500, 0.7500])
     """
-    half = torch.sqrt(1 - weight.detach()) / 2
+    part = 1 - weight.detach()
+    half = (torch.sqrt(part) if len(frame) == 2 else part ** (1 / len(frame))) / 2
     spans = []
-    for axis, n in ((1, frame[0]), (0, frame[1])):
-        centre = torch.floor(position[..., axis].detach() * n).clamp(max=n - 1)
+    for i, n in enumerate(frame):
+        centre = torch.floor(position[..., -i - 1].detach() * n).clamp(max=n - 1)
         reach = torch.floor(half * n)
         spans.append(((centre - reach).clamp(min=0), (centre + reach).clamp(max=n)))
     window = as_tensor(spans)
@@ -101,7 +101,7 @@ def resizemix(
     frame: Size,
     *,
     scale: Side = Uniform(0.1, 0.8),
-    position: Position2 = Uniform(0.0, 1.0),
+    position: Position = Uniform(0.0, 1.0),
 ) -> Any:
     """Paste the whole partner, resized to `scale` of the sides, at a place drawn uniformly; its label has the share of the
     pixels that it covers. Partners as in `mixup`. Source: Qin et al. 2020.
@@ -112,12 +112,12 @@ def resizemix(
     tensor([[1., 0.],
             [0., 0.]])
     """
-    like = torch.tensor(frame[::-1], dtype=scale.dtype, device=scale.device)
+    like, d = torch.tensor(frame[::-1], dtype=scale.dtype, device=scale.device), len(frame)
     side = scale[..., None] * like
     low = position.to(side) * (like - side)
-    spans = [(low[..., axis], low[..., axis] + side[..., axis]) for axis in (1, 0)]
+    spans = [(low[..., axis], low[..., axis] + side[..., axis]) for axis in reversed(range(d))]
     cover = rectangle(as_tensor(spans).round(), frame)
-    inner = torch.diag_embed((1 / scale)[..., None].expand(*scale.shape, 2))
+    inner = torch.diag_embed((1 / scale)[..., None].expand(*scale.shape, d))
     middle = low + side / 2 - like / 2
     rows = torch.cat([inner, -(inner @ middle[..., None])], -1)
     return [Layer(who(), cover, share_of(cover, who.order), Map.affine(rows), hard=True)]
@@ -132,7 +132,7 @@ def gridmix(
     cells: Cells = Uniform(0.0, 1.0),
 ) -> Any:
     """Take the cells of a grid from one of two images: of 4 x 4 cells round(16 (1 - weight)) from the partner, in random
-    places; labels by the area. Partners as in `mixup`. Source: Baek et al. 2021 (GridMix).
+    places (of a volume 4 x 4 x 4); labels by the area. Partners as in `mixup`. Source: Baek et al. 2021 (GridMix).
 
     >>> x = torch.tensor([0.0, 1.0]).reshape(2, 1, 1, 1).expand(2, 1, 8, 8)
     >>> y, _ = af.gridmix(weight=0.25)(x, None, af.key(0))
@@ -140,7 +140,7 @@ def gridmix(
     tensor([0.7500, 0.2500])
     """
     rank = cells.argsort(-1).argsort(-1)
-    taken = rank < torch.round((1 - weight.detach()) * 16)[..., None]
+    taken = rank < torch.round((1 - weight.detach()) * cells.shape[-1])[..., None]
     cover = on_grid(taken, frame)
     return [Layer(who(), cover, share_of(cover, who.order), hard=True)]
 
@@ -156,22 +156,23 @@ def fmix(
 ) -> Any:
     """Cut along the level set of a smooth random field: of noise whose amplitude falls with the frequency to the power
     `decay`, the largest (1 - weight) of the pixels show the partner; labels by the area. Partners as in `mixup`. Source:
-    Harris et al. 2020.
+    Harris et al. 2020 (who cut volumes too).
 
     >>> x = torch.tensor([0.0, 1.0]).reshape(2, 1, 1, 1).expand(2, 1, 8, 8)
     >>> y, _ = af.fmix(weight=0.25)(x, None, af.key(0))
     >>> y.mean((1, 2, 3))
     tensor([0.7500, 0.2500])
     """
-    h, w = frame
-    noise = random.normal_field(seed_key(seed), frame)
-    vertical, across = torch.fft.fftfreq(h, device=noise.device), torch.fft.rfftfreq(w, device=noise.device)
-    frequency = torch.sqrt(vertical[:, None] ** 2 + across**2).clamp(min=1 / max(frame))
-    # the transform takes no empty batch
-    field = torch.fft.irfft2(torch.fft.rfft2(noise) / frequency**decay, s=frame) if noise.numel() else noise
-    field = field.flatten(-2)
-    rank = field.argsort(-1, descending=True).argsort(-1)
-    cover = (rank < torch.round((1 - weight.detach()) * h * w)[..., None]).unflatten(-1, frame)
+    noise, axes = random.normal_field(seed_key(seed), frame), tuple(range(-len(frame), 0))
+    squares = torch.fft.rfftfreq(frame[-1], device=noise.device) ** 2
+    for n in reversed(frame[:-1]):
+        along = torch.fft.fftfreq(n, device=noise.device) ** 2
+        squares = along.reshape(-1, *[1] * squares.ndim) + squares
+    frequency = torch.sqrt(squares).clamp(min=1 / max(frame))
+    if noise.numel():  # the transform takes no empty batch
+        noise = torch.fft.irfftn(torch.fft.rfftn(noise, dim=axes) / frequency**decay, frame, axes)
+    rank = noise.flatten(axes[0]).argsort(-1, descending=True).argsort(-1)
+    cover = (rank < torch.round((1 - weight.detach()) * math.prod(frame))[..., None]).unflatten(-1, frame)
     return [Layer(who(), cover, share_of(cover, who.order), hard=True)]
 
 
@@ -183,8 +184,9 @@ def patchmix(
     weight: CutWeight = Beta(1.0, 1.0),
     cells: Cells = Uniform(0.0, 1.0),
 ) -> Any:
-    """Take each of 4 x 4 cells from one of four images: the own with the probability `weight`, else one of the next three
-    in the order of the samples' sort keys; labels by the area. Source: in the manner of Cascante-Bonilla et al. 2021.
+    """Take each of 4 x 4 cells (of a volume 4 x 4 x 4) from one of four images: the own with the probability `weight`, else
+    one of the next three in the order of the samples' sort keys; labels by the area. Source: in the manner of
+    Cascante-Bonilla et al. 2021.
 
     >>> y, _ = af.patchmix(weight=1.0)(torch.rand(4, 3, 8, 8), None, af.key(0))
     >>> y.shape
@@ -204,13 +206,13 @@ def mosaic(
     who: Partners,
     frame: Size,
     *,
-    centre: CutPosition = Uniform(0.25, 0.75),
+    centre: Centre = Uniform(0.25, 0.75),
     fill: float = 114 / 255,
     fill_mask: float = 0.0,
 ) -> Any:
     """Four images in a frame of twice the sides, that meet in a point drawn from its middle half: the own image top left,
     and the next three in the order of the samples' sort keys; each is cut where it leaves the frame, and what none covers
-    is `fill` (in masks `fill_mask`). Labels by the areas that are covered.
+    is `fill` (in masks `fill_mask`). Labels by the areas that are covered. For images and videos; not for volumes.
 
     As in YOLO, a random affine map and a crop to the size of one image follow: `af.pipeline(af.mosaic(),
     af.affine(translate=..., scale=(0.5, 1.5)), af.center_crop(size=...))`; boxes of less than two pixels or a tenth of
@@ -220,6 +222,9 @@ def mosaic(
     >>> y["image"].shape, y["label"].sum(-1).round(decimals=4)
     (torch.Size([4, 3, 16, 12]), tensor([1., 1., 1., 1.]))
     """
+    if len(frame) != 2:
+        want, fix = "images and videos", "af.cutmix(), af.gridmix() or af.mixup(), which take volumes too"
+        raise ValueError(explain("mosaic: four images of a volume", f"frame {list(frame)}", want, fix))
     h, w = frame
     like = torch.tensor((w, h), dtype=centre.dtype, device=centre.device)
     meet = torch.round(centre.detach() * 2 * like)
@@ -253,7 +258,8 @@ def copy_paste(
     seed: Seed = Uniform(0.0, 1.0),
 ) -> Any:
     """Paste objects of the partner at their places, each with the probability `chance`: the pixels of their instance masks
-    (a target `instances [B, N, H, W]`, one for each box), or without such the pixels in their boxes.
+    (a target `instances [B, N, H, W]`, of volumes `[B, N, D, H, W]`, one for each box), or without such the pixels in their
+    boxes.
 
     Own boxes are those around what is not covered (and not valid where nothing is left, or less than their
     `min_visibility`), pasted ones are added, and so are instance masks; masks and keypoints follow. Labels by the area.
@@ -278,7 +284,7 @@ def copy_paste(
     drawn = random.uniform(seed_key(seed), (there[0].shape[-1],)) < chance[..., None]
     comes = reduce(torch.logical_and, there, drawn.to(there[0].device))
     if masks is not None:
-        union = (masks & comes[..., None, None]).any(b)
+        union = (masks & expand(comes, masks.ndim)).any(b)
     else:
         assert boxes is not None
         union = in_boxes(taken(boxes.xyxy(frame), partner, b), comes, frame)
@@ -314,16 +320,16 @@ def transplant(
 
 
 def in_boxes(xyxy: Tensor, comes: Tensor, frame: Size) -> Tensor:
-    """True in the frame `[*b, *frame]` where a pixel's centre lies in one of the boxes `[*b, N, 4]` that come."""
-    rows, columns = lines_of(torch.stack(xyxy.chunk(2, -1), -1).flip(-2) - 0.5, frame)
-    return (rows & comes[..., None]).to(xyxy.dtype).mT @ columns.to(xyxy.dtype) > 0
+    """True in the frame `[*b, *frame]` where a pixel's centre lies in one of the boxes `[*b, N, 2 d]` that come."""
+    first, *others = lines_of(torch.stack(xyxy.chunk(2, -1), -1).flip(-2) - 0.5, frame)
+    return summed([v.to(xyxy.dtype) for v in (first & comes[..., None], *others)]) > 0
 
 
 def on_grid(cells: Tensor, frame: Size) -> Tensor:
-    """Values of 4 x 4 cells `[*b, 16]` over the frame."""
-    out = cells.unflatten(-1, (4, 4))
-    for axis, size in zip((-2, -1), frame, strict=True):
-        out = out.index_select(axis, torch.arange(size, device=cells.device) * 4 // size)
+    """Values of 4 cells along each axis `[*b, 4^d]` over the frame."""
+    out = cells.unflatten(-1, (4,) * len(frame))
+    for i, size in enumerate(reversed(frame), 1):
+        out = out.index_select(-i, torch.arange(size, device=cells.device) * 4 // size)
     return out
 
 

@@ -82,9 +82,11 @@ class Case:
         return self.f(self.x, None, self.key)[0].shape == self.x.shape
 
     def leaves(self) -> Iterator[tuple[str, Leaf]]:
-        """Path and meaning of every leaf that this augmentation has (an op's leaf may be left out)."""
+        """Path and meaning, in the shape for this image, of every leaf that this augmentation has (an op's leaf may be left
+        out)."""
         present = leaves_of(self.f.params)
-        return ((path, leaf) for path, leaf in leaves_of(self.f.schema).items() if path in present)
+        sized = self.f.sized_for(self.f.ndim, self.x.shape[-self.f.ndim - 1])
+        return ((path, leaf) for path, leaf in sized.items() if path in present)
 
     def gated(self, p: Any) -> Case:
         """The same, behind a gate of probability (or distribution) p."""

@@ -33,11 +33,11 @@ def together(c: Case) -> None:
     Colour, filters and noise leave places alone; what is hidden is hidden in every target; mixing keeps both samples' rows.
     """
     kinds = kinds_of(c.f)
-    if "geometric" in kinds or not kinds & {"occlusion", "mix"}:
+    if "mix" not in kinds and ("geometric" in kinds or "occlusion" not in kinds):
         moves_together(c)
-    if kinds <= {"occlusion"}:
+    if "occlusion" in kinds and kinds <= {"geometric", "occlusion"}:
         hides_together(c)
-    if kinds <= {"mix"}:
+    if "mix" in kinds and kinds <= {"geometric", "mix"}:
         mixes_together(c)
 
 
@@ -50,8 +50,9 @@ def moves_together(c: Case) -> None:
     rgb = scene(places, frame, c.f.ndim, 3)
     painted, params = c.f(rgb, None, c.key)
     moved = geometry(c, rgb, params)
-    for name in rgb.keys() - ({c.f.bare} if c.f.bare else {"image", "volume"}):
-        agree(f"place of {name}", painted[name], moved[name])
+    if "occlusion" not in kinds_of(c.f):
+        for name in rgb.keys() - ({c.f.bare} if c.f.bare else {"image", "volume"}):
+            agree(f"place of {name}", painted[name], moved[name])
     y = geometry(c, scene(places, frame, c.f.ndim, 1 + c.f.ndim), params)
     claim(lands(y, places, c.f.ndim) > 0, "no landmark stayed in the frame, so that the law was not tried")
     if c.f.ndim == 2 and not (isinstance(c.f, Sighted) or c.f.bare):  # whose map is not known from params alone
@@ -172,15 +173,30 @@ def refuses_intrinsics(c: Case, x: Any, params: Params) -> None:
         raise AssertionError("a displacement has no matrix, yet intrinsics raised no error")
 
 
+def copies(c: Case, x: Any, params: Params) -> bool:
+    """True if its geometry, if any, copies pixels within the frame, so that what is hidden or mixed is so afterwards too."""
+    size = read(x, c.f.ndim, {}).size
+    for action in c.f.planned(params, size):
+        moves = isinstance(action, Geometric) and not (action.map.exact and action.size(size) == size)
+        if moves or (isinstance(action, Deferred) and action.moves):
+            return False
+        size = action.size(size)
+    return True
+
+
 def hides_together(c: Case) -> None:
-    """A keypoint is hidden where the image and the mask are filled; a box loses validity with its visibility."""
-    frame = SCENES[2]
-    places = landmarks(frame, c.x.dtype).round()
-    x = scene(places, frame, 2, 3)
-    x["image"], x["mask"] = torch.ones_like(x["image"]), torch.ones_like(x["mask"])
+    """A keypoint is hidden where the image and the mask are filled; a box loses validity with its visibility. Tried where
+    geometry, if any, copies pixels."""
+    d, frame = c.f.ndim, SCENES[c.f.ndim]
+    name = "image" if d == 2 else "volume"
+    x = scene(landmarks(frame, c.x.dtype).round(), frame, d, 3)
+    x[name], x["mask"] = torch.ones_like(x[name]), torch.ones_like(x["mask"])
     x["boxes"] = replace(x["boxes"], min_visibility=0.5)
-    y = c.f(x, None, c.key)[0]
-    light = torch.stack([point_value(image, place)[0] for image, place in zip(y["image"], places, strict=True)])
+    y, params = c.f(x, None, c.key)
+    if not copies(c, x, params):
+        return
+    places = y["keypoints"].xy[:, 0]
+    light = torch.stack([point_value(image, place)[0] for image, place in zip(y[name], places, strict=True)])
     level = torch.stack(
         [point_value(mask[None].to(light), place)[0] for mask, place in zip(y["mask"], places, strict=True)]
     )
@@ -188,35 +204,40 @@ def hides_together(c: Case) -> None:
     claim(((level > 0.5) == y["keypoints"].visible[:, 0]).all(), "mask and keypoints are not hidden alike")
     claim((~y["keypoints"].visible).any() and y["keypoints"].visible.any(), "the law needs hidden and seen landmarks")
     claim((~y["boxes"].valid).any() and y["boxes"].valid.any(), "the law needs hidden and seen boxes")
-    agree("boxes stay where they are", y["boxes"].data, x["boxes"].data)
+    agree("boxes stay where they are", y["boxes"].data, geometry(c, x, params)["boxes"].data, c.tolerance)
 
 
 def mixes_together(c: Case) -> None:
     """Of images of one level each the mean is that of the label's weights; where a pixel shows one sample alone, so does the
-    mask; rows of both samples are there, and a visible point lies on its own sample's pixels."""
-    n = SAMPLES
+    mask; rows of both samples are there, and a visible point lies on its own sample's pixels. Tried where geometry, if any,
+    copies pixels."""
+    n, d, frame = SAMPLES, c.f.ndim, SCENES[c.f.ndim]
+    name, along = "image" if d == 2 else "volume", (..., *(None,) * d)
     level = torch.arange(1, n + 1, dtype=c.x.dtype) / n
-    x = targets_for(level[:, None, None, None].expand(n, 3, *SCENES[2]).contiguous(), 2)
+    x = targets_for(level[:, None][along].expand(n, 3, *frame).contiguous(), d)
     x["label"] = torch.eye(n, dtype=c.x.dtype)
-    x["mask"] = torch.arange(1, n + 1)[:, None, None].expand(n, *SCENES[2]).contiguous()
-    y = c.f(x, None, c.key)[0]
-    stays, fill = y["image"].shape[-2:] == x["image"].shape[-2:], getattr(c.f, "static", {}).get("fill", 0.0)
-    painted = torch.ones_like(y["image"]) if stays else ((y["image"] - fill).abs() > 1e-4).to(y["image"])
-    mean = (y["image"] * painted).sum((1, 2, 3)) / painted.sum((1, 2, 3))
+    x["mask"] = torch.arange(1, n + 1)[along].expand(n, *frame).contiguous()
+    y, params = c.f(x, None, c.key)
+    if not copies(c, x, params):
+        return
+    image = y[name]
+    stays, fill = image.shape[-d:] == x[name].shape[-d:], getattr(c.f, "static", {}).get("fill", 0.0)
+    painted = torch.ones_like(image) if stays else ((image - fill).abs() > 1e-4).to(image)
+    mean = (image * painted).flatten(1).sum(1) / painted.flatten(1).sum(1)
     agree("the mean is that of the label", mean, y["label"] @ level, max(10 * c.tolerance, 1e-6))
-    shown = y["image"][:, 0] * n
+    shown = image[:, 0] * n
     alone = (shown - shown.round()).abs() < 1e-3
     same = ((y["mask"] - shown).abs() < 1e-2) | ~alone | (painted[:, 0] == 0)
     claim(same.all(), "the mask shows another sample than the image")
     points, before = y["keypoints"], x["keypoints"].xy.shape[-2]
     claim(points.xy.shape[-2] > before, "the partner's points are missing")
     if stays:
-        agree("own points stay", points.xy[..., :before, :], x["keypoints"].xy)
-    h, w = y["image"].shape[-2:]
-    column, row = (points.xy[..., a].round().clamp(0, m - 1).long() for a, m in ((0, w), (1, h)))
-    level_at = shown.flatten(1).gather(1, row * w + column)
+        agree("own points stay", points.xy[..., :before, :], geometry(c, x, params)["keypoints"].xy)
+    index = torch.zeros(points.xy.shape[:-1], dtype=torch.long)
+    for axis, m in enumerate(image.shape[-d:]):
+        index = index * m + points.xy[..., d - 1 - axis].round().clamp(0, m - 1).long()
+    level_at, alone_at = (v.flatten(1).gather(1, index) for v in (shown, alone))
     own = torch.arange(1, n + 1)[:, None]
-    alone_at = alone.flatten(1).gather(1, row * w + column)
     wrong = points.visible.bool() & alone_at & ((level_at - own).abs() > 1e-2)
     claim(not wrong[:, :before].any(), "a point that is covered is visible")
     other = points.visible.bool() & alone_at & ((level_at - own).abs() < 1e-2)
