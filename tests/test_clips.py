@@ -13,8 +13,8 @@ T, H, W = 6, 64, 80
 
 
 def clip_of(seed, s):
-    """A rectangle on a straight way before a pattern: mask, box and centre in each of T frames, and the flow to the next; s times as
-    large as 64 x 80."""
+    """A rectangle on a straight way before a pattern: mask, box, centre in each of T frames, and the flow to the next; s times
+    as large as 64 x 80."""
     g = torch.Generator().manual_seed(seed)
     half = s * (8 + 5 * torch.rand(2, generator=g))
     start = s * (torch.tensor([28.0, 24.0]) + 14 * torch.rand(2, generator=g))
@@ -78,7 +78,8 @@ def test_tracks_agree_with_what_is_rendered(how):
     grid = torch.stack(torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")[::-1], -1).float()
     middle = (grid * seen[..., None]).sum((-3, -2)) / seen.sum((-2, -1))[..., None]
     far = (middle - points)[whole].norm(dim=-1)  # of whole pixels, twice rounded
-    assert far.max() < 1.1 and far.mean() < 0.4
+    assert far.max() < 1.1
+    assert far.mean() < 0.4
     agree("replay", LARGE[how](x, params)[0], y)
 
 
@@ -119,7 +120,7 @@ def test_end_points_of_flow_are_those_of_keypoints(how):
     x["flow"] = torch.zeros_like(x["flow"])
     for t in range(T - 1):  # the same flow for all pixels of a frame, that of its keypoint
         x["flow"][:, t] = (centre[:, t + 1] - centre[:, t])[:, :, None, None]
-    y, params = f({n: x[n] for n in ("video", "flow", "keypoints")}, None, af.key(11))
+    y, _params = f({n: x[n] for n in ("video", "flow", "keypoints")}, None, af.key(11))
     points = y["keypoints"].xy[:, :, 0]
     h, w = y["flow"].shape[-2:]
     for t in range(T - 1):
@@ -166,12 +167,15 @@ def test_what_is_not_over_time_is_drawn_once_for_a_clip():
     x = clips(3)
     f = af.pipeline(af.hflip(p=0.5), SHAKE, af.gaussian_noise(std=0.1))
     y, params = f(x, None, af.key(0))
-    assert params["affine"]["degrees"].shape == (3, T) and params["affine"]["translate"].shape == (3, T, 2)
-    assert params["hflip"]["gate"].shape == (3,) and params["gaussian_noise"]["std"].shape == (3,)
+    assert params["affine"]["degrees"].shape == (3, T)
+    assert params["affine"]["translate"].shape == (3, T, 2)
+    assert params["hflip"]["gate"].shape == (3,)
+    assert params["gaussian_noise"]["std"].shape == (3,)
     still = af.gaussian_noise(std=0.1)(x, None, af.key(0))[0]["video"] - x["video"]
     noise = f(x, {**params, "gaussian_noise": {**params["gaussian_noise"], "std": torch.tensor(0.0)}})[0]["video"]
     noise = y["video"] - noise
-    assert (noise[:, 0] - noise[:, 1]).std() > 0.05 and (still[:, 0] - still[:, 1]).std() > 0.05  # a sensor's
+    assert (noise[:, 0] - noise[:, 1]).std() > 0.05
+    assert (still[:, 0] - still[:, 1]).std() > 0.05
     alone = {n: v[1:2] for n, v in x.items() if isinstance(v, torch.Tensor)}
     keys = af.split(af.key(0), 3)
     agree("another batch", f(alone, None, keys[1:2])[0]["video"], y["video"][1:2])
@@ -181,7 +185,8 @@ def test_a_path_stays_in_its_range_and_bends_smoothly():
     path = af.Knots(2.0, 3.0, n=4)
     clip = {"video": torch.rand(200, 31, 1, 4, 4)}
     values = af.rotate(degrees=path)(clip, None, af.key(0))[1]["degrees"]
-    assert values.min() >= 2 and values.max() <= 3
+    assert values.min() >= 2
+    assert values.max() <= 3
     assert values.diff(dim=1).abs().max() < 0.16
     linear = af.rotate(degrees=af.Knots(2.0, 3.0, n=4, between="linear"))(clip, None, af.key(0))[1]["degrees"]
     agree("knots are the same", linear[:, ::10], values[:, ::10], 1e-6)
@@ -325,6 +330,7 @@ def test_volumes_over_time():
     each = f({"volume": x["video"][:, 1], "mask": x["mask"][:, 1]}, params)[0]
     agree("volumes", y["video"][:, 1], each["volume"])
     agree("masks", y["mask"][:, 1], each["mask"])
-    assert y["boxes"].shape == (2, 3, 2, 6) and y["keypoints"].shape == (2, 3, 4, 3)
+    assert y["boxes"].shape == (2, 3, 2, 6)
+    assert y["keypoints"].shape == (2, 3, 4, 3)
     drift = af.rotate3d(degrees=af.Knots(-10.0, 10.0))(x, None, af.key(0))
     assert drift[1]["degrees"].shape == (2, 3, 3)

@@ -424,9 +424,9 @@ def test_whole_numbers_are_read_where_torch_reads_the_nearest(name, size, paddin
 
 def test_whole_numbers_of_volumes_are_read_nearest():
     x = torch.arange(2 * 5 * 6 * 7).reshape(2, 1, 5, 6, 7)
-    m = Map.linear(axis_angle_matrix(torch.tensor([[10.0, 40.0, -20.0], [0.0, 0.0, 90.0]], dtype=F64)))
+    m = Map.linear(axis_angle_matrix(torch.tensor([[10.0, 40.0, -20.0], [3.0, 5.0, 87.0]], dtype=F64)))
     how = Sampling("nearest", "border")
-    assert torch.equal(resample(x, 1, m, how).double(), resample(x.double(), 1, m, how))
+    assert torch.equal(resample(x, 1, m, how).float(), resample(x.float(), 1, m, how))
 
 
 def test_large_images_are_made_in_bands(monkeypatch):

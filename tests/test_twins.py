@@ -42,7 +42,7 @@ ARGUMENTS = {
     "pairs": lambda: (some(2, 9), some(2, 9)),
     "affine_grid": lambda: (some(4, 2, 3), AXES),
     "quotients": lambda: ([some(2, 5, 7), some(2, 5, 7)], some(2, 5, 7) + 0.5),
-    "runs": lambda: (some(2, 3, 8, 9), torch.tensor([0, 3]), torch.tensor([4, 1]), (5, 4)),
+    "runs": lambda: (some(2, 3, 6, 8, 9), torch.tensor([[4, 0, 1], [1, 3, 0]]), (5, 5, 4)),
     "written": lambda: (torch.lt, some(2, 5), some(2, 1)),
     "stepped_levels": lambda: (some(2, 3, 4), torch.exp2(torch.tensor([0.0, 3.0]))[:, None, None], "none"),
     "line_by_bags": lambda: (Line(some(2) + 0.5, some(2), 12, 7, "bilinear"), some(2, 3, 12, 5), -2),

@@ -22,6 +22,7 @@ from augfn.distributions.continuous import (
 from augfn.distributions.discrete import Bernoulli, Choice, GumbelChoice, RelaxedBernoulli
 from augfn.distributions.magnitude import Magnitude
 from augfn.distributions.paths import Knots
+from augfn.distributions.quantiles import InverseUniform, Quantiles
 
 __all__ = [
     "Bernoulli",
@@ -33,11 +34,13 @@ __all__ = [
     "Exponential",
     "GumbelChoice",
     "Interval",
+    "InverseUniform",
     "Knots",
     "LogNormal",
     "LogUniform",
     "Magnitude",
     "Normal",
+    "Quantiles",
     "RelaxedBernoulli",
     "Span",
     "TruncatedNormal",

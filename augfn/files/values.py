@@ -18,7 +18,9 @@ from augfn.errors import explain, unknown
 DISTRIBUTIONS: dict[str, type[Distribution]] = {
     "uniform": dist.Uniform,
     "interval": dist.Interval,
+    "inverse_uniform": dist.InverseUniform,
     "knots": dist.Knots,
+    "quantiles": dist.Quantiles,
     "span": dist.Span,
     "log_uniform": dist.LogUniform,
     "log_normal": dist.LogNormal,

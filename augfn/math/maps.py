@@ -161,6 +161,14 @@ class Map(Planned):
             points = stage(points)
         return points, seen
 
+    def places(self, size: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> list[Tensor]:
+        """Input coordinates x, y[, z] of every output pixel, apart, each `[*b, *size]`."""
+        first = self.stages[0] if len(self.stages) == 1 else None
+        if isinstance(first, Linear) and not first.projective:
+            axes = [centred(n, dtype, device) for n in size]
+            return apart_on(Linear(first.matrix.to(device, dtype)), axes)
+        return [x.contiguous() for x in self.grid(size, dtype, device).unbind(-1)]
+
     def grid(
         self, size: tuple[int, ...], dtype: torch.dtype, device: torch.device, steps: int = 1, rows: slice = slice(None)
     ) -> Tensor:
@@ -187,6 +195,17 @@ class Map(Planned):
         return flat.reshape(*flat.shape[:-2], *coords.shape[-len(size) - 1 :])
 
 
+def apart_on(stage: Linear, axes: list[Tensor]) -> list[Tensor]:
+    """The coordinates x, y[, z] of an affine stage on the grid of the axes (slowest first), each `[*b, *grid]`."""
+    d, found = len(axes), []
+    for row in stage.matrix[..., :-1, :].unbind(-2):
+        *slopes, total = (v.reshape(*v.shape, *[1] * d) for v in row.unbind(-1))
+        for i, axis in enumerate(axes):
+            total = total + slopes[d - 1 - i] * axis.reshape(-1, *[1] * (d - 1 - i))
+        found.append(total)
+    return found
+
+
 def centred(n: int, dtype: torch.dtype, device: torch.device, steps: int = 1) -> Tensor:
     """Coordinates of n pixel centres (or of `steps` sub-pixels in each), measured from the middle of the frame."""
     return cached(make_axis, n, dtype, device, steps)
@@ -198,13 +217,15 @@ def make_axis(n: int, dtype: torch.dtype, device: torch.device, steps: int) -> T
 
 def summed_grid(rows: Tensor, axes: list[Tensor]) -> Tensor:
     """The rows `[*b, r, d+1]` of an affine map on the grid of the axes (slowest first), `[*b, *grid, r]`, as a broadcast
-    sum: one pass over the output."""
-    r, d = rows.shape[-2], len(axes)
-    columns = rows.transpose(-1, -2).reshape(*rows.shape[:-2], d + 1, *[1] * d, r).unbind(-d - 2)
-    total = columns[d]
-    for i, axis in enumerate(axes):
-        total = total + columns[d - 1 - i] * axis.reshape(-1, *[1] * (d - i))
-    return total
+    sum: one pass over the output, in which a line of points is one of numbers (to add along a short last axis is slow)."""
+    r, d, batch = rows.shape[-2], len(axes), rows.shape[:-2]
+    columns = rows.transpose(-1, -2).unsqueeze(-2).unbind(-3)
+    total = (columns[0] * axes[-1][:, None] + columns[d]).flatten(-2)
+    length = len(axes[-1])
+    for i, axis in enumerate(reversed(axes[:-1]), 1):
+        steps = (columns[i] * axis[:, None]).unsqueeze(-2).expand(*batch, len(axis), length, r)
+        total = total.unsqueeze(-i - 1) + steps.reshape(*batch, len(axis), *[1] * (i - 1), length * r)
+    return total.unflatten(-1, (length, r))
 
 
 def is_planar(rows: Tensor, axes: list[Tensor]) -> bool:

@@ -31,6 +31,7 @@ PADDINGS = {
     "reflect": "reflection",
     "symmetric": "symmetric",
 }
+EXACT = 1 << 24  # whole numbers up to here are exact in float32
 BANDS = 16  # of rows, at most, that a supersampled image is made of: so what is on the way is small
 SUPERSAMPLES = 3  # per axis at least, for antialias where a map turns or bends: as many as the frame shrinks
 
@@ -180,22 +181,34 @@ def pick(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling) -> Tensor:
     if m.resize:
         return nearest(x, target)
     d, source = len(target), tuple(x.shape[-len(target) :])
-    wide = torch.float64 if x.dtype in LONG else torch.float32
-    grid, padding = normalised_grid(m, source, target, how, wide, x.device)
-    index = torch.zeros((), dtype=torch.long, device=x.device)
+    padding = padding_of(m, how)
+    whole = torch.float32 if math.prod(source) < EXACT else torch.float64
+    index = torch.zeros((), dtype=whole, device=x.device)
     inside = torch.ones((), dtype=torch.bool, device=x.device)
-    for along, n in zip(grid.unbind(-1)[::-1], source, strict=True):
-        place = (along + 1) * ((n - 1) / 2) if padding == "reflection" else (along + 1) * (n / 2) - 0.5
-        place = outside_in(place, n, padding).round()
-        inside = inside & (place >= 0) & (place < n)
-        index = index * n + place.nan_to_num(0.0).clamp(0, n - 1).long()
-    index = index.flatten(-d)
+    for along, n in zip(reversed(whole_places(x, m, target, how, padding)), source, strict=True):
+        place = outside_in(along, n, padding).round()
+        near = place.clamp(0, n - 1)
+        inside = inside & (near == place)
+        index = torch.add(near.to(whole), index, alpha=n)
+    index = index.nan_to_num(0.0).long().flatten(-d)
     batch = common_shape(x.shape[: -d - 1], index.shape[:-1])
     flat = x.flatten(-d)
     if index.ndim > 1 or not batch:
         flat, index = flat.expand(*batch, *flat.shape[-2:]), index.expand(*batch, index.shape[-1])
     out = gather(flat, index, -1).unflatten(-1, target)
     return out if padding != "zeros" else torch.where(inside.unsqueeze(-d - 1), out, fill_like(x, how.fill or 0, d))
+
+
+def whole_places(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling, padding: str) -> list[Tensor]:
+    """Where x, y[, z] of each output pixel lie in pixels, from the first one's centre; with reflection with the roundings of
+    torch's kernel, which decide of halves."""
+    source = x.shape[-len(target) :]
+    if padding != "reflection":
+        found = m.places(target, torch.float32, x.device)
+        return [along.detach() + (n - 1) / 2 for along, n in zip(found, reversed(source), strict=True)]
+    wide = torch.float64 if x.dtype in LONG else torch.float32
+    grid, _ = normalised_grid(m, tuple(source), target, how, wide, x.device)
+    return [(along + 1) * ((n - 1) / 2) for along, n in zip(grid.detach().unbind(-1), reversed(source), strict=True)]
 
 
 def outside_in(place: Tensor, n: int, padding: str) -> Tensor:
@@ -305,9 +318,13 @@ def normalised_grid(
 ) -> tuple[Tensor, str]:
     """Where each output pixel reads, -1 and 1 at the frame's edges (with reflection, at the outer pixels' centres), and what
     lies outside."""
-    padding = "border" if m.axis_aligned else how.padding or "zeros"
+    padding = padding_of(m, how)
     scale = [2 / max(n - 1, 1) if padding == "reflection" else 2 / n for n in reversed(source)]
     return scaled(m, scale).grid(target, dtype, device, steps, rows), padding
+
+
+def padding_of(m: Map, how: Sampling) -> str:
+    return "border" if m.axis_aligned else how.padding or "zeros"
 
 
 def scaled(m: Map, scale: list[float]) -> Map:

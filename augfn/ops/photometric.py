@@ -58,17 +58,22 @@ def brightness_shift(*, shift: Level = Uniform(-0.2, 0.2)) -> Color:
     return Color(shift=shift[..., None])
 
 
-@photometric(clip="clamp")
-def contrast(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2)) -> Tensor:
+@photometric(clip="clamp", unless="preserve_range")
+def contrast(x: Tensor, *, factor: Factor = Uniform(0.8, 1.2), preserve_range: bool = False) -> Tensor:
     """Spread about the grey mean: y = factor x + (1 - factor) mean(luma(x)).
 
-    About black it is `brightness`. Source: torchvision `adjust_contrast`, kornia
-    `adjust_contrast_with_mean_subtraction`.
+    About black it is `brightness`. `preserve_range`: cut off at the image's own minimum and maximum (with `per_channel=True`
+    at those of each channel), in place of 0 and 1, for values of any scale. Source: torchvision `adjust_contrast`, kornia
+    `adjust_contrast_with_mean_subtraction`; nnU-Net's `ContrastTransform`.
 
     >>> af.contrast(factor=0.5)(torch.tensor([[[0.2, 0.8]]]))[0]
     tensor([[[0.3500, 0.6500]]])
     """
-    return color.contrast(x, factor)
+    y = color.contrast(x, factor)
+    if not preserve_range:
+        return y
+    dims = tuple(range(factor.ndim, x.ndim))
+    return torch.minimum(torch.maximum(y, x.amin(dims, keepdim=True)), x.amax(dims, keepdim=True))
 
 
 @photometric(clip="clamp", requires_rgb=True, pointwise=True)
@@ -253,14 +258,27 @@ def solarize_add(x: Tensor, *, addition: Level = Uniform(0.0, 0.43), threshold: 
     return torch.where(x < over(x, threshold), x + over(x, addition), x)
 
 
-@photometric(clip="clamp", example={"gain": (0.9, 1.1)}, pointwise=True)
-def gamma(x: Tensor, *, gamma: Gamma = Uniform(0.8, 1.25), gain: Factor | None = None) -> Tensor:
-    """y = gain x^gamma, 0 below 0; a gain of 1 where none is given. Source: torchvision `adjust_gamma`.
+@photometric(clip="clamp", example={"gain": (0.9, 1.1)}, pointwise=True, unless="retain_stats")
+def gamma(
+    x: Tensor,
+    *,
+    gamma: Gamma = Uniform(0.8, 1.25),
+    gain: Factor | None = None,
+    invert: bool = False,
+    retain_stats: bool = False,
+) -> Tensor:
+    """y = gain x^gamma, 0 below 0; a gain of 1 where none is given. `invert`: of the negative, y = 1 - gain (1 - x)^gamma.
+
+    `retain_stats`: for values of any scale, such as z-scores: each channel is brought to [0, 1] by its minimum and its range, and
+    afterwards, unclipped, to the mean and standard deviation that it had. Source: torchvision `adjust_gamma`; nnU-Net's
+    `GammaTransform`, MONAI `AdjustContrast(retain_stats=, invert_image=)` (whose statistics are of all channels together).
 
     >>> af.gamma(gamma=2.0)(torch.tensor([[[0.5, 1.0]]]))[0]
     tensor([[[0.2500, 1.0000]]])
     """
-    return color.gamma(x, gamma, gain)
+    if retain_stats:
+        return color.gamma_of_range(x, gamma, gain, invert)
+    return 1 - color.gamma(1 - x, gamma, gain) if invert else color.gamma(x, gamma, gain)
 
 
 def per_channel(values: Any, what: str, fix: str = "mean=(0.485, 0.456, 0.406)") -> tuple[float, ...]:

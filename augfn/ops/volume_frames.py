@@ -9,6 +9,7 @@ from torch import Tensor
 
 from augfn.core.actions import Size
 from augfn.core.augmentation import geometric
+from augfn.core.boxes import Boxes
 from augfn.core.spec import is_whole
 from augfn.distributions import Uniform
 from augfn.errors import explain
@@ -62,10 +63,12 @@ def random_crop3d(frame: Size, *, size: Any, position: WholePosition3 = Uniform(
 @geometric(ndim=3, example={"size": (4, 5, 7)})
 def foreground_crop3d(
     frame: Size,
-    mask: Tensor,
+    mask: Tensor | None = None,
+    boxes: Boxes | None = None,
     *,
     size: Any,
     ratios: Any = None,
+    around: str = "mask",
     label: Which = Uniform(0.0, 1.0),
     pick: Pick = Uniform(0.0, 1.0),
     position: WholePosition3 = Uniform(0.0, 1.0),
@@ -77,7 +80,8 @@ def foreground_crop3d(
     * `label` draws among them, `pick` among the voxels of that label, `position` is where the voxel lies in the window, as far
       as the frame lets it: 0.5 in the middle, as MONAI has it (first = c - floor(n / 2)), which a net can learn to expect.
 
-    Looks at the mask, so it takes a dict. Source: MONAI `RandCropByPosNegLabel` (`ratios=(neg, pos)`, without its threshold of
+    around="boxes": the voxel is the centre of a valid box, which `pick` chooses; two `ratios`, of which the first is for a voxel
+    of the whole volume. Looks at the mask or the boxes, so it takes a dict. Source: MONAI `RandCropByPosNegLabel` (`ratios=(neg, pos)`, without its threshold of
     the image), `RandCropByLabelClasses`; nnU-Net's oversampling of the foreground is `ratios` of equal numbers with 0 first.
 
     >>> x = {"volume": torch.arange(4.0).reshape(1, 1, 1, 4), "mask": torch.tensor([[[0, 0, 5, 0]]])}
@@ -85,12 +89,45 @@ def foreground_crop3d(
     tensor([2.])
     """
     target = fitting(size, frame, "foreground_crop3d")
+    if around not in ("mask", "boxes"):
+        raise ValueError(explain("foreground_crop3d: around", around, "'mask' or 'boxes'", 'around="boxes"'))
+    if around == "boxes":
+        if boxes is None or (ratios is not None and len(ratios_of(ratios)) != 2):
+            given = ratios if boxes is not None else "no boxes"
+            want, fix = "a dict with boxes, and two ratios", 'f({"volume": v, "boxes": boxes}, None, key)'
+            raise ValueError(explain("foreground_crop3d looks at boxes", given, want, fix))
+        return window_around(box_centre(boxes, frame, ratios, label, pick), halved(position, target), target, frame)
+    if mask is None:
+        fix = 'f({"volume": v, "mask": mask}, None, key), or around="boxes"'
+        raise ValueError(explain("foreground_crop3d looks at the mask", "no mask", "a dict with one", fix))
     mask = mask if mask.ndim == pick.ndim + 3 else mask.amax(-4) if ratios is None else single(mask, pick.ndim)
     here = mask != 0 if ratios is None else labelled(mask, ratios_of(ratios), label.detach())
     pixel = picked_pixel(here, pick.detach())
+    return window_around(pixel, halved(position, target), target, frame)
+
+
+def halved(position: Tensor, target: Size) -> Tensor:
+    """A position of which 0.5 is the middle, of an even size the later of the two voxels."""
     half = constant(tuple(n // 2 / max(n - 1, 1) for n in reversed(target)), position)
-    middle = torch.where(position == 0.5, half.expand_as(position), position)  # of an even size the later voxel
-    return window_around(pixel, middle, target, frame)
+    return torch.where(position == 0.5, half.expand_as(position), position)
+
+
+def box_centre(boxes: Boxes, frame: Size, ratios: Any, label: Tensor, pick: Tensor) -> Tensor:
+    """The voxel `[*b, 3]` in the middle of a valid box; with ratios sometimes, and without a valid box always, any voxel."""
+    low, high = boxes.xyxy(frame).to(pick).chunk(2, -1)
+    valid, pick = boxes.valid, pick.detach()
+    here = valid | ~valid.any(-1, keepdim=True)
+    number = torch.floor(pick * here.sum(-1)).unsqueeze(-1)
+    which = (here.cumsum(-1) <= number).sum(-1).clamp(max=max(valid.shape[-1] - 1, 0))
+    index = which[..., None, None].expand(*which.shape, 1, 3)
+    centre = (
+        ((low + high) / 2 - 0.5).gather(-2, index)[..., 0, :] if valid.shape[-1] else torch.zeros_like(low[..., 0, :])
+    )
+    anywhere = picked_pixel(torch.ones((*pick.shape, *frame), dtype=torch.bool, device=pick.device), pick)
+    share = 0.0 if ratios is None else ratios_of(ratios)[0] / sum(ratios_of(ratios))
+    there = valid.any(-1) & (label.detach() >= share)
+    top = constant(tuple(float(n - 1) for n in reversed(frame)), centre)
+    return torch.where(there[..., None], torch.minimum(centre.round().clamp(min=0), top), anywhere)
 
 
 def single(mask: Tensor, batch: int) -> Tensor:

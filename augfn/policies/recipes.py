@@ -23,9 +23,11 @@ from augfn.ops.symmetry import d4
 from augfn.ops.warp import elastic
 from augfn.policies.gan import ada, diff_augment
 from augfn.policies.strings import policy
+from augfn.policies.volumes import VOLUMES
 
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 HALF = 128 / 255
+SIZE = 224
 
 # self-supervised views: Chen et al. 2020, Grill et al. 2020, Chen et al. 2021, Caron et al. 2020 and 2021
 
@@ -215,11 +217,12 @@ RECIPES: dict[str, Callable[..., Augmentation]] = {
         detection,
         text,
     )
-} | {"convnext": deit, "diff_augment": diff_augment, "ada": ada}
+} | {"convnext": deit, "diff_augment": diff_augment, "ada": ada, **VOLUMES}
 
 
-def recipe(name: str, size: int = 224, **options: Any) -> Augmentation:
-    """A pipeline as a paper or practice has it, for images in [0, 1] of `size` pixels.
+def recipe(name: str, size: Any = None, **options: Any) -> Augmentation:
+    """A pipeline as a paper or practice has it, for images in [0, 1] of `size` pixels (224; of volumes voxels, one number or
+    (d, h, w)).
 
     | name | what |
     |---|---|
@@ -228,9 +231,12 @@ def recipe(name: str, size: int = 224, **options: Any) -> Augmentation:
     | `deit`, `convnext`, `three_augment` | supervised training |
     | `diff_augment`, `ada` | for a GAN's discriminator |
     | `chest_xray`, `satellite`, `video`, `depth`, `segmentation`, `detection`, `text` | special data, each by its rule |
+    | `nnunet`, `monai_segmentation`, `microscopy`, `ct_detection` | volumes, with masks or boxes |
+    | `video_classification` | clips |
 
     `options`: simclr `strength`, `blur_p`; dino and swav their local crops `small`, `n`; chest_xray `mean`, `std`; satellite
-    `rgb`; depth `metric`, `max`; segmentation `ignore`; ada `p`. All but simclr's views, those of special data (but a chest)
+    `rgb`; depth `metric`, `max`; segmentation `ignore`; ada `p`; nnunet `dummy_2d`, `mirror`; monai_segmentation and
+    ct_detection `low`, `high` (Hounsfield units); video_classification `frames`, `span`. All but simclr's views, those of special data (but a chest)
     and of GANs end with ImageNet's mean and standard deviation. What comes before goes in front of the call:
     `f(af.to_float(x), None, key)`.
 
@@ -242,8 +248,10 @@ def recipe(name: str, size: int = 224, **options: Any) -> Augmentation:
     """
     if name not in RECIPES:
         raise ValueError(unknown("recipe", name, RECIPES))
-    _, *known = inspect.signature(RECIPES[name]).parameters
+    own, *known = inspect.signature(RECIPES[name]).parameters.values()
+    known = [p.name for p in known]
+    usual = SIZE if own.default is own.empty else own.default
     for option in options:
         if option not in known:
             raise TypeError(unknown(f"option of the recipe {name}", option, known or ["size"]))
-    return RECIPES[name](size, **options)
+    return RECIPES[name](usual if size is None else size, **options)
