@@ -30,7 +30,8 @@ from augfn.distributions import (
 from augfn.images import to_float, to_pil, to_uint8
 from augfn.moments import channel_stats
 from augfn.multiview import views
-from augfn.ops.blurs import defocus, glass_blur, motion_blur, zoom_blur
+from augfn.nifti import read_volume, write_volume
+from augfn.ops.blurs import defocus, glass_blur, motion_blur, motion_blur3d, zoom_blur
 from augfn.ops.channels import channel_dropout, channel_shuffle, planckian_jitter, rgb_shift
 from augfn.ops.clips import frame_dropout, time_crop, time_reverse, time_speed, time_subsample
 from augfn.ops.crop import center_crop, pad, random_crop, resize, resized_crop
@@ -62,6 +63,7 @@ from augfn.ops.illumination import (
     plasma_contrast,
     plasma_shadow,
 )
+from augfn.ops.levels import equalize3d, histogram_shift, intensity_window, zscore
 from augfn.ops.linear import hue_rotation, linear_contrast, linear_saturation, luma_flip
 from augfn.ops.mix import copy_paste, cutmix, fmix, gridmix, mixup, mosaic, patchmix, resizemix, transplant
 from augfn.ops.noise import gaussian_noise, iso_noise, poisson_noise, salt_and_pepper, speckle
@@ -82,6 +84,15 @@ from augfn.ops.photometric import (
     saturation,
     solarize,
     solarize_add,
+)
+from augfn.ops.scanner import (
+    anisotropy,
+    bias_field,
+    ghosting,
+    gibbs,
+    motion_artifact,
+    rician_noise,
+    spike,
 )
 from augfn.ops.symmetry import d4, jigsaw, quarter_turn
 from augfn.ops.tone import autocontrast, clahe, dither, equalize, jpeg, posterize, tone_curve

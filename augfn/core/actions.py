@@ -215,8 +215,8 @@ class Layer(Planned):
     * `partner [b]`: numbers of samples in the flattened batch. `cover [*b]`: how much of it shows everywhere, or
       `[*b, *frame]`: where. `share [*b]`: the weight of its label.
     * `comes [*b, N]`: which of the partner's boxes come along; None: all. `hard`: the cover is 0 or 1.
-    * `spans [*b, d, 2]`: start and end along the array's axes, where the cover is a rectangle; `corner [*b, 2]`: where (left, top)
-      the partner's first pixel lies, where the map moves it by whole pixels. Known, they spare a look at every pixel.
+    * `spans [*b, d, 2]`: start and end along the array's axes, where the cover is a rectangle; `corner [*b, 2]`: where
+      (left, top) the partner's first pixel lies, where the map moves it by whole pixels. Known, they spare a look at every pixel.
     """
 
     partner: Tensor

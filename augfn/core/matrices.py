@@ -50,7 +50,8 @@ def affine_matrix(action: Geometric, s: Sample, what: str) -> Tensor:
 def warp_affine(action: Geometric, t: Target, s: Sample) -> Tensor:
     """The matrix from pixels to world coordinates of what has moved: each of its points stays where it was in the world."""
     matrix = affine_matrix(action, s, "affine")
-    return (t.value.to(matrix.dtype) @ matrix).to(t.value.dtype)
+    wide = torch.promote_types(matrix.dtype, t.value.dtype)
+    return (t.value.to(wide) @ matrix.to(wide)).to(t.value.dtype)
 
 
 def warp_spacing(action: Geometric, t: Target, s: Sample) -> Tensor:

@@ -1,5 +1,5 @@
 """Convolution with kernels of their own for each sample: gaussian and box kernels, separable filters in 2-D and 3-D,
-dense kernels in 2-D."""
+dense kernels."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from augfn.math.shapes import one_batch, shaped
-from augfn.run.bands import BAND, in_bands
+from augfn.run.bands import BAND, in_bands, joined
 from augfn.run.mode import is_plain, untracked
-from augfn.run.twins import accumulated
+from augfn.run.twins import accumulated, twin
 
 COPIES = 150  # planes times taps, up to which shifted copies are faster than oneDNN's depthwise convolution
 PLANES, SMALL = 16, 49  # more planes than these, and a kernel up to so many taps: it is faster at once than by axes
@@ -110,6 +110,51 @@ def dense(x: Tensor, kernel: Tensor, padding_mode: str = "reflect") -> Tensor:
     convolve = lambda band: F.conv2d(band, weight, padding=reach, groups=weight.shape[0])  # noqa: E731
     flat = flat.reshape(1, -1, *flat.shape[-2:])
     return (convolve(flat) if small else in_bands(convolve, flat, rows - 1)).reshape(x.shape)
+
+
+def dense3d(x: Tensor, kernel: Tensor, padding_mode: str = "reflect") -> Tensor:
+    """Filter the last three axes with one 3-D kernel per sample, shared by its channels (a correlation, as `separable`).
+
+    Shapes: x `[*b, C, D, H, W]`, kernel `[*b, kd, kh, kw]`, all odd -> as x. `padding_mode` and errors as for `separable`.
+    Fast for a kernel that is mostly 0.
+
+    >>> dense3d(torch.tensor([[[[0.0, 3.0, 0.0]]]]), torch.ones(1, 1, 3) / 3, "zeros")
+    tensor([[[[1., 1., 1.]]]])
+    """
+    if not x.numel():
+        return x
+    batch = x.shape[: kernel.ndim - 3]
+    flat = padded3d(x.reshape(math.prod(batch), -1, *x.shape[-3:]), kernel.shape[-3:], padding_mode)
+    return shaped(by_some_taps(flat, one_batch(kernel.to(x.dtype), batch, 3)), x.shape)
+
+
+def by_all_taps(x: Tensor, kernel: Tensor) -> Tensor:
+    """x `[B, C, D, H, W]`, with its border, kernel `[B, kd, kh, kw]`."""
+    weight = kernel.unsqueeze(1).expand(-1, x.shape[1], -1, -1, -1).reshape(-1, 1, *kernel.shape[1:])
+    y = F.conv3d(x.reshape(1, -1, *x.shape[2:]), weight, groups=weight.shape[0])
+    return y.reshape(*x.shape[:2], *y.shape[2:])
+
+
+@twin(by_all_taps)
+def by_some_taps(x: Tensor, kernel: Tensor) -> Tensor:
+    """The same, without the taps that are 0 in all samples: some slices at a time, shifted copies are added."""
+    sizes = kernel.shape[1:]
+    d, h, w = (n - k + 1 for n, k in zip(x.shape[2:], sizes, strict=True))
+    places = kernel.ne(0).any(0).nonzero().tolist() or [[0, 0, 0]]
+    taps = [kernel[(slice(None), *place)][:, None, None, None, None] for place in places]
+
+    def some(slices: slice) -> Tensor:
+        rows = slices.stop - slices.start
+        starts = [(slices.start + i, j, k) for i, j, k in places]
+        return _sum_of([x[:, :, i : i + rows, j : j + h, k : k + w] for i, j, k in starts], taps)
+
+    return joined(some, d, max(1, BAND // (x.shape[:2].numel() * h * w)), -3)
+
+
+def padded3d(x: Tensor, sizes: Sequence[int], padding_mode: str = "reflect") -> Tensor:
+    """Volumes `[..., D, H, W]` (one or two leading dims) with the border that a kernel of these sizes needs."""
+    _check(x, sizes, padding_mode)
+    return F.pad(x, [k // 2 for k in reversed(sizes) for _ in range(2)], mode=PADDING[padding_mode])
 
 
 def padded(x: Tensor, rows: int, columns: int, padding_mode: str = "reflect") -> Tensor:

@@ -1,4 +1,4 @@
-"""Dense 2-D kernels `[*b, k, k]`, normalised to sum 1: a streak, a disk, an ideal low-pass."""
+"""Dense kernels `[*b, k, k]`, normalised to sum 1: a streak (of volumes too, `[*b, k, k, k]`), a disk, an ideal low-pass."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from augfn.math.maps import axis_angle_matrix
 from augfn.run.constants import cached
 
 
@@ -29,6 +30,16 @@ def make_radii(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     return make_offsets(size, dtype, device).square().sum(0).sqrt()
 
 
+def places(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(x, y, z) of every tap from the middle of a cubic kernel, `[3, size^3]`."""
+    return cached(make_places, size, dtype, device)
+
+
+def make_places(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    t = torch.arange(size, dtype=dtype, device=device) - (size - 1) / 2
+    return torch.stack(torch.meshgrid(t, t, t, indexing="ij")[::-1]).flatten(1)
+
+
 def unit_sum(kernel: Tensor) -> Tensor:
     return kernel / kernel.sum((-2, -1), keepdim=True)
 
@@ -47,9 +58,32 @@ def motion_kernel(degrees: Tensor, direction: Tensor, length: Tensor, size: int)
     angle = degrees[..., None, None] * (math.pi / 180)
     cos, sin = angle.cos(), angle.sin()
     along, across = x * cos - y * sin, x * sin + y * cos
-    half = (length[..., None, None] - 1) / 2
-    tilt = 1 - direction[..., None, None] * (along / half.clamp(min=1e-3)).clamp(-1, 1)
-    return unit_sum(tilt * (half + 1 - along.abs()).clamp(0, 1) * (1 - across.abs()).clamp(min=0))
+    return unit_sum(streak(along, direction[..., None, None], length[..., None, None]) * hat(across))
+
+
+def streak(along: Tensor, direction: Tensor, length: Tensor) -> Tensor:
+    """The weight at a place along a streak."""
+    half = (length - 1) / 2
+    tilt = 1 - direction * (along / half.clamp(min=1e-3)).clamp(-1, 1)
+    return tilt * (half + 1 - along.abs()).clamp(0, 1)
+
+
+def hat(t: Tensor) -> Tensor:
+    return (1 - t.abs()).clamp(min=0)
+
+
+def motion_kernel3d(degrees: Tensor, direction: Tensor, length: Tensor, size: int) -> Tensor:
+    """The same in a volume: a streak along x, turned by the axis-angle vector `degrees [*b, 3]` as `rotate3d` turns, with a
+    hat in both directions across it. Shapes: `[*b]` -> `[*b, size, size, size]`.
+
+    >>> zero = torch.tensor(0.0)
+    >>> motion_kernel3d(torch.tensor([0.0, 90.0, 0.0]), zero, torch.tensor(3.0), 3)[:, 1, 1]
+    tensor([0.3333, 0.3333, 0.3333])
+    """
+    turned = axis_angle_matrix(degrees) @ places(size, degrees.dtype, degrees.device)
+    along, *across = turned.unbind(-2)
+    kernel = streak(along, direction.unsqueeze(-1), length.unsqueeze(-1)) * hat(across[0]) * hat(across[1])
+    return (kernel / kernel.sum(-1, keepdim=True)).unflatten(-1, (size, size, size))
 
 
 def disk_kernel(radius: Tensor, size: int) -> Tensor:

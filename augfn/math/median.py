@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from itertools import product
 
 import torch
 from torch import Tensor
 
-from augfn.math.conv import padded
-from augfn.run.bands import in_bands
-from augfn.run.twins import remembered
+from augfn.math.conv import padded, padded3d
+from augfn.run.bands import in_bands, joined
+from augfn.run.twins import remembered, twin
 
 Steps = tuple[tuple[int, int, bool, bool], ...]  # two wires, and whether each is needed after
 Network = tuple[Steps, tuple[int, ...]]
+Sizes = tuple[int, int, int]
 LARGEST = 49  # pixels: beyond, a network is longer than torch's own median takes
+LARGEST3D = 125  # voxels: the same in a volume, where more is shared by neighbours
+SLAB = 1 << 16  # voxels that are worked on at a time
 
 
 def median(x: Tensor, rows: int, columns: int, padding_mode: str = "reflect") -> Tensor:
@@ -66,6 +71,43 @@ def median_by_network(x: Tensor, rows: int, columns: int) -> Tensor:
     column = [column[end] for end in ends]
     steps, (end,) = network(rows, columns, (rows * columns // 2,))
     return run(steps, [t[..., j : j + w] for j in range(columns) for t in column])[end]
+
+
+def median3d(x: Tensor, sizes: Sizes, padding_mode: str = "reflect") -> Tensor:
+    """Median over boxes of `sizes` voxels, all odd, of the last three axes. Raises: ValueError for an even size.
+
+    >>> median3d(torch.tensor([[[[0.0, 3.0, 1.0, 2.0, 0.0]]]]), (1, 1, 3))
+    tensor([[[[3., 1., 2., 1., 2.]]]])
+    """
+    if not x.numel():
+        return x
+    wide = padded3d(x.reshape(-1, *x.shape[-3:]), sizes, padding_mode)
+    return middles_by_slabs(wide, sizes).reshape(x.shape)
+
+
+def middles(x: Tensor, sizes: Sizes) -> Tensor:
+    """The median of every box of `x [n, D, H, W]` that lies inside."""
+    size = [n - k + 1 for n, k in zip(x.shape[-3:], sizes, strict=True)]
+    if math.prod(sizes) > LARGEST3D or x.requires_grad:
+        places = product(*map(range, sizes))
+        shifts = [x[(..., *(slice(i, i + n) for i, n in zip(place, size, strict=True)))] for place in places]
+        return torch.stack(shifts, -1).median(-1).values
+    wires, lists = [x], 1
+    for axis, n, k in zip((-3, -2, -1), size, sizes, strict=True):
+        merged = k * lists
+        wanted = tuple(range(merged)) if axis < -1 else (merged // 2,)
+        steps, ends = network(lists, k, wanted)
+        wires = run(steps, [wire.narrow(axis, i, n) for i in range(k) for wire in wires])
+        wires, lists = [wires[end] for end in ends], merged
+    return wires[0]
+
+
+@twin(middles)
+def middles_by_slabs(x: Tensor, sizes: Sizes) -> Tensor:
+    """The same, some slices at a time, so that the wires stay in the cache."""
+    depth = x.shape[-3] - sizes[0] + 1
+    step = max(1, SLAB // (x.numel() // x.shape[-3]))
+    return joined(lambda r: middles(x[:, r.start : r.stop + sizes[0] - 1], sizes), depth, step, -3)
 
 
 def run(steps: Steps, wires: list[Tensor]) -> list[Tensor]:

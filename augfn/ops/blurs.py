@@ -21,6 +21,7 @@ from augfn.run.sampler import grid_sample
 from augfn.typing import Leaf, Scale, Seed, Sigma
 
 Angle = Annotated[Any, Leaf("degrees, counter-clockwise")]
+Angle3 = Annotated[Any, Leaf("degrees, axis-angle (x, y, z)", (3,))]
 Direction = Annotated[Any, Leaf("-1: all weight ahead, 0: even, 1: all weight behind", low=-1.0, high=1.0)]
 Length = Annotated[Any, Leaf("pixels", low=1.0)]
 Radius = Annotated[Any, Leaf("pixels", neutral=0.0, low=0.0)]
@@ -48,6 +49,32 @@ def motion_blur(
     size = odd_size(kernel_size, "motion_blur")
     extent = torch.full_like(angle, size) if length is None else length
     return conv.dense(x, kernels.motion_kernel(angle, direction, extent, size), padding_mode)
+
+
+@filtering(ndim=3, convolves=True, example={"length": (2.0, 5.0)})
+def motion_blur3d(
+    x: Tensor,
+    *,
+    kernel_size: int = 5,
+    angle: Angle3 = Uniform(-90.0, 90.0),
+    direction: Direction = Uniform(-1.0, 1.0),
+    length: Length | None = None,
+    padding_mode: str = "reflect",
+) -> Tensor:
+    """Blur a volume along a streak of `length` voxels (all of `kernel_size`, odd, where it is not given).
+
+    The streak lies along x, turned by the axis-angle vector `angle` = (x, y, z) in degrees as `rotate3d` turns:
+    counter-clockwise about z for positive ones. Its weight falls as that of `motion_blur`; smooth in all leaves. Source:
+    kornia `RandomMotionBlur3D` with resample="bilinear", whose sign of the angle is the opposite.
+
+    >>> spike = torch.tensor([0.0, 0.0, 1.0, 0.0, 0.0]).reshape(1, 5, 1, 1)
+    >>> y = af.motion_blur3d(kernel_size=3, angle=(0.0, 90.0, 0.0), direction=0.0, padding_mode="border")(spike)[0]
+    >>> y.flatten()
+    tensor([0.0000, 0.3333, 0.3333, 0.3333, 0.0000])
+    """
+    size = odd_size(kernel_size, "motion_blur3d")
+    extent = torch.full_like(direction, size) if length is None else length
+    return conv.dense3d(x, kernels.motion_kernel3d(angle, direction, extent, size), padding_mode)
 
 
 @filtering(convolves=True, planar=True)

@@ -9,20 +9,24 @@ from typing import Annotated, Any
 from torch import Tensor
 from torch.nn import functional as F
 
+from augfn.core.actions import Size
 from augfn.core.augmentation import filtering
 from augfn.core.spec import is_whole
 from augfn.distributions import Uniform
 from augfn.errors import explain
 from augfn.math import conv, kernels
 from augfn.math import median as median_of
+from augfn.math.kspace import along, thick
 from augfn.math.lines import cells
 from augfn.math.shapes import over
+from augfn.run.constants import cached, make_eye
 from augfn.typing import Factor, Leaf, Sigma
 
 Width = Annotated[Any, Leaf("pixels", neutral=1.0, low=0.0)]
 Amount = Annotated[Any, Leaf("share of the detail that is added", neutral=0.0)]
 Cutoff = Annotated[Any, Leaf("radians per pixel, pi = the finest waves", low=0.0)]
 Resolution = Annotated[Any, Leaf("fraction of the resolution", neutral=1.0, low=1e-3, high=1.0)]
+SHORT = 256  # voxels along an axis of a volume: up to here one matrix along it is faster than running sums
 
 
 def odd_sizes(kernel_size: Any, axes: int, what: str) -> tuple[int, ...]:
@@ -53,18 +57,32 @@ def odd_size(kernel_size: Any, what: str) -> int:
 
 @filtering(convolves=True)
 def gaussian_blur(
-    x: Tensor, *, kernel_size: Any = 5, sigma: Sigma = Uniform(0.1, 2.0), padding_mode: str = "reflect"
+    x: Tensor,
+    *,
+    kernel_size: Any = 5,
+    sigma: Sigma = Uniform(0.1, 2.0),
+    sigma_y: Sigma | None = None,
+    sigma_z: Sigma | None = None,
+    padding_mode: str = "reflect",
 ) -> Tensor:
     """Blur by a Gaussian of `sigma` pixels, cut off at `kernel_size` (odd; an int, or one per axis, slowest first).
 
-    Works on volumes too. sigma = 0 is the identity. Source: torchvision `gaussian_blur`.
+    Works on volumes too. `sigma_y` and `sigma_z` set those of the height and the depth apart. sigma = 0 is the identity.
+    Source: torchvision `gaussian_blur`.
 
     >>> spike = torch.tensor([[[0.0, 0.0, 1.0, 0.0, 0.0]]])
     >>> af.gaussian_blur(kernel_size=(1, 3), sigma=1.0)(spike)[0]
     tensor([[[0.0000, 0.2741, 0.4519, 0.2741, 0.0000]]])
     """
-    sizes = odd_sizes(kernel_size, x.ndim - sigma.ndim - 1, "gaussian_blur")
-    return conv.separable(x, for_each(sizes, lambda n: conv.gaussian_kernel1d(sigma, n, x.dtype)), padding_mode)
+    axes = x.ndim - sigma.ndim - 1
+    sizes = odd_sizes(kernel_size, axes, "gaussian_blur")
+    if sigma_z is not None and axes == 2:
+        raise ValueError(explain("gaussian_blur: sigma_z of an image", sigma_z, "a volume", "leave sigma_z out"))
+    if sigma_y is None and sigma_z is None:
+        return conv.separable(x, for_each(sizes, lambda n: conv.gaussian_kernel1d(sigma, n, x.dtype)), padding_mode)
+    own = [sigma if s is None else s for s in (sigma_z, sigma_y, None)][-axes:]
+    each = [conv.gaussian_kernel1d(s, n, x.dtype) for s, n in zip(own, sizes, strict=True)]
+    return conv.separable(x, each, padding_mode)
 
 
 @filtering(convolves=True)
@@ -85,15 +103,23 @@ def box_blur(
     return conv.separable(x, for_each(sizes, lambda n: conv.box_kernel1d(width, n, x.dtype)), padding_mode)
 
 
-@filtering(planar=True)
-def median_blur(x: Tensor, *, kernel_size: Any = 3, padding_mode: str = "reflect") -> Tensor:
-    """The median of `kernel_size` pixels (odd; an int, or rows and columns); a volume slice by slice.
+@filtering
+def median_blur(x: Tensor, frame: Size, *, kernel_size: Any = 3, padding_mode: str = "reflect") -> Tensor:
+    """The median of `kernel_size` pixels (odd; an int, or rows and columns), of a volume slice by slice; or of a box.
 
-    The gradient goes to the pixel that is the median. Source: kornia `RandomMedianBlur`.
+    A box is three numbers, slices, rows and columns: (3, 3, 3) in a volume. The gradient goes to the pixel that is the
+    median. Source: kornia `RandomMedianBlur`, MONAI `MedianSmooth`.
 
     >>> af.median_blur(kernel_size=(1, 3))(torch.tensor([[[0.0, 3.0, 1.0, 2.0, 0.0]]]))[0]
     tensor([[[3., 1., 2., 1., 2.]]])
     """
+    if isinstance(kernel_size, list | tuple) and len(kernel_size) == 3:
+        sizes = odd_sizes(kernel_size, 3, "median_blur")
+        if len(frame) != 3:
+            given, want = f"{kernel_size} for a frame {list(frame)}", "a volume for a box"
+            fix = f'kernel_size={tuple(kernel_size[1:])}, or f({{"volume": x}})'
+            raise ValueError(explain("median_blur: bad kernel_size", given, want, fix))
+        return median_of.median3d(x, sizes, padding_mode)  # type: ignore[arg-type]
     rows, columns = odd_sizes(kernel_size, 2, "median_blur")
     return median_of.median(x, rows, columns, padding_mode)
 
@@ -162,12 +188,23 @@ def ringing(
 
 
 @filtering
-def downscale(x: Tensor, *, factor: Resolution = Uniform(0.25, 0.75), interpolation: str = "nearest") -> Tensor:
+def downscale(
+    x: Tensor,
+    frame: Size,
+    *,
+    factor: Resolution = Uniform(0.25, 0.75),
+    interpolation: str = "nearest",
+    axes: Any = None,
+    reduce: str = "mean",
+) -> Tensor:
     """Lose resolution: average over cells of 1 / factor pixels, and back to full size by "nearest" or "bilinear".
 
     The lattice of cells starts at the first corner, and `factor` is any real number. The gradient is that of the cells'
     edges: with "nearest" it does not know of the pixels that jump from a cell to the next, with "bilinear" the result
-    is continuous and the gradient whole. Works on volumes too. Source: albumentations `Downscale`, averaged.
+    is continuous and the gradient whole. Works on volumes too; `axes` are those along which it is lost, "x", "y", of a
+    volume "z", or a tuple of them; None: all. reduce="nearest" takes the middle pixel of round(n factor) equal cells of an
+    axis of n pixels in place of the average, with a gradient of 0 to `factor`. Source: albumentations `Downscale`,
+    averaged; nnU-Net `SimulateLowResolutionTransform` is interpolation="bilinear", reduce="nearest".
 
     >>> af.downscale(factor=0.5)(torch.tensor([[[0.0, 1.0], [1.0, 1.0]]]))[0]
     tensor([[[0.7500, 0.7500],
@@ -176,6 +213,38 @@ def downscale(x: Tensor, *, factor: Resolution = Uniform(0.25, 0.75), interpolat
     if interpolation not in ("nearest", "bilinear"):
         expected = "'nearest' or 'bilinear'"
         raise ValueError(explain("downscale: bad interpolation", interpolation, expected, "choose one of them"))
-    for axis in range(factor.ndim + 1 - x.ndim, 0):
-        x = cells(x, 1 / factor, axis, interpolation == "bilinear")
+    if reduce not in ("mean", "nearest"):
+        raise ValueError(explain("downscale: bad reduce", reduce, "'mean' or 'nearest'", "choose one of them"))
+    smooth = interpolation == "bilinear"
+    for axis in axes_of("downscale", axes, frame):
+        n = frame[axis]
+        if reduce == "mean" and len(frame) == 3 and n <= SHORT:
+            eye = cached(make_eye, n, x.dtype, x.device).expand(*factor.shape, n, n)
+            x = along(cells(eye, 1 / factor, -2, smooth), x, axis)
+        elif reduce == "mean":
+            x = cells(x, 1 / factor, axis, smooth)
+        else:
+            count = (n * factor.detach()).round().clamp(min=1)
+            x = thick(x, count, n / count, axis, smooth)
     return x
+
+
+def axes_of(what: str, axes: Any, frame: Size) -> tuple[int, ...]:
+    """Axes by their names, one or several, or None for all; counted from the end, slowest first."""
+    if axes is None:
+        return tuple(range(-len(frame), 0))
+    given = axes if isinstance(axes, list | tuple) else (axes,)
+    if not given:
+        raise ValueError(explain(f"{what}: no axes", axes, "one or several of 'x', 'y' and 'z'", 'axes="z"'))
+    return tuple(sorted({axis_of(what, axis, frame) for axis in given}))
+
+
+def axis_of(what: str, axis: Any, frame: Size) -> int:
+    """An axis by its name, counted from the end."""
+    names = ("x", "y", "z")[: len(frame)]
+    if axis not in names:
+        kind = "an image" if len(frame) == 2 else "a volume"
+        want = f"one of {', '.join(map(repr, names))}, the axes of {kind}"
+        fix = '"y", or a volume: f({"volume": x})' if axis == "z" else 'axis="y"'
+        raise ValueError(explain(f"{what}: bad axis", axis, want, fix))
+    return -1 - names.index(axis)

@@ -81,8 +81,9 @@ def foreground_crop3d(
       as the frame lets it: 0.5 in the middle, as MONAI has it (first = c - floor(n / 2)), which a net can learn to expect.
 
     around="boxes": the voxel is the centre of a valid box, which `pick` chooses; two `ratios`, of which the first is for a voxel
-    of the whole volume. Looks at the mask or the boxes, so it takes a dict. Source: MONAI `RandCropByPosNegLabel` (`ratios=(neg, pos)`, without its threshold of
-    the image), `RandCropByLabelClasses`; nnU-Net's oversampling of the foreground is `ratios` of equal numbers with 0 first.
+    of the whole volume. Looks at the mask or the boxes, so it takes a dict. Source: MONAI `RandCropByPosNegLabel`
+    (`ratios=(neg, pos)`, without its threshold of the image), `RandCropByLabelClasses`; nnU-Net's oversampling of the
+    foreground is `ratios` of equal numbers with 0 first.
 
     >>> x = {"volume": torch.arange(4.0).reshape(1, 1, 1, 4), "mask": torch.tensor([[[0, 0, 5, 0]]])}
     >>> af.foreground_crop3d(size=1)(x, None, af.key(0))[0]["volume"].flatten()

@@ -236,8 +236,9 @@ def recipe(name: str, size: Any = None, **options: Any) -> Augmentation:
 
     `options`: simclr `strength`, `blur_p`; dino and swav their local crops `small`, `n`; chest_xray `mean`, `std`; satellite
     `rgb`; depth `metric`, `max`; segmentation `ignore`; ada `p`; nnunet `dummy_2d`, `mirror`; monai_segmentation and
-    ct_detection `low`, `high` (Hounsfield units); video_classification `frames`, `span`. All but simclr's views, those of special data (but a chest)
-    and of GANs end with ImageNet's mean and standard deviation. What comes before goes in front of the call:
+    ct_detection `low`, `high` (Hounsfield units); video_classification `frames`, `span`. All but simclr's views, those of
+    special data (but a chest) and of GANs end with ImageNet's mean and standard deviation.
+    What comes before goes in front of the call:
     `f(af.to_float(x), None, key)`.
 
     >>> import torch, augfn as af
@@ -248,8 +249,8 @@ def recipe(name: str, size: Any = None, **options: Any) -> Augmentation:
     """
     if name not in RECIPES:
         raise ValueError(unknown("recipe", name, RECIPES))
-    own, *known = inspect.signature(RECIPES[name]).parameters.values()
-    known = [p.name for p in known]
+    own, *more = inspect.signature(RECIPES[name]).parameters.values()
+    known = [p.name for p in more]
     usual = SIZE if own.default is own.empty else own.default
     for option in options:
         if option not in known:

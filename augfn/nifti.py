@@ -1,0 +1,87 @@
+"""Volumes from files and back, by nibabel (`pip install augfn[medical]`): NIfTI and all else that it reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from augfn.errors import explain
+from augfn.ops.volume_frames import spacing3d
+
+
+def nibabel() -> Any:
+    try:
+        import nibabel as nib
+    except ImportError as error:
+        want, fix = "nibabel", "pip install 'augfn[medical]'"
+        raise ImportError(explain("volumes are read by nibabel, which is missing", str(error), want, fix)) from None
+    return nib
+
+
+def read_volume(path: str | Path, *, spacing: Any = None, mask: bool = False) -> dict[str, Tensor]:
+    """A volume of a file, `{"volume": [C, D, H, W], "affine": [4, 4]}`, with axes that run right, front and up (RAS).
+
+    * x runs to the right, y to the front, z up, so that W, H and D of the array are these; `affine` takes voxels (x, y, z, 1) to
+      millimetres, as NIfTI has it, and is a target that follows what is done to the volume.
+    * `mask`: labels, `{"mask": [D, H, W], "affine": ...}`, as whole numbers.
+    * `spacing`: (x, y, z) in mm: resampled to voxels of that size, averaged where that is coarser; masks are read nearest.
+    * A fourth axis of the file becomes the channels.
+
+    Augmented and written back, a landmark's millimetres are true:
+
+        case = af.read_volume("ct.nii.gz", spacing=(1.5, 1.5, 2.0))
+        case |= af.read_volume("labels.nii.gz", spacing=(1.5, 1.5, 2.0), mask=True)
+        y, params = af.recipe("nnunet")(case, None, af.key(0))
+        af.write_volume("augmented.nii.gz", y["volume"], y["affine"])
+
+    Raises ImportError without nibabel, FileNotFoundError, and ValueError for labels that are no whole numbers.
+    """
+    nib = nibabel()
+    if not Path(path).is_file():
+        raise FileNotFoundError(explain("read_volume: no such file", str(path), "a NIfTI file", "look at its path"))
+    image = nib.as_closest_canonical(nib.load(path))
+    values = np.asanyarray(image.dataobj) if mask else image.get_fdata(dtype=np.float32)
+    if values.ndim not in (3, 4):
+        raise ValueError(
+            explain("read_volume: its axes", list(values.shape), "three, or four with channels", "squeeze it")
+        )
+    affine = torch.from_numpy(np.array(image.affine, dtype=np.float64))
+    if mask:
+        whole = np.round(values)
+        if not np.array_equal(whole, values):
+            raise ValueError(
+                explain("read_volume: labels", "numbers between", "whole numbers", "mask=False for an image")
+            )
+        labels = torch.from_numpy(np.ascontiguousarray(whole.astype(np.int64).T))  # (D, H, W), channels first
+        case = {
+            "volume": labels[None].float() if labels.ndim == 3 else labels.float(),
+            "mask": labels,
+            "affine": affine,
+        }
+    else:
+        array = np.ascontiguousarray(values.T)
+        case = {"volume": torch.from_numpy(array if array.ndim == 4 else array[None]), "affine": affine}
+    if spacing is not None:
+        steps = tuple(affine[:3, :3].square().sum(0).sqrt().tolist())
+        case = spacing3d(source=steps, spacing=spacing)(case)[0]
+    return {n: case[n] for n in (("mask", "affine") if mask else ("volume", "affine"))}
+
+
+def write_volume(path: str | Path, volume: Tensor, affine: Tensor) -> None:
+    """A volume `[C, D, H, W]` or `[D, H, W]` (images and labels alike) with its affine, as NIfTI; the inverse of `read_volume`.
+
+    One channel is written as three axes, several along a fourth. Raises ValueError for other shapes.
+    """
+    nib = nibabel()
+    if volume.ndim not in (3, 4) or tuple(affine.shape) != (4, 4):
+        given = [list(volume.shape), list(affine.shape)]
+        want, fix = "[C, D, H, W] or [D, H, W], and [4, 4]", "one sample at a time: volume[i], affine[i]"
+        raise ValueError(explain("write_volume: shapes", given, want, fix))
+    values = volume[0] if volume.ndim == 4 and len(volume) == 1 else volume
+    array = values.detach().cpu().numpy().T
+    array = array.astype(np.int16 if array.dtype in (np.int64, np.bool_) else array.dtype)
+    nib.save(nib.Nifti1Image(array, affine.detach().cpu().double().numpy()), path)
