@@ -41,11 +41,16 @@ from augfn.distributions.discrete import Choice as Choice
 from augfn.distributions.discrete import GumbelChoice as GumbelChoice
 from augfn.distributions.discrete import RelaxedBernoulli as RelaxedBernoulli
 from augfn.distributions.magnitude import Magnitude as Magnitude
+from augfn.distributions.paths import Knots as Knots
+from augfn.distributions.quantiles import InverseUniform as InverseUniform
+from augfn.distributions.quantiles import Quantiles as Quantiles
 from augfn.images import to_float as to_float
 from augfn.images import to_pil as to_pil
 from augfn.images import to_uint8 as to_uint8
 from augfn.moments import channel_stats as channel_stats
 from augfn.multiview import views as views
+from augfn.nifti import read_volume as read_volume
+from augfn.nifti import write_volume as write_volume
 from augfn.policies.published import augmix as augmix
 from augfn.policies.published import auto_augment as auto_augment
 from augfn.policies.published import rand_augment as rand_augment
@@ -82,26 +87,32 @@ __all__ = [
     "Exponential",
     "GumbelChoice",
     "Interval",
+    "InverseUniform",
     "Keypoints",
+    "Knots",
     "LogNormal",
     "LogUniform",
     "Magnitude",
     "Normal",
+    "Quantiles",
     "RelaxedBernoulli",
     "Span",
     "TruncatedNormal",
     "Uniform",
     "affine",
     "affine3d",
+    "anisotropy",
     "augmix",
     "auto_augment",
     "autocontrast",
     "bbox_safe_crop",
+    "bias_field",
     "bits",
     "box_blur",
     "brightness",
     "brightness_shift",
     "center_crop",
+    "center_crop3d",
     "channel_dropout",
     "channel_shuffle",
     "channel_stats",
@@ -127,7 +138,9 @@ __all__ = [
     "downscale",
     "drop_invalid",
     "elastic",
+    "elastic3d",
     "equalize",
+    "equalize3d",
     "erase",
     "erase_noise",
     "explain",
@@ -135,21 +148,28 @@ __all__ = [
     "fmix",
     "fog",
     "fold_in",
+    "foreground_crop3d",
+    "frame_dropout",
     "gamma",
     "gaussian_blur",
     "gaussian_illumination",
     "gaussian_noise",
+    "ghosting",
+    "gibbs",
     "glass_blur",
     "grayscale",
     "grid_distortion",
+    "grid_distortion3d",
     "grid_mask",
     "gridmix",
     "hflip",
     "hflip3d",
+    "histogram_shift",
     "hsv_saturation",
     "hue",
     "hue_rotation",
     "identity",
+    "intensity_window",
     "invert",
     "iso_noise",
     "jigsaw",
@@ -170,16 +190,21 @@ __all__ = [
     "mixture",
     "mixup",
     "mosaic",
+    "motion_artifact",
     "motion_blur",
+    "motion_blur3d",
     "normal",
     "normalize",
     "one_of",
     "optical_distortion",
     "pad",
+    "pad3d",
     "pad_to",
+    "pad_to3d",
     "patch",
     "patchmix",
     "perspective",
+    "perspective3d",
     "piecewise",
     "piecewise_affine",
     "pipeline",
@@ -195,14 +220,19 @@ __all__ = [
     "rain",
     "rand_augment",
     "random_crop",
+    "random_crop3d",
+    "read_volume",
     "recipe",
     "repeat",
     "resize",
+    "resize3d",
     "resized_crop",
     "resizemix",
     "rgb_shift",
+    "rician_noise",
     "ringing",
     "rot90",
+    "rot90_3d",
     "rotate",
     "rotate3d",
     "salt_and_pepper",
@@ -210,28 +240,38 @@ __all__ = [
     "saturation",
     "save",
     "scale",
+    "scale3d",
     "scale_jitter",
     "schedule",
     "shadow",
     "sharpness",
     "shear",
+    "shear3d",
     "smallest_max_size",
     "snow",
     "solarize",
     "solarize_add",
     "some_of",
+    "spacing3d",
     "speckle",
+    "spike",
     "split",
     "stepped",
     "stretch",
     "sun_flare",
     "thin_plate_spline",
+    "thin_plate_spline3d",
+    "time_crop",
+    "time_reverse",
+    "time_speed",
+    "time_subsample",
     "to_float",
     "to_pil",
     "to_uint8",
     "tone_curve",
     "transform_matrix",
     "translate",
+    "translate3d",
     "transplant",
     "trivial_augment",
     "tta",
@@ -240,8 +280,10 @@ __all__ = [
     "vflip",
     "vflip3d",
     "views",
+    "write_volume",
     "zoom_blur",
     "zoom_out",
+    "zscore",
 ]
 
 def affine(
@@ -266,6 +308,11 @@ def affine3d(
     degrees: Range | None = None,
     translate: Range | None = None,
     scale: Range | None = None,
+    scale_y: Range | None = None,
+    scale_z: Range | None = None,
+    shear: Range | None = None,
+    spacing: Range | None = None,
+    order: str | None = None,
     p: Chance = 1.0,
     interpolation: Interpolation | None = None,
     padding_mode: Padding | None = None,
@@ -273,15 +320,29 @@ def affine3d(
     fill_mask: float | None = None,
     antialias: bool | None = None,
 ) -> Op:
-    """Scale and rotate about the centre, then translate by fractions of (width, height, depth); what is not given is
+    """Scale, shear and rotate about the centre, then translate by fractions of (width, height, depth); what is not given is
     neutral.
     """
+
+def anisotropy(
+    *,
+    factor: Range = Uniform(low=1.5, high=5.0),
+    axis: str = "z",
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
+) -> Op:
+    """Thick slices: an axis of n pixels is read at floor(n / factor) places, `factor` apart, and linearly in between."""
 
 def autocontrast(
     *,
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Stretch every channel to [0, 1]: y = (x - min) / (max - min); a constant channel stays as it is."""
 
@@ -298,6 +359,19 @@ def bbox_safe_crop(
 ) -> Op:
     """Cut a window that holds all valid boxes and resize it to `size=(h, w)`."""
 
+def bias_field(
+    *,
+    coefficients: Range = Uniform(low=-0.5, high=0.5),
+    order: int = 3,
+    basis: str = "monomial",
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
+) -> Op:
+    """A smooth gain, as of the coils of a scanner: y = x exp(sum c P), P all polynomials up to a total degree of `order`."""
+
 def box_blur(
     *,
     width: Range = Uniform(low=1.0, high=5.0),
@@ -306,6 +380,8 @@ def box_blur(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Average over a box of `width` pixels, any real number, cut off at `kernel_size` (odd; an int, or one per axis)."""
 
@@ -315,6 +391,8 @@ def brightness(
     p: Chance = 1.0,
     clip: Clip = "clamp",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Multiply: y = factor x. Source: torchvision `adjust_brightness`."""
 
@@ -324,6 +402,8 @@ def brightness_shift(
     p: Chance = 1.0,
     clip: Clip = "clamp",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Add: y = x + shift, full scale = 1."""
 
@@ -339,6 +419,18 @@ def center_crop(
 ) -> Op:
     """Cut `size=(h, w)` out of the middle, the window's corner at round((H - h) / 2); pixels are copied exactly."""
 
+def center_crop3d(
+    *,
+    size: Any,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Cut `size=(d, h, w)` out of the middle, the window's first voxel at (N - n) // 2; voxels are copied exactly."""
+
 def channel_dropout(
     *,
     drop: Range = ...,
@@ -347,6 +439,8 @@ def channel_dropout(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Set `num` channels to `fill`: those with the lowest sort keys, of at most 32."""
 
@@ -356,6 +450,8 @@ def channel_shuffle(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Put the channels into another order: that of their sort keys, ascending, of at most 32."""
 
@@ -367,6 +463,8 @@ def clahe(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Contrast limited adaptive histogram equalization: equalize in `grid_size` = (rows, columns) tiles, blended."""
 
@@ -375,6 +473,7 @@ def coarse_dropout(
     holes: Range = Uniform(low=1.0, high=8.0),
     height: Range = Uniform(low=0.05, high=0.2),
     width: Range = Uniform(low=0.05, high=0.2),
+    depth: Range | None = None,
     position: Range = Uniform(low=0.0, high=1.0),
     p: Chance = 1.0,
     fill: float | Sequence[float] | None = None,
@@ -392,6 +491,8 @@ def color_jiggle(
     clip: str = "clamp",
     p: Chance = 1.0,
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Colour jitter by other formulas: x + brightness - 1, contrast x, saturation and hue of HSV, clipped to [0, 1]."""
 
@@ -405,6 +506,8 @@ def color_jitter(
     clip: str = "clamp",
     p: Chance = 1.0,
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Brightness, contrast, saturation and hue in an order of its own for every sample, each clipped to [0, 1]."""
 
@@ -418,6 +521,8 @@ def color_twist(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """The four of colour jitter as one 3 x 4 colour matrix: brightness, contrast about `pivot`, saturation, hue about
     the grey axis.
@@ -426,9 +531,12 @@ def color_twist(
 def contrast(
     *,
     factor: Range = Uniform(low=0.8, high=1.2),
+    preserve_range: bool = False,
     p: Chance = 1.0,
     clip: Clip = "clamp",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Spread about the grey mean: y = factor x + (1 - factor) mean(luma(x))."""
 
@@ -443,7 +551,8 @@ def copy_paste(
     p: Chance = 1.0,
 ) -> Op:
     """Paste objects of the partner at their places, each with the probability `chance`: the pixels of their instance masks
-    (a target `instances [B, N, H, W]`, one for each box), or without such the pixels in their boxes.
+    (a target `instances [B, N, H, W]`, of volumes `[B, N, D, H, W]`, one for each box), or without such the pixels in their
+    boxes.
     """
 
 def cutmix(
@@ -469,8 +578,8 @@ def cutout(
     fill: float | Sequence[float] | None = None,
     fill_mask: float | None = None,
 ) -> Op:
-    """Hide `holes` (1 to 4) squares of one size; centres lie anywhere in the frame, so that squares hang over its
-    border.
+    """Hide `holes` (1 to 4) squares of one size, of a volume cubes; centres lie anywhere in the frame, so that squares hang
+    over its border.
     """
 
 def d4(
@@ -495,6 +604,8 @@ def defocus(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Out of focus: average over a disk of `radius` pixels with a soft edge, k(r) = clamp(radius + 1/2 - r, 0, 1)."""
 
@@ -505,6 +616,8 @@ def denormalize(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """y = std x + mean per channel: the inverse of `normalize`. Source: kornia `Denormalize`."""
 
@@ -517,6 +630,8 @@ def depth_dropout(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Holes: each cell of `size` x `size` pixels loses its depth with the probability `amount`; what is lost, and what was
     missing before, becomes `missing` (0, or NaN). Source: the holes of structured light, in cells as albumentations'
@@ -532,6 +647,8 @@ def depth_noise(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Noise of a depth camera, which grows with the square of the distance: y = |z + (std + axial z^2) n|, n drawn per pixel."""
 
@@ -542,6 +659,8 @@ def depth_normalize(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """y = min(z / max, 1), for a camera that reaches to `max`; what is missing becomes `missing`."""
 
@@ -566,6 +685,8 @@ def dither(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Few levels and a Bayer pattern between them: y = floor((levels - 1) x + T) / (levels - 1)."""
 
@@ -573,9 +694,13 @@ def downscale(
     *,
     factor: Range = Uniform(low=0.25, high=0.75),
     interpolation: str = "nearest",
+    axes: Any = None,
+    reduce: str = "mean",
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Lose resolution: average over cells of 1 / factor pixels, and back to full size by "nearest" or "bilinear"."""
 
@@ -593,14 +718,41 @@ def elastic(
 ) -> Op:
     """Displace every pixel by a smooth random field: u_in = u + alpha min(H, W) n(u)."""
 
+def elastic3d(
+    *,
+    alpha: Range = Uniform(low=0.0, high=0.03),
+    sigma: Range = 0.15,
+    control: Range = Uniform(low=-1.0, high=1.0),
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Displace every voxel by a smooth random field: u_in = u + alpha min(D, H, W) n(u)."""
+
 def equalize(
     *,
     grad: str = "none",
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Make the histogram of every channel uniform, over 256 levels (of a volume as one, of a video per frame)."""
+
+def equalize3d(
+    *,
+    grad: str = "none",
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
+) -> Op:
+    """Make the histogram of every channel of a volume uniform, over 256 levels: `equalize`, for a bare volume."""
 
 def erase(
     *,
@@ -623,6 +775,8 @@ def erase_noise(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Fill a rectangle, of a share of the area and an aspect ratio (width / height), with normal noise of its own for each
     pixel and channel: for images that are normalised, as DeiT and ConvNeXt train. Of the image alone; `erase` hides a
@@ -656,7 +810,7 @@ def fmix(
 ) -> Op:
     """Cut along the level set of a smooth random field: of noise whose amplitude falls with the frequency to the power
     `decay`, the largest (1 - weight) of the pixels show the partner; labels by the area. Partners as in `mixup`. Source:
-    Harris et al. 2020.
+    Harris et al. 2020 (who cut volumes too).
     """
 
 def fog(
@@ -670,27 +824,62 @@ def fog(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Blend with white through a smooth field: y = x + t (level - x), t = density (1 - patchiness n)."""
+
+def foreground_crop3d(
+    *,
+    label: Range = Uniform(low=0.0, high=1.0),
+    pick: Range = Uniform(low=0.0, high=1.0),
+    position: Range = Uniform(low=0.0, high=1.0),
+    size: Any,
+    ratios: Any = None,
+    around: str = "mask",
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Cut `size=(d, h, w)` around a voxel of a label that is drawn first; voxels are copied exactly."""
+
+def frame_dropout(
+    *,
+    p_frame: Range = Uniform(low=0.0, high=0.3),
+    seed: Range = Uniform(low=0.0, high=1.0),
+    p: Chance = 1.0,
+) -> Op:
+    """Lose frames, each with probability `p_frame`: the last one before it that was kept stays on, as when a stream stutters."""
 
 def gamma(
     *,
     gamma: Range = Uniform(low=0.8, high=1.25),
     gain: Range | None = None,
+    invert: bool = False,
+    retain_stats: bool = False,
     p: Chance = 1.0,
     clip: Clip = "clamp",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
-    """y = gain x^gamma, 0 below 0; a gain of 1 where none is given. Source: torchvision `adjust_gamma`."""
+    """y = gain x^gamma, 0 below 0; a gain of 1 where none is given. `invert`: of the negative, y = 1 - gain (1 - x)^gamma."""
 
 def gaussian_blur(
     *,
     sigma: Range = Uniform(low=0.1, high=2.0),
+    sigma_y: Range | None = None,
+    sigma_z: Range | None = None,
     kernel_size: Any = 5,
     padding_mode: str = "reflect",
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Blur by a Gaussian of `sigma` pixels, cut off at `kernel_size` (odd; an int, or one per axis, slowest first)."""
 
@@ -703,6 +892,8 @@ def gaussian_illumination(
     p: Chance = 1.0,
     clip: Clip = "clamp",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Add or take a spot of light: y = x ± gain g, g a Gaussian scaled over the frame to [0, 1]."""
 
@@ -714,8 +905,36 @@ def gaussian_noise(
     p: Chance = 1.0,
     clip: Clip = "clamp",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Add normal noise: y = x + mean + std n, n drawn per pixel and channel from the leaf `seed`, full scale = 1."""
+
+def ghosting(
+    *,
+    ghosts: Range = Uniform(low=3.5, high=10.5),
+    intensity: Range = Uniform(low=0.5, high=1.0),
+    axis: str = "y",
+    restore: float | None = None,
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
+) -> Op:
+    """Copies along an axis: every `ghosts`-th line of k-space, from the first on, is times 1 - intensity."""
+
+def gibbs(
+    *,
+    alpha: Range = Uniform(low=0.0, high=0.6),
+    grad: str = "none",
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
+) -> Op:
+    """Ringing at edges: the frequencies beyond a ball in k-space are lost, |f| > (1 - alpha) sqrt(d) / 2 cycles per pixel."""
 
 def glass_blur(
     *,
@@ -726,6 +945,8 @@ def glass_blur(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Frosted glass: every pixel is read up to `delta` pixels away, each at its own place, then blurred by a Gaussian."""
 
@@ -735,6 +956,8 @@ def grayscale(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Every channel becomes the luma .2989 R + .587 G + .114 B, or the sum with these `weights`, one per channel."""
 
@@ -752,6 +975,20 @@ def grid_distortion(
     proportion to its entry of `cells`.
     """
 
+def grid_distortion3d(
+    *,
+    cells: Range = Uniform(low=0.7, high=1.3),
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Move the planes of a grid of 5 x 5 x 5 cells: each slab of the output shows a share of the input in proportion to its
+    entry of `cells` (rows x, y, z).
+    """
+
 def grid_mask(
     *,
     period: Range = Uniform(low=0.25, high=0.6),
@@ -762,7 +999,9 @@ def grid_mask(
     fill: float | Sequence[float] | None = None,
     fill_mask: float | None = None,
 ) -> Op:
-    """Hide a grid of squares: sides `ratio` period, turned by `angle`, counter-clockwise, shifted by `offset` periods."""
+    """Hide a grid of squares: sides `ratio` period, turned by `angle`, counter-clockwise, shifted by `offset` periods. Of a
+    volume a grid of cubes, turned about z.
+    """
 
 def gridmix(
     *,
@@ -775,7 +1014,7 @@ def gridmix(
     p: Chance = 1.0,
 ) -> Op:
     """Take the cells of a grid from one of two images: of 4 x 4 cells round(16 (1 - weight)) from the partner, in random
-    places; labels by the area. Partners as in `mixup`. Source: Baek et al. 2021 (GridMix).
+    places (of a volume 4 x 4 x 4); labels by the area. Partners as in `mixup`. Source: Baek et al. 2021 (GridMix).
     """
 
 def hflip(
@@ -802,12 +1041,27 @@ def hflip3d(
     `RandomHorizontalFlip3D`.
     """
 
+def histogram_shift(
+    *,
+    shift: Range = Uniform(low=-0.4, high=0.4),
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
+) -> Op:
+    """Bend the scale of each channel: a piecewise linear map of its [min, max], of 10 points at equal distances, whose inner
+    8 move by `shift` times that distance.
+    """
+
 def hsv_saturation(
     *,
     factor: Range = Uniform(low=0.8, high=1.2),
     p: Chance = 1.0,
     clip: Clip = "clamp",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Scale the saturation of HSV, up to full: y = x + (x - M) min(factor - 1, N / (M - N))."""
 
@@ -817,6 +1071,8 @@ def hue(
     p: Chance = 1.0,
     clip: Clip = "clamp",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Turn the hue of HSV by `hue` turns. Source: torchvision `adjust_hue`; undefined at grey, where the gradient is
     zero.
@@ -828,8 +1084,25 @@ def hue_rotation(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Turn the colours by `hue` turns about the grey axis: smooth and periodic, where `hue` is that of HSV."""
+
+def intensity_window(
+    *,
+    low: Range = 0.5,
+    high: Range = 99.5,
+    unit: str = "percentile",
+    out: Any = (0.0, 1.0),
+    cut: bool = True,
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
+) -> Op:
+    """Map the window from `low` to `high` linearly to `out`, and cut off what lies outside (unless `cut` is False)."""
 
 @overload
 def invert(f: Augmentation, size: tuple[int, ...] | None = None) -> Callable[[Any, dict[str, Any]], tuple[Any, Tensor]]:
@@ -842,6 +1115,8 @@ def invert(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """y = max_val - x, one number or one per channel. Source: torchvision `invert`, kornia `RandomInvert`."""
 
@@ -853,6 +1128,8 @@ def iso_noise(
     p: Chance = 1.0,
     clip: Clip = "clamp",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Noise of a camera at high ISO: the hue turns by `color_shift intensity n` turns, then pixels move towards white
     by d = intensity (m + sqrt(m) n'), m = intensity std(luma(x)): y = x + d (1 - x).
@@ -880,6 +1157,8 @@ def jpeg(
     p: Chance = 1.0,
     clip: Clip = "clamp",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """What is left after JPEG compression, 4:2:0, standard tables; any size, slices and frames one by one."""
 
@@ -889,6 +1168,8 @@ def linear_contrast(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Spread about mid grey: y = 0.5 + factor (x - 0.5), for any number of channels."""
 
@@ -900,6 +1181,8 @@ def linear_corner_illumination(
     p: Chance = 1.0,
     clip: Clip = "clamp",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Add or take light from one corner to the opposite one: y = x ± gain r, r rising from 0 to 1 at the corner."""
 
@@ -911,6 +1194,8 @@ def linear_illumination(
     p: Chance = 1.0,
     clip: Clip = "clamp",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Add or take light from one edge to the other: y = x ± gain r, r rising from 0 to 1 at the edge."""
 
@@ -920,6 +1205,8 @@ def linear_saturation(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Scale the distance from the grey axis: y = m + factor (x - m) with m the mean of the channels."""
 
@@ -940,6 +1227,8 @@ def luma_flip(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Mirror the colours at mid grey along the grey axis: light becomes dark, hue and saturation stay."""
 
@@ -974,8 +1263,10 @@ def median_blur(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
-    """The median of `kernel_size` pixels (odd; an int, or rows and columns); a volume slice by slice."""
+    """The median of `kernel_size` pixels (odd; an int, or rows and columns), of a volume slice by slice; or of a box."""
 
 def mixup(
     *,
@@ -1001,8 +1292,22 @@ def mosaic(
 ) -> Op:
     """Four images in a frame of twice the sides, that meet in a point drawn from its middle half: the own image top left,
     and the next three in the order of the samples' sort keys; each is cut where it leaves the frame, and what none covers
-    is `fill` (in masks `fill_mask`). Labels by the areas that are covered.
+    is `fill` (in masks `fill_mask`). Labels by the areas that are covered. For images and videos; not for volumes.
     """
+
+def motion_artifact(
+    *,
+    degrees: Range = Uniform(low=-10.0, high=10.0),
+    translate: Range = Uniform(low=-0.05, high=0.05),
+    times: Range = Uniform(low=0.0, high=1.0),
+    axis: str = "x",
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
+) -> Op:
+    """Two movements during the acquisition: k-space, filled line by line along `axis`, is that of the image in three poses."""
 
 def motion_blur(
     *,
@@ -1014,8 +1319,25 @@ def motion_blur(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Blur along a streak of `length` pixels (all of `kernel_size`, odd, where it is not given), turned by `angle`."""
+
+def motion_blur3d(
+    *,
+    angle: Range = Uniform(low=-90.0, high=90.0),
+    direction: Range = Uniform(low=-1.0, high=1.0),
+    length: Range | None = None,
+    kernel_size: int = 5,
+    padding_mode: str = "reflect",
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
+) -> Op:
+    """Blur a volume along a streak of `length` voxels (all of `kernel_size`, odd, where it is not given)."""
 
 def normalize(
     *,
@@ -1024,6 +1346,8 @@ def normalize(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """y = (x - mean) / std per channel. Source: torchvision `normalize`."""
 
@@ -1053,6 +1377,20 @@ def pad(
     exactly.
     """
 
+def pad3d(
+    *,
+    padding: Any,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Add voxels at the borders: `padding` is an int, (x, y, z) or (left, top, front, right, bottom, back); the inside is
+    copied exactly.
+    """
+
 def pad_to(
     *,
     position: Range | None = None,
@@ -1066,6 +1404,20 @@ def pad_to(
 ) -> Op:
     """Pad up to `size=(h, w)`; a side that is longer stays. The pixels are copied exactly."""
 
+def pad_to3d(
+    *,
+    position: Range | None = None,
+    size: Any = None,
+    divisible: int | None = None,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Pad up to `size=(d, h, w)`, or up to the next multiples of `divisible`; a side that is longer stays. Copied exactly."""
+
 def patch(
     *,
     scale: Range = Uniform(low=0.02, high=0.33),
@@ -1075,6 +1427,8 @@ def patch(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Fill the rectangle of `erase` with uniform noise, a value in [0, 1] for every pixel and channel."""
 
@@ -1088,8 +1442,9 @@ def patchmix(
     partners: str = "next",
     p: Chance = 1.0,
 ) -> Op:
-    """Take each of 4 x 4 cells from one of four images: the own with the probability `weight`, else one of the next three
-    in the order of the samples' sort keys; labels by the area. Source: in the manner of Cascante-Bonilla et al. 2021.
+    """Take each of 4 x 4 cells (of a volume 4 x 4 x 4) from one of four images: the own with the probability `weight`, else
+    one of the next three in the order of the samples' sort keys; labels by the area. Source: in the manner of
+    Cascante-Bonilla et al. 2021.
     """
 
 def perspective(
@@ -1105,6 +1460,21 @@ def perspective(
 ) -> Op:
     """Move the four corners: corner c (top left, top right, bottom right, bottom left) by corners * distortion_scale *
     size / 2.
+    """
+
+def perspective3d(
+    *,
+    distortion_scale: Range = 0.5,
+    corners: Range = Uniform(low=-1.0, high=0.0),
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Move five of the eight corners, by corners * distortion_scale * size / 2, which makes the projective map; the others
+    follow.
     """
 
 def piecewise_affine(
@@ -1127,6 +1497,8 @@ def planckian_jitter(
     p: Chance = 1.0,
     clip: Clip = "clamp",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Other light: the gains for red and blue of a light of this `temperature`, in thousand kelvin; 6.5 is nearly
     neutral.
@@ -1140,6 +1512,8 @@ def plasma_brightness(
     p: Chance = 1.0,
     clip: Clip = "clamp",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Brighten and darken by a fractal for each channel: y = x + intensity (2 plasma - 1), plasma in [0, 1]."""
 
@@ -1151,6 +1525,8 @@ def plasma_contrast(
     p: Chance = 1.0,
     clip: Clip = "clamp",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """A contrast about 1/2 that follows a fractal: y = 1/2 + (x - 1/2) (1 + intensity (4 plasma - 1))."""
 
@@ -1164,6 +1540,8 @@ def plasma_shadow(
     p: Chance = 1.0,
     clip: Clip = "clamp",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Shadows in the form of a fractal: y = x + shade_intensity sigmoid((shade_quantity - plasma) / softness)."""
 
@@ -1174,6 +1552,8 @@ def poisson_noise(
     p: Chance = 1.0,
     clip: Clip = "clamp",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Shot noise of a sensor that counts `photons` at full scale: y = x + sqrt(x / photons) n."""
 
@@ -1184,6 +1564,8 @@ def posterize(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Keep the highest `bits` of the 8 of every level: y = floor(255 x / s) s / 255, s = 2^(8 - bits); x at 8 bits."""
 
@@ -1211,6 +1593,8 @@ def rain(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Lines of one grey: y = x + wet (value - x), wet the share of a pixel that drops cover."""
 
@@ -1227,6 +1611,19 @@ def random_crop(
 ) -> Op:
     """Cut `size=(h, w)` at whole pixels: left = floor(position_x (W - w + 1)), top likewise; pixels are copied exactly."""
 
+def random_crop3d(
+    *,
+    position: Range = Uniform(low=0.0, high=1.0),
+    size: Any,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Cut `size=(d, h, w)` at whole voxels: first = floor(position (N - n + 1)) along each axis; voxels are copied exactly."""
+
 def resize(
     *,
     size: Any,
@@ -1241,6 +1638,18 @@ def resize(
     """Resize to `size=(h, w)`; an int is the length of one side and keeps the aspect ratio. Antialiased where it
     shrinks.
     """
+
+def resize3d(
+    *,
+    size: Any,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Resize to `size=(d, h, w)` or to a cube of one int. Antialiased where it shrinks."""
 
 def resized_crop(
     *,
@@ -1277,8 +1686,22 @@ def rgb_shift(
     p: Chance = 1.0,
     clip: Clip = "clamp",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Add a number to each of red, green and blue: y_c = x_c + shift_c, full scale = 1."""
+
+def rician_noise(
+    *,
+    std: Range = Uniform(low=0.0, high=0.1),
+    seed: Range = Uniform(low=0.0, high=1.0),
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
+) -> Op:
+    """Noise of a magnitude image: y = sqrt((x + std n)^2 + (std n')^2), n and n' drawn per pixel and channel."""
 
 def ringing(
     *,
@@ -1288,6 +1711,8 @@ def ringing(
     p: Chance = 1.0,
     clip: Clip = "clamp",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Ripples beside edges: the ideal low-pass k(r) = J1(cutoff r) / (cutoff r), cut off at `kernel_size` (odd)."""
 
@@ -1302,6 +1727,19 @@ def rot90(
     antialias: bool | None = None,
 ) -> Op:
     """Turn by k quarters counter-clockwise; an odd k swaps height and width; pixels are copied exactly."""
+
+def rot90_3d(
+    *,
+    k: int = 1,
+    plane: str = "xy",
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Turn by k quarters in the plane "xy", "xz" or "yz"; an odd k swaps the plane's two sides; voxels are copied exactly."""
 
 def rotate(
     *,
@@ -1318,6 +1756,8 @@ def rotate(
 def rotate3d(
     *,
     degrees: Range = Uniform(low=-15.0, high=15.0),
+    spacing: Range | None = None,
+    order: str | None = None,
     p: Chance = 1.0,
     interpolation: Interpolation | None = None,
     padding_mode: Padding | None = None,
@@ -1325,7 +1765,7 @@ def rotate3d(
     fill_mask: float | None = None,
     antialias: bool | None = None,
 ) -> Op:
-    """Rotate about the centre by the axis-angle vector `degrees` = (x, y, z)."""
+    """Rotate about the centre by the axis-angle vector `degrees` = (x, y, z), or by Euler angles."""
 
 def salt_and_pepper(
     *,
@@ -1336,6 +1776,8 @@ def salt_and_pepper(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Turn each pixel, all its channels, white (1) with probability `amount salt`, black (0) with `amount (1 - salt)`."""
 
@@ -1345,6 +1787,8 @@ def saturation(
     p: Chance = 1.0,
     clip: Clip = "clamp",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Blend with grey: y = factor x + (1 - factor) luma(x)."""
 
@@ -1360,6 +1804,20 @@ def scale(
     antialias: bool | None = None,
 ) -> Op:
     """Zoom about the centre by a factor, > 1 magnifies; `scale_y` sets the vertical factor apart."""
+
+def scale3d(
+    *,
+    scale: Range = Uniform(low=0.8, high=1.25),
+    scale_y: Range | None = None,
+    scale_z: Range | None = None,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Zoom about the centre by a factor, > 1 magnifies; `scale_y` and `scale_z` set those of the height and depth apart."""
 
 def scale_jitter(
     *,
@@ -1383,6 +1841,8 @@ def shadow(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Darken a quadrilateral: y = x (1 - intensity s), s its soft cover."""
 
@@ -1392,6 +1852,8 @@ def sharpness(
     p: Chance = 1.0,
     clip: Clip = "clamp",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Blend with a smoothed image: y = factor x + (1 - factor) smooth(x); 0 smooths, above 1 sharpens."""
 
@@ -1409,6 +1871,19 @@ def shear(
     """Shear about the centre by angles along (x, y): +30 degrees in x moves a point 10 px above the centre 5.8 px
     right. about="corner": about the corner of the frame at the top left, which stays.
     """
+
+def shear3d(
+    *,
+    shear: Range = Uniform(low=-10.0, high=10.0),
+    spacing: Range | None = None,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Shear about the centre by six angles: x with y, x with z, y with x, y with z, z with x, z with y."""
 
 def smallest_max_size(
     *,
@@ -1430,6 +1905,8 @@ def snow(
     p: Chance = 1.0,
     clip: Clip = "clamp",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Whiten what is dark: the lightness of HLS, where it is below `coefficient`, is multiplied by `brightness`."""
 
@@ -1441,6 +1918,8 @@ def solarize(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Invert what is at or above the threshold: y = x < threshold ? x : 1 - x, with x + addition, clamped, for x, where
     an addition is given.
@@ -1453,8 +1932,24 @@ def solarize_add(
     p: Chance = 1.0,
     clip: Clip = "clamp",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Add to what lies below the threshold: y = x + addition where x < threshold, else x."""
+
+def spacing3d(
+    *,
+    spacing: Any,
+    source: Any,
+    size: Any = None,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Resample from voxels of `source` mm (x, y, z) to voxels of `spacing` mm. Antialiased where it shrinks."""
 
 def speckle(
     *,
@@ -1463,8 +1958,22 @@ def speckle(
     p: Chance = 1.0,
     clip: Clip = "clamp",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Multiply by normal noise: y = x (1 + std n), n drawn per pixel and channel, of a video in every frame."""
+
+def spike(
+    *,
+    intensity: Range = Uniform(low=1.0, high=3.0),
+    position: Range = Uniform(low=0.0, high=1.0),
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
+) -> Op:
+    """Stripes: one point of k-space is higher by `intensity` times the largest magnitude there, in each channel."""
 
 def stretch(
     *,
@@ -1490,6 +1999,8 @@ def sun_flare(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """A sun and its four lens ghosts, which only add light: y = x + a color (1 - x)."""
 
@@ -1506,6 +2017,50 @@ def thin_plate_spline(
 ) -> Op:
     """Move the corners and the middle of the frame by `control * scale * size / 2`, and bend the rest smoothly."""
 
+def thin_plate_spline3d(
+    *,
+    scale: Range = 0.2,
+    control: Range = Uniform(low=-1.0, high=1.0),
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Move the eight corners and the middle of the frame by `control * scale * size / 2`, and bend the rest smoothly."""
+
+def time_crop(
+    *,
+    position: Range = Uniform(low=0.0, high=1.0),
+    size: int,
+    p: Chance = 1.0,
+) -> Op:
+    """Cut `size` frames in a row: the first is floor(position (T - size + 1))."""
+
+def time_reverse(
+    *,
+    p: Chance = 1.0,
+) -> Op:
+    """The last frame first."""
+
+def time_speed(
+    *,
+    factor: Range = LogUniform(low=0.67, high=1.5),
+    position: Range = Uniform(low=0.0, high=1.0),
+    size: int | None = None,
+    p: Chance = 1.0,
+) -> Op:
+    """Play faster (factor > 1) or slower: frame t shows frame round(start + factor t), nearest in time."""
+
+def time_subsample(
+    *,
+    offset: Range = 0.5,
+    size: int,
+    p: Chance = 1.0,
+) -> Op:
+    """See `size` frames of the whole clip, one in each of as many equal segments: frame i is floor((i + offset) T / size)."""
+
 def tone_curve(
     *,
     shadows: Range = Uniform(low=0.1, high=0.4),
@@ -1513,6 +2068,8 @@ def tone_curve(
     p: Chance = 1.0,
     clip: Clip = "clamp",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """A cubic Bezier curve: y = 3 (1 - x)^2 x shadows + 3 (1 - x) x^2 highlights + x^3."""
 
@@ -1529,6 +2086,20 @@ def translate(
     antialias: bool | None = None,
 ) -> Op:
     """Shift by fractions of (width, height), positive right and down; unit="pixel": by pixels."""
+
+def translate3d(
+    *,
+    translate: Range = Uniform(low=-0.1, high=0.1),
+    unit: str = "fraction",
+    whole: bool = False,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Shift by fractions of (width, height, depth), positive to higher indices; unit="pixel": by voxels."""
 
 def transplant(
     *,
@@ -1553,6 +2124,8 @@ def unsharp_mask(
     p: Chance = 1.0,
     clip: Clip = "clamp",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """Add what a Gaussian blur takes away: y = x + amount (x - blur(x)). Works on volumes too."""
 
@@ -1585,6 +2158,8 @@ def zoom_blur(
     p: Chance = 1.0,
     clip: Clip = "none",
     channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
 ) -> Op:
     """A lens that zooms: the mean of `steps` copies, zoomed about the centre by factor^(k / (steps - 1)), k = 0, 1, ..."""
 
@@ -1600,3 +2175,14 @@ def zoom_out(
     antialias: bool | None = None,
 ) -> Op:
     """Put the image on a canvas `side` times as large, and shrink that to the frame."""
+
+def zscore(
+    *,
+    nonzero: bool = False,
+    p: Chance = 1.0,
+    clip: Clip = "none",
+    channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
+) -> Op:
+    """Standard scores of each channel: y = (x - mean) / sd, sd that of all its pixels (n, not n - 1, below)."""

@@ -33,6 +33,8 @@ COMMON = {
     "antialias": "bool | None",
     "clip": "Clip",
     "channels": "int | Sequence[int] | None",
+    "per_channel": "bool",
+    "p_channel": "Chance",
 }
 # What the modules take in the words of the peers too: enum members, tensors, arrays.
 LOOSE = {"interpolation": "Any", "padding_mode": "Any", "fill": "Any", "clip": "Clip | None"}

@@ -33,7 +33,7 @@ WholePosition3 = Annotated[
 Which = Annotated[Any, Leaf("which label, by the ratios' shares", low=0.0, high=1.0, flat="a label is chosen")]
 
 
-@geometric(ndim=3, example={"size": (4, 5, 7)})
+@geometric(ndim=3, example={"size": (5, 5, 6)})
 def center_crop3d(frame: Size, *, size: Any) -> Map:
     """Cut `size=(d, h, w)` out of the middle, the window's first voxel at (N - n) // 2; voxels are copied exactly.
 
@@ -47,7 +47,7 @@ def center_crop3d(frame: Size, *, size: Any) -> Map:
     return fixed_window(frame, target, tuple((n - m) // 2 for n, m in zip(frame, target, strict=True)))
 
 
-@geometric(ndim=3, example={"size": (4, 5, 7)})
+@geometric(ndim=3, example={"size": (5, 5, 6)})
 def random_crop3d(frame: Size, *, size: Any, position: WholePosition3 = Uniform(0.0, 1.0)) -> Map:
     """Cut `size=(d, h, w)` at whole voxels: first = floor(position (N - n + 1)) along each axis; voxels are copied exactly.
 
@@ -60,7 +60,7 @@ def random_crop3d(frame: Size, *, size: Any, position: WholePosition3 = Uniform(
     return placed_window(frame, fitting(size, frame, "random_crop3d"), position)
 
 
-@geometric(ndim=3, example={"size": (4, 5, 7)})
+@geometric(ndim=3, example={"size": (5, 5, 6)})
 def foreground_crop3d(
     frame: Size,
     mask: Tensor | None = None,

@@ -15,7 +15,7 @@ from augfn.core.augmentation import geometric
 from augfn.distributions import Uniform
 from augfn.errors import explain
 from augfn.math.maps import Gather, Map, axis_angle_matrix
-from augfn.ops.geometric import affine_map, flip_map, frame_like, moved_corners, shift_of
+from augfn.ops.geometric import affine_map, flip_map, frame_like, moved_corners, quarters, shift_of
 from augfn.run.constants import cached, constant
 from augfn.typing import Degrees3, Fraction, Leaf, Scale, Shift3
 
@@ -81,7 +81,7 @@ def rot90_3d(frame: Size, *, k: int = 1, plane: str = "xy") -> Map:
     axes, size = (-second - 1, -first - 1), list(frame)
     if k % 2:
         size[axes[0]], size[axes[1]] = frame[axes[1]], frame[axes[0]]
-    turn = Gather(lambda x, *_: torch.rot90(x, k, axes).contiguous())
+    turn = Gather(lambda x, *_: quarters(x, k, axes))
     matrix = cached(make_turn, k % 4, first, second)
     return Map.of(matrix, size=tuple(size), gather=turn, axis_aligned=k % 2 == 0, whole=True)
 
