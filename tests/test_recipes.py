@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import augfn as af
-from augfn.core.draw import leaves_of
+from augfn.core.draw import draw, leaves_of
 from augfn.policies.recipes import RECIPES
 
 K = af.key(0)
@@ -16,13 +16,19 @@ VIEWS = {
     "swav": [32] * 2 + [14] * 6,
 }
 CHANNELS = {"chest_xray": 1, "satellite": 4}
+VOLUMES = ("nnunet", "monai_segmentation", "microscopy", "ct_detection")
 
 
 def sample(name, n=4):
+    if name in VOLUMES:
+        box = torch.tensor([[4.0, 5, 6, 20, 22, 18], [18, 16, 12, 36, 34, 30]])
+        mask = torch.zeros(n, 36, 38, 40, dtype=torch.long)
+        mask[:, 10:20, 12:25, 8:30] = 1
+        return {"volume": torch.rand(n, 2, 36, 38, 40), "mask": mask, "boxes": af.Boxes(box.expand(n, 2, 6))}
     x = torch.rand(n, CHANNELS.get(name, 3), 48, 40)
     if name == "depth":
         return {"image": x, "depth": 5 * x[:, :1], "intrinsics": torch.eye(3).expand(n, 3, 3)}
-    return {"video": x[:, None].expand(n, 5, 3, 48, 40).contiguous()} if name == "video" else x
+    return {"video": x[:, None].expand(n, 5, 3, 48, 40).contiguous()} if name.startswith("video") else x
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -189,3 +195,117 @@ def test_erased_by_noise():
     assert y[changed].mean().abs() < 0.02
     assert 0.85 < y[changed].std() < 1.01  # at the rim a share of it
     assert changed[:, 0].equal(changed[:, 1])
+
+
+# volumes
+
+RATES = {  # of nnU-Net's steps, and of their channels
+    "rotate3d": 0.2,
+    "scale3d": 0.2,
+    "gaussian_noise": 0.1,
+    "gaussian_blur": 0.2,
+    "brightness": 0.15,
+    "contrast": 0.15,
+    "downscale": 0.25,
+    "gamma": 0.1,
+    "gamma_2": 0.3,
+    "hflip3d": 0.5,
+    "vflip3d": 0.5,
+    "dflip3d": 0.5,
+}
+SPANS = {
+    ("rotate3d", "degrees"): (-30, 30),
+    ("gaussian_noise", "std"): (0, 0.1),
+    ("gaussian_blur", "sigma"): (0.5, 1),
+    ("gaussian_blur", "sigma_z"): (0.5, 1),
+    ("downscale", "factor"): (0.5, 1),
+}
+
+
+def test_nnunet_draws_as_its_reference():
+    """Rates of 20,000 draws to four standard deviations; ranges, means and medians of what is drawn."""
+    n, f = 20_000, af.recipe("nnunet")
+    params = draw(f.params, leaves_of(f.params), f.sized_for(3, 2), f.salts, (n,), K, K.device)
+    assert list(params) == list(RATES)
+    for name, rate in RATES.items():
+        room = 4 * (rate * (1 - rate) / n) ** 0.5
+        assert params[name]["gate"].mean().item() == pytest.approx(rate, abs=room)
+    for name in ("gaussian_blur", "downscale"):
+        assert params[name]["channel_gate"].shape == (n, 2)
+        assert params[name]["channel_gate"].mean().item() == pytest.approx(0.5, abs=4 * (0.25 / (2 * n)) ** 0.5)
+    for (name, leaf), (low, high) in SPANS.items():
+        values, width = params[name][leaf], high - low
+        assert low <= values.min() < low + 0.01 * width
+        assert high - 0.01 * width < values.max() <= high
+        assert values.mean().item() == pytest.approx((low + high) / 2, abs=0.01 * width)
+    shrunk = 1 / params["scale3d"]["scale"]  # nnU-Net's number, above 1 smaller
+    assert 0.7 <= shrunk.min() < 0.71
+    assert 1.39 < shrunk.max() <= 1.4001
+    assert shrunk.mean().item() == pytest.approx(1.05, abs=0.006)
+    for name, leaf, (low, high) in (
+        ("brightness", "factor", (0.75, 1.25)),
+        ("contrast", "factor", (0.75, 1.25)),
+        ("gamma", "gamma", (0.7, 1.5)),
+        ("gamma_2", "gamma", (0.7, 1.5)),
+    ):
+        values = params[name][leaf]
+        assert values.shape == (n, 2)
+        assert low <= values.min() < low + 0.01
+        assert high - 0.01 < values.max() <= high
+        assert (values < 1).float().mean().item() == pytest.approx(0.5, abs=0.01)
+        assert values[values < 1].mean().item() == pytest.approx((low + 1) / 2, abs=0.004)
+
+
+def test_nnunet_turns_flat_patches_in_their_slices():
+    for f in (af.recipe("nnunet", size=(8, 32, 32)), af.recipe("nnunet", dummy_2d=True)):
+        params = f({"volume": torch.rand(300, 1, 8, 32, 32)}, None, K)[1]
+        assert (params["rotate3d"]["degrees"][:, :2] == 0).all()
+        assert params["rotate3d"]["degrees"][:, 2].abs().max() > 150
+        assert (params["scale3d"]["scale_z"] == 1).all()
+    assert "scale_z" not in af.recipe("nnunet", size=(16, 32, 32)).params["scale3d"]
+    assert "hflip3d" not in af.recipe("nnunet", mirror="yz").params
+    with pytest.raises(ValueError, match="mirror"):
+        af.recipe("nnunet", mirror="w")
+
+
+def test_patches_of_segmentation_hold_the_foreground_half_of_the_time():
+    mask = torch.zeros(800, 24, 24, 24, dtype=torch.long)
+    mask[:, 5, 6, 7] = 1
+    f = af.recipe("monai_segmentation", size=5)
+    y = f({"volume": torch.full((800, 1, 24, 24, 24), 40.0), "mask": mask}, None, K)[0]
+    held = y["mask"].flatten(1).any(1).float().mean().item()
+    assert held == pytest.approx(0.5, abs=4 * (0.25 / 800) ** 0.5 + 0.01)
+    assert ((y["volume"] - 215 / 425).abs() < 0.16).all()
+
+
+def test_patches_of_detection_are_about_boxes():
+    box = torch.tensor([[10.0, 12, 14, 14, 16, 18]])
+    f = af.foreground_crop3d(size=9, around="boxes")
+    x = {"volume": torch.rand(50, 1, 32, 32, 32), "boxes": af.Boxes(box.expand(50, 1, 6))}
+    y = f(x, None, K)[0]
+    assert y["boxes"].valid.all()
+    half = af.foreground_crop3d(size=9, around="boxes", ratios=(1, 1))(x, None, K)[0]
+    assert 0.3 < half["boxes"].valid.float().mean() < 0.75
+    none = {**x, "boxes": af.Boxes(box.expand(50, 1, 6), valid=torch.zeros(50, 1, dtype=torch.bool))}
+    assert f(none, None, K)[0]["volume"].shape == (50, 1, 9, 9, 9)
+    with pytest.raises(ValueError, match="looks at boxes"):
+        f({"volume": x["volume"]}, None, K)
+
+
+@pytest.mark.parametrize("ratios", [None, (0, 1), (1, 0), (1, 1, 2), (0, 0, 0, 1)])
+def test_foreground_windows_follow_the_ratios(ratios):
+    mask = torch.zeros(600, 12, 12, 12, dtype=torch.long)
+    mask[:, :6, :2], mask[:, 6:, 3:5, 3:5] = 1, 2
+    f = af.foreground_crop3d(size=1, ratios=ratios)
+    label = f({"volume": mask[:, None].float(), "mask": mask}, None, K)[0]["mask"].flatten()
+    shares = [(label == k).float().mean().item() for k in range(3)]
+    if ratios is None or ratios == (0, 1):
+        share = (mask[0] == 1).sum() / (mask[0] > 0).sum()
+        assert shares[0] == 0
+        assert shares[1] == pytest.approx(share.item(), abs=0.08)
+    elif ratios == (1, 0):
+        assert shares[0] == 1
+    elif ratios == (1, 1, 2):
+        assert shares == pytest.approx([0.25, 0.25, 0.5], abs=0.09)
+    else:  # a label that no sample has: any voxel
+        assert shares[0] > 0.5

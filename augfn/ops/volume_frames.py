@@ -152,12 +152,12 @@ def labelled(mask: Tensor, ratios: tuple[float, ...], label: Tensor) -> Tensor:
     known = [mask == k for k in range(len(ratios))] if len(ratios) > 2 else [mask == 0, mask != 0]
     there = torch.stack([k.flatten(label.ndim).any(-1) for k in known], -1)
     shares = there * constant(tuple(map(float, ratios)), label)
-    shares = torch.where(shares.sum(-1, keepdim=True) > 0, shares, torch.ones_like(shares))
+    none = shares.sum(-1) <= 0
     upto = shares.cumsum(-1)
     drawn = torch.minimum(label * upto[..., -1], torch.nextafter(upto[..., -1], torch.zeros_like(label)))
     which = (upto <= drawn[..., None]).sum(-1)
     chosen = [k & (which == i)[..., None, None, None] for i, k in enumerate(known)]
-    return torch.stack(chosen).any(0)
+    return torch.stack(chosen).any(0) | none[..., None, None, None]
 
 
 @geometric(ndim=3, example={"padding": (1, 2, 0, 3, 0, 1)})

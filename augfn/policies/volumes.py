@@ -86,13 +86,13 @@ def monai_segmentation(size: Any = 96, low: float = -175.0, high: float = 250.0)
 def microscopy(size: Any = None) -> Augmentation:
     """Fluorescence stacks in [0, 1], z coarser than x and y: symmetries of the slices, slight zooms and bends, intensities times
     .6 to 2 and shifted by .2, the blur of another focus, shot noise. Source: StarDist's augmenter (Weigert et al. 2020) for
-    symmetries and intensities; what bends and blurs is practice."""
+    symmetries and intensities; what bends and blurs is practice. Slices are square, or cut so (`size`)."""
     return pipeline(
+        *([] if size is None else [random_crop3d(size=size)]),
         *[flip(p=0.5) for flip in FLIPS.values()],
         quarter_turns(0.75),
         scale3d(scale=(0.85, 1.2), p=0.3),
         elastic3d(alpha=(0.0, 0.02), p=0.2),
-        *([] if size is None else [random_crop3d(size=size)]),
         gaussian_blur(kernel_size=7, sigma=(0.1, 1.0), sigma_z=(0.1, 1.5), p=0.2),
         brightness(factor=(0.6, 2.0), per_channel=True, **PLAIN),
         brightness_shift(shift=(-0.2, 0.2), per_channel=True),
