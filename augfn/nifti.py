@@ -31,14 +31,17 @@ def read_volume(path: str | Path, *, spacing: Any = None, mask: bool = False) ->
     * `spacing`: (x, y, z) in mm: resampled to voxels of that size, averaged where that is coarser; masks are read nearest.
     * A fourth axis of the file becomes the channels.
 
-    Augmented and written back, a landmark's millimetres are true:
+    Augmented and written back, a landmark's millimetres are true. Raises ImportError without nibabel, FileNotFoundError, and
+    ValueError for labels that are no whole numbers.
 
-        case = af.read_volume("ct.nii.gz", spacing=(1.5, 1.5, 2.0))
-        case |= af.read_volume("labels.nii.gz", spacing=(1.5, 1.5, 2.0), mask=True)
-        y, params = af.recipe("nnunet")(case, None, af.key(0))
-        af.write_volume("augmented.nii.gz", y["volume"], y["affine"])
-
-    Raises ImportError without nibabel, FileNotFoundError, and ValueError for labels that are no whole numbers.
+    >>> import augfn as af, tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> af.write_volume(f"{folder}/ct.nii.gz", torch.rand(1, 8, 9, 10), torch.eye(4))
+    >>> case = af.read_volume(f"{folder}/ct.nii.gz", spacing=(2.0, 2.0, 2.0))
+    >>> case["volume"].shape, case["affine"].diagonal()
+    (torch.Size([1, 4, 4, 5]), tensor([2., 2., 2., 1.], dtype=torch.float64))
+    >>> y, params = af.recipe("nnunet")(case, None, af.key(0))
+    >>> af.write_volume(f"{folder}/augmented.nii.gz", y["volume"], y["affine"])
     """
     nib = nibabel()
     if not Path(path).is_file():
@@ -75,6 +78,12 @@ def write_volume(path: str | Path, volume: Tensor, affine: Tensor) -> None:
     """A volume `[C, D, H, W]` or `[D, H, W]` (images and labels alike) with its affine, as NIfTI; the inverse of `read_volume`.
 
     One channel is written as three axes, several along a fourth. Raises ValueError for other shapes.
+
+    >>> import tempfile
+    >>> path = f"{tempfile.mkdtemp()}/labels.nii.gz"
+    >>> write_volume(path, torch.ones(4, 5, 6, dtype=torch.long), torch.eye(4))
+    >>> read_volume(path, mask=True)["mask"].shape
+    torch.Size([4, 5, 6])
     """
     nib = nibabel()
     if volume.ndim not in (3, 4) or tuple(affine.shape) != (4, 4):

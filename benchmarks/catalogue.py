@@ -54,7 +54,15 @@ ON_TARGETS = ("geometric", "occlusion", "mix")  # kinds whose pictures show what
 # required static keywords, in place of the examples' tiny ones; those of an op that wants others
 FARTHEST = 5.0  # metres
 FITTING: dict[str, Any] = {"size": (120, 140), "max_size": 120, "padding": 16}
-OWN: dict[str, dict[str, Any]] = {"pad_to": {"size": (200, 190)}, "depth_normalize": {"max": FARTHEST}}
+OWN: dict[str, dict[str, Any]] = {
+    "pad_to": {"size": (200, 190)},
+    "depth_normalize": {"max": FARTHEST},
+    "anisotropy": {"axis": "y"},
+    **dict.fromkeys(("center_crop3d", "random_crop3d", "foreground_crop3d"), {"size": (24, 90, 100)}),
+    "resize3d": {"size": (24, 90, 100)},
+    "pad_to3d": {"size": (56, 200, 190)},
+    "spacing3d": {"source": (1.0, 1.0, 1.0), "spacing": (1.5, 1.5, 1.5)},
+}
 NOTES = """\
 * A **leaf** is drawn per sample, lives in `params`, and can be replayed, edited and learned: unit, range, neutral
   value (at which the op is the identity), default. "No gradient" says why mathematics forces a zero gradient;
@@ -197,7 +205,8 @@ def drawn(name: str, photos: Tensor) -> list[Any]:
     if spec.ndim == 3:
         depth = torch.linspace(0.4, 1, 48)[:, None, None]
         volume = photos[0, :, None] * depth
-        return [v[:, 12] for v in (volume, *(f(volume, None, k)[0] for k in keys))]
+        x = {"volume": volume, "mask": ellipse(0.44, 0.22, 0.24, 0.33).expand(48, -1, -1)}
+        return [v[:, v.shape[1] // 4] for v in (volume, *(f(x, None, k)[0]["volume"] for k in keys))]
     if spec.target == "depth":
         x = depth_map()
         shown = [z if name == "depth_normalize" else z / FARTHEST for z in (f(x, None, k)[0] for k in keys)]

@@ -2,9 +2,10 @@
 
     python -m benchmarks.experiments [NAME ...] [--seeds 5] [--quick] [--out benchmarks/results]
 
-Names: policies, textures, faces, corruptions, tta, curriculum, fixmatch, simclr, colours. Each arm is trained for several
-seeds; the page has mean and standard error of the accuracy on what was not trained on, and a plot. Data: scikit-learn's
-digits; scikit-image's brick, grass and gravel, in pieces of random tints; its faces and what is none (lfw).
+Names: policies, textures, faces, corruptions, tta, curriculum, fixmatch, simclr, colours; tissue (`benchmarks.tissue`, a page
+of its own). Each arm is trained for several seeds; the page has mean and standard error of the accuracy on what was not
+trained on, and a plot. Data: scikit-learn's digits; scikit-image's brick, grass and gravel, in pieces of random tints; its
+faces and what is none (lfw).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from tqdm import tqdm
 
 import augfn as af
 from augfn import losses
+from benchmarks import tissue
 from benchmarks.measure import environment, header, table, write
 
 SIDE, CLASSES = 16, 10
@@ -361,16 +363,22 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.experiments", description=(__doc__ or "").split("\n")[0]
     )
-    parser.add_argument("names", nargs="*", default=list(EXPERIMENTS), metavar="NAME", help=", ".join(EXPERIMENTS))
+    every = [*EXPERIMENTS, "tissue"]
+    parser.add_argument("names", nargs="*", default=every, metavar="NAME", help=", ".join(every))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="twenty steps each: it shows that all of it runs")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     options = parser.parse_args(arguments)
     for name in options.names:
-        if name not in EXPERIMENTS:
-            parser.error(f"no experiment {name!r}: one of {', '.join(EXPERIMENTS)}")
-    env = environment(" ".join(["python -m benchmarks.experiments", *arguments]), torch.get_num_threads())
-    results = {name: run(name, options.seeds, options.quick) for name in options.names}
+        if name not in every:
+            parser.error(f"no experiment {name!r}: one of {', '.join(every)}")
+    command = " ".join(["python -m benchmarks.experiments", *arguments])
+    if "tissue" in options.names:
+        tissue.publish(options, command)
+    env = environment(command, torch.get_num_threads())
+    results = {name: run(name, options.seeds, options.quick) for name in options.names if name in EXPERIMENTS}
+    if not results:
+        return
     some = "" if len(results) == len(EXPERIMENTS) else "-" + "-".join(results)
     stem = "experiments" + "-quick" * options.quick + some
     parts = ["# Experiments", header(env), (__doc__ or "").split("\n\n")[-1].replace("\n", " ").strip()]

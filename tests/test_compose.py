@@ -440,9 +440,12 @@ def test_params_in_another_precision():
 
 def test_kinds_are_in_the_table():
     """Every kind of action has a rule for the image; one that looks at other targets first becomes one of them."""
-    assert {a for a, t in rules.TABLE if t == "image"} | {kinds.Deferred, kinds.Blend, kinds.Mixing} == set(
-        kinds.Action.__subclasses__()
-    )
+    assert {a for a, t in rules.TABLE if t == "image"} | {
+        kinds.Deferred,
+        kinds.Blend,
+        kinds.Mixing,
+        kinds.Temporal,
+    } == set(kinds.Action.__subclasses__())
 
 
 def test_an_inverse_compiles():

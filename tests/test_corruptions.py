@@ -340,7 +340,7 @@ def test_a_key_says_all_and_a_file_keeps_it(name, tmp_path):
         y = f(x, None, other)[0]
         assert f(x, None, other)[0].equal(y)
         assert f(x, None, af.split(K))[0].equal(y) != drawn
-        torch.testing.assert_close(f(x[1], None, other[1])[0], y[1], atol=1e-6, rtol=0)
+        torch.testing.assert_close(f(x[1], None, other[1])[0], y[1], atol=5e-6, rtol=0)
         af.save(f, tmp_path / f"{s}.json")
         assert af.load(tmp_path / f"{s}.json")(x, None, other)[0].equal(y)
 

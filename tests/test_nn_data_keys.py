@@ -33,6 +33,16 @@ class DataKey(enum.Enum):
     BBOX_XYXY = 3
 
 
+def test_targets_of_volumes_and_clips():
+    volume, affine, spacing = torch.rand(2, 1, 4, 5, 6), torch.eye(4).expand(2, 4, 4), torch.ones(2, 3)
+    aug = AugmentationSequential(RandomHorizontalFlip3D(p=1.0), data_keys=["volume", "affine", "spacing"])
+    flipped = aug(volume, affine, spacing)
+    assert flipped[1][0, 0].tolist() == [-1.0, 0.0, 0.0, 5.0]
+    same(list(aug({"volume": volume, "affine": affine, "spacing": spacing}).values()), flipped)
+    clip = {"video": torch.rand(2, 3, 3, 4, 5), "flow": torch.ones(2, 3, 2, 4, 5)}
+    assert (flips()(clip)["flow"][:, :, 0] == -1).all()
+
+
 @pytest.mark.parametrize("keys", [["input", "mask"], ["IMAGE", "Mask"], [DataKey.INPUT, DataKey.MASK]])
 def test_keys_in_any_case_and_as_enums(images, masks, keys):
     same(flips(data_keys=keys)(images, masks), [images.flip(-1), masks.flip(-1)])

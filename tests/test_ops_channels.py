@@ -17,7 +17,8 @@ from augfn.testing import example
 from augfn.testing.case import smooth_image
 
 F64 = torch.float64
-VALUES = sorted(n for n, s in SPECS.items() if s.kind in ("photometric", "filter", "noise") and s.target == "image")
+KINDS = ("photometric", "filter", "noise")
+VALUES = sorted(n for n, s in SPECS.items() if s.kind in KINDS and s.target == "image" and s.ndim == 2)
 CLIPPED = [n for n in VALUES if "clip" in SPECS[n].common]
 KEY = af.key(3)
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from augfn.distributions.base import Distribution, Limits, check_order
 from augfn.errors import explain
 from augfn.math.shapes import cast
+from augfn.math.variates import within
 
 
 class Quantiles(Distribution):
@@ -43,6 +44,12 @@ class Quantiles(Distribution):
         index = first.long()
         return torch.lerp(points[index], points[index + 1], place - first)
 
+    def log_prob(self, value: Tensor) -> Tensor:
+        points = self.tensors(value)[0]
+        index = (torch.searchsorted(points.detach(), value.detach(), right=True) - 1).clamp(0, len(points) - 2)
+        density = -torch.log((points[index + 1] - points[index]) * (len(points) - 1))
+        return within((value >= points[0]) & (value <= points[-1]), density)
+
 
 class InverseUniform(Distribution):
     """1 / U(low, high): the zoom of a frame whose side is uniform.
@@ -65,3 +72,10 @@ class InverseUniform(Distribution):
     def draw(self, u: Tensor) -> Tensor:
         low, high = self.tensors(u)
         return 1 / torch.lerp(low, high, cast(u, low.dtype))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        low, high = self.tensors(value)
+        inside = (value * high >= 1) & (value * low <= 1)
+        return within(
+            inside, -2 * torch.log(torch.where(inside, value, torch.ones_like(value))) - torch.log(high - low)
+        )

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from augfn.math.planned import Planned
-from augfn.math.stages import FAR, HORIZON, Displacement, Linear, Stage, alike, chosen, divided, pairs
+from augfn.math.stages import FAR, HORIZON, Chosen, Displacement, Linear, Stage, alike, chosen, divided, pairs, select
 from augfn.math.tiles import Tiles
 from augfn.run.constants import cached, constant, identity_like
 from augfn.run.twins import twin
@@ -183,10 +183,12 @@ class Map(Planned):
         if isinstance(first, Linear):
             matrix, stages = first.matrix.to(device, dtype), stages[1:]
             coords = projective_grid(matrix, axes) if first.projective else affine_grid(matrix[..., :-1, :], axes)
-        elif isinstance(first, Displacement) and first.dims == 3 and not first.inverted:
-            coords, stages = first.on(axes), stages[1:]
         else:
             coords = torch.stack(torch.meshgrid(*axes, indexing="ij")[::-1], -1)
+            field = first.stage if isinstance(first, Chosen) else first
+            if isinstance(field, Displacement) and field.dims == 3 and not field.inverted:
+                moved, stages = field.on(axes), stages[1:]
+                coords = moved if field is first else select(first.gate.to(device), moved, coords.to(moved.dtype), 4)
         if not stages:
             return coords
         flat = coords.flatten(-len(size) - 1, -2)
