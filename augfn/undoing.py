@@ -88,8 +88,8 @@ def invert(f: Augmentation | None = None, size: Size | None = None, **keywords: 
 
     One resample takes images, masks, boxes and keypoints back, after flips, crops, pads and quarter turns alone an exact
     copy; `valid [*b, *size]` is 1 where the pixel was seen in y.
-    `size` is the frame before the augmentation, where f changed it. Colour, filters, holes and mixing are not undone;
-    displacements are inverted by Newton's method.
+    `size` is the frame before the augmentation, where f changed it. Colour, filters, holes, mixing and the choice of frames are
+    not undone; displacements are inverted by Newton's method.
 
     >>> import augfn as af
     >>> f = af.rotate(degrees=90)

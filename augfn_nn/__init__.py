@@ -8,8 +8,9 @@ members or in upper case. A range is a number, a pair, a distribution, or a `Par
 
 from augfn_nn.adversarial import WorstCase
 from augfn_nn.augment import Augment
-from augfn_nn.blurs import RandomDefocus, RandomGlassBlur, RandomMotionBlur, RandomZoomBlur
+from augfn_nn.blurs import RandomDefocus, RandomGlassBlur, RandomMotionBlur, RandomMotionBlur3D, RandomZoomBlur
 from augfn_nn.channels import RandomChannelDropout, RandomChannelShuffle, RandomPlanckianJitter, RandomRGBShift
+from augfn_nn.clips import RandomFrameDropout, RandomTimeReverse, RandomTimeSpeed, TimeCrop, TimeSubsample
 from augfn_nn.crop import CenterCrop, Pad, RandomCrop, RandomResizedCrop, Resize
 from augfn_nn.curricula import Scheduled
 from augfn_nn.depth import DepthNormalize, RandomDepthDropout, RandomDepthNoise
@@ -51,6 +52,7 @@ from augfn_nn.illumination import (
     RandomPlasmaContrast,
     RandomPlasmaShadow,
 )
+from augfn_nn.levels import IntensityWindow, RandomEqualize3D, RandomHistogramShift, ZScore
 from augfn_nn.linear import RandomHueRotation, RandomLinearContrast, RandomLinearSaturation, RandomLumaFlip
 from augfn_nn.mix import (
     CopyPaste,
@@ -99,6 +101,15 @@ from augfn_nn.photometric import (
     RandomSolarize,
     RandomSolarizeAdd,
 )
+from augfn_nn.scanner import (
+    RandomAnisotropy,
+    RandomBiasField,
+    RandomGhosting,
+    RandomGibbs,
+    RandomMotionArtifact,
+    RandomRicianNoise,
+    RandomSpike,
+)
 from augfn_nn.sequential import AugmentationSequential
 from augfn_nn.symmetry import RandomD4, RandomJigsaw, RandomQuarterTurn
 from augfn_nn.tone import (
@@ -110,11 +121,26 @@ from augfn_nn.tone import (
     RandomPosterize,
     RandomToneCurve,
 )
+from augfn_nn.volume_frames import (
+    CenterCrop3D,
+    ForegroundCrop3D,
+    Pad3D,
+    PadTo3D,
+    RandomCrop3D,
+    Resize3D,
+    Spacing3D,
+)
+from augfn_nn.volume_warp import RandomElastic3D, RandomGridDistortion3D, RandomThinPlateSpline3D
 from augfn_nn.volumetric import (
     RandomAffine3D,
     RandomDepthicalFlip3D,
     RandomHorizontalFlip3D,
+    RandomPerspective3D,
+    RandomRot90_3D,
     RandomRotation3D,
+    RandomScale3D,
+    RandomShear3D,
+    RandomTranslate3D,
     RandomVerticalFlip3D,
 )
 from augfn_nn.warp import (

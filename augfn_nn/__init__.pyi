@@ -17,6 +17,7 @@ __all__ = [
     "AugmentationSequential",
     "BBoxSafeCrop",
     "CenterCrop",
+    "CenterCrop3D",
     "CoarseDropout",
     "ColorJiggle",
     "ColorJitter",
@@ -24,19 +25,25 @@ __all__ = [
     "CropNonEmptyMask",
     "Denormalize",
     "DepthNormalize",
+    "ForegroundCrop3D",
     "GridDistortion",
     "GridMask",
+    "IntensityWindow",
     "LongestMaxSize",
     "MaskDropout",
     "Mosaic",
     "Normalize",
     "OpticalDistortion",
     "Pad",
+    "Pad3D",
     "PadTo",
+    "PadTo3D",
     "PiecewiseAffine",
     "RandomAffine",
     "RandomAffine3D",
+    "RandomAnisotropy",
     "RandomAutoContrast",
+    "RandomBiasField",
     "RandomBoxBlur",
     "RandomBrightness",
     "RandomBrightnessShift",
@@ -46,6 +53,7 @@ __all__ = [
     "RandomColorTwist",
     "RandomContrast",
     "RandomCrop",
+    "RandomCrop3D",
     "RandomCutMix",
     "RandomCutMixV2",
     "RandomCutout",
@@ -56,21 +64,28 @@ __all__ = [
     "RandomDepthicalFlip3D",
     "RandomDither",
     "RandomDownscale",
+    "RandomElastic3D",
     "RandomElasticTransform",
     "RandomEqualize",
+    "RandomEqualize3D",
     "RandomErasing",
     "RandomErasingNoise",
     "RandomFMix",
     "RandomFisheye",
     "RandomFog",
+    "RandomFrameDropout",
     "RandomGamma",
     "RandomGaussianBlur",
     "RandomGaussianIllumination",
     "RandomGaussianNoise",
+    "RandomGhosting",
+    "RandomGibbs",
     "RandomGlassBlur",
     "RandomGrayscale",
+    "RandomGridDistortion3D",
     "RandomGridMix",
     "RandomHSVSaturation",
+    "RandomHistogramShift",
     "RandomHorizontalFlip",
     "RandomHorizontalFlip3D",
     "RandomHue",
@@ -87,10 +102,13 @@ __all__ = [
     "RandomMedianBlur",
     "RandomMixUp",
     "RandomMixUpV2",
+    "RandomMotionArtifact",
     "RandomMotionBlur",
+    "RandomMotionBlur3D",
     "RandomPatch",
     "RandomPatchMix",
     "RandomPerspective",
+    "RandomPerspective3D",
     "RandomPlanckianJitter",
     "RandomPlasmaBrightness",
     "RandomPlasmaContrast",
@@ -102,25 +120,34 @@ __all__ = [
     "RandomRain",
     "RandomResizeMix",
     "RandomResizedCrop",
+    "RandomRicianNoise",
     "RandomRinging",
+    "RandomRot90_3D",
     "RandomRotation",
     "RandomRotation3D",
     "RandomRotation90",
     "RandomSaltAndPepperNoise",
     "RandomSaturation",
     "RandomScale",
+    "RandomScale3D",
     "RandomShadow",
     "RandomSharpness",
     "RandomShear",
+    "RandomShear3D",
     "RandomSnow",
     "RandomSolarize",
     "RandomSolarizeAdd",
     "RandomSpeckleNoise",
+    "RandomSpike",
     "RandomStretch",
     "RandomSunFlare",
     "RandomThinPlateSpline",
+    "RandomThinPlateSpline3D",
+    "RandomTimeReverse",
+    "RandomTimeSpeed",
     "RandomToneCurve",
     "RandomTranslate",
+    "RandomTranslate3D",
     "RandomTransplantation",
     "RandomUnsharpMask",
     "RandomVerticalFlip",
@@ -128,10 +155,15 @@ __all__ = [
     "RandomZoomBlur",
     "RandomZoomOut",
     "Resize",
+    "Resize3D",
     "ScaleJitter",
     "Scheduled",
     "SmallestMaxSize",
+    "Spacing3D",
+    "TimeCrop",
+    "TimeSubsample",
     "WorstCase",
+    "ZScore",
 ]
 
 class _Peers(TypedDict, total=False):
@@ -191,6 +223,27 @@ class CenterCrop(Derived):
         **peers: Unpack[_Peers],
     ) -> None: ...
 
+class CenterCrop3D(Derived):
+    """Cut `size` = (d, h, w), or an int, out of the middle; a volume that is smaller is an error."""
+
+    def __init__(
+        self,
+        size: int | tuple[int, int, int],
+        *,
+        p: Chance = 1.0,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
 class CoarseDropout(Derived):
     """Hide up to 16 rectangles; sides are fractions of the frame's."""
 
@@ -226,6 +279,8 @@ class ColorJiggle(Derived):
         p: Chance = 1.0,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -246,6 +301,8 @@ class ColorJitter(Derived):
         p: Chance = 1.0,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -299,6 +356,8 @@ class Denormalize(Derived):
         p: Chance = 1.0,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -316,9 +375,37 @@ class DepthNormalize(Derived):
         p: Chance = 1.0,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class ForegroundCrop3D(Derived):
+    """Cut `size` = (d, h, w) around a voxel of a label that `ratios` choose: (background, foreground), or one number for
+    each label.
+    """
+
+    def __init__(
+        self,
+        size: int | tuple[int, int, int],
+        ratios: Any = None,
+        around: str = "mask",
+        position: Range = (0.0, 1.0),
+        *,
+        p: Chance = 1.0,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -362,6 +449,28 @@ class GridMask(Derived):
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
         fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class IntensityWindow(Derived):
+    """Map the window from `low` to `high`, percentiles or with `unit`="value" intensities, to `out`; numbers are fixed."""
+
+    def __init__(
+        self,
+        low: Range = 0.5,
+        high: Range = 99.5,
+        unit: str = "percentile",
+        out: Any = (0.0, 1.0),
+        cut: bool = True,
+        *,
+        p: Chance = 1.0,
+        clip: Clip | None = None,
+        channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -431,6 +540,8 @@ class Normalize(Derived):
         p: Chance = 1.0,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -479,6 +590,29 @@ class Pad(Derived):
         **peers: Unpack[_Peers],
     ) -> None: ...
 
+class Pad3D(Derived):
+    """Add voxels: `padding` is an int, (x, y, z) or (left, right, top, bottom, front, back), as in kornia's RandomCrop3D
+    (`af.pad3d` takes the low sides first).
+    """
+
+    def __init__(
+        self,
+        padding: Any,
+        fill: Any = 0.0,
+        padding_mode: Any = "constant",
+        *,
+        p: Chance = 1.0,
+        interpolation: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
 class PadTo(Derived):
     """Pad right and bottom up to `size` = (h, w); a larger frame is cropped there, or left: `crop_if_exceeds=False`."""
 
@@ -493,6 +627,28 @@ class PadTo(Derived):
         interpolation: Any = None,
         padding_mode: Any = None,
         fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class PadTo3D(Derived):
+    """Pad on both sides up to `size` = (d, h, w), or up to multiples of `divisible`; a longer side stays."""
+
+    def __init__(
+        self,
+        size: int | tuple[int, int, int] | None = None,
+        divisible: int | None = None,
+        fill: Any = 0.0,
+        padding_mode: Any = "constant",
+        *,
+        p: Chance = 1.0,
+        interpolation: Any = None,
         fill_mask: float | None = None,
         antialias: bool | None = None,
         same_on_batch: bool = False,
@@ -551,7 +707,7 @@ class RandomAffine(Derived):
     ) -> None: ...
 
 class RandomAffine3D(Derived):
-    """Scale and rotate a volume about its centre, then shift it."""
+    """Scale, shear and rotate a volume about its centre, then shift it."""
 
     def __init__(
         self,
@@ -560,6 +716,8 @@ class RandomAffine3D(Derived):
         scale: Range | None = None,
         shears: Any = None,
         *,
+        spacing: Any = None,
+        order: str | None = None,
         p: Chance = 0.5,
         interpolation: Any = None,
         padding_mode: Any = None,
@@ -574,6 +732,25 @@ class RandomAffine3D(Derived):
         **peers: Unpack[_Peers],
     ) -> None: ...
 
+class RandomAnisotropy(Derived):
+    """Thick slices along `axis`, `factor` pixels apart; a number is fixed. "z" is that of a volume."""
+
+    def __init__(
+        self,
+        factor: Range = (1.5, 5.0),
+        axis: str = "z",
+        *,
+        p: Chance = 0.5,
+        clip: Clip | None = None,
+        channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
 class RandomAutoContrast(Derived):
     """Stretch every channel to [0, 1]; one of a single value stays as it is (kornia: becomes 0)."""
 
@@ -584,6 +761,30 @@ class RandomAutoContrast(Derived):
         p: Chance = 1.0,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomBiasField(Derived):
+    """Multiply by a smooth field, the exponential of a polynomial up to degree `order`; a number is ± for each
+    coefficient.
+    """
+
+    def __init__(
+        self,
+        coefficients: Range = 0.5,
+        order: int = 3,
+        basis: str = "monomial",
+        *,
+        p: Chance = 0.5,
+        clip: Clip | None = None,
+        channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -602,6 +803,8 @@ class RandomBoxBlur(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -619,6 +822,8 @@ class RandomBrightness(Derived):
         p: Chance = 1.0,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -636,6 +841,8 @@ class RandomBrightnessShift(Derived):
         p: Chance = 1.0,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -653,6 +860,8 @@ class RandomChannelDropout(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -668,6 +877,8 @@ class RandomChannelShuffle(Derived):
         *,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -686,6 +897,8 @@ class RandomClahe(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -705,6 +918,8 @@ class RandomColorTwist(Derived):
         p: Chance = 1.0,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -722,6 +937,8 @@ class RandomContrast(Derived):
         p: Chance = 1.0,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -734,6 +951,29 @@ class RandomCrop(Derived):
     def __init__(
         self,
         size: Size,
+        padding: Any = None,
+        pad_if_needed: bool = False,
+        fill: Any = 0.0,
+        padding_mode: Any = "constant",
+        *,
+        p: Chance = 1.0,
+        interpolation: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomCrop3D(Derived):
+    """Cut `size` = (d, h, w) at whole voxels; `padding` as in Pad3D is added first."""
+
+    def __init__(
+        self,
+        size: int | tuple[int, int, int],
         padding: Any = None,
         pad_if_needed: bool = False,
         fill: Any = 0.0,
@@ -819,6 +1059,8 @@ class RandomDefocus(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -837,6 +1079,8 @@ class RandomDepthDropout(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -855,6 +1099,8 @@ class RandomDepthNoise(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -893,6 +1139,8 @@ class RandomDither(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -910,10 +1158,36 @@ class RandomDownscale(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
         resample: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomElastic3D(Derived):
+    """Bend a volume by a smooth random field: `alpha` is the displacement's standard deviation, `sigma` its smoothness,
+    in fractions of the shortest side.
+    """
+
+    def __init__(
+        self,
+        alpha: Range = (0.0, 0.03),
+        sigma: Range = 0.15,
+        *,
+        p: Chance = 0.5,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -949,6 +1223,26 @@ class RandomEqualize(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomEqualize3D(Derived):
+    """Make the histogram of every channel of a volume uniform."""
+
+    def __init__(
+        self,
+        *,
+        grad: str = "none",
+        p: Chance = 0.5,
+        clip: Clip | None = None,
+        channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -985,6 +1279,8 @@ class RandomErasingNoise(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1041,6 +1337,22 @@ class RandomFog(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomFrameDropout(Derived):
+    """Lose frames, each with probability `p_frame`: the one before stays on; a number is fixed."""
+
+    def __init__(
+        self,
+        p_frame: Range = (0.0, 0.3),
+        *,
+        p: Chance = 0.5,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1059,6 +1371,8 @@ class RandomGamma(Derived):
         p: Chance = 1.0,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1077,6 +1391,8 @@ class RandomGaussianBlur(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1096,6 +1412,8 @@ class RandomGaussianIllumination(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1121,6 +1439,48 @@ class RandomGaussianNoise(Derived):
         *,
         p: Chance = 0.5,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomGhosting(Derived):
+    """Copies along `axis`: every `ghosts`-th line of k-space (rounded) loses the share `intensity`; numbers are fixed."""
+
+    def __init__(
+        self,
+        ghosts: Range = (3.5, 10.5),
+        intensity: Range = (0.5, 1.0),
+        axis: str = "y",
+        restore: float | None = None,
+        *,
+        p: Chance = 0.5,
+        clip: Clip | None = None,
+        channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomGibbs(Derived):
+    """Ringing at edges: the share `alpha` of the radius of k-space is lost; a number is fixed."""
+
+    def __init__(
+        self,
+        alpha: Range = (0.0, 0.6),
+        *,
+        grad: str = "none",
+        p: Chance = 0.5,
+        clip: Clip | None = None,
+        channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1139,6 +1499,8 @@ class RandomGlassBlur(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1155,9 +1517,33 @@ class RandomGrayscale(Derived):
         p: Chance = 0.1,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomGridDistortion3D(Derived):
+    """Move the planes of a grid of 5 x 5 x 5 cells, whose sides are 1 + `distort_limit`; a number is ±."""
+
+    def __init__(
+        self,
+        num_steps: int = 5,
+        distort_limit: Range = (-0.3, 0.3),
+        *,
+        p: Chance = 0.5,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1187,6 +1573,26 @@ class RandomHSVSaturation(Derived):
         p: Chance = 1.0,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomHistogramShift(Derived):
+    """Bend the scale of each channel at 8 inner points, a number is ±, in distances of points."""
+
+    def __init__(
+        self,
+        shift: Range = 0.4,
+        *,
+        p: Chance = 0.5,
+        clip: Clip | None = None,
+        channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1244,6 +1650,8 @@ class RandomHue(Derived):
         p: Chance = 1.0,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1260,6 +1668,8 @@ class RandomHueRotation(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1277,6 +1687,8 @@ class RandomISONoise(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1293,6 +1705,8 @@ class RandomInvert(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1310,6 +1724,8 @@ class RandomJPEG(Derived):
         p: Chance = 1.0,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1347,6 +1763,8 @@ class RandomLinearContrast(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1364,6 +1782,8 @@ class RandomLinearCornerIllumination(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1381,6 +1801,8 @@ class RandomLinearIllumination(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1397,6 +1819,8 @@ class RandomLinearSaturation(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1412,6 +1836,8 @@ class RandomLumaFlip(Derived):
         *,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1428,6 +1854,8 @@ class RandomMedianBlur(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1452,6 +1880,26 @@ class RandomMixUp(Derived):
 
 RandomMixUpV2 = RandomMixUp
 
+class RandomMotionArtifact(Derived):
+    """Two movements while k-space is filled along `axis`: single numbers are ± degrees and ± fractions of the size."""
+
+    def __init__(
+        self,
+        degrees: Range = 10.0,
+        translate: Range = 0.05,
+        axis: str = "x",
+        *,
+        p: Chance = 0.5,
+        clip: Clip | None = None,
+        channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
 class RandomMotionBlur(Derived):
     """Blur along a streak, turned counter-clockwise by `angle` degrees; single numbers are ±."""
 
@@ -1466,6 +1914,30 @@ class RandomMotionBlur(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomMotionBlur3D(Derived):
+    """Blur a volume along a streak, turned by the axis-angle vector `angle` = (x, y, z) as by RandomRotation3D."""
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        angle: Range,
+        direction: Range,
+        border_type: Any = "constant",
+        resample: Any = "bilinear",
+        *,
+        p: Chance = 0.5,
+        clip: Clip | None = None,
+        channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1483,6 +1955,8 @@ class RandomPatch(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1526,6 +2000,27 @@ class RandomPerspective(Derived):
         **peers: Unpack[_Peers],
     ) -> None: ...
 
+class RandomPerspective3D(Derived):
+    """Move corners of a volume inwards by up to `distortion_scale` of half the size."""
+
+    def __init__(
+        self,
+        distortion_scale: Range = 0.5,
+        *,
+        p: Chance = 0.5,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
 class RandomPlanckianJitter(Derived):
     """Other light: a temperature of the whole table, from 3000 K ("blackbody") or 4000 K ("CIED") to 15000 K."""
 
@@ -1537,6 +2032,8 @@ class RandomPlanckianJitter(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1554,6 +2051,8 @@ class RandomPlasmaBrightness(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1570,6 +2069,8 @@ class RandomPlasmaContrast(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1589,6 +2090,8 @@ class RandomPlasmaShadow(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1605,6 +2108,8 @@ class RandomPoissonNoise(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1622,6 +2127,8 @@ class RandomPosterize(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1660,6 +2167,8 @@ class RandomRGBShift(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1678,6 +2187,8 @@ class RandomRain(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1722,6 +2233,24 @@ class RandomResizedCrop(Derived):
         **peers: Unpack[_Peers],
     ) -> None: ...
 
+class RandomRicianNoise(Derived):
+    """Noise of a magnitude image, full scale = 1; a number is fixed."""
+
+    def __init__(
+        self,
+        std: Range = (0.0, 0.1),
+        *,
+        p: Chance = 0.5,
+        clip: Clip | None = None,
+        channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
 class RandomRinging(Derived):
     """Ripples beside edges: the ideal low-pass at `cutoff` radians per pixel; a number is fixed."""
 
@@ -1734,9 +2263,35 @@ class RandomRinging(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomRot90_3D(Derived):
+    """Turn by whole quarters in the plane "xy", "xz" or "yz": `times` = (a, b) inclusive, all equally likely, a number n
+    is -n to n.
+    """
+
+    def __init__(
+        self,
+        times: int | tuple[int, int],
+        plane: str = "xy",
+        *,
+        p: Chance = 0.5,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1768,6 +2323,8 @@ class RandomRotation3D(Derived):
         self,
         degrees: Range,
         *,
+        spacing: Any = None,
+        order: str | None = None,
         p: Chance = 0.5,
         interpolation: Any = None,
         padding_mode: Any = None,
@@ -1815,6 +2372,8 @@ class RandomSaltAndPepperNoise(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1832,6 +2391,8 @@ class RandomSaturation(Derived):
         p: Chance = 1.0,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1840,6 +2401,27 @@ class RandomSaturation(Derived):
 
 class RandomScale(Derived):
     """Zoom about the centre by (low, high), or four numbers: x, then y; > 1 magnifies."""
+
+    def __init__(
+        self,
+        scale: Range = (0.8, 1.25),
+        *,
+        p: Chance = 0.5,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomScale3D(Derived):
+    """Zoom a volume about its centre by (low, high), or three pairs: x, y, z; > 1 magnifies."""
 
     def __init__(
         self,
@@ -1872,6 +2454,8 @@ class RandomShadow(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1888,6 +2472,8 @@ class RandomSharpness(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1915,6 +2501,28 @@ class RandomShear(Derived):
         **peers: Unpack[_Peers],
     ) -> None: ...
 
+class RandomShear3D(Derived):
+    """Shear a volume by six angles in degrees, in kornia's order: xy, xz, yx, yz, zx, zy, where xy moves y with x."""
+
+    def __init__(
+        self,
+        shears: Range,
+        *,
+        spacing: Any = None,
+        p: Chance = 0.5,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
 class RandomSnow(Derived):
     """Multiply the lightness by `brightness` where it is below `snow_coefficient`; a number is fixed."""
 
@@ -1927,6 +2535,8 @@ class RandomSnow(Derived):
         p: Chance = 1.0,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1946,6 +2556,8 @@ class RandomSolarize(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1963,6 +2575,8 @@ class RandomSolarizeAdd(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -1979,6 +2593,26 @@ class RandomSpeckleNoise(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomSpike(Derived):
+    """Stripes: one point of k-space is higher by `intensity` times its largest magnitude; a number is fixed."""
+
+    def __init__(
+        self,
+        intensity: Range = (1.0, 3.0),
+        *,
+        p: Chance = 0.5,
+        clip: Clip | None = None,
+        channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -2019,6 +2653,8 @@ class RandomSunFlare(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -2048,6 +2684,57 @@ class RandomThinPlateSpline(Derived):
         **peers: Unpack[_Peers],
     ) -> None: ...
 
+class RandomThinPlateSpline3D(Derived):
+    """Move corners and middle of a volume by up to `scale` of half the size, a number or a range."""
+
+    def __init__(
+        self,
+        scale: Range = 0.2,
+        *,
+        p: Chance = 0.5,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomTimeReverse(Derived):
+    """Play a clip backwards."""
+
+    def __init__(
+        self,
+        p: Chance = 0.5,
+        *,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomTimeSpeed(Derived):
+    """Play faster (> 1) or slower: (low, high), log-uniform; a number is fixed. A `size` other than the clip's needs
+    p=1.
+    """
+
+    def __init__(
+        self,
+        factor: Range = (0.67, 1.5),
+        size: int | None = None,
+        *,
+        p: Chance = 0.5,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
 class RandomToneCurve(Derived):
     """Bend the tone by a Bezier curve, heights normal about 1/4 and 3/4 with std `scale`, within [0, 1]."""
 
@@ -2059,6 +2746,7 @@ class RandomToneCurve(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -2072,6 +2760,29 @@ class RandomTranslate(Derived):
         self,
         translate_x: Range | None = None,
         translate_y: Range | None = None,
+        *,
+        p: Chance = 0.5,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomTranslate3D(Derived):
+    """Shift by fractions of width, height and depth: ranges (low, high) with signs, positive to higher indices."""
+
+    def __init__(
+        self,
+        translate_x: Range | None = None,
+        translate_y: Range | None = None,
+        translate_z: Range | None = None,
         *,
         p: Chance = 0.5,
         interpolation: Any = None,
@@ -2115,6 +2826,8 @@ class RandomUnsharpMask(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -2172,6 +2885,8 @@ class RandomZoomBlur(Derived):
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
@@ -2208,6 +2923,27 @@ class Resize(Derived):
         self,
         size: Size,
         side: str = "short",
+        antialias: bool = True,
+        *,
+        p: Chance = 1.0,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class Resize3D(Derived):
+    """Resize to `size` = (d, h, w), or to a cube; antialiased where it shrinks."""
+
+    def __init__(
+        self,
+        size: int | tuple[int, int, int],
         antialias: bool = True,
         *,
         p: Chance = 1.0,
@@ -2263,5 +2999,76 @@ class SmallestMaxSize(Derived):
         learnable: bool | str | Sequence[str] = False,
         resample: Any = None,
         fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class Spacing3D(Derived):
+    """Resample voxels of `source` mm (x, y, z) to voxels of `spacing` mm, in a frame that fits or of `size` = (d, h, w)."""
+
+    def __init__(
+        self,
+        spacing: Any,
+        source: Any,
+        size: int | tuple[int, int, int] | None = None,
+        antialias: bool = True,
+        *,
+        p: Chance = 1.0,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        resample: Any = None,
+        fill_value: Any = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class TimeCrop(Derived):
+    """Cut `size` frames in a row, from a random one on."""
+
+    def __init__(
+        self,
+        size: int,
+        position: Range = (0.0, 1.0),
+        *,
+        p: Chance = 1.0,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class TimeSubsample(Derived):
+    """See `size` frames, one at `offset` of each of as many equal segments; a number is fixed."""
+
+    def __init__(
+        self,
+        size: int,
+        offset: Range = 0.5,
+        *,
+        p: Chance = 1.0,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class ZScore(Derived):
+    """Standard scores of each channel, with `nonzero` of what is not 0."""
+
+    def __init__(
+        self,
+        nonzero: bool = False,
+        *,
+        p: Chance = 1.0,
+        clip: Clip | None = None,
+        channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
         **peers: Unpack[_Peers],
     ) -> None: ...

@@ -9,7 +9,7 @@ import augfn as af
 from augfn.typing import Range
 from augfn_nn.derive import derive
 from augfn_nn.filters import border_mode
-from augfn_nn.shorthands import around, is_number, only, padding_name
+from augfn_nn.shorthands import around, is_number, only, padding_name, turns
 
 LINEAR = "leave it out: the streak is turned bilinearly, so that its angle can be learned"
 
@@ -24,11 +24,28 @@ def RandomMotionBlur(
     one per batch). The streak is turned bilinearly (kornia's default is nearest).
     """
     only("RandomMotionBlur: resample", padding_name(resample), ("bilinear",), LINEAR)
-    fixed = is_number(kernel_size)
-    size = kernel_size if fixed else math.ceil(kernel_size[1]) // 2 * 2 + 1
-    length = None if fixed else tuple(map(float, kernel_size))
     turned = {"angle": around(angle), "direction": around(direction)}
-    return {"kernel_size": size, "length": length, "padding_mode": border_mode(border_type), **turned}
+    return {**streak(kernel_size), "padding_mode": border_mode(border_type), **turned}
+
+
+def streak(kernel_size: Any) -> dict[str, Any]:
+    """One length, or the kernel that holds the longest of a range."""
+    if is_number(kernel_size):
+        return {"kernel_size": kernel_size}
+    return {"kernel_size": math.ceil(kernel_size[1]) // 2 * 2 + 1, "length": tuple(map(float, kernel_size))}
+
+
+@derive(af.motion_blur3d)
+def RandomMotionBlur3D(
+    kernel_size: Any, angle: Range, direction: Range, border_type: Any = "constant", resample: Any = "bilinear"
+) -> Any:
+    """Blur a volume along a streak, turned by the axis-angle vector `angle` = (x, y, z) as by RandomRotation3D.
+
+    Shorthands of `angle` as there, of the rest as in RandomMotionBlur (kornia: turned the other way, nearest).
+    """
+    only("RandomMotionBlur3D: resample", padding_name(resample), ("bilinear",), LINEAR)
+    turned = {"angle": turns(angle), "direction": around(direction)}
+    return {**streak(kernel_size), "padding_mode": border_mode(border_type), **turned}
 
 
 @derive(af.defocus)

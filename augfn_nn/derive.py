@@ -71,7 +71,7 @@ class Derived(Augment):
         p, own = given.pop("p"), inspect.signature(cls.convert).parameters
         if cls.resizes:
             only(f"{cls.__name__}: p", p, (1.0,), "leave it out: the samples of a batch have one size")
-        late = [n for n in ("channels", "clip") if n not in own]
+        late = [n for n in COMMON[cls.spec.kind] if n not in ("p", *SAMPLING, *own)]
         kept = {n: v for n in late if (v := given.pop(n, None)) is not None}
         made = cls.convert(**{name: plain(given.pop(name)) for name in own})
         settings = {n: v for n, v in sampling_of(given, cls.__name__).items() if v is not None}
@@ -105,7 +105,7 @@ def derive(
 
     def decorate(convert: Callable[..., Any]) -> type[Derived]:
         own = inspect.signature(convert).parameters
-        late = {"p": p, **{n: None for n in COMMON[spec.kind] if n in (*SAMPLING, "channels", "clip")}, **FLAGS}
+        late = {**dict.fromkeys(COMMON[spec.kind]), "p": p, **FLAGS}
         late = {n: v for n, v in late.items() if n not in own}
         first = {} if own else {"p": late.pop("p")}
         signature = inspect.Signature([*own.values(), *parameters_of(first), *parameters_of(late, by_position=False)])

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor
-
 import augfn as af
-from augfn.distributions import Span
 from augfn.errors import explain
 from augfn.typing import Range
 from augfn_nn.derive import derive
-from augfn_nn.shorthands import around, axis, only, reach, slant, zoom
-
-BOTH, NONE = ((1.0, 0.0), (0.0, 1.0)), ((0.0, 0.0), (0.0, 0.0))  # of two numbers: (low, high), or no shift
+from augfn_nn.shorthands import around, moves, only, reach, slant, zoom
 
 
 @derive(af.hflip)
@@ -35,11 +30,16 @@ def RandomRotation90(times: int | tuple[int, int]) -> Any:
     Pixels are copied and odd quarters swap height and width, so a frame that is not square needs a sure turn, (k, k)
     with p=1 (kornia warps, rounds, and keeps the shape).
     """
+    return quarters("RandomRotation90", times, af.rot90)
+
+
+def quarters(what: str, times: Any, turn: Any, **own: Any) -> Any:
+    """The keywords of one turn, or one of several turns."""
     low, high = (-times, times) if isinstance(times, int) else times
     if not -3 <= low <= high <= 3:
         expected = "whole quarters (a, b), -3 <= a <= b <= 3"
-        raise ValueError(explain("RandomRotation90: bad times", times, expected, "times=(1, 1)"))
-    return {"k": low} if low == high else af.one_of(*(af.rot90(k=k) for k in range(low, high + 1)))
+        raise ValueError(explain(f"{what}: bad times", times, expected, "times=(1, 1)"))
+    return {"k": low, **own} if low == high else af.one_of(*(turn(k=k, **own) for k in range(low, high + 1)))
 
 
 @derive(af.rotate)
@@ -66,10 +66,7 @@ def RandomAffine(
 @derive(af.translate)
 def RandomTranslate(translate_x: Range | None = None, translate_y: Range | None = None) -> Any:
     """Shift by fractions of the width and the height: ranges (low, high) with signs, positive right and down."""
-    for own, other, rows in ((translate_x, translate_y, (BOTH, NONE)), (translate_y, translate_x, (NONE, BOTH))):
-        if isinstance(own, Tensor) and list(own.shape) == [2] and other is None:
-            return {"translate": Span(own, rows)}
-    return {"translate": (axis(translate_x), axis(translate_y))}
+    return {"translate": moves(translate_x, translate_y)}
 
 
 @derive(af.scale)

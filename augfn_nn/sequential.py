@@ -38,6 +38,9 @@ KEYS: dict[str, tuple[str, str]] = {
     "depth": ("depth", ""),
     "instances": ("instances", ""),
     "intrinsics": ("intrinsics", ""),
+    "affine": ("affine", ""),
+    "spacing": ("spacing", ""),
+    "flow": ("flow", ""),
     "softmask": ("softmask", ""),
     "heatmap": ("heatmap", ""),
     "other": (OTHER, ""),
@@ -110,8 +113,8 @@ class AugmentationSequential(Base):
     * `modules`: `Random*` modules, `Augment`s, functional augmentations and nested AugmentationSequentials. Their
       Parameters train, their current ranges are drawn at each call, and a chain of geometry is one resample.
     * `data_keys`: what the positional arguments are: input (or image), mask, bbox or bbox_xyxy, bbox_xywh, keypoints,
-      class (or label), video, volume, depth, intrinsics; in any case, or kornia's `DataKey`; several of one kind are
-      welcome. A dict is understood by its names (`mask`, `mask_lanes`, `image_right`) and comes back as a dict.
+      class (or label), video, volume, depth, intrinsics, affine, ...; in any case, or kornia's `DataKey`; several of one
+      kind are welcome. A dict is understood by its names (`mask`, `mask_lanes`, `image_right`) and comes back as a dict.
     * `targets`: kinds of the names in a dict that do not tell them: `{"seg": "mask", "path": "other"}`; what is of the
       kind "other" passes through untouched.
     * `same_on_batch`, `keepdim`: None leaves them to the modules.

@@ -32,12 +32,20 @@ NEUTRAL: dict[str, tuple[tuple[Any, ...], str]] = {
 
 
 WIDTH = ((-1.0,), (1.0,))  # x as -x to x
-ROWS = (((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0)), ((0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0)))  # two ranges
 
 
 def widths(n: int) -> tuple[Any, ...]:
     """n numbers as -x to x each."""
     return tuple(tuple(tuple(sign if i == j else 0.0 for j in range(n)) for sign in (-1.0, 1.0)) for i in range(n))
+
+
+def rows(n: int) -> tuple[Any, ...]:
+    """2 n numbers as n ranges (low, high)."""
+    unit = [tuple(float(i == j) for j in range(2 * n)) for i in range(2 * n)]
+    return tuple(zip(unit[::2], unit[1::2], strict=True))
+
+
+ROWS = rows(2)
 
 
 def name_of(value: Any) -> str:
@@ -76,11 +84,11 @@ def learned(what: str, leaf: Leaf, value: Any) -> Any:
     want = [*leaf.shape, 2]
     if not value.ndim and not leaf.shape:
         return Constant(value)
-    if list(value.shape) not in (want, [2]):
-        rows = "a (low, high) row for each entry" if leaf.shape else "low and high"
+    if list(value.shape) not in (want, [2], [*(leaf.volume or ()), 2]):
+        words = "a (low, high) row for each entry" if leaf.shape else "low and high"
         rows_ = [[-10.0, 10.0]] * leaf.shape[0] if leaf.shape else [-10.0, 10.0]
         fix = f"torch.nn.Parameter(torch.tensor({rows_})), low and high" + ", or one number" * (not leaf.shape)
-        raise ValueError(explain(f"{what}: a Parameter of another shape", value, f"{want}: {rows}", fix))
+        raise ValueError(explain(f"{what}: a Parameter of another shape", value, f"{want}: {words}", fix))
     return Interval(value)
 
 
@@ -155,12 +163,35 @@ def slant(value: Any) -> Any:
     return (value, (0.0, 0.0)) if isinstance(value, tuple) and all(map(is_number, value)) else value
 
 
-def turns(value: Any) -> Any:
+def zoom3(value: Any) -> dict[str, Any]:
+    """(a, b) for all axes; three pairs: along x, y, z."""
+    names = ("scale", "scale_y", "scale_z")
+    if isinstance(value, Tensor) and list(value.shape) == [3, 2]:
+        return {n: Span(value, row) for n, row in zip(names, rows(3), strict=True)}
+    if isinstance(value, tuple) and len(value) == 3:
+        return {n: pair("scale", v) for n, v in zip(names, value, strict=True)}
+    return {"scale": pair("scale", value)}
+
+
+def turns(value: Any, axes: int = 3) -> Any:
     """Of three axes: a number is ± for each, (a, b) the range of each, (a, b, c) is ±a, ±b, ±c."""
-    if isinstance(value, Tensor) and list(value.shape) == [3]:
-        return Span(value, widths(3))
+    if isinstance(value, Tensor) and list(value.shape) == [axes]:
+        return Span(value, widths(axes))
     value = around(value)
-    return tuple(axis(around(v)) for v in value) if isinstance(value, tuple) and len(value) == 3 else value
+    return tuple(axis(around(v)) for v in value) if isinstance(value, tuple) and len(value) == axes else value
+
+
+# of kornia's facets xy, xz, yx, yz, zx, zy, whose second letter moves with the first: x with y, x with z, y with x, ...
+FACETS = (2, 4, 0, 5, 1, 3)
+
+
+def slants(value: Any) -> Any:
+    """kornia's six shears: a number is ± for each, (a, b) the range of each, six are ± each, six pairs are ranges."""
+    if isinstance(value, Tensor) and list(value.shape) in ([6], [6, 2]):
+        each = widths(6) if value.ndim == 1 else rows(6)
+        return Span(value, tuple(each[i] for i in FACETS))
+    value = turns(value, 6)
+    return tuple(value[i] for i in FACETS) if isinstance(value, tuple) and len(value) == 6 else value
 
 
 def inside(what: str, value: Any, bound: float) -> Any:
@@ -200,6 +231,20 @@ def sort_keys(order: Any) -> Any:
 def axis(value: Any) -> Any:
     """The range of one axis; None does not move."""
     return (0.0, 0.0) if value is None else (value, value) if is_number(value) else value
+
+
+def moves(*given: Any) -> Any:
+    """The ranges of the axes; one Parameter [2] may be that of one of them."""
+    there = [i for i, v in enumerate(given) if v is not None]
+    own = given[there[0]] if len(there) == 1 else None
+    if isinstance(own, Tensor) and list(own.shape) == [2]:
+        return Span(own, tuple(rows(1)[0] if i == there[0] else ((0.0, 0.0),) * 2 for i in range(len(given))))
+    return tuple(map(axis, given))
+
+
+def sides3(padding: Any) -> Any:
+    """(left, right, top, bottom, front, back), F.pad's order, as the factory's: low sides (x, y, z), then high ones."""
+    return padding[::2] + padding[1::2] if isinstance(padding, tuple) and len(padding) == 6 else padding
 
 
 def sampling_of(keywords: Mapping[str, Any], what: str) -> dict[str, Any]:

@@ -39,13 +39,18 @@ def RandomThinPlateSpline(scale: Range = 0.2) -> Any:
 @derive(af.grid_distortion)
 def GridDistortion(num_steps: int = 5, distort_limit: Range = (-0.3, 0.3)) -> Any:
     """Move the lines of a grid of 5 x 5 cells, whose sides are 1 + `distort_limit`; a number is ±."""
-    only("GridDistortion: num_steps", num_steps, (5,), "the grid has 5 x 5 cells: leave it out")
+    return {"cells": cells("GridDistortion", num_steps, distort_limit)}
+
+
+def cells(what: str, num_steps: int, distort_limit: Any) -> Any:
+    """Sides of 1 + `distort_limit`."""
+    only(f"{what}: num_steps", num_steps, (5,), "the grid has 5 cells along each axis: leave it out")
     if isinstance(distort_limit, Tensor) and list(distort_limit.shape) == [2]:
-        return {"cells": Span(distort_limit, ((1.0, 0.0), (0.0, 1.0)), 1.0)}
+        return Span(distort_limit, ((1.0, 0.0), (0.0, 1.0)), 1.0)
     limit = around(distort_limit, 1.0)
     if isinstance(distort_limit, tuple) and all(map(is_number, distort_limit)):
         limit = tuple(1 + v for v in distort_limit)
-    return {"cells": limit}
+    return limit
 
 
 @derive(af.optical_distortion)

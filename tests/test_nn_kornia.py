@@ -85,6 +85,54 @@ def test_volumes_turn_as_in_kornias_affine(kornia, axis):
         torch.testing.assert_close(ours, other, atol=1e-3, rtol=0)
 
 
+@pytest.mark.parametrize("facet", range(6))
+def test_volumes_shear_as_kornias_affine(kornia, facet):
+    """One facet at a time, by its place in kornia's order; the matrix and the voxels."""
+    x, inner = smooth(1, 1, 24, 26, 28), (..., *[slice(6, -6)] * 3)
+    shears = torch.zeros(6, 2)
+    shears[facet] = 10
+    theirs = kornia.RandomAffine3D((0.0, 0.0, 0.0), shears=shears, scale=(1.1, 1.1), p=1.0)
+    want = theirs(x)
+    ours = A.RandomAffine3D(0, shears=shears, scale=(1.1, 1.1), p=1.0)
+    torch.testing.assert_close(ours(x)[inner], want[inner], atol=1e-3, rtol=0)
+    torch.testing.assert_close(ours.transform_matrix, theirs.transform_matrix, atol=1e-4, rtol=0)
+    alone = A.RandomShear3D(shears, p=1.0)
+    alone(x)
+    want = kornia.RandomAffine3D((0.0, 0.0, 0.0), shears=shears, p=1.0)
+    want(x)
+    torch.testing.assert_close(alone.transform_matrix, want.transform_matrix, atol=1e-4, rtol=0)
+
+
+def test_volumes_zoom_along_each_axis_as_kornias_affine(kornia):
+    x, inner = smooth(1, 1, 24, 26, 28), (..., *[slice(6, -6)] * 3)
+    scale = torch.tensor([[1.1, 1.1], [0.9, 0.9], [1.2, 1.2]])
+    want = kornia.RandomAffine3D((0.0, 0.0, 0.0), scale=scale, p=1.0)(x)
+    for aug in (A.RandomAffine3D(0, scale=scale, p=1.0), A.RandomScale3D(scale, p=1.0)):
+        torch.testing.assert_close(aug(x)[inner], want[inner], atol=1e-3, rtol=0)
+
+
+def test_crops_of_volumes_give_kornias_numbers(kornia):
+    x = torch.rand(2, 3, 6, 7, 8)
+    assert torch.allclose(A.CenterCrop3D((4, 5, 6))(x), kornia.CenterCrop3D((4, 5, 6))(x), atol=1e-5)
+    padding = (1, 2, 3, 4, 5, 6)  # the whole of what is padded
+    size = (6 + 11, 7 + 7, 8 + 3)
+    want = kornia.RandomCrop3D(size, padding=padding, fill=0.3)(x)
+    torch.testing.assert_close(A.RandomCrop3D(size, padding=padding, fill=0.3)(x), want, atol=1e-5, rtol=0)
+
+
+def test_streaks_in_volumes_turn_the_other_way_than_kornias(kornia):
+    x, inner = smooth(1, 1, 16, 18, 20), (..., *[slice(4, -4)] * 3)
+    turn = torch.tensor([[10.0, 10.0], [20.0, 20.0], [30.0, 30.0]])
+    ours = A.RandomMotionBlur3D(5, turn, (0.4, 0.4), p=1.0)(x)
+    theirs = kornia.RandomMotionBlur3D(5, -turn, (0.4, 0.4), resample="bilinear", p=1.0)(x)
+    torch.testing.assert_close(ours[inner], theirs[inner], atol=1e-3, rtol=0)
+
+
+def test_volumes_equalize_as_kornias(kornia):
+    x = torch.rand(2, 1, 8, 8, 8) ** 2
+    torch.testing.assert_close(A.RandomEqualize3D(p=1.0)(x), kornia.RandomEqualize3D(p=1.0)(x), atol=0.02, rtol=0)
+
+
 def test_padding_to_a_size_gives_kornias_numbers(kornia):
     x = torch.rand(2, 3, 12, 12)
     for size in ((14, 16), (10, 16)):

@@ -37,7 +37,14 @@ COMMON = {
     "p_channel": "Chance",
 }
 # What the modules take in the words of the peers too: enum members, tensors, arrays.
-LOOSE = {"interpolation": "Any", "padding_mode": "Any", "fill": "Any", "clip": "Clip | None"}
+LOOSE = {
+    "interpolation": "Any",
+    "padding_mode": "Any",
+    "fill": "Any",
+    "clip": "Clip | None",
+    "per_channel": "bool | None",
+    "p_channel": "Chance | None",
+}
 FLAG_TYPES = {"same_on_batch": "bool", "keepdim": "bool", "learnable": "bool | str | Sequence[str]"}
 WORDS = "from augfn.typing import Chance, Clip, Interpolation, Padding, Range"
 INVERT = '''@overload

@@ -18,6 +18,7 @@ import torch
 from augfn import random
 from augfn.core.actions import Action, Deferred, Depths, Geometric, Mixing, Occlusion, Pixels, Size, Temporal
 from augfn.core.boxes import Boxes
+from augfn.core.clips import frames_of
 from augfn.core.draw import Params, checked_key, draw, leaves_of, merge, nested, salts_of
 from augfn.core.fusing import fuse
 from augfn.core.gates import with_gates
@@ -236,7 +237,9 @@ class Op(Augmentation):
             leaves["channel_gate"] = params["channel_gate"]
         act, how = ACT.get(self.spec.kind), self.sampling.within(sampling)
         if self.spec.kind == "temporal":
-            action: Action = Deferred(self.name, partial(self.see_frames, "gate" in params), leaves, ("video",))
+            action: Action = Deferred(
+                self.name, partial(self.see_frames, "gate" in params), leaves, ("video",), moves=False
+            )
         elif self.needs:
             moves, mixes = self.spec.kind == "geometric", self.spec.kind == "mix"
             see = partial(self.see, act, how)
@@ -261,7 +264,8 @@ class Op(Augmentation):
 
     def see_frames(self, switched: bool, sample: Sample, leaves: dict[str, Any]) -> Action:
         """The action of a body that chooses frames of a clip."""
-        order = partial(self.spec.body, sample.frames or 1, **self.static)(**leaves)
+        frames = frames_of(self.name, sample)
+        order = partial(self.spec.body, frames, **self.static)(**leaves)
         return Temporal(order, self.spec.flow, switched, self.name)
 
     def frame_out(self) -> Size | None:

@@ -17,17 +17,11 @@ from augfn.math.lines import gather
 
 def retimed(action: Temporal, s: Sample) -> Sample:
     """The sample with the frames `order [*b, T']`."""
-    if s.frames is None:
-        given = "a path over time (af.Knots)" if s.clip else list(s.targets)
-        want, fix = 'a dict with a "video" [*batch, T, C, H, W]', 'f({"video": clip}, None, key)'
-        if s.clip:
-            want, fix = "one of both in a call", "two pipelines: the steps in time first, then those with paths"
-        raise ValueError(explain(f"{action.name} chooses frames of a clip", given, want, fix))
+    b, frames = len(s.batch), frames_of(action.name, s)
     flows = [n for n, t in s.targets.items() if t.kind == "flow"]
     if flows and not action.flow:
         fix = "compute the flow of the new clip afterwards, or leave it out of the dict"
         raise ValueError(explain(f"{action.name}: flow to a frame that is no longer next", flows, "no flow", fix))
-    b, frames = len(s.batch), s.frames
     index = action.order.long().clamp(0, frames - 1).to(s.device)
     index = index.expand(*s.batch, index.shape[-1]) if b else index
     if action.switched and index.shape[-1] != frames:
@@ -58,6 +52,17 @@ def retimed(action: Temporal, s: Sample) -> Sample:
         elif t.kind in SPATIAL and t.value.ndim > b and t.value.shape[b] == frames:
             targets[name] = Target(t.kind, take(t.value))
     return replace(s, targets=targets, folds=folds)
+
+
+def frames_of(op: str, s: Sample) -> int:
+    """The number of frames of a clip; raises where there is none."""
+    if s.frames is not None:
+        return s.frames
+    if s.clip:
+        want, fix = "one of both in a call", "two pipelines: the steps in time first, then those with paths"
+        raise ValueError(explain(f"{op} chooses frames of a clip", "a path over time (af.Knots)", want, fix))
+    want, fix = 'a dict with a "video" [*batch, T, C, H, W]', 'f({"video": clip}, None, key)'
+    raise ValueError(explain(f"{op} chooses frames of a clip", list(s.targets), want, fix))
 
 
 def points_of(value: Any, b: int) -> int:

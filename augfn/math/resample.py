@@ -16,9 +16,8 @@ from augfn.math.maps import Map
 from augfn.math.shapes import cast, common_shape, one_batch, planes, shaped
 from augfn.math.stages import Linear
 from augfn.run import sampler
-from augfn.run.bands import BAND, cached_rows, joined
+from augfn.run.bands import BAND, cached_planes, cached_rows, joined
 from augfn.run.constants import constant
-from augfn.run.mode import untracked
 
 LONG = (torch.int32, torch.int64, torch.uint32, torch.uint64)
 SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
@@ -289,9 +288,8 @@ def band_of(x: Tensor, target: tuple[int, ...], steps: int) -> int | None:
     if steps > 1:
         row = max(1, math.prod(target[1:]))
         return max(1, -(-target[0] // BANDS), BAND // (row * steps ** len(target)))
-    if len(target) == 3:  # whose grid is three times as large as what is read
-        whole = torch.compiler.is_compiling() or not untracked(x)
-        return None if whole else max(1, BAND // 2 // max(1, math.prod(target[1:])))
+    if len(target) == 3:
+        return cached_planes(target, x)
     return cached_rows(target[0], x.shape[: -len(target)] + target, x, kernel=True)
 
 

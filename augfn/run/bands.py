@@ -37,6 +37,13 @@ def cached_rows(rows: int, shape: Sequence[int], *held: Tensor, kernel: bool = F
     return max(1, rows * limit * torch.get_num_threads() // numbers) if large else None
 
 
+def cached_planes(size: Sequence[int], *held: Tensor) -> int | None:
+    """The same of a volume's planes, whose coordinates take three times as much as what is read."""
+    if torch.compiler.is_compiling() or not untracked(*held):
+        return None
+    return max(1, BAND // 2 // max(1, math.prod(size[1:])))
+
+
 def banded(
     f: Callable[..., Tensor], xs: tuple[Tensor, ...], step: int | None, out: Tensor | None = None, halo: int = 0
 ) -> Tensor:
