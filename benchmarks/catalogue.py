@@ -58,7 +58,7 @@ OWN: dict[str, dict[str, Any]] = {
     "pad_to": {"size": (200, 190)},
     "depth_normalize": {"max": FARTHEST},
     "anisotropy": {"axis": "y"},
-    **dict.fromkeys(("center_crop3d", "random_crop3d", "foreground_crop3d"), {"size": (24, 90, 100)}),
+    **{n: {"size": (24, 90, 100)} for n in ("center_crop3d", "random_crop3d", "foreground_crop3d")},
     "resize3d": {"size": (24, 90, 100)},
     "pad_to3d": {"size": (56, 200, 190)},
     "spacing3d": {"source": (1.0, 1.0, 1.0), "spacing": (1.5, 1.5, 1.5)},

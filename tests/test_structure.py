@@ -49,7 +49,7 @@ FLOORS = [
     ["augfn.core.instances"],
     ["augfn.core.mixing"],
     ["augfn.core.rules"],
-    ["augfn.run.rows"],
+    ["augfn.run.rows", "augfn.core.acting"],
     ["augfn.run.host"],
     ["augfn.run.looks", "augfn.core.draw", "augfn.run.slices", "augfn.core.spec"],
     ["augfn.run.call"],

@@ -16,14 +16,14 @@ from typing import Any
 import torch
 
 from augfn import random
-from augfn.core.actions import Action, Deferred, Depths, Geometric, Mixing, Occlusion, Pixels, Size, Temporal
-from augfn.core.boxes import Boxes
+from augfn.core.acting import ACT, seen_target
+from augfn.core.actions import Action, Deferred, Size, Temporal
 from augfn.core.clips import frames_of
 from augfn.core.draw import Params, checked_key, draw, leaves_of, merge, nested, salts_of
 from augfn.core.fusing import fuse
 from augfn.core.gates import with_gates
 from augfn.core.lists import batched
-from augfn.core.partners import WAYS, Partners
+from augfn.core.partners import WAYS
 from augfn.core.rules import check_channels
 from augfn.core.spec import (
     COMMON,
@@ -47,23 +47,12 @@ from augfn.core.spec import (
 from augfn.core.targets import Sample, read
 from augfn.core.timed import is_timed, over_time
 from augfn.errors import explain, unknown
-from augfn.math.resample import UNSET, Sampling, require_finite
+from augfn.math.resample import UNSET, Sampling
 from augfn.run.call import is_ours, mode_of
 from augfn.run.compiling import own_code
 from augfn.run.host import HOST, home_of, sent
 from augfn.run.mode import autocasts
 from augfn.typing import GATE, Leaf
-
-OF_PARTNERS = ("order", "partner", "label")  # what says whom a sample is mixed with
-TRAITS = (
-    "requires_rgb",
-    "field_channels",
-    "fields",
-    "single_pass",
-    "convolves",
-    "pointwise",
-    "planar",
-)  # of bodies that change pixel values
 
 
 class Augmentation:
@@ -235,18 +224,16 @@ class Op(Augmentation):
         leaves: dict[str, Any] = {name: params.get(name) for name in self.spec.leaves}
         if "channel_gate" in params:
             leaves["channel_gate"] = params["channel_gate"]
-        act, how = ACT.get(self.spec.kind), self.sampling.within(sampling)
-        if self.spec.kind == "temporal":
-            action: Action = Deferred(
-                self.name, partial(self.see_frames, "gate" in params), leaves, ("video",), moves=False
-            )
+        kind, how, gate = self.spec.kind, self.sampling.within(sampling), params.get("gate")
+        if kind == "temporal":
+            see = partial(self.see_frames, gate is not None)
+            action: Action = Deferred(self.name, see, leaves, ("video",), moves=False)
         elif self.needs:
-            moves, mixes = self.spec.kind == "geometric", self.spec.kind == "mix"
-            see = partial(self.see, act, how)
+            see = partial(self.see, ACT[kind], how)
+            moves, mixes = kind == "geometric", kind == "mix"
             action = Deferred(self.name, see, leaves, self.needs, self.frame_out(), moves, mixes)
         else:
-            action = act(self, self.body(size), leaves, how)
-        gate = params.get("gate")
+            action = ACT[kind](self, self.body(size), leaves, how)
         return [action if gate is None else action.gated(gate, size)]
 
     def body(self, size: Size, **seen: Any) -> Callable[..., Any]:
@@ -272,55 +259,6 @@ class Op(Augmentation):
         """The frame that a body which looks at other targets leaves: its static `size`."""
         size = self.static.get("size")
         return None if size is None else tuple(size) if isinstance(size, list | tuple) else (size,) * self.ndim
-
-
-def seen_target(op: str, kind: str, sample: Sample) -> Any:
-    """The one target of a kind, boxes with their validity."""
-    found = {n: t.value for n, t in sample.targets.items() if t.kind == kind}
-    if len(found) != 1:
-        want = f"a dict with one target of the kind {kind!r}"
-        raise ValueError(explain(f"{op} looks at the {kind}", list(sample.targets), want, f"f({{..., {kind!r}: ...}})"))
-    value = next(iter(found.values()))
-    return Boxes(value) if kind == "boxes" and not isinstance(value, Boxes) else value
-
-
-def act_geometric(op: Op, body: Callable[..., Any], leaves: dict[str, Any], sampling: Sampling) -> Action:
-    return Geometric(body(**leaves), sampling)
-
-
-def act_pixels(op: Op, body: Callable[..., Any], leaves: dict[str, Any], sampling: Sampling) -> Action:
-    if "x" in op.spec.wants:
-        traits = {n: getattr(op.spec, n) for n in TRAITS}
-        make = Depths if op.spec.target == "depth" else Pixels
-        own = {"per_channel": op.per_channel, "foreign": op.foreign}
-        traits["pointwise"] &= not op.static.get(op.spec.unless)
-        return make(op.spec.kind, body, leaves, op.clip, op.channels, op.name, **traits, **own)
-    gate = leaves.pop("channel_gate", None)
-    color = body(**leaves)
-    color = color.by_channel(gate) if op.per_channel else color
-    return color if op.clip == "none" and op.channels is None else replace(color, clip=op.clip, channels=op.channels)
-
-
-def act_occlusion(op: Op, body: Callable[..., Any], leaves: dict[str, Any], sampling: Sampling) -> Action:
-    require_finite(sampling.fill or 0.0)
-    return Occlusion(body(**leaves), sampling.fill or 0.0, sampling.fill_mask or 0.0)
-
-
-def act_mix(op: Op, body: Callable[..., Any], leaves: dict[str, Any], sampling: Sampling) -> Action:
-    who = Partners(leaves["order"], leaves["partner"], leaves.get("label"))
-    found = body(who=who, **{n: leaf for n, leaf in leaves.items() if n not in OF_PARTNERS})
-    layers, *rest = found if isinstance(found, tuple) else (found,)
-    return Mixing(tuple(layers), op.static["num_classes"], *rest)
-
-
-ACT = {
-    "geometric": act_geometric,
-    "photometric": act_pixels,
-    "filter": act_pixels,
-    "noise": act_pixels,
-    "occlusion": act_occlusion,
-    "mix": act_mix,
-}
 
 
 def decorator(kind: str) -> Callable[..., Any]:

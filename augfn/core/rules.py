@@ -173,8 +173,8 @@ def repainted(action: Pixels, x: Tensor, kind: str, b: int, name: str) -> Tensor
         leaves = {
             n: v if v is None else v.reshape(v.shape[:b] + (1,) * len(frames) + v.shape[b:]) for n, v in leaves.items()
         }
+    at = b + len(frames)
     if action.per_channel:
-        at = b + len(frames)
         seen, field = seen.unsqueeze(at + 1), [by_channel(f, at, seen.shape[at]) for f in field]
 
     def paint(band: Tensor, *field: Tensor) -> Tensor:
@@ -183,10 +183,8 @@ def repainted(action: Pixels, x: Tensor, kind: str, b: int, name: str) -> Tensor
     out = by_points(paint, seen, *field) if action.pointwise else paint(seen, *field)
     if action.per_channel:
         if gate is not None:
-            on = gate.to(out.device).reshape(
-                gate.shape[:b] + (1,) * len(frames) + gate.shape[b:] + (1,) * (out.ndim - at - 1)
-            )
-            out = torch.where(on >= 0.5, out, seen)
+            on = gate.to(out.device).reshape(gate.shape[:b] + (1,) * len(frames) + gate.shape[b:])
+            out = torch.where(expand(on, out.ndim) >= 0.5, out, seen)
         out = out.squeeze(at + 1)
     return out.movedim(axis, axis + 1).contiguous() if sliced else out
 

@@ -188,7 +188,8 @@ class Map(Planned):
             field = first.stage if isinstance(first, Chosen) else first
             if isinstance(field, Displacement) and field.dims == 3 and not field.inverted:
                 moved, stages = field.on(axes), stages[1:]
-                coords = moved if field is first else select(first.gate.to(device), moved, coords.to(moved.dtype), 4)
+                still = coords.to(moved.dtype)
+                coords = select(first.gate.to(device), moved, still, 4) if isinstance(first, Chosen) else moved
         if not stages:
             return coords
         flat = coords.flatten(-len(size) - 1, -2)

@@ -151,8 +151,10 @@ def sample(x: Tensor, m: Map, target: tuple[int, ...], how: Sampling) -> Tensor:
         return nearest(x, target)
     if m.resize and mode == "bilinear" and x.numel() and (len(target) == 2 or not how.antialias):
         flat, d = x.reshape(-1, *x.shape[-len(target) - 1 :]), len(target)  # for all alike: torch's own is much faster
-        own = {"mode": mode, "antialias": bool(how.antialias)} if d == 2 else {"mode": "trilinear"}
-        return F.interpolate(flat, target, **own).reshape(x.shape[:-d] + target)
+        smooth = bool(how.antialias)
+        return F.interpolate(flat, target, mode=mode if d == 2 else "trilinear", antialias=smooth).reshape(
+            x.shape[:-d] + target
+        )
     if m.axis_aligned and how.antialias and mode != "nearest":
         return window_sample(x, m, target, mode)
     if fill == 0.0:
