@@ -30,6 +30,7 @@ def read_volume(path: str | Path, *, spacing: Any = None, mask: bool = False) ->
     * `mask`: labels, `{"mask": [D, H, W], "affine": ...}`, as whole numbers.
     * `spacing`: (x, y, z) in mm: resampled to voxels of that size, averaged where that is coarser; masks are read nearest.
     * A fourth axis of the file becomes the channels.
+    * Bends (`elastic3d`, so `recipe("microscopy")`) have no matrix, and raise with an `affine`: leave it out of the dict there.
 
     Augmented and written back, a landmark's millimetres are true. Raises ImportError without nibabel, FileNotFoundError, and
     ValueError for labels that are no whole numbers.
@@ -48,9 +49,16 @@ def read_volume(path: str | Path, *, spacing: Any = None, mask: bool = False) ->
         raise FileNotFoundError(explain("read_volume: no such file", str(path), "a NIfTI file", "look at its path"))
     image = nib.as_closest_canonical(nib.load(path))
     values = np.asanyarray(image.dataobj) if mask else image.get_fdata(dtype=np.float32)
+    if values.ndim == 5 and values.shape[3] == 1:  # NIfTI's axis of time
+        values = values[:, :, :, 0]
     if values.ndim not in (3, 4):
         raise ValueError(
-            explain("read_volume: its axes", list(values.shape), "three, or four with channels", "squeeze it")
+            explain(
+                "read_volume: its axes",
+                list(values.shape),
+                "three, or four with channels",
+                "nibabel.save one part of it",
+            )
         )
     affine = torch.from_numpy(np.array(image.affine, dtype=np.float64))
     if mask:
@@ -91,6 +99,12 @@ def write_volume(path: str | Path, volume: Tensor, affine: Tensor) -> None:
         want, fix = "[C, D, H, W] or [D, H, W], and [4, 4]", "one sample at a time: volume[i], affine[i]"
         raise ValueError(explain("write_volume: shapes", given, want, fix))
     values = volume[0] if volume.ndim == 4 and len(volume) == 1 else volume
-    array = values.detach().cpu().numpy().T
-    array = array.astype(np.int16 if array.dtype in (np.int64, np.bool_) else array.dtype)
-    nib.save(nib.Nifti1Image(array, affine.detach().cpu().double().numpy()), path)
+    small = values.is_floating_point() and values.dtype not in (torch.float32, torch.float64)
+    array = (values.float() if small else values).detach().cpu().numpy().T
+    if array.dtype in (np.int64, np.bool_):  # the smallest of NIfTI's whole numbers that hold them
+        ends = (array.min(initial=0), array.max(initial=0))
+        fitting = [
+            t for t in (np.int16, np.int32, np.int64) if np.iinfo(t).min <= ends[0] and ends[1] <= np.iinfo(t).max
+        ]
+        array = array.astype(fitting[0])
+    nib.save(nib.Nifti1Image(array, affine.detach().cpu().double().numpy(), dtype=array.dtype), path)

@@ -15,6 +15,7 @@ from augfn.core.draw import draw, leaves_of, merge
 from augfn.core.fusing import fuse
 from augfn.core.rules import apply
 from augfn.core.targets import Sample, Target
+from augfn.core.timed import framed, has_paths, outcome
 from augfn.errors import explain
 from augfn.math.maps import Gather, Map, pixel_matrix
 from augfn.math.resample import UNSET, Sampling, pick
@@ -117,9 +118,12 @@ def invert(f: Augmentation | None = None, size: Size | None = None, **keywords: 
 
 def undone(f: Augmentation, y: Any, tree: dict[str, Any], size: Size | None) -> tuple[Any, Tensor]:
     """The inverse of the geometry that this tree of params draws."""
-    sample, leaves = f.read(y), leaves_of(tree)
-    before = size or sample.size
-    drawn = draw(tree, leaves, f.sized(sample), f.salts, sample.batch, None, home_of(leaves, sample.device))
+    given, leaves = f.read(y), leaves_of(tree)
+    sample, before = given, size or given.size
+    if has_paths(f, tree, given):
+        sample, drawn, _ = framed(f, given, tree, None)
+    else:
+        drawn = draw(tree, leaves, f.sized(sample), f.salts, sample.batch, None, home_of(leaves, sample.device))
     steps = steps_of(f, drawn, before)
     after = composed(steps, before)[2]
     if after != sample.size:
@@ -128,7 +132,7 @@ def undone(f: Augmentation, y: Any, tree: dict[str, Any], size: Size | None) -> 
     valid = in_view(steps, f.fused, sample.batch, before, sample.device)
     for some, size in reversed(whole_runs([a for a in steps if isinstance(a, Geometric)], before)):
         sample = run([back_of(some, size, sample.device)], sample)
-    return sample.output(), valid
+    return outcome(sample, given) if sample.clip else sample.output(), valid
 
 
 def whole_runs(steps: list[Geometric], size: Size) -> list[tuple[list[Geometric], Size]]:

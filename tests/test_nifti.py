@@ -132,3 +132,23 @@ def test_what_is_wrong_is_said(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "nibabel", None)
     with pytest.raises(ImportError, match=r"augfn\[medical\]"):
         af.read_volume(tmp_path / "x.nii")
+
+
+def test_labels_of_any_size_come_back(tmp_path):
+    for most in (7, 40_000, 3_000_000_000):
+        labels = torch.zeros(3, 4, 5, dtype=torch.int64)
+        labels[1, 2, 3] = most
+        af.write_volume(tmp_path / "m.nii.gz", labels, torch.eye(4))
+        assert af.read_volume(tmp_path / "m.nii.gz", mask=True)["mask"].equal(labels)
+    half = torch.rand(1, 3, 4, 5).half()
+    af.write_volume(tmp_path / "h.nii", half, torch.eye(4))
+    assert af.read_volume(tmp_path / "h.nii")["volume"].equal(half.float())
+
+
+def test_headers_that_differ_by_roundings_give_one_size(tmp_path):
+    shapes = set()
+    for step in (0.7, 0.7000001, float(np.float32(0.7))):
+        image = nibabel.Nifti1Image(np.zeros((6, 6, 25), np.float32), np.diag([step, step, step, 1.0]))
+        nibabel.save(image, tmp_path / "x.nii")
+        shapes.add(tuple(af.read_volume(tmp_path / "x.nii", spacing=(1.0, 1.0, 1.0))["volume"].shape))
+    assert len(shapes) == 1

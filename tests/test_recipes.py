@@ -309,3 +309,13 @@ def test_foreground_windows_follow_the_ratios(ratios):
         assert shares == pytest.approx([0.25, 0.25, 0.5], abs=0.09)
     else:  # a label that no sample has: any voxel
         assert shares[0] > 0.5
+
+
+def test_windows_know_no_empty_boxes_and_no_ignored_labels():
+    none = {"volume": torch.rand(2, 1, 8, 8, 8), "boxes": torch.zeros(2, 0, 6)}
+    assert af.foreground_crop3d(size=4, around="boxes")(none, None, K)[0]["volume"].shape == (2, 1, 4, 4, 4)
+    mask = torch.full((200, 6, 6, 6), -1)
+    mask[:, 2, 3, 4] = 2
+    for ratios in (None, (0, 1)):
+        y = af.foreground_crop3d(size=1, ratios=ratios)({"volume": mask[:, None].float(), "mask": mask}, None, K)[0]
+        assert (y["mask"] == 2).all()

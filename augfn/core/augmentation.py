@@ -45,7 +45,7 @@ from augfn.core.spec import (
     spec_of,
 )
 from augfn.core.targets import Sample, read
-from augfn.core.timed import is_timed, over_time
+from augfn.core.timed import has_paths, over_time
 from augfn.errors import explain, unknown
 from augfn.math.resample import UNSET, Sampling
 from augfn.run.call import is_ours, mode_of
@@ -152,7 +152,7 @@ class Augmentation:
             with torch.autocast(sample.device.type, enabled=False):
                 return self.on(sample, tree, generator)
         leaves = leaves_of(tree)
-        if any(is_timed(leaf, self.meanings[path], sample) for path, leaf in leaves.items()):
+        if has_paths(self, tree, sample):
             return over_time(self, sample, tree, generator)
         context, way = mode_of(self, sample, leaves)
         with context:

@@ -49,9 +49,18 @@ def retimed(action: Temporal, s: Sample) -> Sample:
             each = ClipRows(b, frames, points_of(t.value, b) // max(1, frames))
             targets[name] = Target(t.kind, take_rows(t.value, each))
             folds[name] = replace(fold, lead=(index.shape[-1], *fold.lead[1:]))
-        elif t.kind in SPATIAL and t.value.ndim > b and t.value.shape[b] == frames:
+        elif belongs_to_frames(t, b, frames) or (t.kind in SPATIAL and t.value.ndim > b and t.value.shape[b] == frames):
             targets[name] = Target(t.kind, take(t.value))
     return replace(s, targets=targets, folds=folds)
+
+
+def belongs_to_frames(t: Target, b: int, frames: int) -> bool:
+    """True of matrices of each frame, and of whole numbers as labels, one for each frame (soft labels are of the clip)."""
+    if not isinstance(t.value, Tensor) or t.value.ndim <= b or t.value.shape[b] != frames:
+        return False
+    if t.kind == "label":
+        return t.value.ndim == b + 1 and not t.value.is_floating_point()
+    return t.value.ndim - b == {"intrinsics": 3, "affine": 3, "spacing": 2}.get(t.kind)
 
 
 def frames_of(op: str, s: Sample) -> int:

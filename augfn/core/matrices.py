@@ -33,11 +33,17 @@ def rigid_matrix(action: Geometric, s: Sample, what: str) -> Tensor:
 
 
 def warp_intrinsics(action: Geometric, t: Target, s: Sample) -> Tensor:
-    moved = torch.linalg.inv_ex(rigid_matrix(action, s, "intrinsics")).inverse
+    moved = for_frames(torch.linalg.inv_ex(rigid_matrix(action, s, "intrinsics")).inverse, t.value)
     new = moved @ t.value.to(moved.dtype)
     if action.map.nearer is not None:  # then it is not the camera that zooms
-        new = torch.cat([new[..., :2] / action.map.nearer[..., None, None].to(new), new[..., 2:]], -1)
+        nearer = for_frames(action.map.nearer[..., None, None].to(new), new)
+        new = torch.cat([new[..., :2] / nearer, new[..., 2:]], -1)
     return new.to(t.value.dtype)
+
+
+def for_frames(matrix: Tensor, value: Tensor) -> Tensor:
+    """A matrix `[*b, d, d]` against values `[*b, d, d]`, or of each frame of a clip `[*b, T, d, d]`."""
+    return matrix.unsqueeze(-3) if value.ndim > matrix.ndim > 2 else matrix
 
 
 def affine_matrix(action: Geometric, s: Sample, what: str) -> Tensor:
@@ -51,13 +57,14 @@ def warp_affine(action: Geometric, t: Target, s: Sample) -> Tensor:
     """The matrix from pixels to world coordinates of what has moved: each of its points stays where it was in the world."""
     matrix = affine_matrix(action, s, "affine")
     wide = torch.promote_types(matrix.dtype, t.value.dtype)
-    return (t.value.to(wide) @ matrix.to(wide)).to(t.value.dtype)
+    return (t.value.to(wide) @ for_frames(matrix.to(wide), t.value)).to(t.value.dtype)
 
 
 def warp_spacing(action: Geometric, t: Target, s: Sample) -> Tensor:
     """The length of a step to the next pixel along each new axis."""
     matrix = affine_matrix(action, s, "spacing")[..., :-1, :-1]
-    steps = matrix * t.value[..., None].to(matrix.dtype)
+    sizes = t.value[..., None]
+    steps = for_frames(matrix, sizes) * sizes.to(matrix.dtype)
     return steps.square().sum(-2).sqrt().to(t.value.dtype)
 
 

@@ -180,10 +180,20 @@ def read(
     targets = {name: Target(kind_of(name, given), of_torchvision(value)) for name, value in x.items()}
     others = {n: t.value for n, t in targets.items() if t.kind == OTHER}
     targets = {n: t for n, t in targets.items() if n not in others} if others else targets
-    if not spatial and any(t.kind == "volume" for t in targets.values()):
+    if not spatial and any(is_deep(t) for t in targets.values()):
         ndim = 3
     sample = checked(targets, ndim, False, integers)
     return replace(sample, others=others, names=tuple(x)) if others else sample
+
+
+def is_deep(t: Target) -> bool:
+    """True of what only a volume has: itself, boxes of six numbers, points of three, an affine of 4 x 4."""
+    value = array_of(t)
+    if not isinstance(value, Tensor):
+        return t.kind == "volume"
+    points = t.kind == "keypoints" and isinstance(t.value, Keypoints)
+    widths = {"boxes": 6, "affine": 4} | ({"keypoints": 3} if points else {})
+    return t.kind == "volume" or (value.ndim > 0 and value.shape[-1] == widths.get(t.kind))
 
 
 def of_torchvision(value: Any) -> Any:
@@ -278,6 +288,8 @@ def check_value(name: str, t: Target, ndim: int, integers: bool) -> None:
         raise TypeError(explain(f"{name}: not a tensor", value, f"a tensor [*batch, {layout}]", fix))
     if t.kind in FLOATING and not value.is_floating_point() and not (integers and t.kind in CONVERTED):
         convert = f"af.to_float({name}), or af.to_float() as the first step of a pipeline"
+        if value.dtype in (torch.int16, torch.int32):  # Hounsfield units and their like, which have no full scale
+            convert = f"{name}.float()"
         if t.kind == "depth":
             convert = f"af.to_float({name}, max=1000), which makes metres of millimetres"
         fix = convert if t.kind in (*CONVERTED, "depth") else f"{name}.float()"
@@ -327,7 +339,7 @@ def check_shape(
         if t.kind == "boxes":
             good = good and len(rest) in ((2, 3) if framed else (2,))
         elif t.kind in own:
-            good = rest == tail
+            good = rest == tail or (framed and rest[1:] == tail)
         if t.kind == "keypoints":  # people x joints, and COCO's third number, are folded afterwards
             good = len(rest) > 1 and rest[-1] in ((d,) if isinstance(t.value, Keypoints) else (d, d + 1))
     if t.kind == "label" and len(rest) >= d and rest[-d:] == size and min(size) > 1:

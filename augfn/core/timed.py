@@ -35,8 +35,21 @@ def is_timed(leaf: Any, meaning: Leaf, sample: Sample) -> bool:
     return len(lead) == len(sample.batch) + 1 and lead[-1] == sample.frames
 
 
+def has_paths(f: Any, tree: Params, sample: Sample) -> bool:
+    """True if a leaf of the tree is over time."""
+    return any(is_timed(leaf, f.meanings[path], sample) for path, leaf in leaves_of(tree).items())
+
+
 def over_time(f: Any, sample: Sample, tree: Params, generator: Any) -> tuple[Any, Params]:
     """The call of an augmentation with leaves over time."""
+    clip, spread, drawn = framed(f, sample, tree, generator)
+    context, way = mode_of(f, clip, leaves_of(tree))
+    with context:
+        return outcome(way(f.actions(spread, clip, tree), clip), sample), drawn
+
+
+def framed(f: Any, sample: Sample, tree: Params, generator: Any) -> tuple[Sample, Params, Params]:
+    """The sample as a batch of its frames, the params of each of them, and what was drawn of the clip."""
     frames, batch = sample.frames, sample.batch
     leaves = leaves_of(tree)
     if frames is None:
@@ -48,11 +61,7 @@ def over_time(f: Any, sample: Sample, tree: Params, generator: Any) -> tuple[Any
     known = {n: d.over(frames, len(meanings[n].shape)) if isinstance(d, Knots) else d for n, d in leaves.items()}
     drawn = draw(nested(tree, iter(known.values())), known, meanings, f.salts, batch, generator, home, frames)
     each = [in_frames(v, f.meanings[n], len(batch), frames) for n, v in leaves_of(drawn).items()]
-    clip = by_frame(f, sample)
-    context, way = mode_of(f, clip, leaves)
-    with context:
-        actions = f.actions(nested(drawn, iter(each)), clip, tree)
-        return outcome(way(actions, clip), sample), drawn
+    return by_frame(f, sample), nested(drawn, iter(each)), drawn
 
 
 def in_frames(value: Tensor, meaning: Leaf, b: int, frames: int) -> Tensor:

@@ -31,7 +31,7 @@ Lost = Annotated[
 def length_of(size: Any, most: int | None, what: str) -> int:
     if not is_whole(size) or size < 1 or (most is not None and size > most):
         want = "a positive whole number of frames" + (f", at most {most}" if most is not None else "")
-        raise ValueError(explain(f"{what}: size", size, want, "size=16"))
+        raise ValueError(explain(f"{what}: size", size, want, f"size={min(16, most or 16)}"))
     return int(size)
 
 
@@ -55,7 +55,7 @@ def time_subsample(frames: int, *, size: int, offset: Offset = 0.5) -> Tensor:
     """See `size` frames of the whole clip, one in each of as many equal segments: frame i is floor((i + offset) T / size).
 
     At offset 0.5 those in the middle of the segments; a range such as (0.0, 1.0) shifts all of a clip alike. Source: Wang et
-    al. 2016 (TSN), PyTorchVideo `UniformTemporalSubsample`.
+    al. 2016 (TSN). PyTorchVideo's `UniformTemporalSubsample` differs: it takes the first and the last frame, and even steps.
 
     >>> clip = {"video": torch.arange(6.0).reshape(6, 1, 1, 1)}
     >>> af.time_subsample(size=3)(clip)[0]["video"].flatten()
@@ -83,7 +83,7 @@ def time_reverse(frames: int) -> Tensor:
 def time_speed(
     frames: int, *, factor: Speed = LogUniform(0.67, 1.5), position: Start = Uniform(0.0, 1.0), size: int | None = None
 ) -> Tensor:
-    """Play faster (factor > 1) or slower: frame t shows frame round(start + factor t), nearest in time.
+    """Play faster (factor > 1) or slower: frame t shows frame floor(start + factor t + 1/2), nearest in time.
 
     `start` is `position` of the room that a slower clip leaves; past the end of a faster one its last frame stays. `size`: the
     number of frames that come out, as many as came in by default. Source: Feichtenhofer et al. 2019 (frame rates of SlowFast).
@@ -94,7 +94,8 @@ def time_speed(
     """
     n = length_of(frames if size is None else size, None, "time_speed")
     room = ((frames - 1) - factor * (n - 1)).clamp(min=0)
-    return torch.round((position * room)[..., None] + factor[..., None] * torch.arange(n, device=factor.device))
+    place = (position * room)[..., None] + factor[..., None] * torch.arange(n, device=factor.device)
+    return torch.floor(place + 0.5)
 
 
 @temporal(example={"p_frame": 0.5})

@@ -171,7 +171,7 @@ def bent(x: Tensor, shift: Tensor) -> Tensor:
 
 @photometric(ndim=3)
 def equalize3d(x: Tensor, frame: Size, *, grad: str = "none") -> Tensor:
-    """Make the histogram of every channel of a volume uniform, over 256 levels: `equalize`, for a bare volume.
+    """Make the histogram of every channel of a volume uniform, over 256 levels of [0, 1]: `equalize`, for a bare volume.
 
     Source: kornia `RandomEqualize3D`.
 

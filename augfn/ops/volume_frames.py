@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 import torch
@@ -75,8 +76,9 @@ def foreground_crop3d(
 ) -> Map:
     """Cut `size=(d, h, w)` around a voxel of a label that is drawn first; voxels are copied exactly.
 
-    * `ratios`: None: any voxel that is not 0; (background, foreground): 0 against all other labels; three or more: one number
-      for each label 0, 1, 2, .... Labels that a sample lacks are left out; a sample with none of them is cut around any voxel.
+    * `ratios`: None: any voxel above 0; (background, foreground): 0 against all labels above it; three or more: one number for
+      each label 0, 1, 2, .... Labels below 0 (nnU-Net's -1) are never chosen; others that a sample lacks are left out; a
+      sample with none of them is cut around any voxel.
     * `label` draws among them, `pick` among the voxels of that label, `position` is where the voxel lies in the window, as far
       as the frame lets it: 0.5 in the middle, as MONAI has it (first = c - floor(n / 2)), which a net can learn to expect.
 
@@ -102,7 +104,7 @@ def foreground_crop3d(
         fix = 'f({"volume": v, "mask": mask}, None, key), or around="boxes"'
         raise ValueError(explain("foreground_crop3d looks at the mask", "no mask", "a dict with one", fix))
     mask = mask if mask.ndim == pick.ndim + 3 else mask.amax(-4) if ratios is None else single(mask, pick.ndim)
-    here = mask != 0 if ratios is None else labelled(mask, ratios_of(ratios), label.detach())
+    here = foreground(mask) if ratios is None else labelled(mask, ratios_of(ratios), label.detach())
     pixel = picked_pixel(here, pick.detach())
     return window_around(pixel, halved(position, target), target, frame)
 
@@ -121,9 +123,9 @@ def box_centre(boxes: Boxes, frame: Size, ratios: Any, label: Tensor, pick: Tens
     number = torch.floor(pick * here.sum(-1)).unsqueeze(-1)
     which = (here.cumsum(-1) <= number).sum(-1).clamp(max=max(valid.shape[-1] - 1, 0))
     index = which[..., None, None].expand(*which.shape, 1, 3)
-    centre = (
-        ((low + high) / 2 - 0.5).gather(-2, index)[..., 0, :] if valid.shape[-1] else torch.zeros_like(low[..., 0, :])
-    )
+    middle = (low + high) / 2 - 0.5
+    none = middle.new_zeros(*middle.shape[:-2], 3)
+    centre = middle.gather(-2, index)[..., 0, :] if valid.shape[-1] else none
     anywhere = picked_pixel(torch.ones((*pick.shape, *frame), dtype=torch.bool, device=pick.device), pick)
     share = 0.0 if ratios is None else ratios_of(ratios)[0] / sum(ratios_of(ratios))
     there = valid.any(-1) & (label.detach() >= share)
@@ -139,6 +141,11 @@ def single(mask: Tensor, batch: int) -> Tensor:
     return mask.squeeze(batch)
 
 
+def foreground(mask: Tensor) -> Tensor:
+    """Where labels are above 0 (torch compares no unsigned numbers)."""
+    return mask > 0 if mask.dtype.is_signed else mask != 0
+
+
 def ratios_of(ratios: Any) -> tuple[float, ...]:
     given = tuple(ratios) if isinstance(ratios, list | tuple) else ()
     if len(given) < 2 or not all(isinstance(r, int | float) and r >= 0 for r in given) or not sum(given):
@@ -149,7 +156,7 @@ def ratios_of(ratios: Any) -> tuple[float, ...]:
 
 def labelled(mask: Tensor, ratios: tuple[float, ...], label: Tensor) -> Tensor:
     """The voxels `[*b, D, H, W]` of the label that is drawn among those that are there."""
-    known = [mask == k for k in range(len(ratios))] if len(ratios) > 2 else [mask == 0, mask != 0]
+    known = [mask == k for k in range(len(ratios))] if len(ratios) > 2 else [mask == 0, foreground(mask)]
     there = torch.stack([k.flatten(label.ndim).any(-1) for k in known], -1)
     shares = there * constant(tuple(map(float, ratios)), label)
     none = shares.sum(-1) <= 0
@@ -217,7 +224,8 @@ def resize3d(frame: Size, *, size: Any) -> Map:
 def spacing3d(frame: Size, *, spacing: Any, source: Any, size: Any = None) -> Map:
     """Resample from voxels of `source` mm (x, y, z) to voxels of `spacing` mm. Antialiased where it shrinks.
 
-    The new frame has round(n source / spacing) voxels along each axis, or `size=(d, h, w)` (cut or filled around the centre).
+    The new frame has floor(n source / spacing + 1/2) voxels along each axis, or `size=(d, h, w)` (cut or filled around the
+    centre).
     The centre stays, and voxels are exactly of that spacing: the world coordinates of an `affine` target stay true.
     Volumes of different spacings: `af.read_volume(path, spacing=...)` does it for each file. Source: MONAI `Spacing`, TorchIO
     `Resample`.
@@ -226,7 +234,8 @@ def spacing3d(frame: Size, *, spacing: Any, source: Any, size: Any = None) -> Ma
     torch.Size([1, 6, 4, 5])
     """
     old, new = (mm_of(v, n) for v, n in ((source, "source"), (spacing, "spacing")))
-    found = tuple(max(1, round(n * a / b)) for n, a, b in zip(reversed(frame), old, new, strict=True))
+    slack = 0.5 + 1e-4  # so that headers which differ by roundings give one size
+    found = tuple(max(1, math.floor(n * a / b + slack)) for n, a, b in zip(reversed(frame), old, new, strict=True))
     target = found[::-1] if size is None else size_of(size, 3, "spacing3d")
     like = torch.zeros(3)
     scale = constant(tuple(b / a for a, b in zip(old, new, strict=True)), like)

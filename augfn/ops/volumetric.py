@@ -67,7 +67,8 @@ def rot90_3d(frame: Size, *, k: int = 1, plane: str = "xy") -> Map:
     """Turn by k quarters in the plane "xy", "xz" or "yz"; an odd k swaps the plane's two sides; voxels are copied exactly.
 
     In "xy" counter-clockwise in every slice, as `rot90`; in "xz" the same with z in place of y, in "yz" with z in place of y
-    and y in place of x. `p` needs a plane of equal sides or an even k. A random one of several: `af.one_of(af.rot90_3d(k=1),
+    and y in place of x. (So "xy" and "yz" turn as `rotate3d` of +90 about z and x, "xz" as of -90 about y.) `p` needs a plane
+    of equal sides or an even k. A random one of several: `af.one_of(af.rot90_3d(k=1),
     af.rot90_3d(k=1, plane="xz"), ...)`. Source: `numpy.rot90`, MONAI `Rotate90`.
 
     >>> af.rot90_3d()(torch.tensor([[[[1.0, 2.0, 3.0]]]]))[0].flatten()
