@@ -289,7 +289,6 @@ def test_parameters_of_vectors_and_factors():
         (A.RandomBiasField, "coefficients", (20, 2)),
         (lambda angle, p: A.RandomMotionBlur3D(3, angle, 0.0, p=p), "angle", (3,)),
     ],
-    ids=repr,
 )
 def test_parameters_of_volumes(make, leaf, shape):
     given = nn.Parameter(torch.linspace(0.1, 0.2, int(np.prod(shape))).reshape(shape))
