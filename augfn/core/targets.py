@@ -288,7 +288,9 @@ def check_value(name: str, t: Target, ndim: int, integers: bool) -> None:
         raise TypeError(explain(f"{name}: not a tensor", value, f"a tensor [*batch, {layout}]", fix))
     if t.kind in FLOATING and not value.is_floating_point() and not (integers and t.kind in CONVERTED):
         convert = f"af.to_float({name}), or af.to_float() as the first step of a pipeline"
-        if t.kind == "volume" and value.dtype != torch.uint8:  # Hounsfield units and their like, which have no full scale
+        if (
+            t.kind == "volume" and value.dtype != torch.uint8
+        ):  # Hounsfield units and their like, which have no full scale
             convert = f"{name}.float()"
         if t.kind == "depth":
             convert = f"af.to_float({name}, max=1000), which makes metres of millimetres"

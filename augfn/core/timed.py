@@ -18,11 +18,7 @@ from augfn.typing import Leaf
 
 GOLDEN = 0.6180339887498949  # multiples of it, modulo 1, are spread evenly: seeds of the frames of a clip
 WHOLE = ("label",)  # what belongs to a clip and is not changed frame by frame
-SHARED = (
-    "intrinsics",
-    "affine",
-    "spacing",
-)  # what may be given once for the clip, and is another one in each frame then
+SHARED = ("intrinsics", "affine", "spacing")  # given once for the clip, and another one in each frame then
 
 
 def is_timed(leaf: Any, meaning: Leaf, sample: Sample) -> bool:
