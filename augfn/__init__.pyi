@@ -752,7 +752,7 @@ def equalize3d(
     per_channel: bool = False,
     p_channel: Chance = 1.0,
 ) -> Op:
-    """Make the histogram of every channel of a volume uniform, over 256 levels: `equalize`, for a bare volume."""
+    """Make the histogram of every channel of a volume uniform, over 256 levels of [0, 1]: `equalize`, for a bare volume."""
 
 def erase(
     *,
@@ -2051,7 +2051,7 @@ def time_speed(
     size: int | None = None,
     p: Chance = 1.0,
 ) -> Op:
-    """Play faster (factor > 1) or slower: frame t shows frame round(start + factor t), nearest in time."""
+    """Play faster (factor > 1) or slower: frame t shows frame floor(start + factor t + 1/2), nearest in time."""
 
 def time_subsample(
     *,

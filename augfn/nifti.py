@@ -40,7 +40,7 @@ def read_volume(path: str | Path, *, spacing: Any = None, mask: bool = False) ->
     >>> af.write_volume(f"{folder}/ct.nii.gz", torch.rand(1, 8, 9, 10), torch.eye(4))
     >>> case = af.read_volume(f"{folder}/ct.nii.gz", spacing=(2.0, 2.0, 2.0))
     >>> case["volume"].shape, case["affine"].diagonal()
-    (torch.Size([1, 4, 4, 5]), tensor([2., 2., 2., 1.], dtype=torch.float64))
+    (torch.Size([1, 4, 5, 5]), tensor([2., 2., 2., 1.], dtype=torch.float64))
     >>> y, params = af.recipe("nnunet")(case, None, af.key(0))
     >>> af.write_volume(f"{folder}/augmented.nii.gz", y["volume"], y["affine"])
     """

@@ -234,7 +234,7 @@ def intensity_cases() -> list[Case]:
     return [
         Case(
             "gamma, statistics kept",
-            lambda a: a.gamma(gamma=GAMMA, retain_stats=True),
+            lambda a: a.gamma(gamma=GAMMA, retain_stats=True, **FREE),
             lambda M: M.RandAdjustContrastd(VOLUME, prob=1, gamma=GAMMA, retain_stats=True),
             batchgenerators=lambda N: N.GammaTransform(GAMMA, 0, False, 1, 1),
         ),

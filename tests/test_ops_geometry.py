@@ -353,7 +353,7 @@ def test_ranges_of_the_modules():
     assert fields(A.GridDistortion(distort_limit=0.0), "cells") == [[1.0] * 10]
     assert fields(A.RandomThinPlateSpline(0.3), "scale") == [[pytest.approx(0.3)]]
     assert fields(A.RandomZoomOut(side_range=(1.0, 2.0)), "side") == [[1.0], [2.0]]
-    with pytest.raises(ValueError, match="5 x 5 cells"):
+    with pytest.raises(ValueError, match="5 cells along each axis"):
         A.GridDistortion(num_steps=7)
     with pytest.raises(ValueError, match="leave them out"):
         A.PiecewiseAffine(nb_rows=5)
