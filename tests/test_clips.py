@@ -231,6 +231,8 @@ def test_what_has_no_meaning_is_said(f, x, words):
 
 @pytest.mark.parametrize("given", [{"n": 0}, {"n": 1.5}, {"between": "cubic"}])
 def test_knots_are_checked(given):
+    with pytest.raises(TypeError, match="two ends"):
+        af.Knots((-3.0, 3.0))
     with pytest.raises(ValueError, match="Knots"):
         af.Knots(0.0, 1.0, **given)
 

@@ -41,7 +41,9 @@ class Knots(Distribution):
     n: int | None
     between: str
 
-    def __init__(self, low: Any, high: Any, n: int | None = 4, between: str = "smooth") -> None:
+    def __init__(self, low: Any, high: Any = None, n: int | None = 4, between: str = "smooth") -> None:
+        if high is None:
+            raise TypeError(explain("Knots: two ends", low, "the lower and the upper one", "af.Knots(-3.0, 3.0)"))
         check_order("Knots", low, high)
         if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
             raise ValueError(explain("Knots: n", n, "a positive whole number, or None for one in each frame", "n=4"))
