@@ -199,7 +199,7 @@ def attacked(
     if not isinstance(images, Tensor):
         raise TypeError(explain("worst_case: images", images, "a batch [B, C, H, W]", "af.to_float(images)"))
     sample = f.read(images)
-    batch, meanings = sample.batch, f.sized(sample)
+    batch, meanings = sample.batch, f.sized(sample, {})
     if len(batch) != 1:
         raise ValueError(explain("worst_case: images", images, "one batch [B, C, H, W]", "image[None], label[None]"))
     if not isinstance(labels, Tensor) or labels.shape[:1] != batch:

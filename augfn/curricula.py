@@ -15,7 +15,8 @@ from augfn.core.draw import Params, leaves_of, nested
 from augfn.core.spec import as_leaf, gate_of
 from augfn.distributions import Magnitude
 from augfn.errors import explain, unknown
-from augfn.typing import GATE
+
+GATES = {"p": "gate", "p_channel": "channel_gate"}  # leaves by the keywords that make them
 
 
 @dataclass(frozen=True)
@@ -150,9 +151,11 @@ def paths_of(f: Augmentation, path: str, leaves: Mapping[str, Any]) -> list[str]
         ]
         if below:
             return below
-    own = f"{parent}/gate".lstrip("/") if name == "p" else path
+    own = f"{parent}/{GATES[name]}".lstrip("/") if name in GATES else path
     if own not in leaves:
-        hint = [p.removesuffix("gate") + "p" if p.endswith("gate") else p for p in leaves]
+        names = {gate: name for name, gate in GATES.items()}
+        ends = [p.rpartition("/") for p in leaves]
+        hint = [f"{parent}{slash}{names.get(name, name)}" for parent, slash, name in ends]
         raise ValueError(unknown("leaf to schedule", path, hint))
     return [own]
 
@@ -172,8 +175,8 @@ def made(f: Augmentation, path: str, leaf: str, own: Any, value: Any) -> Any:
             want, fix = f"0 to {meaning.high - 1:g}", f"a larger number where it is made: n=(0, {most:g})"
             raise ValueError(explain(f"{path}: how many of a choice", value, want, fix))
         value = value if isinstance(value, int | float) else (value[0], most + 1)  # inclusive, as in some_of
-    if meaning == GATE:
-        return gate_of(path, value)
+    if leaf.rpartition("/")[2] in GATES.values():
+        return gate_of(path, value, name)
     return as_leaf("schedule", path, meaning, value)
 
 

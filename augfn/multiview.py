@@ -7,10 +7,10 @@ from typing import Any
 from augfn.compose import named
 from augfn.core.augmentation import Augmentation
 from augfn.core.combined import Combined
-from augfn.core.draw import Params, draw, leaves_of
+from augfn.core.draw import Params
 from augfn.core.targets import Sample
+from augfn.core.timed import drawn_for
 from augfn.errors import explain
-from augfn.run.host import home_of
 
 
 class Views(Combined):
@@ -19,9 +19,7 @@ class Views(Combined):
     many = True
 
     def on(self, sample: Sample, tree: Params, generator: Any) -> tuple[Any, Params]:
-        leaves = leaves_of(tree)
-        home = home_of(leaves, sample.device, generator)
-        drawn = draw(tree, leaves, self.sized(sample), self.salts, sample.batch, generator, home)
+        drawn = drawn_for(self, sample, tree, generator)
         return tuple(f.on(sample, drawn[n], None)[0] for n, f in self.steps.items()), drawn
 
 

@@ -47,9 +47,10 @@ def tta(
 
     * `f`: views, such as `product([identity(), hflip()], ...)` or a list of augmentations; or one augmentation, of which
       `n` draws are made with the key that is handed in, `predict(x, key)`.
-    * `targets`: what the model gives for images `[B, C, H, W]`: "label" (scores `[B, K]`, which no view changes), or what lies on
-      the image and is taken back by the inverse of each view: "softmask" or "heatmap" (`[B, K, H, W]`), "boxes" (`Boxes`
-      or xyxy), "keypoints". For a model that gives a dict, a kind for each name.
+    * `targets`: what the model gives for images `[B, C, H, W]`, or, where views are 3-D, volumes `[B, C, D, H, W]`: "label"
+      (scores `[B, K]`, which no view changes), or what lies on the image and is taken back by the inverse of each view:
+      "softmask" or "heatmap" (`[B, K, H, W]`), "boxes" (`Boxes` or xyxy), "keypoints". For a model that gives a dict, a kind
+      for each name.
     * `merge`: "mean", "gmean" (geometric, of probabilities), "max", or "vote" (each view for its largest class along the
       channels). Of dense predictions only the views count in which a pixel was seen. Boxes are merged by "wbf", weighted
       boxes fusion (needs `ensemble-boxes`, in the extra `tta`; `settings` go to it; their `labels` are classes, their scores
@@ -72,19 +73,22 @@ def tta(
     if views is not None and not (views and all(isinstance(v, Augmentation) for v in views)):
         raise TypeError(explain("tta: views", f, "augmentations", "af.product([af.identity(), af.hflip()])"))
 
+    d = max(view.ndim for view in ([f] if isinstance(f, Augmentation) else f))
+
     def predict(x: Tensor, key: Tensor | None = None) -> Any:
-        if x.ndim < 4:
-            raise ValueError(explain("tta: one image", x, "a batch [B, C, H, W]", "predict(x[None], key)"))
+        if x.ndim < d + 2:
+            want = "a batch [B, C, H, W]" if d == 2 else "a batch of volumes [B, C, D, H, W]"
+            raise ValueError(explain("tta: one image", x, want, "predict(x[None], key)"))
         if views is None and key is None:
             raise ValueError(explain("tta: draws need a key", None, "predict(x, key)", "predict(x, af.key(0))"))
         some: list[Augmentation] = [f] * n if views is None else views  # type: ignore[list-item]
         keys = [None] * len(some) if key is None else [*random.split(key, len(some))]
-        found = [one_view(model, g, x, k, targets) for g, k in zip(some, keys, strict=True)]
+        found = [one_view(model, g, x, d, k, targets) for g, k in zip(some, keys, strict=True)]
         first = found[0][0]
         if isinstance(first, Mapping):
             kinds = kinds_of(first, targets)
             if merge == "wbf":
-                return fused([p for p, _ in found], kinds, x.shape[-2:], settings)
+                return fused([p for p, _ in found], kinds, tuple(x.shape[-d:]), settings)
             return {name: merged([(p[name], v) for p, v in found], kind, merge) for name, kind in kinds.items()}
         if merge == "wbf":
             fix = 'a model that gives {"boxes": Boxes, "scores": ..., "labels": ...}'
@@ -95,19 +99,32 @@ def tta(
 
 
 def one_view(
-    model: Callable[[Tensor], Any], g: Augmentation, x: Tensor, key: Tensor | None, targets: str | Mapping[str, str]
+    model: Callable[[Tensor], Any],
+    g: Augmentation,
+    x: Tensor,
+    d: int,
+    key: Tensor | None,
+    targets: str | Mapping[str, str],
 ) -> tuple[Any, Tensor]:
-    """What the model gives for a view, on the image as it was; and where that was seen."""
-    y, params = g(x, None, key)
+    """What the model gives for a view, on the image (for d = 3 the volume) as it was; and where that was seen."""
+    if d == 3:
+        seen, params = g({"volume": x}, None, key)
+        y = seen["volume"]
+    else:
+        y, params = g(x, None, key)
     given = model(y)
     predictions = dict(given) if isinstance(given, Mapping) else {"prediction": given}
     names = kinds_of(predictions, targets)
     lying = {n: kind for n, kind in names.items() if kind in UNDONE}
     tree: Params = completed(params, g.params, g.schema, g.name)
-    frame = torch.zeros((), device=x.device).expand(*y.shape[:-3], 1, *y.shape[-2:])
-    sample = {"depth_of_the_view": frame, **{n: predictions[n] for n in lying}}
+    blank = torch.zeros((), device=x.device)
+    if d == 2:
+        frame = {"depth_of_the_view": blank.expand(*y.shape[:-3], 1, *y.shape[-2:])}
+    else:
+        frame = {"volume_of_the_view": blank.expand(y.shape)}
+    sample = frame | {n: predictions[n] for n in lying}
     told = pipeline(g, targets=lying) if lying else pipeline(g)
-    back, valid = undone(told, sample, {g.name: tree}, tuple(x.shape[-2:]))
+    back, valid = undone(told, sample, {g.name: tree}, tuple(x.shape[-d:]))
     out = predictions | {n: back[n] for n in lying}
     return (out if isinstance(given, Mapping) else out["prediction"]), valid
 
@@ -163,7 +180,7 @@ def fused(
 ) -> list[Any]:
     """Weighted boxes fusion of each image's boxes."""
     try:
-        from ensemble_boxes import weighted_boxes_fusion
+        from ensemble_boxes import weighted_boxes_fusion, weighted_boxes_fusion_3d
     except ImportError as error:
         fix = "pip install ensemble-boxes (it is in augfn[tta])"
         raise ImportError(explain('merge="wbf" needs ensemble-boxes', "no module ensemble_boxes", "it", fix)) from error
@@ -172,7 +189,8 @@ def fused(
         given, want = list(kinds), 'a dict with boxes, "scores" [B, N] and "labels" [B, N]'
         fix = 'targets={"boxes": "boxes", "scores": "other", "labels": "other"}'
         raise ValueError(explain("tta: boxes to fuse", given, want, fix))
-    scale = torch.tensor([size[1], size[0], size[1], size[0]], dtype=torch.float64)
+    scale = torch.tensor([*reversed(size)] * 2, dtype=torch.float64)
+    fusion = weighted_boxes_fusion if len(size) == 2 else weighted_boxes_fusion_3d
     out = []
     for i in range(len(found[0]["scores"])):
         lists: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
@@ -182,6 +200,6 @@ def fused(
             lists[0].append((boxes.xyxy(size)[i].double().cpu()[keep] / scale).clamp(0, 1).tolist())
             lists[1].append(p["scores"][i].cpu()[keep].tolist())
             lists[2].append(p["labels"][i].cpu()[keep].tolist())
-        boxes_, scores, labels = weighted_boxes_fusion(*lists, **settings)
+        boxes_, scores, labels = fusion(*lists, **settings)
         out.append(tuple(torch.as_tensor(v) for v in (boxes_ * scale.numpy(), scores, labels)))
     return out

@@ -90,5 +90,5 @@ Seed = Annotated[
     Leaf("seed of a field: two uniform numbers", (2,), low=0.0, high=1.0, flat="a seed only names a field of noise"),
 ]
 SortKey = Annotated[Any, Leaf("sort key", low=0.0, high=1.0, flat="an order is piecewise constant in its sort keys")]
-CHANNEL_GATE = Leaf("gate of a channel: 0 = off, 1 = on", neutral=0.0, low=0.0, high=1.0, flat="a channel acts or not")
+CHANNEL_GATE = Leaf("gate of a channel: 0 = off, 1 = on", neutral=0.0, low=0.0, high=1.0)
 GATE = Leaf("gate: 0 = off, 1 = on", neutral=0.0, low=0.0, high=1.0, switch=True)

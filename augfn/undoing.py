@@ -11,17 +11,16 @@ from torch import Tensor
 from augfn.core.actions import Action, Deferred, Geometric, Size, chosen
 from augfn.core.augmentation import Augmentation
 from augfn.core.boxes import Keypoints
-from augfn.core.draw import draw, leaves_of, merge
+from augfn.core.draw import merge
 from augfn.core.fusing import fuse
 from augfn.core.rules import apply
 from augfn.core.targets import Sample, Target
-from augfn.core.timed import framed, has_paths, outcome
+from augfn.core.timed import drawn_for, framed, has_paths, outcome
 from augfn.errors import explain
 from augfn.math.maps import Gather, Map, pixel_matrix
 from augfn.math.resample import UNSET, Sampling, pick
 from augfn.math.stages import Linear
 from augfn.ops.photometric import invert as negative
-from augfn.run.host import home_of
 from augfn.run.rows import run
 
 
@@ -89,8 +88,8 @@ def invert(f: Augmentation | None = None, size: Size | None = None, **keywords: 
 
     One resample takes images, masks, boxes and keypoints back, after flips, crops, pads and quarter turns alone an exact
     copy; `valid [*b, *size]` is 1 where the pixel was seen in y.
-    `size` is the frame before the augmentation, where f changed it. Colour, filters, holes, mixing and the choice of frames are
-    not undone; displacements are inverted by Newton's method.
+    `size` is the frame before the augmentation, where f changed it. Colour, filters, holes and mixing are not undone, a step
+    that chooses frames raises; displacements are inverted by Newton's method.
 
     >>> import augfn as af
     >>> f = af.rotate(degrees=90)
@@ -118,13 +117,16 @@ def invert(f: Augmentation | None = None, size: Size | None = None, **keywords: 
 
 def undone(f: Augmentation, y: Any, tree: dict[str, Any], size: Size | None) -> tuple[Any, Tensor]:
     """The inverse of the geometry that this tree of params draws."""
-    given, leaves = f.read(y), leaves_of(tree)
+    given = f.read(y)
     sample, before = given, size or given.size
+    drawn = drawn_for(f, given, tree, None)
     if has_paths(f, tree, given):
-        sample, drawn, _ = framed(f, given, tree, None)
-    else:
-        drawn = draw(tree, leaves, f.sized(sample), f.salts, sample.batch, None, home_of(leaves, sample.device))
+        sample, drawn = framed(f, given, drawn)
     steps = steps_of(f, drawn, before)
+    for a in steps:
+        if isinstance(a, Deferred) and a.retimes:
+            fix = "two pipelines, of which that of the geometry is undone"
+            raise ValueError(explain("invert: frames are not put back in order", a.name, "steps within a frame", fix))
     after = composed(steps, before)[2]
     if after != sample.size:
         want, fix = f"{after}, what f makes of {before}", "af.invert(f, size=(h, w)) with the frame before f"

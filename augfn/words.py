@@ -81,15 +81,15 @@ def said(name: str, params: Any, i: int) -> list[str]:
     """A step, or the steps that it is made of."""
     if params is None:
         return []
-    gate = params.get("gate")
-    if isinstance(gate, Tensor) and not value_of(gate, i) > 0:
+    gate, channels = params.get("gate"), params.get("channel_gate")
+    if any(isinstance(g, Tensor) and not (value_of(g, i) > 0).any() for g in (gate, channels)):
         return []
     if any(isinstance(p, Mapping) for p in params.values()):
         return done(params, i)
     if name == "identity" or not (name or params):
         return []
     op = re.sub(r"_\d+$", "", name)
-    tensors = {n: v for n, v in params.items() if n != "gate" and isinstance(v, Tensor)}
+    tensors = {n: v for n, v in params.items() if n not in ("gate", "channel_gate") and isinstance(v, Tensor)}
     parts = [phrase(n, value_of(v, i, is_vector(op, n))) for n, v in tensors.items()]
     if len(parts) > 1:  # of affine: which of the angles is it?
         parts = [f"{n} {part}" if n in MOVES and part else part for n, part in zip(tensors, parts, strict=True)]

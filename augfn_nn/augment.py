@@ -126,7 +126,7 @@ class Base(nn.Module):
         shared = self.shared
         if shared and key is not None:
             first = x[0] if isinstance(x, list | tuple) else x
-            meanings = f.sized(f.read(first)) if f.sizable else f.meanings
+            meanings = f.sized(f.read(first), leaves_of(tree)) if f.sizable else f.meanings
             tree, key = draw_shared(f, tree, key, shared, meanings)
         y, drawn = f.each(x, tree, key) if isinstance(x, list | tuple) else f.on(f.read(x), tree, key)
         self.keep(with_gaps(f, drawn), frame)

@@ -68,17 +68,17 @@ def sweep(
     f, tree = augmentation_of(op, "sweep")
     if leaf not in f.meanings:
         raise ValueError(unknown(f"leaf of {f.name}", leaf, f.meanings))
-    levels = torch.as_tensor(values, dtype=torch.float32)
-    if levels.ndim < 1 or len(levels) < 2 or levels.shape[1:] not in ((), f.meanings[leaf].shape):
-        want = f"at least two values of shape {list(f.meanings[leaf].shape)}"
-        raise ValueError(explain(f"sweep: values of {leaf}", values, want, "torch.linspace(0, 90, 10)"))
-    check_values(leaf, levels, f.meanings[leaf])
     images, labels = checked(images, labels)
+    levels, meaning = torch.as_tensor(values, dtype=torch.float32), f.sized(f.read(images[:1]), {})[leaf]
+    if levels.ndim < 1 or len(levels) < 2 or levels.shape[1:] not in ((), meaning.shape):
+        want = f"at least two values of shape {list(meaning.shape)}"
+        raise ValueError(explain(f"sweep: values of {leaf}", values, want, "torch.linspace(0, 90, 10)"))
+    check_values(leaf, levels, meaning)
     check_level(level)
     key = random.key(0) if key is None else key
     check_key(key)
     base = Plan(f, tree, key, images, labels, positive(draws, "draws"), positive(batch, "batch"))
-    plans = [replace(base, tree=merge(at(leaf, v, f.meanings[leaf].shape), tree, f.schema, f.name)) for v in levels]
+    plans = [replace(base, tree=merge(at(leaf, v, meaning.shape), tree, f.schema, f.name)) for v in levels]
     found: list[tuple[Moments, Moments]] = []
     model = bare(model)
     with quiet(model):

@@ -99,16 +99,6 @@ class Color(Action):
         scale = torch.ones_like(self.shift) if self.scale is None else self.scale  # type: ignore[arg-type]
         return torch.diag_embed(scale.expand(*scale.shape[:-1], channels))
 
-    def by_channel(self, gate: Tensor | None) -> Color:
-        """Of a map made for images of one channel, with leaves `[*b, C]`, that of images of C channels; where a gate
-        `[*b, C]` is closed, the identity."""
-        scale = self.scale if self.matrix is None else self.matrix[..., 0]
-        scale, shift = (t if t is None else t[..., 0] for t in (scale, self.shift))
-        if gate is not None:
-            scale = scale if scale is None else torch.where(gate.to(scale) >= 0.5, scale, torch.ones_like(scale))
-            shift = shift if shift is None else torch.where(gate.to(shift) >= 0.5, shift, torch.zeros_like(shift))
-        return replace(self, matrix=None, scale=scale, shift=shift)
-
     def settled(self) -> Color:
         if self.gate is None:
             return self
@@ -273,12 +263,11 @@ class Convert(Action):
 
 @dataclass(frozen=True)
 class Temporal(Action):
-    """Other frames of a clip: their numbers `order [*b, T']`. `flow`: those that follow each other still do; `switched`: it
-    stands behind a gate; `name`: the op's."""
+    """Other frames of a clip: their numbers `order [*b, T']`. `flow`: those that follow each other still do; `name`: the
+    op's."""
 
     order: Tensor
     flow: bool = False
-    switched: bool = False
     name: str = ""
 
 
@@ -357,6 +346,14 @@ class Blend(Action):
     def heaviest(self) -> Tensor:
         """The number of each sample's branch of the largest weight, -1 for the sample as it was."""
         return torch.cat([self.rest[..., None], self.weights], -1).argmax(-1) - 1
+
+
+def each_of(actions: Iterable[Action]) -> Iterator[Action]:
+    """All actions, those within blends too."""
+    for a in actions:
+        yield a
+        for branch in a.branches if isinstance(a, Blend) else ():
+            yield from each_of(branch)
 
 
 def is_moving(a: Action) -> bool:

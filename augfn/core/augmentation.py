@@ -157,14 +157,19 @@ class Augmentation:
         context, way = mode_of(self, sample, leaves)
         with context:
             home = home_of(leaves, sample.device, generator)
-            drawn = draw(tree, leaves, self.sized(sample), self.salts, sample.batch, generator, home)
+            drawn = draw(tree, leaves, self.sized(sample, leaves), self.salts, sample.batch, generator, home)
             actions = self.actions(drawn, sample, tree)
             check_channels(actions, sample)
             return way(actions, sample).output(), drawn
 
-    def sized(self, sample: Sample) -> dict[str, Leaf]:
-        """The meanings by their paths, in the shapes that leaves have for this sample."""
-        return self.sized_for(len(sample.size), sample.channels) if self.sizable else self.meanings
+    def sized(self, sample: Sample, given: Mapping[str, Any]) -> dict[str, Leaf]:
+        """The meanings by their paths, in the shapes that leaves have for this sample; where it has no image, for as many
+        channels as the given leaves."""
+        if not self.sizable:
+            return self.meanings
+        known = [(v, self.meanings[n]) for n, v in given.items() if self.meanings[n].per_channel == 0]
+        seen = (v.shape[v.ndim - m.rank] for v, m in known if isinstance(v, torch.Tensor) and v.ndim >= m.rank)
+        return self.sized_for(len(sample.size), sample.channels or next(seen, 0))
 
     def sized_for(self, ndim: int, channels: int = 0) -> dict[str, Leaf]:
         return {path: leaf.within(ndim, channels) for path, leaf in self.meanings.items()}
@@ -226,8 +231,7 @@ class Op(Augmentation):
             leaves["channel_gate"] = params["channel_gate"]
         kind, how, gate = self.spec.kind, self.sampling.within(sampling), params.get("gate")
         if kind == "temporal":
-            see = partial(self.see_frames, gate is not None)
-            action: Action = Deferred(self.name, see, leaves, ("video",), moves=False)
+            action: Action = Deferred(self.name, self.see_frames, leaves, ("video",), moves=False)
         elif self.needs:
             see = partial(self.see, ACT[kind], how)
             moves, mixes = kind == "geometric", kind == "mix"
@@ -249,11 +253,11 @@ class Op(Augmentation):
         label = {"label": seen.pop("label")} if "label" in seen else {}
         return act(self, self.body(sample.size, **seen), leaves | label, how)
 
-    def see_frames(self, switched: bool, sample: Sample, leaves: dict[str, Any]) -> Action:
+    def see_frames(self, sample: Sample, leaves: dict[str, Any]) -> Action:
         """The action of a body that chooses frames of a clip."""
         frames = frames_of(self.name, sample)
         order = partial(self.spec.body, frames, **self.static)(**leaves)
-        return Temporal(order, self.spec.flow, switched, self.name)
+        return Temporal(order, self.spec.flow, self.name)
 
     def frame_out(self) -> Size | None:
         """The frame that a body which looks at other targets leaves: its static `size`."""
@@ -277,6 +281,7 @@ def decorator(kind: str) -> Callable[..., Any]:
         convolves: bool = False,
         pointwise: bool = False,
         planar: bool = False,
+        across: bool = False,
         unless: str = "",
         partners: int = 1,
         flow: bool = False,
@@ -285,7 +290,7 @@ def decorator(kind: str) -> Callable[..., Any]:
     ) -> Any:
         known: dict[str, Any] = {"clip": clip, "requires_rgb": requires_rgb, "field_channels": field_channels}
         known |= {"single_pass": single_pass, "convolves": convolves, "pointwise": pointwise, "planar": planar}
-        known |= {"target": target, "fields": fields, "flow": flow, "unless": unless}
+        known |= {"target": target, "fields": fields, "flow": flow, "unless": unless, "across": across}
         if body is None:
             return partial(decorate, ndim=ndim, example=example, partners=partners, **known, **sampling)
         spec = replace(spec_of(body, kind, ndim, example or {}, Sampling(**sampling), partners), **known)
@@ -348,7 +353,7 @@ def build(spec: Spec, keywords: dict[str, Any]) -> Op:
         params["gate"] = gate_of(spec.name, p)
     share = keywords.get("p_channel", 1.0)
     if isinstance(share, bool) or not isinstance(share, int | float) or share != 1.0:
-        params["channel_gate"] = gate_of(spec.name, share)
+        params["channel_gate"] = gate_of(spec.name, share, "p_channel")
     static = {n: keywords.get(n, default) for n, default in spec.static.items()}
     missing = [n for n, v in static.items() if v is inspect.Parameter.empty]
     if missing:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
 from augfn.core.actions import Temporal
-from augfn.core.poses import ClipRows, Fold
-from augfn.core.targets import SPATIAL, Both, Plain, Sample, Target
+from augfn.core.boxes import Keypoints
+from augfn.core.poses import ClipRows, Fold, repeated
+from augfn.core.targets import SPATIAL, Both, Sample, Target, ranks_of
 from augfn.errors import explain
 from augfn.math.lines import gather
+
+MATRICES = {"intrinsics": 2, "affine": 2, "spacing": 1}  # the rank that one has
 
 
 def retimed(action: Temporal, s: Sample) -> Sample:
@@ -24,13 +28,6 @@ def retimed(action: Temporal, s: Sample) -> Sample:
         raise ValueError(explain(f"{action.name}: flow to a frame that is no longer next", flows, "no flow", fix))
     index = action.order.long().clamp(0, frames - 1).to(s.device)
     index = index.expand(*s.batch, index.shape[-1]) if b else index
-    if action.switched and index.shape[-1] != frames:
-        want, fix = "a step that keeps their number", f"leave out p, or put {action.name} before it"
-        given = f"{frames} frames to {index.shape[-1]}"
-        raise ValueError(explain("a step that changes the number of frames cannot be switched", given, want, fix))
-
-    def take_rows(value: Any, rows: ClipRows) -> Any:
-        return tree_map_only(Tensor, lambda x: take(rows.laid_out(x)).flatten(b, b + 1), value)
 
     def take(x: Tensor) -> Tensor:
         """Of `[*b, T, ...]`."""
@@ -40,33 +37,37 @@ def retimed(action: Temporal, s: Sample) -> Sample:
 
     targets, folds = dict(s.targets), dict(s.folds)
     for name, t in s.targets.items():
-        fold = folds.get(name)
+        fold: Any = folds.get(name)
         rows = rows_of(fold)
         if rows is not None:
-            targets[name] = Target(t.kind, take_rows(t.value, rows))
-            folds[name] = renewed(fold, rows, index.shape[-1], take)
-        elif isinstance(fold, Fold) and fold.time:
-            each = ClipRows(b, frames, points_of(t.value, b) // max(1, frames))
-            targets[name] = Target(t.kind, take_rows(t.value, each))
-            folds[name] = replace(fold, lead=(index.shape[-1], *fold.lead[1:]))
-        elif belongs_to_frames(t, b, frames) or (t.kind in SPATIAL and t.value.ndim > b and t.value.shape[b] == frames):
+            value = tree_map_only(Tensor, lambda x, rows=rows: rows.listed(take(rows.laid_out(x))), t.value)
+            if isinstance(value, Keypoints) and value.swap:
+                value = replace(value, swap=swaps_of(t.value.swap, t.value.xy, value.xy, fold))
+            targets[name], folds[name] = Target(t.kind, value), fold.retimed(index.shape[-1])
+        elif belongs_to_frames(t, b, len(s.size), frames):
             targets[name] = Target(t.kind, take(t.value))
     return replace(s, targets=targets, folds=folds)
 
 
-def belongs_to_frames(t: Target, b: int, frames: int) -> bool:
-    """True of matrices of each frame, and of whole numbers as labels, one for each frame (soft labels are of the clip)."""
+def belongs_to_frames(t: Target, b: int, d: int, frames: int | None) -> bool:
+    """True of what there is one of for each frame: arrays on the frame of one rank more than a sample's, matrices, whole
+    numbers as labels `[*b, T]`, and soft labels `[*b, T, K]` (those of `[*b, K]` are the clip's)."""
     if not isinstance(t.value, Tensor) or t.value.ndim <= b or t.value.shape[b] != frames:
         return False
+    rank = t.value.ndim - b
     if t.kind == "label":
-        return t.value.ndim == b + 1 and not t.value.is_floating_point()
-    return t.value.ndim - b == {"intrinsics": 3, "affine": 3, "spacing": 2}.get(t.kind)
+        return rank == (2 if t.value.is_floating_point() else 1) and t.value.dtype != torch.bool
+    if t.kind in SPATIAL:
+        return t.kind == "video" or rank - 1 in ranks_of(t.kind, d)
+    return t.kind in MATRICES and rank - 1 == MATRICES[t.kind]
 
 
 def frames_of(op: str, s: Sample) -> int:
     """The number of frames of a clip; raises where there is none."""
-    if s.frames is not None:
+    if s.frames:
         return s.frames
+    if s.frames == 0:
+        raise ValueError(explain(f"{op} chooses frames of a clip", "a video of no frames", "T >= 1", "leave it out"))
     if s.clip:
         want, fix = "one of both in a call", "two pipelines: the steps in time first, then those with paths"
         raise ValueError(explain(f"{op} chooses frames of a clip", "a path over time (af.Knots)", want, fix))
@@ -74,18 +75,14 @@ def frames_of(op: str, s: Sample) -> int:
     raise ValueError(explain(f"{op} chooses frames of a clip", list(s.targets), want, fix))
 
 
-def points_of(value: Any, b: int) -> int:
-    return (value if isinstance(value, Tensor) else value.xy).shape[b]
-
-
 def rows_of(fold: Any) -> ClipRows | None:
-    """How boxes of all frames lie in one list."""
+    """How the boxes or the points of all frames lie in one list."""
+    if isinstance(fold, Fold):
+        return fold.rows if fold.time else None
     return fold.second if isinstance(fold, Both) else fold if isinstance(fold, ClipRows) else None
 
 
-def renewed(fold: Any, rows: ClipRows, frames: int, take: Any) -> Any:
-    new = replace(rows, time=frames)
-    if not isinstance(fold, Both):
-        return new
-    valid = take(rows.laid_out(fold.first.valid)).flatten(rows.batch, rows.batch + 1)
-    return Both(Plain(valid), new)
+def swaps_of(swap: Any, before: Tensor, after: Tensor, fold: Fold) -> Any:
+    """The swaps of all joints, of which there are others now."""
+    groups = before.shape[-2] // fold.joints
+    return repeated(swap[: len(swap) // groups], fold.joints, after.shape[-2] // fold.joints)

@@ -147,15 +147,14 @@ def noise_of(
 
 
 def noise_shape(d: Distribution, leaf: Leaf, path: str) -> tuple[int, ...]:
-    """The noise of one value; a distribution of numbers fills a vector leaf with independent draws."""
+    """The noise of one value; a distribution of less dims, such as one of numbers, fills the leaf with independent draws."""
     if isinstance(d, Path) and d.shape in ((), leaf.shape):
         return (d.count, *leaf.shape)
-    if d.shape == leaf.shape:
-        return d.noise_shape
-    if d.shape:
+    lead = leaf.shape[: len(leaf.shape) - len(d.shape)]
+    if d.shape != leaf.shape[len(lead) :]:
         want = f"a distribution of shape {list(leaf.shape)} or []"
         raise ValueError(explain(f"params[{path!r}]: wrong shape", d, want, "give one range per entry, or one for all"))
-    return leaf.shape + d.noise_shape
+    return lead + d.noise_shape
 
 
 @remembered

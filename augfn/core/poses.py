@@ -31,15 +31,26 @@ class Fold:
             return self.laid_out(k)
         xy, visible = self.laid_out(k.xy), self.laid_out(k.visible)
         if not self.plain:
-            return replace(
-                k, xy=xy, visible=visible, swap=k.swap[: len(k.swap) // groups_of(k.xy, self)] if k.swap else ()
-            )
+            return replace(k, xy=xy, visible=visible, swap=self.swaps(k, xy.shape[-2]))
         return torch.cat([xy, visible[..., None].to(xy.dtype)], -1)
+
+    def swaps(self, k: Keypoints, points: int) -> tuple[tuple[int, int], ...]:
+        """The swaps of so many points, of those of all joints."""
+        groups = k.xy.shape[-2] // max(1, self.joints)
+        return repeated(k.swap[: len(k.swap) // max(1, groups)], self.joints, points // max(1, self.joints))
+
+    @property
+    def rows(self) -> ClipRows:
+        """Beside a video: how the points of all frames lie in one list."""
+        return ClipRows(self.batch, self.lead[0], math.prod(self.lead[1:]) * self.joints)
+
+    def retimed(self, frames: int) -> Fold:
+        return replace(self, lead=(frames, *self.lead[1:]))
 
     def laid_out(self, x: Tensor) -> Tensor:
         lead, at = self.lead, self.batch
         if self.time:
-            x = ClipRows(at, lead[0], math.prod(lead[1:]) * self.joints).laid_out(x)
+            x = self.rows.laid_out(x)
             lead, at = lead[1:], at + 1
         each = math.prod(lead[1:]) * self.joints
         return x.unflatten(at, (x.shape[at] // each if each else lead[0], *lead[1:], self.joints)) if lead else x
@@ -65,10 +76,19 @@ class ClipRows:
         rows = (x.shape[b] // own if own else 1, self.time, self.each)
         return x.unflatten(b, rows).movedim(b, b + 1).flatten(b + 1, b + 2)
 
+    def listed(self, x: Tensor) -> Tensor:
+        """The inverse of `laid_out`, for any number of frames."""
+        b, each = self.batch, self.each
+        groups = x.shape[b + 1] // each if each else 1
+        return x.unflatten(b + 1, (groups, each)).movedim(b + 1, b).flatten(b, b + 2)
 
-def groups_of(xy: Tensor, fold: Fold) -> int:
-    """How many times the joints are there."""
-    return max(1, xy.shape[-2] // max(1, fold.joints))
+    def retimed(self, frames: int) -> ClipRows:
+        return replace(self, time=frames)
+
+
+def repeated(swap: tuple[tuple[int, int], ...], joints: int, times: int) -> tuple[tuple[int, int], ...]:
+    """The pairs of one set of joints, for so many of them in a row."""
+    return tuple((i + n * joints, j + n * joints) for n in range(times) for i, j in swap)
 
 
 def folded(value: Any, batch: int, d: int, time: int | None = None) -> tuple[Any, Fold | None]:
@@ -81,7 +101,7 @@ def folded(value: Any, batch: int, d: int, time: int | None = None) -> tuple[Any
         return value, None
     fold = Fold(batch, lead, joints, isinstance(value, Tensor), levels, bool(lead) and lead[0] == time)
     if isinstance(value, Keypoints):
-        swap = tuple((i + n * joints, j + n * joints) for n in range(math.prod(lead)) for i, j in value.swap)
+        swap = repeated(value.swap, joints, math.prod(lead))
         flat = {"xy": value.xy.flatten(batch, -2), "visible": value.visible.flatten(batch, -1)}
         return Keypoints(**flat, swap=swap), fold
     flat = value.flatten(batch, -2)

@@ -27,6 +27,8 @@ from augfn.core.actions import (
     Pixels,
     Size,
     Temporal,
+    blend,
+    each_of,
 )
 from augfn.core.annotations import (
     POINTS,
@@ -35,6 +37,7 @@ from augfn.core.annotations import (
     moved_annotations,
 )
 from augfn.core.clips import retimed
+from augfn.core.gates import is_hard
 from augfn.core.instances import hide_instances, with_instances
 from augfn.core.matrices import warp_affine, warp_flow, warp_intrinsics, warp_spacing
 from augfn.core.mixing import PAINT, mixed
@@ -175,7 +178,8 @@ def repainted(action: Pixels, x: Tensor, kind: str, b: int, name: str) -> Tensor
         }
     at = b + len(frames)
     if action.per_channel:
-        seen, field = seen.unsqueeze(at + 1), [by_channel(f, at, seen.shape[at]) for f in field]
+        shared = action.field_channels is not None
+        seen, field = seen.unsqueeze(at + 1), [by_channel(f, at, seen.shape[at], shared) for f in field]
 
     def paint(band: Tensor, *field: Tensor) -> Tensor:
         return clipped(action.body(band, *field, **leaves), band, action.clip, action.foreign)
@@ -183,8 +187,8 @@ def repainted(action: Pixels, x: Tensor, kind: str, b: int, name: str) -> Tensor
     out = by_points(paint, seen, *field) if action.pointwise else paint(seen, *field)
     if action.per_channel:
         if gate is not None:
-            on = gate.to(out.device).reshape(gate.shape[:b] + (1,) * len(frames) + gate.shape[b:])
-            out = torch.where(expand(on, out.ndim) >= 0.5, out, seen)
+            on = expand(gate.to(out.device).reshape(gate.shape[:b] + (1,) * len(frames) + gate.shape[b:]), out.ndim)
+            out = torch.where(on >= 0.5, out, seen) if is_hard(gate, None, None) else blend(seen, out, on)
         out = out.squeeze(at + 1)
     return out.movedim(axis, axis + 1).contiguous() if sliced else out
 
@@ -199,10 +203,12 @@ def field_over(action: Pixels, seed: Tensor, x: Tensor, b: int, frames: Size, na
     return noise_field(seed, name, (*frames, *shape))
 
 
-def by_channel(field: Tensor, axis: int, channels: int) -> Tensor:
-    """A field `[..., k C, *spatial]`, or one that all channels share, as that of each channel `[..., C, k, *spatial]`."""
-    n = channels if field.shape[axis] % channels == 0 and field.shape[axis] >= channels else 1
-    return field.unflatten(axis, (-1, n)).transpose(axis, axis + 1)
+def by_channel(field: Tensor, axis: int, channels: int, shared: bool) -> Tensor:
+    """A field `[..., k C, *spatial]`, or `[..., k, *spatial]` that all share, as that of each channel `[..., C, k, *spatial]`."""
+    if shared:
+        field = field.unsqueeze(axis)
+        return field.expand(*field.shape[:axis], channels, *field.shape[axis + 1 :])
+    return field.unflatten(axis, (-1, channels)).transpose(axis, axis + 1)
 
 
 def noise_field(seed: Tensor, name: str, shape: Size) -> Tensor:
@@ -275,11 +281,8 @@ def check_channels(actions: Iterable[Action], sample: Sample) -> None:
     """Raises where a step needs three channels and an image has others, whatever the gates of this call say."""
     images = [t.value for t in sample.targets.values() if t.kind in CONVERTED]
     odd = [x for x in images if x.shape[-len(sample.size) - 1] != 3]
-    for action in actions if odd else ():
-        if isinstance(action, Blend):
-            for branch in action.branches:
-                check_channels(branch, sample)
-        elif isinstance(action, Pixels) and action.requires_rgb and action.channels is None:
+    for action in each_of(actions) if odd else ():
+        if isinstance(action, Pixels) and action.requires_rgb and action.channels is None:
             require_rgb(odd[0], action.name, -len(sample.size) - 1)
 
 

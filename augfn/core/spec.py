@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from augfn.distributions import Bernoulli, Constant, Distribution, Uniform
+from augfn.distributions.paths import Knots
 from augfn.errors import explain, unknown
 from augfn.math.resample import Sampling
 from augfn.typing import CHANNEL_GATE, Leaf, Seed, SortKey
@@ -69,6 +70,7 @@ class Spec:
     convolves: bool = False  # it is one call of a library's kernel
     pointwise: bool = False  # what it makes of a pixel depends on that pixel alone
     planar: bool = False  # of a volume it sees the slices as images
+    across: bool = False  # what it makes of a channel depends on the others
     unless: str = ""  # a setting under which it is neither pointwise nor clipped by default
     flow: bool = False  # frames that follow each other still do
     target: str = "image"  # of what it changes the values: the image and its like, or "depth"
@@ -214,9 +216,9 @@ def is_per_channel(spec: Any, keywords: dict[str, Any]) -> bool:
     asked = keywords.get("per_channel", isinstance(share, Tensor | Distribution) or share != 1)
     if not isinstance(asked, bool):
         raise TypeError(explain(f"{spec.name}: per_channel", asked, "True or False", "per_channel=True"))
-    if asked and (spec.requires_rgb or spec.target != "image"):
+    if asked and (spec.requires_rgb or spec.across or spec.target != "image"):
         want = "an op that works on each channel by itself"
-        raise ValueError(explain(f"{spec.name}: per_channel", asked, want, "leave it out"))
+        raise ValueError(explain(f"{spec.name}: per_channel, p_channel", asked, want, "leave them out"))
     if not asked and share != 1:
         fix = "leave out per_channel=False, or p_channel"
         raise ValueError(explain(f"{spec.name}: p_channel is of channels with draws of their own", share, "1", fix))
@@ -288,14 +290,18 @@ def own_copy(default: Any) -> Any:
     return tree_map_only(Tensor, torch.clone, default)
 
 
-def gate_of(op: str, p: Any) -> Distribution:
+def gate_of(op: str, p: Any, name: str = "p") -> Distribution:
     """A probability as a gate; a distribution of gates as it is."""
     p = native(p)
+    if isinstance(p, Knots):
+        want, fix = "one gate for the clip", "a path of the leaf, which is neutral in those frames"
+        raise ValueError(explain(f"{op}: {name} over time", p, want, fix))
     if isinstance(p, Distribution):
         return p
     if isinstance(p, Tensor) and p.requires_grad:
         want = "a number, or logits behind a relaxation: no gradient of a draw reaches a probability"
-        raise ValueError(explain(f"{op}: p cannot learn", p, want, "p=af.RelaxedBernoulli(torch.logit(p))"))
+        fix = f"{name}=af.RelaxedBernoulli(torch.logit({name}))"
+        raise ValueError(explain(f"{op}: {name} cannot learn", p, want, fix))
     return Bernoulli(p)
 
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 from torch.utils._pytree import tree_leaves
 
 from augfn.core.boxes import FORMATS, SAME_FORMAT, TURNED, Boxes, Keypoints, look_at_ends, rounding
@@ -112,15 +111,12 @@ def format_in(name: str) -> str | None:
 
 @dataclass(frozen=True)
 class Plain:
-    """Boxes that came as a plain tensor, in the format that their name tells, and which of them were valid."""
-
-    valid: Tensor
+    """Boxes that came as a plain tensor, in the format that their name tells; their labels say which of them were valid."""
 
     def undo(self, boxes: Boxes) -> Tensor:
         """Without an area where one has lost its validity."""
-        more = boxes.valid.shape[-1] - self.valid.shape[-1]
-        lost = ~boxes.valid & pad(self.valid, (0, more), value=True)
-        return torch.where(lost[..., None], 0.0, boxes.data)
+        assert boxes.labels is not None
+        return torch.where((boxes.labels & ~boxes.valid)[..., None], 0.0, boxes.data)
 
 
 @dataclass(frozen=True)
@@ -132,6 +128,9 @@ class Both:
 
     def undo(self, value: Any) -> Any:
         return self.second.undo(self.first.undo(value))
+
+    def retimed(self, frames: int) -> Both:
+        return replace(self, second=self.second.retimed(frames))
 
 
 def kind_of(name: str, given: Mapping[str, str]) -> str:
@@ -249,7 +248,8 @@ def checked(
         if t.kind == "boxes" and isinstance(t.value, Tensor):
             look_at_ends(t.value)
     folds = {n: fold for n, (_, fold) in points.items() if fold is not None}
-    folds |= {n: Plain(proper[n].value.valid) for n in told}
+    proper |= {n: Target("boxes", replace(proper[n].value, labels=proper[n].value.valid)) for n in told}
+    folds |= dict.fromkeys(told, Plain())
     folds |= {n: fold if n not in folds else Both(folds[n], fold) for n, fold in rows.items() if fold is not None}
     return Sample(proper, batch, size, frame.device, bare, folds=folds)
 
@@ -329,9 +329,13 @@ def check_shape(
         raise ValueError(explain(f"{name}: its batch differs from {ref}'s", value, want, "give one per sample"))
     rest = tuple(value.shape[b:])
     framed = time is not None and rest[:1] == (time,) and t.kind not in ("video", "label", "keypoints")
+    if t.kind == "video" and time is not None and rest[0] != time and len(rest) == d + 2:
+        given, want = f"{rest[0]} frames", f"the {time} frames of {ref}"
+        raise ValueError(explain(f"{name}: a clip of another length", given, want, f"a call of its own for {name}"))
     if t.kind in SPATIAL:
-        ranks = {"mask": (d, d + 1), "softmask": (d, d + 1), "video": (d + 2,)}.get(t.kind, (d + 1,))
-        good = (len(rest) in ranks or (framed and len(rest) - 1 in ranks)) and rest[-d:] == size
+        good = (len(rest) in ranks_of(t.kind, d) or (framed and len(rest) - 1 in ranks_of(t.kind, d))) and rest[
+            -d:
+        ] == size
         good = good and (t.kind != "flow" or rest[-d - 1] == d)
     else:
         square = (d + 1, d + 1)
@@ -358,6 +362,11 @@ def check_shape(
         if t.kind in ("softmask", "heatmap"):
             fix += f": torch.nn.functional.interpolate({name}, size={size}), and back afterwards"
         raise ValueError(explain(f"{name}: wrong shape", value, want, fix))
+
+
+def ranks_of(kind: str, d: int) -> tuple[int, ...]:
+    """The ranks that an array on the frame may have for one sample."""
+    return {"mask": (d, d + 1), "softmask": (d, d + 1), "video": (d + 2,)}.get(kind, (d + 1,))
 
 
 def check_instances(targets: dict[str, Target]) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from augfn.core.actions import Action, Deferred, Mixing, each_of
 from augfn.core.draw import Params, draw, leaves_of, nested
+from augfn.core.rules import check_channels
 from augfn.core.targets import Sample, read
 from augfn.distributions.paths import Knots
 from augfn.errors import explain
@@ -38,29 +40,55 @@ def has_paths(f: Any, tree: Params, sample: Sample) -> bool:
 
 def over_time(f: Any, sample: Sample, tree: Params, generator: Any) -> tuple[Any, Params]:
     """The call of an augmentation with leaves over time."""
-    clip, spread, drawn = framed(f, sample, tree, generator)
+    drawn = drawn_over(f, sample, tree, generator)
+    clip, spread = framed(f, sample, drawn)
     context, way = mode_of(f, clip, leaves_of(tree))
     with context:
-        return outcome(way(f.actions(spread, clip, tree), clip), sample), drawn
+        actions = f.actions(spread, clip, tree)
+        check_channels(actions, clip)
+        check_frames(actions)
+        return outcome(way(actions, clip), sample), drawn
 
 
-def framed(f: Any, sample: Sample, tree: Params, generator: Any) -> tuple[Sample, Params, Params]:
-    """The sample as a batch of its frames, the params of each of them, and what was drawn of the clip."""
-    frames, batch = sample.frames, sample.batch
+def check_frames(actions: list[Action]) -> None:
+    """Raises where a step looks at more than its frame."""
+    for a in each_of(actions):
+        seeing = isinstance(a, Deferred) and not a.retimes  # what chooses frames says so itself
+        if seeing or isinstance(a, Mixing):
+            given = f"{a.name}, which looks at the {a.needs[0]}" if isinstance(a, Deferred) else "a step that mixes"
+            want, fix = "steps that know one frame", "two pipelines: one with the paths, one with that step"
+            raise ValueError(explain("a path over time (af.Knots) runs a clip frame by frame", given, want, fix))
+
+
+def drawn_for(f: Any, sample: Sample, tree: Params, generator: Any) -> Params:
+    """The params of a call, those over time with a value for each frame."""
+    if has_paths(f, tree, sample):
+        return drawn_over(f, sample, tree, generator)
     leaves = leaves_of(tree)
+    home = home_of(leaves, sample.device, generator)
+    return draw(tree, leaves, f.sized(sample, leaves), f.salts, sample.batch, generator, home)
+
+
+def drawn_over(f: Any, sample: Sample, tree: Params, generator: Any) -> Params:
+    """The params of a call with leaves over time."""
+    frames, leaves = sample.frames, leaves_of(tree)
     if frames is None:
         want = 'a dict with a "video" [*batch, T, C, H, W]'
         given = [path for path, leaf in leaves.items() if isinstance(leaf, Knots)]
         raise ValueError(explain("a path over time needs a clip", given, want, 'f({"video": clip}, None, key)'))
-    meanings = f.sized(sample)
+    meanings = f.sized(sample, leaves)
     home = home_of(leaves, sample.device, generator)
     known = {n: d.over(frames, len(meanings[n].shape)) if isinstance(d, Knots) else d for n, d in leaves.items()}
-    drawn = draw(nested(tree, iter(known.values())), known, meanings, f.salts, batch, generator, home, frames)
-    each = [in_frames(v, f.meanings[n], len(batch), frames) for n, v in leaves_of(drawn).items()]
-    return by_frame(f, sample), nested(drawn, iter(each)), drawn
+    return draw(nested(tree, iter(known.values())), known, meanings, f.salts, sample.batch, generator, home, frames)
 
 
-def in_frames(value: Tensor, meaning: Leaf, b: int, frames: int) -> Tensor:
+def framed(f: Any, sample: Sample, drawn: Params) -> tuple[Sample, Params]:
+    """The sample as a batch of its frames, and the params of each of them."""
+    each = [in_frames(v, f.meanings[n], len(sample.batch), sample.frames) for n, v in leaves_of(drawn).items()]
+    return by_frame(f, sample), nested(drawn, iter(each))
+
+
+def in_frames(value: Tensor, meaning: Leaf, b: int, frames: Any) -> Tensor:
     """A value `[*b, *shape]` for every frame; one over time as it is. Seeds differ from frame to frame, as a sensor's do."""
     if value.ndim > b + meaning.rank:
         return value

@@ -53,7 +53,7 @@ def rgb_shift(*, shift: Shift3 = Uniform((-0.1,) * 3, (0.1,) * 3)) -> Color:
     return Color(shift=shift)
 
 
-@photometric(single_pass=True)
+@photometric(single_pass=True, across=True)
 def channel_shuffle(x: Tensor, *, order: Keys = Uniform((0.0,) * MOST, (1.0,) * MOST)) -> Tensor:
     """Put the channels into another order: that of their sort keys, ascending, of at most 32.
 
@@ -66,7 +66,7 @@ def channel_shuffle(x: Tensor, *, order: Keys = Uniform((0.0,) * MOST, (1.0,) * 
     return permute_channels(x, ordered(keys_of(x, order, "channel_shuffle")))
 
 
-@photometric(single_pass=True)
+@photometric(single_pass=True, across=True)
 def channel_dropout(
     x: Tensor, *, drop: Keys = Uniform((0.0,) * MOST, (1.0,) * MOST), num: int = 1, fill: float = 0.0
 ) -> Tensor:

@@ -116,7 +116,10 @@ def hue(x: Tensor, *, hue: Turns = Uniform(-0.05, 0.05)) -> Tensor:
     return color.hue(x, hue)
 
 
-@photometric(example={"brightness": (0.7, 1.3), "contrast": (0.7, 1.3), "saturation": (0.7, 1.3), "hue": (-0.1, 0.1)})
+@photometric(
+    example={"brightness": (0.7, 1.3), "contrast": (0.7, 1.3), "saturation": (0.7, 1.3), "hue": (-0.1, 0.1)},
+    across=True,
+)
 def color_jitter(
     x: Tensor,
     *,
@@ -171,7 +174,7 @@ def color_jiggle(
     return jitter.jiggle(x, brightness, contrast, saturation, hue, order, clip)
 
 
-@photometric
+@photometric(across=True)
 def color_twist(
     *,
     brightness: Factor = Uniform(0.8, 1.2),
@@ -194,7 +197,7 @@ def color_twist(
     return Color(matrix, shift=shift)
 
 
-@photometric
+@photometric(across=True)
 def grayscale(*, weights: Any = None) -> Color:
     """Every channel becomes the luma .2989 R + .587 G + .114 B, or the sum with these `weights`, one per channel.
 

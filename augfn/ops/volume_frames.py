@@ -11,7 +11,7 @@ from torch import Tensor
 from augfn.core.actions import Size
 from augfn.core.augmentation import geometric
 from augfn.core.boxes import Boxes
-from augfn.core.spec import is_whole
+from augfn.core.spec import is_whole, native
 from augfn.distributions import Uniform
 from augfn.errors import explain
 from augfn.math.frames import fixed_window, padded, resized, window_map
@@ -103,8 +103,11 @@ def foreground_crop3d(
     if mask is None:
         fix = 'f({"volume": v, "mask": mask}, None, key), or around="boxes"'
         raise ValueError(explain("foreground_crop3d looks at the mask", "no mask", "a dict with one", fix))
-    mask = mask if mask.ndim == pick.ndim + 3 else mask.amax(-4) if ratios is None else single(mask, pick.ndim)
-    here = foreground(mask) if ratios is None else labelled(mask, ratios_of(ratios), label.detach())
+    planes = mask.ndim > pick.ndim + 3
+    if ratios is None:
+        here = foreground(mask).any(-4) if planes else foreground(mask)
+    else:
+        here = labelled(single(mask, pick.ndim) if planes else mask, ratios_of(ratios), label.detach())
     pixel = picked_pixel(here, pick.detach())
     return window_around(pixel, halved(position, target), target, frame)
 
@@ -246,6 +249,7 @@ def spacing3d(frame: Size, *, spacing: Any, source: Any, size: Any = None) -> Ma
 
 
 def mm_of(value: Any, what: str) -> tuple[float, ...]:
+    value = native(value)
     given = tuple(value) if isinstance(value, list | tuple) else (value,) * 3
     if len(given) != 3 or not all(isinstance(v, int | float) and v > 0 for v in given):
         want, fix = "(x, y, z) in mm, above 0", f"{what}=(1.0, 1.0, 2.0)"
