@@ -111,7 +111,7 @@ def collate(
     * Images, masks and what else has a frame are stacked. Where they differ in size, `sizes="pad"` pads them to the
       largest, below and on the right, with `fill` (masks: `fill_mask`), and adds `other_size [B, 2]`: the part (h, w) of
       each that is its own (a name with "other" passes through augmentations); "same" raises.
-    * Instance masks `[N_i, H, W]`, as many as boxes, are filled up with empty ones.
+    * Instance masks `[N_i, H, W]`, as many as boxes, are filled up with empty ones; both may be those of every frame of a clip.
     * Boxes and keypoints, `Boxes`, `Keypoints` or tensors `[N_i, 4]`, `[N_i, 2]`, become `Boxes` and `Keypoints` of as many
       rows as the longest, valid or visible where there is one. Fractions of a frame are those of the padded one.
     * Labels and numbers become tensors; strings, names that are not known and all else lists. `targets`: kinds of names
@@ -141,7 +141,8 @@ def collate(
             level = fill_mask if kinds[n] in ("mask", "softmask") else fill if kinds[n] in FRAMED else 0.0
             what = "fill_mask" if kinds[n] in ("mask", "softmask") else "fill"
             values = [grown(v, size, level, f"{what} for {n}") for v in values] if padding else values
-            out[n] = stacked(n, values) if kinds[n] != "instances" else padded(n, values, (), floating=False)[0]
+            clip = "video" in kinds.values() and values[0].ndim == 4
+            out[n] = stacked(n, values) if kinds[n] != "instances" else padded(n, values, (), False, clip=clip)[0]
             if kinds[n] == "instances":
                 check_instances(n, values, [s[m] for m in names if kinds[m] == "boxes" for s in samples])
         elif kinds[n] in ("boxes", "keypoints"):

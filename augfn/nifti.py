@@ -47,7 +47,7 @@ def read_volume(path: str | Path, *, spacing: Any = None, mask: bool = False) ->
     nib = nibabel()
     if not Path(path).is_file():
         raise FileNotFoundError(explain("read_volume: no such file", str(path), "a NIfTI file", "look at its path"))
-    image = nib.as_closest_canonical(nib.load(path))
+    image = opened(nib, path)
     values = np.asanyarray(image.dataobj) if mask else image.get_fdata(dtype=np.float32)
     if values.ndim == 5 and values.shape[3] == 1:  # NIfTI's axis of time
         values = values[:, :, :, 0]
@@ -82,10 +82,24 @@ def read_volume(path: str | Path, *, spacing: Any = None, mask: bool = False) ->
     return {n: case[n] for n in (("mask", "affine") if mask else ("volume", "affine"))}
 
 
+def opened(nib: Any, path: str | Path) -> Any:
+    """The image of a file, with axes that run right, front and up, and one number for each voxel."""
+    try:
+        image = nib.as_closest_canonical(nib.load(path))
+    except nib.filebasedimages.ImageFileError as error:
+        want, fix = "a file that nibabel knows, such as .nii.gz", "convert it first (DICOM: dcm2niix)"
+        raise ValueError(explain("read_volume: another kind of file", str(error), want, fix)) from None
+    if not np.issubdtype(image.get_data_dtype(), np.number) or np.iscomplexobj(np.empty(0, image.get_data_dtype())):
+        given, want = str(image.get_data_dtype()), "real numbers"
+        raise ValueError(explain("read_volume: its values", given, want, "its parts as channels, by nibabel"))
+    return image
+
+
 def write_volume(path: str | Path, volume: Tensor, affine: Tensor) -> None:
     """A volume `[C, D, H, W]` or `[D, H, W]` (images and labels alike) with its affine, as NIfTI; the inverse of `read_volume`.
 
-    One channel is written as three axes, several along a fourth. Raises ValueError for other shapes.
+    One channel is written as three axes, several along a fourth. Raises ValueError for other shapes, complex numbers, and names
+    that do not end in .nii or .nii.gz.
 
     >>> import tempfile
     >>> path = f"{tempfile.mkdtemp()}/labels.nii.gz"
@@ -94,6 +108,10 @@ def write_volume(path: str | Path, volume: Tensor, affine: Tensor) -> None:
     torch.Size([4, 5, 6])
     """
     nib = nibabel()
+    volume, affine = torch.as_tensor(volume), torch.as_tensor(affine)
+    if not str(path).endswith((".nii", ".nii.gz")) or volume.is_complex():
+        given, want = f"{volume.dtype} in {Path(path).name}", "real numbers in a file .nii or .nii.gz"
+        raise ValueError(explain("write_volume", given, want, "volume.abs(), and another name"))
     if volume.ndim not in (3, 4) or tuple(affine.shape) != (4, 4):
         given = [list(volume.shape), list(affine.shape)]
         want, fix = "[C, D, H, W] or [D, H, W], and [4, 4]", "one sample at a time: volume[i], affine[i]"

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from augfn.core.actions import Action, Deferred, Geometric, Size, chosen
-from augfn.core.augmentation import Augmentation
+from augfn.core.augmentation import Augmentation, Op
 from augfn.core.boxes import Keypoints
-from augfn.core.draw import merge
+from augfn.core.draw import leaves_of, merge
 from augfn.core.fusing import fuse
 from augfn.core.rules import apply
 from augfn.core.targets import Sample, Target
@@ -59,6 +59,14 @@ def transform_matrix(f: Augmentation, params: dict[str, Any], size: Size) -> Ten
     if not isinstance(f, Augmentation) or not isinstance(params, dict):
         given, want = (f, params), "an augmentation, and params that it has drawn"
         raise TypeError(explain("transform_matrix", given, want, "af.transform_matrix(module.f, module._params, size)"))
+    leaves = leaves_of(params)
+    drawn = all(isinstance(leaf, Tensor) for leaf in leaves.values())
+    if not drawn or (isinstance(f, Op) and leaves_of(f.params).keys() - leaves.keys()):
+        want, fix = "params that a call has drawn", "y, params = f(x, None, key)"
+        raise ValueError(explain("transform_matrix: params", list(leaves), want, fix))
+    if f.spatial and len(size) != f.ndim:
+        want = "(h, w)" if f.ndim == 2 else "(d, h, w)"
+        raise ValueError(explain("transform_matrix: size", size, want, f"x.shape[-{f.ndim}:]"))
     m, _, out = geometry_of(f, params, size)
     if not m.rigid:
         raise ValueError(

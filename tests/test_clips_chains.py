@@ -180,3 +180,56 @@ def test_of_two_masks_that_of_the_name_is_looked_at():
 def test_a_gate_has_no_path():
     with pytest.raises(ValueError, match="p over time"):
         af.gamma(p=af.Knots(0.0, 1.0))
+
+
+def test_what_is_given_once_moves_with_every_frame_along_a_path():
+    mask = torch.zeros(2, 16, 16, dtype=torch.long)
+    mask[:, 4:9, 5:12] = 1
+    x = {"video": mask[:, None, None].expand(2, T, 1, 16, 16).float(), "mask": mask}
+    x |= {
+        "boxes": torch.tensor([5.0, 4.0, 12.0, 9.0]).expand(2, 1, 4),
+        "keypoints": torch.tensor([8.0, 6.0]).expand(2, 1, 2),
+    }
+    f = af.translate(translate=af.Knots((-0.1, -0.1), (0.1, 0.1)), interpolation="nearest")
+    y, params = f(x, None, K)
+    each = {n: v[:, None].expand(2, T, *v.shape[1:]) if n != "video" else v for n, v in x.items()}
+    z, _ = f(each, params)
+    assert all(torch.equal(y[n], z[n]) for n in x)
+    assert torch.equal(y["video"][:, :, 0].long(), y["mask"])
+
+
+def test_boxes_of_clips_are_padded_frame_by_frame():
+    lists = [[[[0, 0, 2, 2]], []], [[[0, 0, 1, 1], [0, 0, 3, 3]], [[1, 1, 2, 2]]]]
+    boxes = af.Boxes.pad(lists, labels=[[[1], []], [[2, 3], [4]]])
+    assert boxes.data.shape == (2, 2, 2, 4)
+    assert boxes.valid.tolist() == [[[True, False], [False, False]], [[True, True], [True, False]]]
+    assert boxes.labels.tolist() == [[[1, 0], [0, 0]], [[2, 3], [4, 0]]]
+    assert af.Boxes.pad([[], []]).data.shape == (2, 0, 4)
+    with pytest.raises(ValueError, match="of so many frames"):
+        af.Boxes.pad([lists[0], lists[1][:1]])
+    with pytest.raises(ValueError, match=r"boxes\[1\]\[1\]\[0\] is no box"):
+        af.Boxes.pad([lists[0], [[], [[5, 5, 1, 1]]]])
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_batch_of_clips_with_boxes(plain):
+    def clip(n):
+        low = torch.rand(T, n, 2)
+        boxes = af.Boxes(torch.cat([low, low + 2], -1), labels=torch.ones(T, n))
+        x = {"video": torch.rand(T, 3, 8, 8), "boxes": boxes.data if plain else boxes}
+        return x | {"instances": torch.ones(T, n, 8, 8)}
+
+    batch = af.collate([clip(1), clip(3)])
+    assert batch["boxes"].data.shape == (2, T, 3, 4)
+    assert batch["boxes"].valid.sum((1, 2)).tolist() == [T, 3 * T]
+    y, _ = af.pipeline(af.hflip(), af.time_reverse())(batch, None, K)
+    assert y["instances"].shape == (2, T, 3, 8, 8)
+
+
+def test_flow_of_the_last_frame():
+    x = {"video": torch.rand(2, T, 3, 8, 8), "flow": torch.rand(2, T - 1, 2, 8, 8)}
+    with pytest.raises(ValueError, match="one of zeros for the last frame"):
+        af.hflip()(x, None, K)
+    flow = x["flow"]
+    x["flow"] = torch.cat([flow, 0 * flow[..., -1:, :, :, :]], -4)
+    assert af.hflip()(x, None, K)[0]["flow"].shape == (2, T, 2, 8, 8)

@@ -121,3 +121,14 @@ def test_what_a_later_step_only_seems_to_show_is_not_valid(steps, fuse):
     y, params = f(ones, None, af.key(0))
     back, valid = af.invert(f, size=(16, 16))(y, params)
     assert torch.equal(valid, (back[:, 0] > 0.99).to(valid.dtype))
+
+
+def test_a_matrix_is_of_drawn_params_and_the_frame():
+    f = af.rotate3d(degrees=(-5.0, 5.0))
+    _, params = f(torch.rand(2, 1, 6, 7, 8), None, af.key(0))
+    assert af.transform_matrix(f, params, (6, 7, 8)).shape == (2, 4, 4)
+    for bad in ({}, f.params):
+        with pytest.raises(ValueError, match="params that a call has drawn"):
+            af.transform_matrix(f, bad, (6, 7, 8))
+    with pytest.raises(ValueError, match=r"\(d, h, w\)"):
+        af.transform_matrix(f, params, (6, 7))

@@ -152,3 +152,19 @@ def test_headers_that_differ_by_roundings_give_one_size(tmp_path):
         nibabel.save(image, tmp_path / "x.nii")
         shapes.add(tuple(af.read_volume(tmp_path / "x.nii", spacing=(1.0, 1.0, 1.0))["volume"].shape))
     assert len(shapes) == 1
+
+
+def test_files_that_hold_no_volume_of_numbers(tmp_path):
+    (tmp_path / "x.txt").write_text("no image")
+    with pytest.raises(ValueError, match="another kind of file"):
+        af.read_volume(tmp_path / "x.txt")
+    colours = np.zeros((3, 3, 3), dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
+    for values in (colours, np.zeros((3, 3, 3), np.complex64)):
+        nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), tmp_path / "x.nii")
+        with pytest.raises(ValueError, match="real numbers"):
+            af.read_volume(tmp_path / "x.nii")
+    for volume, name in ((torch.zeros(3, 3, 3), "y.foo"), (torch.zeros(3, 3, 3, dtype=torch.cfloat), "y.nii")):
+        with pytest.raises(ValueError, match=r"real numbers in a file .nii"):
+            af.write_volume(tmp_path / name, volume, torch.eye(4))
+    af.write_volume(tmp_path / "y.nii", np.ones((1, 3, 4, 5), np.float32), np.eye(4))  # type: ignore[arg-type]
+    assert af.read_volume(str(tmp_path / "y.nii"))["volume"].shape == (1, 3, 4, 5)

@@ -266,6 +266,11 @@ def test_nnunet_turns_flat_patches_in_their_slices():
     assert "hflip3d" not in af.recipe("nnunet", mirror="yz").params
     with pytest.raises(ValueError, match="mirror"):
         af.recipe("nnunet", mirror="w")
+    with pytest.raises(ValueError, match="mirror"):
+        af.recipe("nnunet", mirror=False)
+    x = {"volume": torch.rand(8, 1, 3, 12, 12)}
+    thin = [af.recipe("nnunet", size=(2, 12, 12))(x, None, af.key(i))[0]["volume"] for i in range(4)]
+    assert {v.shape for v in thin} == {(8, 1, 2, 12, 12)}
 
 
 def test_patches_of_segmentation_hold_the_foreground_half_of_the_time():

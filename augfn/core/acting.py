@@ -11,9 +11,9 @@ from torch import Tensor
 
 from augfn.core.actions import Action, Depths, Geometric, Mixing, Occlusion, Pixels
 from augfn.core.boxes import Boxes
-from augfn.core.clips import belongs_to_frames
+from augfn.core.clips import is_of_frames
 from augfn.core.partners import Partners
-from augfn.core.targets import Sample, Target
+from augfn.core.targets import Sample
 from augfn.errors import explain
 from augfn.math.resample import Sampling, require_finite
 from augfn.math.shapes import expand
@@ -43,11 +43,6 @@ def seen_target(op: str, kind: str, sample: Sample) -> Any:
         raise ValueError(explain(f"{op} looks at the {kind}", f"{name}, another one in each frame", want, fix))
     value = target.value
     return Boxes(value) if kind == "boxes" and not isinstance(value, Boxes) else value
-
-
-def is_of_frames(name: str, t: Target, s: Sample) -> bool:
-    """True if a clip has one for each frame."""
-    return name in s.folds or belongs_to_frames(t, len(s.batch), len(s.size), s.frames)
 
 
 def act_geometric(op: Any, body: Callable[..., Any], leaves: dict[str, Any], sampling: Sampling) -> Action:

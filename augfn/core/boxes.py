@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from augfn.core.ragged import Rows, check_coordinates, check_rows, padded, register_node
+from augfn.core.ragged import Rows, check_coordinates, check_rows, of_clips, padded, register_node
 from augfn.errors import explain, warn
 from augfn.math.polygons import polygon_area
 from augfn.run.constants import constant
@@ -81,8 +81,9 @@ class Boxes(Rows):
         cls, boxes: Sequence[Any], labels: Sequence[Any] | None = None, format: str = "xyxy", **settings: Any
     ) -> Boxes:
         """Boxes of a batch from a list with the rows `[N_i, 4]` of each sample (tensors, arrays or lists; `[]` for none),
-        which may differ in number: `data [B, N, 4]` with `valid` False where there is none. `labels`: a list as long, with
-        an entry for each box; padded with 0. `drop_invalid` is the inverse.
+        which may differ in number: `data [B, N, 4]` with `valid` False where there is none; of clips from lists with such a list
+        for each frame `[B, T, N, 4]`. `labels`: a list as long, with an entry for each box; padded with 0. `drop_invalid` is
+        the inverse.
 
         Raises where a box has its ends exchanged, or is not finite, and where pixels are given as fractions.
 
@@ -91,23 +92,26 @@ class Boxes(Rows):
                 [False]])
         """
         known = SAME_FORMAT.get(format, format)
-        data, valid = padded("boxes", boxes, (TURNED[known],) if known in TURNED else (4, 6))
+        clip = of_clips(boxes)
+        data, valid = padded("boxes", boxes, (TURNED[known],) if known in TURNED else (4, 6), clip=clip)
         kept = None
         if labels is not None:
-            kept, there = padded("labels", labels, (), floating=False)
+            kept, there = padded("labels", labels, (), floating=False, clip=clip)
             if not there.equal(valid):
-                given = [len(rows) for rows in labels]
+                given = [[*map(len, rows)] if clip else len(rows) for rows in labels]
                 fix = "one label for each box, [] where there is none"
                 raise ValueError(explain("labels: not as many as boxes", given, f"{valid.sum(-1).tolist()}", fix))
         made = cls(data, format, valid, labels=kept, **settings)
         bad = (valid & ~made.proper(made.xyxy((1,) * (data.shape[-1] // 2)))).nonzero()
         if len(bad):
-            i, j = bad[0].tolist()
+            at = bad[0].tolist()
             want, fix = (
                 "finite numbers, low ends before high ones",
                 f'leave it out, or name the format, which is {format!r}: af.Boxes.pad(..., format="coco")',
             )
-            raise ValueError(explain(f"boxes[{i}][{j}] is no box", data[i, j].tolist(), want, fix))
+            raise ValueError(
+                explain(f"boxes{''.join(f'[{i}]' for i in at)} is no box", data[tuple(at)].tolist(), want, fix)
+            )
         check_fractions(made)
         return made
 

@@ -49,6 +49,11 @@ def retimed(action: Temporal, s: Sample) -> Sample:
     return replace(s, targets=targets, folds=folds)
 
 
+def is_of_frames(name: str, t: Target, s: Sample) -> bool:
+    """True of what a clip has one of for each frame."""
+    return rows_of(s.folds.get(name)) is not None or belongs_to_frames(t, len(s.batch), len(s.size), s.frames)
+
+
 def belongs_to_frames(t: Target, b: int, d: int, frames: int | None) -> bool:
     """True of what there is one of for each frame: arrays on the frame of one rank more than a sample's, matrices, whole
     numbers as labels `[*b, T]`, and soft labels `[*b, T, K]` (those of `[*b, K]` are the clip's)."""

@@ -180,7 +180,12 @@ def broadcast_leaf(
     fits = value.shape[len(lead) :] == leaf.shape and len(lead) <= len(batch)
     if not fits or any(k not in (1, b) for k, b in zip(lead, batch, strict=False)):
         raise ValueError(
-            explain(f"params[{path!r}]: wrong shape", value, str(list(want)), "one value per sample, or one for all")
+            explain(
+                f"params[{path!r}]: wrong shape",
+                value,
+                str(list(want)),
+                "one value per sample, or one for all (of a clip also one for each of its frames)",
+            )
         )
     return value.reshape(lead + (1,) * (len(batch) - len(lead)) + leaf.shape).expand(want).contiguous()
 

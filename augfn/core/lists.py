@@ -79,10 +79,10 @@ def rows_of(
     if own is not None and first.format in ("yolo", "xyxyn"):
         pixels = [v.convert("xyxy", frame) for v, frame in zip(values, own, strict=True)]
         return rows_of(name, kind, [v.convert(first.format, size) for v in pixels], None, size)
-    data, there = padded(name, [v.data for v in values], (first.data.shape[-1],))
-    held = {
-        n: padded(name, [getattr(v, n) for v in values], (), False)[0] for n in ROWS if getattr(first, n) is not None
-    }
+    clip = first.data.ndim == 3
+    data, there = padded(name, [v.data for v in values], (first.data.shape[-1],), clip=clip)
+    rows = {n: [getattr(v, n) for v in values] for n in ROWS if getattr(first, n) is not None}
+    held = {n: padded(name, some, (), False, clip=clip)[0] for n, some in rows.items()}
     held["valid"] = held["valid"] & there
     return replace(first, data=data, **held)
 

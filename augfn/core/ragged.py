@@ -103,12 +103,24 @@ def check_coordinates(what: str, x: Any, widths: Sequence[int]) -> None:
 
 
 def padded(
-    what: str, lists: Sequence[Any], widths: Sequence[int], floating: bool = True, deep: bool = False
+    what: str,
+    lists: Sequence[Any],
+    widths: Sequence[int],
+    floating: bool = True,
+    deep: bool = False,
+    clip: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Rows `[N_i, k]` for each sample as `[B, N, k]`, with zeros after the last, and which are there `[B, N]`.
 
-    `widths`: the k that are known; none: any number of further dims. `deep`: there may be dims before k.
+    `widths`: the k that are known; none: any number of further dims. `deep`: there may be dims before k. `clip`: each sample has
+    a list of its own for every frame, `[B, T, N, k]`.
     """
+    if clip:
+        if len(lengths := {len(x) for x in lists}) > 1:
+            fix = "clips of one length: af.time_crop, af.time_subsample"
+            raise ValueError(explain(f"{what}: of so many frames", sorted(lengths), "one number", fix))
+        found = padded(what, [rows for x in lists for rows in x], widths, floating, deep)
+        return found[0].unflatten(0, (len(lists), -1)), found[1].unflatten(0, (len(lists), -1))
     if isinstance(lists, Tensor) or not isinstance(lists, Sequence):
         fix = f"list({what}), [{what}] for one sample"
         raise TypeError(explain(f"{what}: not a list", lists, "a list with one entry for each sample", fix))
@@ -126,6 +138,22 @@ def padded(
     data = torch.stack([torch.cat([r.to(kind).reshape(-1, *tail), kind.new_zeros(most - len(r), *tail)]) for r in rows])
     counts = torch.tensor([len(r) for r in rows], device=kind.device)
     return data, torch.arange(most, device=kind.device) < counts[:, None]
+
+
+def of_clips(lists: Any) -> bool:
+    """True if samples hold rows for each frame: an array `[T, N, k]`, or a list of lists of rows."""
+
+    def ndim(x: Any) -> int:
+        return getattr(x, "ndim", 0)
+
+    def is_frame(x: Any) -> bool:
+        listed = isinstance(x, list | tuple) and (not x or isinstance(x[0], list | tuple) or ndim(x[0]) == 1)
+        return listed or ndim(x) == 2
+
+    def is_clip(x: Any) -> bool:
+        return ndim(x) == 3 or (isinstance(x, list | tuple) and all(map(is_frame, x)))
+
+    return isinstance(lists, Sequence) and any(map(len, lists)) and all(map(is_clip, lists))
 
 
 def as_rows(what: str, x: Any, widths: Sequence[int], floating: bool, deep: bool) -> Tensor:

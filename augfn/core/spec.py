@@ -344,4 +344,14 @@ def describe(spec: Any) -> str:
         *(f"{n}={v!r}" if v is not inspect.Parameter.empty else n for n, v in spec.static.items()),
         *(f"clip={spec.clip!r}" if n == "clip" else n for n in spec.common),
     ]
-    return "\n".join([*lines, "", f"Static keywords: {', '.join(settings)}."])
+    lines += ["", f"Static keywords: {', '.join(settings)}."]
+    if (
+        spec.kind in ("photometric", "filter", "noise", "occlusion", "mix")
+        and spec.ndim == 2
+        and spec.target == "image"
+    ):
+        lines += [
+            "",
+            'A bare tensor is images `[*b, C, H, W]`; a volume comes in a dict, `{"volume": x}`, or behind a 3-D step.',
+        ]
+    return "\n".join(lines)

@@ -359,6 +359,8 @@ def check_shape(
             fix = "af.Keypoints.pad(..., levels=True), where the last number is a visibility"
         if t.kind == "depth" and rest == size:
             fix = f"{name}.unsqueeze(-{d + 1}), a channel before the frame"
+        if t.kind == "flow" and time is not None and len(rest) == d + 2 and rest[:1] == (time - 1,):
+            fix = f"one of zeros for the last frame: torch.cat([{name}, 0 * {name}[..., -1:, :, :, :]], -4)"
         if t.kind in ("softmask", "heatmap"):
             fix += f": torch.nn.functional.interpolate({name}, size={size}), and back afterwards"
         raise ValueError(explain(f"{name}: wrong shape", value, want, fix))

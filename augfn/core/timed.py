@@ -7,8 +7,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map_only
 
 from augfn.core.actions import Action, Deferred, Mixing, each_of
+from augfn.core.clips import is_of_frames
 from augfn.core.draw import Params, draw, leaves_of, nested
 from augfn.core.rules import check_channels
 from augfn.core.targets import Sample, read
@@ -20,7 +22,6 @@ from augfn.typing import Leaf
 
 GOLDEN = 0.6180339887498949  # multiples of it, modulo 1, are spread evenly: seeds of the frames of a clip
 WHOLE = ("label",)  # what belongs to a clip and is not changed frame by frame
-SHARED = ("intrinsics", "affine", "spacing")  # given once for the clip, and another one in each frame then
 
 
 def is_timed(leaf: Any, meaning: Leaf, sample: Sample) -> bool:
@@ -102,14 +103,16 @@ def in_frames(value: Tensor, meaning: Leaf, b: int, frames: Any) -> Tensor:
 def by_frame(f: Any, sample: Sample) -> Sample:
     """The sample as a batch of frames."""
     kinds = {n: t.kind for n, t in sample.targets.items()}
-    still = "image" if len(sample.size) == 2 else "volume"
-    given, held = {}, sample.output()
-    for name, kind in kinds.items():
-        value = held[name]
-        if kind in SHARED and value.shape[: len(sample.batch) + 1] != (*sample.batch, sample.frames):
-            b = len(sample.batch)
-            value = value.unsqueeze(b).expand(*value.shape[:b], sample.frames, *value.shape[b:])
-        given[name] = value
+    still, b = "image" if len(sample.size) == 2 else "volume", len(sample.batch)
+
+    def repeat(x: Tensor) -> Tensor:
+        return x.unsqueeze(b).expand(*x.shape[:b], sample.frames or 0, *x.shape[b:])
+
+    given = sample.output()
+    for name, t in sample.targets.items():
+        if t.kind not in WHOLE and not is_of_frames(name, t, sample):  # given once, and another one in each frame then
+            given[name] = tree_map_only(Tensor, repeat, given[name])
+    given = {n: given[n] for n in kinds}
     targets = {n: still if k == "video" else "other" if k in WHOLE else k for n, k in kinds.items()}
     frames = read(given, len(sample.size), targets, True, f.takes_integers)
     return replace(frames, clip=True)

@@ -58,7 +58,8 @@ class Sampling:
     def __post_init__(self) -> None:
         for how in (self.interpolation, *dict(self.by_target).values()):
             if how not in (None, *MODES):
-                raise ValueError(explain("bad interpolation", how, f"one of {MODES}", "choose one of them"))
+                fix = "choose one of them ('bilinear' is linear along every axis, of volumes too)"
+                raise ValueError(explain("bad interpolation", how, f"one of {MODES}", fix))
         if self.padding_mode not in (None, *PADDINGS):
             raise ValueError(
                 explain("bad padding_mode", self.padding_mode, f"one of {tuple(PADDINGS)}", "choose one of them")

@@ -36,12 +36,13 @@ def nnunet(size: Any = None, dummy_2d: bool | None = None, mirror: str = "xyz") 
     `size=(d, h, w)`: the patch that is cut out of the middle, in the same resample (a larger one should come in, as nnU-Net's
     loader cuts it). `dummy_2d`: turns in the slices alone, by up to 180 degrees; None: where the patch is three times as wide as
     deep. `mirror`: the axes; not those along which left and right are labels. Differences: masks are read nearest, not as the
-    largest of interpolated labels; the blur's kernel has 7 voxels whatever its sigma. Source: Isensee et al. 2021,
+    largest of interpolated labels; the blur's kernel has 7 voxels whatever its sigma, and continues
+    flat patches by their border (others need 4 slices). Source: Isensee et al. 2021,
     batchgeneratorsv2 0.3.6."""
     flat = dummy_2d if dummy_2d is not None else isinstance(size, list | tuple) and max(size) > ANISOTROPIC * size[0]
-    unknown = sorted(set(mirror) - set(FLIPS))
-    if unknown:
-        raise ValueError(explain("nnunet: mirror", mirror, "some of 'x', 'y', 'z'", 'mirror="yz"'))
+    if not isinstance(mirror, str) or set(mirror) - set(FLIPS):
+        want, fix = "some of 'x', 'y', 'z' in a string", 'mirror="yz", or mirror="" for none'
+        raise ValueError(explain("nnunet: mirror", mirror, want, fix))
     near, curve = Quantiles([0.75, 1.0, 1.25]), Quantiles([0.7, 1.0, 1.5])
     degrees: Any = ((0.0, 0.0), (0.0, 0.0), (-180.0, 180.0)) if flat else (-30.0, 30.0)
     widths = {"sigma": (0.5, 1.0), "sigma_y": (0.5, 1.0), "sigma_z": (0.5, 1.0)}
@@ -51,7 +52,7 @@ def nnunet(size: Any = None, dummy_2d: bool | None = None, mirror: str = "xyz") 
         scale3d(scale=InverseUniform(0.7, 1.4), scale_z=1.0 if flat else None, p=0.2),
         *([] if size is None else [center_crop3d(size=size)]),
         gaussian_noise(std=(0.0, 0.1), p=0.1, **PLAIN),
-        gaussian_blur(kernel_size=7, **widths, p=0.2, p_channel=0.5),
+        gaussian_blur(kernel_size=7, **widths, **({"padding_mode": "border"} if flat else {}), p=0.2, p_channel=0.5),
         brightness(factor=near, p=0.15, **each, **PLAIN),
         contrast(factor=near, preserve_range=True, p=0.15, **each),
         downscale(
@@ -69,10 +70,10 @@ def nnunet(size: Any = None, dummy_2d: bool | None = None, mirror: str = "xyz") 
 
 
 def monai_segmentation(size: Any = 96, low: float = -175.0, high: float = 250.0) -> Augmentation:
-    """Swin UNETR's training on abdominal CT: window to [0, 1], a patch around a voxel of the foreground or of the background
-    (1 : 1), flips .2 each, quarter turns of the slices .2, scale and shift by .1 at .1. For volumes in Hounsfield units with a
-    mask, of one spacing (`af.read_volume(path, spacing=(1.5, 1.5, 2.0))`). Source: Hatamizadeh et al. 2022, MONAI's research
-    contributions."""
+    """Swin UNETR's training on abdominal CT: window to [0, 1], a patch of `size` around a voxel of the foreground or of the
+    background (1 : 1), flips .2 each, quarter turns of the slices .2, scale and shift by .1 at .1. For volumes in Hounsfield
+    units with a mask, of one spacing (`af.read_volume(path, spacing=(1.5, 1.5, 2.0))`), no smaller than the patch (`pad_to3d`
+    first). Source: Hatamizadeh et al. 2022, MONAI's research contributions."""
     return pipeline(
         intensity_window(low=low, high=high, unit="value"),
         foreground_crop3d(size=size, ratios=(1, 1), position=0.5),
@@ -86,7 +87,8 @@ def monai_segmentation(size: Any = 96, low: float = -175.0, high: float = 250.0)
 def microscopy(size: Any = None) -> Augmentation:
     """Fluorescence stacks in [0, 1], z coarser than x and y: symmetries of the slices, slight zooms and bends, intensities times
     .6 to 2 and shifted by .2, the blur of another focus, shot noise. Source: StarDist's augmenter (Weigert et al. 2020) for
-    symmetries and intensities; what bends and blurs is practice. Slices are square, or cut so (`size`)."""
+    symmetries and intensities; what bends and blurs is practice. Slices are square, or cut so (`size`). A bend has no
+    matrix: leave an `affine` out of the dict."""
     return pipeline(
         *([] if size is None else [random_crop3d(size=size)]),
         *[flip(p=0.5) for flip in FLIPS.values()],
@@ -101,9 +103,9 @@ def microscopy(size: Any = None) -> Augmentation:
 
 
 def ct_detection(size: Any = 128, low: float = -1024.0, high: float = 300.0) -> Augmentation:
-    """Nodules in chest CT, with boxes: window to [0, 1], a patch around a box or anywhere (1 : 1), zoom .2, flips .5 each,
-    quarter turns of the slices .75, noise, blur, scale, shift, gamma. For volumes in Hounsfield units. Source: after MONAI's
-    LUNA16 detection tutorial."""
+    """Nodules in chest CT, with boxes: window to [0, 1], a patch of `size` around a box or anywhere (1 : 1), zoom .2, flips .5
+    each, quarter turns of the slices .75, noise, blur, scale, shift, gamma. For volumes in Hounsfield units, no smaller than the
+    patch (`pad_to3d` first). Source: after MONAI's LUNA16 detection tutorial."""
     return pipeline(
         intensity_window(low=low, high=high, unit="value"),
         foreground_crop3d(size=size, ratios=(1, 1), around="boxes"),
