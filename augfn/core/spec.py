@@ -280,7 +280,7 @@ def as_leaf(op: str, name: str, leaf: Leaf, value: Any) -> Tensor | Distribution
 
 def native(value: Any) -> Any:
     """Numpy's numbers and arrays as Python's."""
-    if isinstance(value, np.generic | np.ndarray):
+    if isinstance(value, (np.generic, np.ndarray)):  # no union, which a trace does not follow
         return value.tolist()
     return tuple(map(native, value)) if isinstance(value, list | tuple) else value
 
