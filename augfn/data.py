@@ -11,8 +11,8 @@ from torch.nn.functional import pad
 from torch.utils.data import Dataset
 
 from augfn.core.augmentation import Augmentation
-from augfn.core.lists import rows_of, stacked, values_of
-from augfn.core.ragged import padded
+from augfn.core.boxes import Boxes
+from augfn.core.lists import dims_of, instances_of, rows_of, stacked, values_of
 from augfn.core.targets import FRAMED, OTHER, kind_of
 from augfn.curricula import Curriculum
 from augfn.errors import explain
@@ -127,8 +127,8 @@ def collate(
         raise ValueError(explain("collate: sizes", sizes, f"one of {SIZES}", 'sizes="pad"'))
     names = check_samples(samples)
     kinds = {n: kind_or_other(n, targets or {}) for n in names}
-    frames = [n for n in names if kinds[n] in FRAMES]
-    own = [frame_of({n: s[n] for n in frames}, kinds, i) for i, s in enumerate(samples)] if frames else []
+    frames, d = [n for n in names if kinds[n] in FRAMES], dims_of(samples[0], kinds)
+    own = [frame_of({n: s[n] for n in frames}, kinds, d, i) for i, s in enumerate(samples)] if frames else []
     size = tuple(map(max, zip(*own, strict=True)))
     padding = len(set(own)) > 1
     if padding and sizes == "same":
@@ -141,12 +141,10 @@ def collate(
             level = fill_mask if kinds[n] in ("mask", "softmask") else fill if kinds[n] in FRAMED else 0.0
             what = "fill_mask" if kinds[n] in ("mask", "softmask") else "fill"
             values = [grown(v, size, level, f"{what} for {n}") for v in values] if padding else values
-            clip = "video" in kinds.values() and values[0].ndim == 4
-            out[n] = stacked(n, values) if kinds[n] != "instances" else padded(n, values, (), False, clip=clip)[0]
+            out[n] = stacked(n, values) if kinds[n] != "instances" else instances_of(n, values, d)
             if kinds[n] == "instances":
                 check_instances(n, values, [s[m] for m in names if kinds[m] == "boxes" for s in samples])
         elif kinds[n] in ("boxes", "keypoints"):
-            d = 3 if "volume" in kinds.values() else 2
             out[n] = rows_of(n, kinds[n], values, own if padding else None, size, d)
         else:
             out[n] = values_of(n, values, kinds[n] == OTHER)
@@ -156,8 +154,10 @@ def collate(
 def check_instances(name: str, masks: Sequence[Any], boxes: Sequence[Any]) -> None:
     """As many instance masks as boxes in each sample."""
     for i, (m, rows) in enumerate(zip(masks, boxes, strict=False)):
-        if len(m) != len(rows):
-            given, want = f"{len(m)} masks, {len(rows)} boxes", "one mask for each box"
+        known = rows.data if isinstance(rows, Boxes) else torch.as_tensor(rows)
+        at = known.ndim - 2  # in a clip the frames lead
+        if m.shape[: at + 1] != known.shape[: at + 1]:
+            given, want = f"{m.shape[at]} masks, {known.shape[at]} boxes", "one mask for each box"
             raise ValueError(explain(f"collate: {name} of sample {i}", given, want, "empty masks where there is none"))
 
 
@@ -188,14 +188,14 @@ def check_samples(samples: Sequence[Mapping[str, Any]]) -> list[str]:
     return list(samples[0])
 
 
-def frame_of(frames: Mapping[str, Any], kinds: Mapping[str, str], i: int) -> tuple[int, ...]:
+def frame_of(frames: Mapping[str, Any], kinds: Mapping[str, str], d: int, i: int) -> tuple[int, ...]:
     """The size of a sample's frame, which all that has one shares."""
     found = {}
     for name, value in frames.items():
         if not isinstance(value, Tensor):
             fix = f"af.to_float({name}) in the dataset" if kinds[name] in FRAMED else f"torch.as_tensor({name})"
             raise TypeError(explain(f"collate: {name} of sample {i} is no tensor", value, "a tensor", fix))
-        found[name] = tuple(value.shape[-(3 if "volume" in kinds.values() else 2) :])
+        found[name] = tuple(value.shape[-d:])
     if len(set(found.values())) > 1:
         raise ValueError(explain(f"collate: the frames of sample {i}", found, "one size", "resize them alike"))
     return next(iter(found.values()))

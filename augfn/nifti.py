@@ -109,7 +109,7 @@ def write_volume(path: str | Path, volume: Tensor, affine: Tensor) -> None:
     """
     nib = nibabel()
     volume, affine = torch.as_tensor(volume), torch.as_tensor(affine)
-    if not str(path).endswith((".nii", ".nii.gz")) or volume.is_complex():
+    if not str(path).lower().endswith((".nii", ".nii.gz")) or volume.is_complex():
         given, want = f"{volume.dtype} in {Path(path).name}", "real numbers in a file .nii or .nii.gz"
         raise ValueError(explain("write_volume", given, want, "volume.abs(), and another name"))
     if volume.ndim not in (3, 4) or tuple(affine.shape) != (4, 4):

@@ -73,9 +73,11 @@ def tta(
     if views is not None and not (views and all(isinstance(v, Augmentation) for v in views)):
         raise TypeError(explain("tta: views", f, "augmentations", "af.product([af.identity(), af.hflip()])"))
 
-    d = max(view.ndim for view in ([f] if isinstance(f, Augmentation) else f))
+    each = [f] if isinstance(f, Augmentation) else list(f)
 
     def predict(x: Tensor, key: Tensor | None = None) -> Any:
+        deep = x.ndim == 5 and not any(view.spatial for view in each)  # colour alone, of volumes
+        d = 3 if deep else max(view.ndim for view in each)
         if x.ndim < d + 2:
             want = "a batch [B, C, H, W]" if d == 2 else "a batch of volumes [B, C, D, H, W]"
             raise ValueError(explain("tta: one image", x, want, "predict(x[None], key)"))

@@ -61,7 +61,8 @@ def transform_matrix(f: Augmentation, params: dict[str, Any], size: Size) -> Ten
         raise TypeError(explain("transform_matrix", given, want, "af.transform_matrix(module.f, module._params, size)"))
     leaves = leaves_of(params)
     drawn = all(isinstance(leaf, Tensor) for leaf in leaves.values())
-    if not drawn or (isinstance(f, Op) and leaves_of(f.params).keys() - leaves.keys()):
+    lacking = leaves_of(f.params).keys() - leaves.keys()
+    if not drawn or (lacking and (isinstance(f, Op) or not params)):
         want, fix = "params that a call has drawn", "y, params = f(x, None, key)"
         raise ValueError(explain("transform_matrix: params", list(leaves), want, fix))
     if f.spatial and len(size) != f.ndim:

@@ -93,7 +93,7 @@ def said(name: str, params: Any, i: int) -> list[str]:
     parts = [phrase(n, value_of(v, i, is_vector(op, n))) for n, v in tensors.items()]
     if len(parts) > 1:  # of affine: which of the angles is it?
         parts = [f"{n} {part}" if n in MOVES and part else part for n, part in zip(tensors, parts, strict=True)]
-    share = [f"({number(value_of(gate, i))})"] if isinstance(gate, Tensor) and value_of(gate, i) < 1 else []
+    share = [f"({number(value_of(gate, i))})"] if isinstance(gate, Tensor) and (value_of(gate, i) < 1).any() else []
     return [" ".join([*filter(None, [op]), *filter(None, parts), *share])]
 
 

@@ -123,8 +123,9 @@ SWITCHED = {
 
 @pytest.mark.parametrize("how", SWITCHED)
 def test_another_number_of_frames_cannot_be_switched(how):
-    with pytest.raises(ValueError, match="changes the number of frames cannot be switched"):
-        SWITCHED[how]({"video": torch.rand(8, T, 3, 8, 8)}, None, K)
+    for key in map(af.key, range(4)):  # whatever a gate's draw
+        with pytest.raises(ValueError, match="changes the number of frames cannot be switched"):
+            SWITCHED[how]({"video": torch.rand(1 if how == "p" else 8, T, 3, 8, 8)}, None, key)
 
 
 def test_what_belongs_to_the_clip_is_not_cut_in_time():
@@ -132,10 +133,11 @@ def test_what_belongs_to_the_clip_is_not_cut_in_time():
     t = 8
     x = {"video": torch.rand(2, t, 3, t, t), "mask": torch.zeros(2, t, t).long(), "image": torch.rand(2, t, t, t)}
     x |= {"label": torch.rand(2, t), "label_all": torch.rand(2, t, 5), "label_each": torch.zeros(2, t).long()}
+    x |= {"label_flags": torch.zeros(2, t, dtype=torch.bool), "label_several": torch.zeros(2, t, 5).long()}
     x |= {"heatmap": torch.rand(2, t, t, t), "mask_each": torch.zeros(2, t, t, t).long()}
     y, _ = CUT(x, None, K)
     cut = {n for n, v in y.items() if v.shape[1] == 2}
-    assert cut == {"video", "label_all", "label_each", "mask_each"}
+    assert cut == {"video", "label_all", "label_each", "label_flags", "label_several", "mask_each"}
 
 
 def test_steps_in_time_are_not_undone():
@@ -233,3 +235,41 @@ def test_flow_of_the_last_frame():
     flow = x["flow"]
     x["flow"] = torch.cat([flow, 0 * flow[..., -1:, :, :, :]], -4)
     assert af.hflip()(x, None, K)[0]["flow"].shape == (2, T, 2, 8, 8)
+
+
+def test_masks_of_clips_belong_to_their_boxes():
+    def clip(boxes, masks):
+        low = torch.rand(T, boxes, 2)
+        return {
+            "video": torch.rand(T, 3, 8, 8),
+            "boxes": torch.cat([low, low + 2], -1),
+            "instances": torch.ones(T, masks, 8, 8),
+        }
+
+    with pytest.raises(ValueError, match="2 masks, 1 boxes"):
+        af.collate([clip(1, 2), clip(2, 1)])
+    y, _ = af.hflip()([clip(1, 1), clip(2, 2)], None, K)
+    assert y["instances"].shape == (2, T, 2, 8, 8)
+
+
+def test_points_of_volumes_and_their_clips_in_lists():
+    points = torch.tensor([[1.0, 2.0, 3.0], [2.0, 1.0, 1.0]])
+    for x in (
+        {"volume": torch.rand(1, 4, 8, 8), "keypoints": points},
+        {"video": torch.rand(T, 1, 4, 8, 8), "keypoints": points.expand(T, 2, 3)},
+    ):
+        want = points * torch.tensor([-1.0, 1.0, 1.0]) + torch.tensor([7.0, 0.0, 0.0])
+        for k in (
+            af.hflip3d()([x, x], None, K)[0]["keypoints"],
+            af.hflip3d()(af.collate([x, x]), None, K)[0]["keypoints"],
+        ):
+            assert torch.equal(k.xy, want.expand_as(k.xy))
+            assert k.visible.dtype == torch.bool
+
+
+def test_names_tell_the_format_of_boxes_in_lists():
+    a = {"image": torch.rand(3, 20, 20), "bbox_coco": torch.tensor([[2.0, 3.0, 5.0, 4.0]])}
+    b = {"image": torch.rand(3, 20, 20), "bbox_coco": torch.tensor([[2.0, 3.0, 5.0, 4.0], [1.0, 1.0, 6.0, 6.0]])}
+    for y in (af.hflip()(af.collate([a, b]), None, K)[0], af.hflip()([a, b], None, K)[0]):
+        assert y["bbox_coco"].format == "xywh"
+        assert y["bbox_coco"].data[0, 0].tolist() == [13.0, 3.0, 5.0, 4.0]

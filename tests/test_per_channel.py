@@ -1,5 +1,6 @@
 """Draws for each channel (`per_channel`, `p_channel`): closed channels, gradients, shared fields, ops that see all of them."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -101,3 +102,24 @@ def test_words_leave_out_what_no_channel_is_open_for():
     said = af.explain(f(X["volume"][:, :, 0], None, af.key(0))[1])
     assert said.startswith("brightness")
     assert "gate" not in said
+
+
+def test_numbers_of_numpy_are_chances():
+    for share in (np.float32(0.5), np.float64(0.5), np.int64(0)):
+        assert "channel_gate" in af.gamma(p_channel=share).params
+    assert "channel_gate" not in af.gamma(p_channel=np.float64(1.0), per_channel=np.bool_(True)).params
+
+
+def test_views_of_colour_alone_see_a_volume():
+    seen, x = [], X["volume"].sigmoid()
+    af.tta(lambda v: seen.append(v) or v.mean((2, 3, 4)), af.brightness(factor=(0.2, 0.9)), n=1)(
+        X["volume"] + 1, af.key(0)
+    )
+    ratio = seen[0] / (X["volume"] + 1)
+    agree(ratio, ratio[:, :1, :1, :1, :1].expand_as(ratio), 1e-4)
+
+
+def test_words_of_a_gate_over_time():
+    gate = torch.tensor([[1.0, 0.0, 1.0, 0.0]])
+    _, params = af.pipeline(af.gamma(p=0.5))({"video": torch.rand(1, 4, 3, 8, 8)}, {"gamma": {"gate": gate}}, af.key(0))
+    assert af.explain(params).startswith("gamma")

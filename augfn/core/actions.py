@@ -304,7 +304,7 @@ class Deferred(Action):
         before = gate if self.within is None else Gate(gate.value * self.within.value, gate.hard and self.within.hard)
         return replace(self, within=before)
 
-    def seen(self, sample: Any) -> Action:
+    def seen(self, sample: Any) -> Any:
         """The action, now that the sample is known."""
         action = self.make(sample, self.leaves)
         return action if self.within is None else action.gated(self.within, sample.size)

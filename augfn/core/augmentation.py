@@ -39,6 +39,7 @@ from augfn.core.spec import (
     gate_of,
     is_per_channel,
     leaves_per_channel,
+    native,
     own_copy,
     register,
     signature_of,
@@ -351,7 +352,7 @@ def build(spec: Spec, keywords: dict[str, Any]) -> Op:
     p = keywords.get("p", 1.0)
     if isinstance(p, bool) or not isinstance(p, int | float) or p != 1.0:
         params["gate"] = gate_of(spec.name, p)
-    share = keywords.get("p_channel", 1.0)
+    share = native(keywords.get("p_channel", 1.0))
     if isinstance(share, bool) or not isinstance(share, int | float) or share != 1.0:
         params["channel_gate"] = gate_of(spec.name, share, "p_channel")
     static = {n: keywords.get(n, default) for n, default in spec.static.items()}

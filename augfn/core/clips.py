@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
@@ -56,12 +55,12 @@ def is_of_frames(name: str, t: Target, s: Sample) -> bool:
 
 def belongs_to_frames(t: Target, b: int, d: int, frames: int | None) -> bool:
     """True of what there is one of for each frame: arrays on the frame of one rank more than a sample's, matrices, whole
-    numbers as labels `[*b, T]`, and soft labels `[*b, T, K]` (those of `[*b, K]` are the clip's)."""
+    numbers and flags as labels `[*b, T]`, and labels `[*b, T, K]` (soft ones `[*b, K]` are the clip's)."""
     if not isinstance(t.value, Tensor) or t.value.ndim <= b or t.value.shape[b] != frames:
         return False
     rank = t.value.ndim - b
     if t.kind == "label":
-        return rank == (2 if t.value.is_floating_point() else 1) and t.value.dtype != torch.bool
+        return rank == 2 or (rank == 1 and not t.value.is_floating_point())
     if t.kind in SPATIAL:
         return t.kind == "video" or rank - 1 in ranks_of(t.kind, d)
     return t.kind in MATRICES and rank - 1 == MATRICES[t.kind]

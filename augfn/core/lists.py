@@ -11,7 +11,7 @@ from torch import Tensor
 
 from augfn.core.boxes import Boxes, Keypoints, Rows
 from augfn.core.ragged import padded
-from augfn.core.targets import OTHER, kind_of
+from augfn.core.targets import OTHER, format_in, kind_of
 from augfn.errors import explain
 
 SETTINGS: dict[type, tuple[str, ...]] = {
@@ -27,16 +27,31 @@ def batched(outputs: Sequence[Any], targets: Mapping[str, str]) -> Any:
     if isinstance(first, tuple):  # views
         return tuple(batched(ys, targets) for ys in zip(*outputs, strict=True))
     if isinstance(first, Mapping):
-        return {name: batch_of(name, kind_of(name, targets), [y[name] for y in outputs]) for name in first}
-    return batch_of("image", "image", list(outputs))
+        kinds = {name: kind_of(name, targets) for name in first}
+        d = dims_of(first, kinds)
+        return {name: batch_of(name, kinds[name], [y[name] for y in outputs], d) for name in first}
+    return batch_of("image", "image", list(outputs), 2)
 
 
-def batch_of(name: str, kind: str, values: list[Any]) -> Any:
+def dims_of(sample: Mapping[str, Any], kinds: Mapping[str, str]) -> int:
+    """The spatial dimensions of one sample's frames."""
+    deep = any(
+        kind == "volume" or (kind == "video" and getattr(sample[name], "ndim", 0) == 5) for name, kind in kinds.items()
+    )
+    return 3 if deep else 2
+
+
+def batch_of(name: str, kind: str, values: list[Any], d: int) -> Any:
     if kind in ("boxes", "keypoints"):
-        return rows_of(name, kind, values, None, None)
+        return rows_of(name, kind, values, None, None, d)
     if kind == "instances":
-        return padded(name, values, (), floating=False)[0]
+        return instances_of(name, values, d)
     return values_of(name, values, kind == OTHER)
+
+
+def instances_of(name: str, values: list[Any], d: int) -> Tensor:
+    """Instance masks of all samples, of the clip or of each of its frames, with empty ones up to one number."""
+    return padded(name, values, (), floating=False, clip=values[0].ndim == d + 2)[0]
 
 
 def stacked(name: str, values: Sequence[Tensor]) -> Tensor:
@@ -56,6 +71,9 @@ def rows_of(
 ) -> Rows:
     """Boxes or keypoints of all samples, padded to one number; plain keypoints of d + 1 numbers have a visibility."""
     cls = Boxes if kind == "boxes" else Keypoints
+    told = format_in(name) if kind == "boxes" else None
+    if told is not None and all(isinstance(v, Tensor) for v in values):
+        values = [Boxes(v if v.is_floating_point() else v.float(), told) for v in values]
     wrapped = sum(isinstance(v, cls) for v in values)
     if not wrapped and kind == "keypoints":
         return Keypoints.pad(list(values), levels=any(width_of(v) == d + 1 for v in values))

@@ -101,7 +101,7 @@ def folded(value: Any, batch: int, d: int, time: int | None = None) -> tuple[Any
         return value, None
     fold = Fold(batch, lead, joints, isinstance(value, Tensor), levels, bool(lead) and lead[0] == time)
     if isinstance(value, Keypoints):
-        swap = repeated(value.swap, joints, math.prod(lead))
+        swap = repeated(value.swap, joints, math.prod(lead) if joints else 0)
         flat = {"xy": value.xy.flatten(batch, -2), "visible": value.visible.flatten(batch, -1)}
         return Keypoints(**flat, swap=swap), fold
     flat = value.flatten(batch, -2)

@@ -212,8 +212,8 @@ def channels_of(spec: Any, channels: Any) -> tuple[int, ...] | None:
 
 def is_per_channel(spec: Any, keywords: dict[str, Any]) -> bool:
     """True if every channel has a draw of its own: where it is asked for, or a chance for each is given."""
-    share = keywords.get("p_channel", 1.0)
-    asked = keywords.get("per_channel", isinstance(share, Tensor | Distribution) or share != 1)
+    share = native(keywords.get("p_channel", 1.0))
+    asked = native(keywords.get("per_channel", isinstance(share, Tensor | Distribution) or share != 1))
     if not isinstance(asked, bool):
         raise TypeError(explain(f"{spec.name}: per_channel", asked, "True or False", "per_channel=True"))
     if asked and (spec.requires_rgb or spec.across or spec.target != "image"):

@@ -148,6 +148,7 @@ def color_jitter(
 @photometric(
     example={"brightness": (0.7, 1.3), "contrast": (0.7, 1.3), "saturation": (0.7, 1.3), "hue": (-0.1, 0.1)},
     pointwise=True,
+    across=True,
 )
 def color_jiggle(
     x: Tensor,

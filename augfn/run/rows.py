@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map
 
-from augfn.core.actions import Action, Blend, Geometric, Pixels, blend, is_moving
+from augfn.core.actions import Action, Blend, Deferred, Geometric, Pixels, blend, is_moving
 from augfn.core.rules import SOFT, apply, touches
 from augfn.core.targets import Sample, Target
 from augfn.core.widening import widened
@@ -37,6 +37,8 @@ def run(actions: list[Action], sample: Sample, owned: set[str] | None = None) ->
 
 def act(action: Action, sample: Sample, owned: set[str] | None = None) -> Sample:
     """One action on the samples whose gate is open."""
+    if isinstance(action, Deferred) and action.retimes and action.gate is not None:
+        require_frames(sample.frames, action.seen(sample).order.shape[-1])  # whatever the gates of this call say
     rows = None if action.gate is None else open_rows(action.gate)
     if rows is not None and len(rows) < action.gate.numel():  # type: ignore[union-attr]
         return on_rows(action, rows, sample, set() if owned is None else owned) if rows else sample
@@ -45,16 +47,14 @@ def act(action: Action, sample: Sample, owned: set[str] | None = None) -> Sample
     new = blended(action, sample) if isinstance(action, Blend) else apply(action.ungated(), sample)
     if owned is not None:
         note_fresh(action, new, sample, owned)
-    if action.gate is not None:
-        require_frames([new, sample])
     return new if action.gate is None or rows else chosen(action.gate, new, sample)
 
 
-def require_frames(results: list[Sample]) -> None:
+def require_frames(*lengths: int | None) -> None:
     """Raises where results of one batch are clips of several lengths."""
-    if len(lengths := {r.frames for r in results}) > 1:
-        want, fix = "a step that keeps their number", "leave out p, or put the step before the choice"
-        given = f"{' and '.join(map(str, sorted(lengths, key=str)))} frames"
+    if len({*lengths}) > 1:
+        want, fix = "a step that keeps their number", "leave out p, or put the step before or after the choice"
+        given = f"{' and '.join(map(str, sorted({*lengths}, key=str)))} frames"
         raise ValueError(explain("a step that changes the number of frames cannot be switched", given, want, fix))
 
 
@@ -92,7 +92,6 @@ def on_rows(action: Action, rows: list[int], sample: Sample, owned: set[str]) ->
     seen = {n: t for n, t in sample.targets.items() if touches(action, t.kind)}
     few = replace(sample, targets=taken(seen, index), batch=(len(rows),))
     new = act(action.ungated().rows(index), few)
-    require_frames([new, few])
     out = dict(sample.targets)
     for name, t in new.targets.items():
         if t is not few.targets[name]:
@@ -150,7 +149,7 @@ def blends(kind: str, action: Action) -> bool:
 def blended(action: Blend, sample: Sample) -> Sample:
     """The results of all branches, by their weights."""
     results = [run(list(branch), sample) for branch in action.branches]
-    require_frames([*results, sample])
+    require_frames(sample.frames, *[r.frames for r in results])
     weights, best, out = action.weights.to(sample.device), action.heaviest(), dict(sample.targets)
     for name, old in sample.targets.items():
         new = [r.targets[name] for r in results]
@@ -188,7 +187,7 @@ def in_turn(action: Blend, turns: list[list[int]], sample: Sample) -> Sample:
             few = replace(sample, targets=taken(sample.targets, index), batch=(len(rows),))
             parts.append(run([a.rows(index) for a in branch], few))
             order += rows
-    require_frames([*parts, sample])
+    require_frames(sample.frames, *[p.frames for p in parts])
     back = torch.tensor(order).argsort()
     out = {}
     for name, t in sample.targets.items():
