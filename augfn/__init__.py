@@ -3,6 +3,7 @@
 from augfn.compose import identity, maybe, mixture, one_of, pipeline, repeat, some_of
 from augfn.core.augmentation import Augmentation
 from augfn.core.boxes import Boxes, Keypoints, drop_invalid
+from augfn.core.opaque import opaque
 from augfn.curricula import Curriculum, cosine, linear, piecewise, schedule, stepped
 from augfn.data import AugmentedDataset, collate
 from augfn.distributions import (
@@ -127,6 +128,7 @@ from augfn.ops.warp import (
     thin_plate_spline,
 )
 from augfn.ops.weather import fog, rain, shadow, snow, sun_flare
+from augfn.patches import patchwise
 from augfn.policies.published import augmix, auto_augment, rand_augment, trivial_augment
 from augfn.policies.recipes import recipe
 from augfn.policies.strings import policy

@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from augfn.core.actions import Action, Deferred, Geometric, Size, chosen
+from augfn.core.actions import Action, Deferred, Geometric, Size, chosen, each_of, is_moving
 from augfn.core.augmentation import Augmentation, Op
 from augfn.core.boxes import Keypoints
 from augfn.core.draw import leaves_of, merge
 from augfn.core.fusing import fuse
+from augfn.core.patched import Patched
 from augfn.core.rules import apply
 from augfn.core.targets import Sample, Target
 from augfn.core.timed import drawn_for, framed, has_paths, outcome
@@ -27,6 +28,9 @@ from augfn.run.rows import run
 def steps_of(f: Augmentation, params: dict[str, Any], size: Size) -> list[Action]:
     """What is done for drawn params; of a choice in between, the heaviest branch."""
     actions = list(chosen(f.planned(params, size), size))
+    if any(isinstance(a, Patched) and any(map(is_moving, each_of(sum(a.actions, ())))) for a in actions):
+        want, fix = "geometry of the whole frame", "leave it out of the patches"
+        raise ValueError(explain("geometry within patches has no map", f.name, want, fix))
     unknown = [a for a in actions if isinstance(a, Deferred) and a.moves]
     if unknown:
         given, want = f"{unknown[0].name}, which looks at the {unknown[0].needs[0]}", "steps that follow from params"

@@ -6,11 +6,29 @@ all of them positive angles turn counter-clockwise, factors multiply, boxes are 
 members or in upper case. A range is a number, a pair, a distribution, or a `Parameter` [2] of both, which then learns.
 """
 
+from augfn_nn import auto, presets, random_generator
 from augfn_nn.adversarial import WorstCase
 from augfn_nn.augment import Augment
+from augfn_nn.auto import AutoAugment, RandAugment, TrivialAugment
 from augfn_nn.blurs import RandomDefocus, RandomGlassBlur, RandomMotionBlur, RandomMotionBlur3D, RandomZoomBlur
+from augfn_nn.bridge import (
+    AugmentationBase2D,
+    AugmentationBase3D,
+    GeometricAugmentationBase2D,
+    GeometricAugmentationBase3D,
+    IntensityAugmentationBase2D,
+    IntensityAugmentationBase3D,
+    RigidAffineAugmentationBase2D,
+    RigidAffineAugmentationBase3D,
+)
 from augfn_nn.channels import RandomChannelDropout, RandomChannelShuffle, RandomPlanckianJitter, RandomRGBShift
 from augfn_nn.clips import RandomFrameDropout, RandomTimeReverse, RandomTimeSpeed, TimeCrop, TimeSubsample
+from augfn_nn.containers import (
+    ImageSequential,
+    ManyToManyAugmentationDispather,
+    ManyToOneAugmentationDispather,
+    VideoSequential,
+)
 from augfn_nn.crop import CenterCrop, Pad, RandomCrop, RandomResizedCrop, Resize
 from augfn_nn.curricula import Scheduled
 from augfn_nn.depth import DepthNormalize, RandomDepthDropout, RandomDepthNoise
@@ -57,15 +75,18 @@ from augfn_nn.linear import RandomHueRotation, RandomLinearContrast, RandomLinea
 from augfn_nn.mix import (
     CopyPaste,
     Mosaic,
+    PatchMix,
     RandomCutMix,
     RandomCutMixV2,
     RandomFMix,
     RandomGridMix,
     RandomMixUp,
     RandomMixUpV2,
+    RandomMosaic,
     RandomPatchMix,
     RandomResizeMix,
     RandomTransplantation,
+    RandomTransplantation3D,
 )
 from augfn_nn.noise import (
     RandomGaussianNoise,
@@ -83,6 +104,7 @@ from augfn_nn.occlude import (
     RandomErasingNoise,
     RandomPatch,
 )
+from augfn_nn.patches import PatchSequential
 from augfn_nn.photometric import (
     ColorJiggle,
     ColorJitter,
@@ -101,6 +123,7 @@ from augfn_nn.photometric import (
     RandomSolarize,
     RandomSolarizeAdd,
 )
+from augfn_nn.presets.ada import AdaptiveDiscriminatorAugmentation
 from augfn_nn.scanner import (
     RandomAnisotropy,
     RandomBiasField,

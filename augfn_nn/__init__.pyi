@@ -7,14 +7,35 @@ from typing_extensions import TypedDict, Unpack
 from augfn.typing import Chance, Clip, Range
 from augfn_nn.adversarial import WorstCase as WorstCase
 from augfn_nn.augment import Augment as Augment
+from augfn_nn.auto import AutoAugment as AutoAugment
+from augfn_nn.auto import RandAugment as RandAugment
+from augfn_nn.auto import TrivialAugment as TrivialAugment
+from augfn_nn.bridge import AugmentationBase2D as AugmentationBase2D
+from augfn_nn.bridge import AugmentationBase3D as AugmentationBase3D
+from augfn_nn.bridge import GeometricAugmentationBase2D as GeometricAugmentationBase2D
+from augfn_nn.bridge import GeometricAugmentationBase3D as GeometricAugmentationBase3D
+from augfn_nn.bridge import IntensityAugmentationBase2D as IntensityAugmentationBase2D
+from augfn_nn.bridge import IntensityAugmentationBase3D as IntensityAugmentationBase3D
+from augfn_nn.bridge import RigidAffineAugmentationBase2D as RigidAffineAugmentationBase2D
+from augfn_nn.bridge import RigidAffineAugmentationBase3D as RigidAffineAugmentationBase3D
+from augfn_nn.containers import ImageSequential as ImageSequential
+from augfn_nn.containers import ManyToManyAugmentationDispather as ManyToManyAugmentationDispather
+from augfn_nn.containers import ManyToOneAugmentationDispather as ManyToOneAugmentationDispather
+from augfn_nn.containers import VideoSequential as VideoSequential
 from augfn_nn.curricula import Scheduled as Scheduled
 from augfn_nn.derive import Derived
+from augfn_nn.patches import PatchSequential as PatchSequential
+from augfn_nn.presets.ada import AdaptiveDiscriminatorAugmentation as AdaptiveDiscriminatorAugmentation
 from augfn_nn.sequential import AugmentationSequential as AugmentationSequential
 from augfn_nn.shorthands import Size
 
 __all__ = [
+    "AdaptiveDiscriminatorAugmentation",
     "Augment",
+    "AugmentationBase2D",
+    "AugmentationBase3D",
     "AugmentationSequential",
+    "AutoAugment",
     "BBoxSafeCrop",
     "CenterCrop",
     "CenterCrop3D",
@@ -26,10 +47,17 @@ __all__ = [
     "Denormalize",
     "DepthNormalize",
     "ForegroundCrop3D",
+    "GeometricAugmentationBase2D",
+    "GeometricAugmentationBase3D",
     "GridDistortion",
     "GridMask",
+    "ImageSequential",
+    "IntensityAugmentationBase2D",
+    "IntensityAugmentationBase3D",
     "IntensityWindow",
     "LongestMaxSize",
+    "ManyToManyAugmentationDispather",
+    "ManyToOneAugmentationDispather",
     "MaskDropout",
     "Mosaic",
     "Normalize",
@@ -38,7 +66,10 @@ __all__ = [
     "Pad3D",
     "PadTo",
     "PadTo3D",
+    "PatchMix",
+    "PatchSequential",
     "PiecewiseAffine",
+    "RandAugment",
     "RandomAffine",
     "RandomAffine3D",
     "RandomAnisotropy",
@@ -102,6 +133,7 @@ __all__ = [
     "RandomMedianBlur",
     "RandomMixUp",
     "RandomMixUpV2",
+    "RandomMosaic",
     "RandomMotionArtifact",
     "RandomMotionBlur",
     "RandomMotionBlur3D",
@@ -149,6 +181,7 @@ __all__ = [
     "RandomTranslate",
     "RandomTranslate3D",
     "RandomTransplantation",
+    "RandomTransplantation3D",
     "RandomUnsharpMask",
     "RandomVerticalFlip",
     "RandomVerticalFlip3D",
@@ -156,12 +189,16 @@ __all__ = [
     "RandomZoomOut",
     "Resize",
     "Resize3D",
+    "RigidAffineAugmentationBase2D",
+    "RigidAffineAugmentationBase3D",
     "ScaleJitter",
     "Scheduled",
     "SmallestMaxSize",
     "Spacing3D",
     "TimeCrop",
     "TimeSubsample",
+    "TrivialAugment",
+    "VideoSequential",
     "WorstCase",
     "ZScore",
 ]
@@ -321,7 +358,15 @@ class CopyPaste(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
-        **peers: Unpack[_Peers],
+        data_keys: Sequence[Any] | None = None,
+        labels: str | None = None,
+        align_corners: Any = ...,
+        cropping_mode: Any = ...,
+        p_batch: Any = ...,
+        separable: Any = ...,
+        expand: Any = ...,
+        center: Any = ...,
+        inplace: Any = ...,
     ) -> None: ...
 
 class CropNonEmptyMask(Derived):
@@ -525,8 +570,16 @@ class Mosaic(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        data_keys: Sequence[Any] | None = None,
+        labels: str | None = None,
         fill_value: Any = None,
-        **peers: Unpack[_Peers],
+        align_corners: Any = ...,
+        cropping_mode: Any = ...,
+        p_batch: Any = ...,
+        separable: Any = ...,
+        expand: Any = ...,
+        center: Any = ...,
+        inplace: Any = ...,
     ) -> None: ...
 
 class Normalize(Derived):
@@ -657,6 +710,30 @@ class PadTo3D(Derived):
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class PatchMix(Derived):
+    """Take patches of `patch_size` pixels from one of two images; the own share is Beta(alpha, alpha). (kornia)"""
+
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        patch_size: int = 16,
+        *,
+        num_classes: int | None = None,
+        p: Chance = 1.0,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        data_keys: Sequence[Any] | None = None,
+        labels: str | None = None,
+        align_corners: Any = ...,
+        cropping_mode: Any = ...,
+        p_batch: Any = ...,
+        separable: Any = ...,
+        expand: Any = ...,
+        center: Any = ...,
+        inplace: Any = ...,
     ) -> None: ...
 
 class PiecewiseAffine(Derived):
@@ -996,15 +1073,26 @@ class RandomCutMix(Derived):
 
     def __init__(
         self,
+        num_mix: int = 1,
         cut_size: Range | None = None,
+        beta: Any = None,
+        *,
         alpha: float = 1.0,
         num_classes: int | None = None,
-        *,
+        use_correct_lambda: bool = True,
         p: Chance = 1.0,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
-        **peers: Unpack[_Peers],
+        data_keys: Sequence[Any] | None = None,
+        labels: str | None = None,
+        align_corners: Any = ...,
+        cropping_mode: Any = ...,
+        p_batch: Any = ...,
+        separable: Any = ...,
+        expand: Any = ...,
+        center: Any = ...,
+        inplace: Any = ...,
     ) -> None: ...
 
 RandomCutMixV2 = RandomCutMix
@@ -1192,12 +1280,13 @@ class RandomElastic3D(Derived):
     ) -> None: ...
 
 class RandomElasticTransform(Derived):
-    """Bend by a smooth random field; keypoints and boxes follow (in kornia they stay)."""
+    """Bend by a smooth random field; masks, keypoints and boxes follow (in kornia keypoints and boxes stay)."""
 
     def __init__(
         self,
-        alpha: Range = (0.0, 0.03),
-        sigma: Range = 0.1,
+        kernel_size: Any = None,
+        sigma: Any = None,
+        alpha: Any = None,
         *,
         p: Chance = 0.5,
         interpolation: Any = None,
@@ -1300,7 +1389,15 @@ class RandomFMix(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
-        **peers: Unpack[_Peers],
+        data_keys: Sequence[Any] | None = None,
+        labels: str | None = None,
+        align_corners: Any = ...,
+        cropping_mode: Any = ...,
+        p_batch: Any = ...,
+        separable: Any = ...,
+        expand: Any = ...,
+        center: Any = ...,
+        inplace: Any = ...,
     ) -> None: ...
 
 class RandomFisheye(Derived):
@@ -1559,7 +1656,15 @@ class RandomGridMix(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
-        **peers: Unpack[_Peers],
+        data_keys: Sequence[Any] | None = None,
+        labels: str | None = None,
+        align_corners: Any = ...,
+        cropping_mode: Any = ...,
+        p_batch: Any = ...,
+        separable: Any = ...,
+        expand: Any = ...,
+        center: Any = ...,
+        inplace: Any = ...,
     ) -> None: ...
 
 class RandomHSVSaturation(Derived):
@@ -1875,10 +1980,48 @@ class RandomMixUp(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
-        **peers: Unpack[_Peers],
+        data_keys: Sequence[Any] | None = None,
+        labels: str | None = None,
+        align_corners: Any = ...,
+        cropping_mode: Any = ...,
+        p_batch: Any = ...,
+        separable: Any = ...,
+        expand: Any = ...,
+        center: Any = ...,
+        inplace: Any = ...,
     ) -> None: ...
 
 RandomMixUpV2 = RandomMixUp
+
+class RandomMosaic(Derived):
+    """Four images, two by two, of which a window of `output_size` (that of an image, where None) is cut; the window's position
+    is drawn from `start_ratio_range`, 0 = left or top, 1 = right or bottom. Others are resized. (kornia)
+    """
+
+    def __init__(
+        self,
+        output_size: Any = None,
+        mosaic_grid: tuple[int, int] = (2, 2),
+        start_ratio_range: Range = (0.3, 0.7),
+        min_bbox_size: float = 0.0,
+        *,
+        p: float = 0.7,
+        fill: float = 0.0,
+        num_classes: int | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        data_keys: Sequence[Any] | None = None,
+        labels: str | None = None,
+        fill_value: Any = None,
+        align_corners: Any = ...,
+        cropping_mode: Any = ...,
+        p_batch: Any = ...,
+        separable: Any = ...,
+        expand: Any = ...,
+        center: Any = ...,
+        inplace: Any = ...,
+    ) -> None: ...
 
 class RandomMotionArtifact(Derived):
     """Two movements while k-space is filled along `axis`: single numbers are ± degrees and ± fractions of the size."""
@@ -1975,7 +2118,15 @@ class RandomPatchMix(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
-        **peers: Unpack[_Peers],
+        data_keys: Sequence[Any] | None = None,
+        labels: str | None = None,
+        align_corners: Any = ...,
+        cropping_mode: Any = ...,
+        p_batch: Any = ...,
+        separable: Any = ...,
+        expand: Any = ...,
+        center: Any = ...,
+        inplace: Any = ...,
     ) -> None: ...
 
 class RandomPerspective(Derived):
@@ -2207,7 +2358,15 @@ class RandomResizeMix(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
-        **peers: Unpack[_Peers],
+        data_keys: Sequence[Any] | None = None,
+        labels: str | None = None,
+        align_corners: Any = ...,
+        cropping_mode: Any = ...,
+        p_batch: Any = ...,
+        separable: Any = ...,
+        expand: Any = ...,
+        center: Any = ...,
+        inplace: Any = ...,
     ) -> None: ...
 
 class RandomResizedCrop(Derived):
@@ -2799,19 +2958,32 @@ class RandomTranslate3D(Derived):
     ) -> None: ...
 
 class RandomTransplantation(Derived):
-    """Paste what the partner's mask gives to one of `classes`. (kornia)"""
+    """Paste what the partner's mask gives to one of its labels, drawn from those that it has but `excluded_labels`, or from
+    `classes`: `aug(images, masks)`. (kornia)
+    """
 
     def __init__(
         self,
-        classes: tuple[int, ...] = (1,),
-        num_classes: int | None = None,
+        excluded_labels: Any = (0,),
+        classes: tuple[int, ...] | None = None,
         *,
+        num_classes: int | None = None,
         p: Chance = 0.5,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
-        **peers: Unpack[_Peers],
+        data_keys: Sequence[Any] | None = None,
+        labels: str | None = None,
+        align_corners: Any = ...,
+        cropping_mode: Any = ...,
+        p_batch: Any = ...,
+        separable: Any = ...,
+        expand: Any = ...,
+        center: Any = ...,
+        inplace: Any = ...,
     ) -> None: ...
+
+RandomTransplantation3D = RandomTransplantation
 
 class RandomUnsharpMask(Derived):
     """Add `amount` of what a Gaussian blur of `sigma` pixels takes away; numbers are fixed."""

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map, tree_map_only
+from torch.utils._pytree import tree_map_only
 
 from augfn import random
 from augfn.core.augmentation import Augmentation
 from augfn.core.combined import Pipeline
 from augfn.core.draw import Params, draw, leaves_of, merge
-from augfn.core.targets import FRAMED, LAYOUT, OTHER, kind_of
+from augfn.core.timed import drawn_for
 from augfn.distributions import Constant, Distribution
 from augfn.errors import explain
 from augfn.run.compiling import own_code
 from augfn.typing import Leaf
 from augfn.undoing import geometry_of, transform_matrix, undone
+from augfn_nn.lifting import Frame, lift, lower
 from augfn_nn.ranges import Ranges
 
 Generator = Tensor | torch.Generator  # a key, or torch's generator
 Path = tuple[str, ...]
 Size = tuple[int, ...]
-Frame = tuple[Size, Size]  # batch shape, size of the frame
 
 
 class NotCalled(RuntimeError, AttributeError):
@@ -36,6 +36,7 @@ class Base(nn.Module):
 
     at_home: tuple[str, ...] = ("key",)
     labelled = False  # a call needs labels
+    chooses: bool = False  # which steps there are is drawn at each call
     key: Tensor
     _params: Params | None
     _frame: Frame | None
@@ -104,33 +105,73 @@ class Base(nn.Module):
         """The current ranges, in the form of `f.params`: a tree to look at, edit and hand in."""
         return self.ranges.tree()
 
-    @property
-    def shared(self) -> list[Path]:
-        """The subtrees that are drawn once for the batch."""
+    def picked(self, key: Tensor | None, params: Params | None) -> Augmentation:
+        """What acts in a call with this key, or in one that these params replay."""
+        return self.f
+
+    def shared_of(self, f: Augmentation) -> list[Path]:
+        """The subtrees of its params that are drawn once for the batch."""
         return [()] if self.same_on_batch else []
 
-    def tree(self, params: Params | None) -> Params | None:
+    def ranges_of(self, f: Augmentation) -> Params:
+        """Its current ranges."""
+        return self.params
+
+    def tree(self, params: Params | None, f: Augmentation | None = None) -> Params | None:
         """What a call draws and applies: the current ranges, and the params given; in eval() without params what is not
         random, None if all is."""
+        f = self.f if f is None else f
+        own = self.ranges_of(f)
         if params is not None:
-            return without(params, merge(params, self.params, self.f.schema, self.f.name))
-        return self.params if self.training else not_random(self.f, self.params)
+            return without(params, merge(params, own, f.schema, f.name))
+        return own if self.training else not_random(f, own)
 
-    def augment(self, x: Any, tree: Params, generator: Generator | None, index: Any, epoch: int) -> Any:
+    def augment(
+        self,
+        x: Any,
+        tree: Params,
+        generator: Generator | None,
+        index: Any,
+        epoch: int,
+        f: Augmentation | None = None,
+    ) -> Any:
         """Draw what is left to draw, and apply it."""
-        f = self.f
+        f = self.f if f is None else f
         x, frame, dims = lift(x, f)
         samples = (len(x),) if isinstance(x, list | tuple) else frame and frame[0]
         generator = self.keyed(generator, index, epoch, samples)
         key = None if is_drawn(tree) else as_key(generator)
-        shared = self.shared
-        if shared and key is not None:
-            first = x[0] if isinstance(x, list | tuple) else x
-            meanings = f.sized(f.read(first), leaves_of(tree)) if f.sizable else f.meanings
-            tree, key = draw_shared(f, tree, key, shared, meanings)
+        if key is not None:
+            tree, key = self.with_shared(f, x, tree, key)
         y, drawn = f.each(x, tree, key) if isinstance(x, list | tuple) else f.on(f.read(x), tree, key)
         self.keep(with_gaps(f, drawn), frame)
         return lower(y, dims) if self.keepdim and dims else y
+
+    def with_shared(self, f: Augmentation, x: Any, tree: Params, key: Tensor) -> tuple[Params, Tensor]:
+        """The tree in which what is drawn once for the batch is drawn, and the key for the rest."""
+        shared = self.shared_of(f)
+        if not shared:
+            return tree, key
+        first = x[0] if isinstance(x, list | tuple) else x
+        meanings = f.sized(f.read(first), leaves_of(tree)) if f.sizable else f.meanings
+        return draw_shared(f, tree, key, shared, meanings)
+
+    def forward_parameters(self, batch_shape: Sequence[int], generator: Generator | None = None) -> Params:
+        """The params that a call on images of this shape draws: `aug(x, params=aug.forward_parameters(x.shape))`."""
+        key = as_key(generator)
+        f = self.picked(key, None)
+        x, _, _ = lift(torch.zeros(()).expand(tuple(batch_shape)), f)
+        tree, key = self.with_shared(f, x, self.ranges_of(f), key)
+        return with_gaps(f, drawn_for(f, f.read(x), tree, key))
+
+    def get_transformation_matrix(self, x: Any, params: Params | None = None) -> Tensor:
+        """The matrix `[B, 3, 3]` (`[B, 4, 4]` of volumes) for images like x, of these params or of new ones."""
+        given = self.forward_parameters(x.shape) if params is None else params
+        f = self.picked(None, given)
+        _, frame, _ = lift(x, f)
+        batch, size = frame or ((1,), tuple(x.shape[-f.ndim :]))
+        matrix = transform_matrix(f, without(given, given), size)
+        return matrix.expand(*batch, *matrix.shape[-2:])
 
     def unchanged(self, x: Any) -> Any:
         """A call in which nothing acts."""
@@ -147,12 +188,13 @@ class Base(nn.Module):
         if params is None and self._unchanged:
             return x
         given = self.last()[0] if params is None else params
-        params = without(given, merge(given, self.params, self.f.schema, self.f.name))
-        x, frame, dims = lift(x, self.f)
+        f = self.picked(None, given)
+        params = without(given, merge(given, self.ranges_of(f), f.schema, f.name))
+        x, frame, dims = lift(x, f)
         before = self._frame and self._frame[1]
-        if size is None and frame and before and geometry_of(self.f, params, before)[2] == frame[1]:
+        if size is None and frame and before and geometry_of(f, params, before)[2] == frame[1]:
             size = before
-        y, _ = undone(self.f, x, params, size)
+        y, _ = undone(f, x, params, size)
         return lower(y, dims) if self.keepdim and dims else y
 
     @property
@@ -161,9 +203,8 @@ class Base(nn.Module):
         if self._unchanged and self._frame:
             batch, size = self._frame
             return torch.eye(len(size) + 1).expand(*batch, len(size) + 1, len(size) + 1)
-        params, (batch, size) = self.last()
-        params = without(params, params)
-        matrix = transform_matrix(self.f, params, size)
+        given, (batch, size) = self.last()
+        matrix = transform_matrix(self.picked(None, given), without(given, given), size)
         return matrix.expand(*batch, *matrix.shape[-2:])
 
     def last(self) -> tuple[Params, Frame]:
@@ -325,42 +366,3 @@ def draw_shared(
         drawn = draw(part, leaves_of(part), meanings, f.salts, (1,), key[None], torch.device("cpu"))
         tree = merge(drawn, tree, f.schema, f.name)
     return tree, key
-
-
-def lift(x: Any, f: Augmentation) -> tuple[Any, Frame | None, Any]:
-    """`x` with a batch dimension, its frame, and the number of dims that were added (a dict of them for a dict).
-
-    What cannot be read is left to f, which says so.
-    """
-    if isinstance(x, Tensor):
-        kind, value = "image" if f.ndim == 2 else "volume", x
-    else:
-        pairs = ((kind_of(n, f.targets), v) for n, v in x.items()) if isinstance(x, Mapping) else ()
-        kind, value = next(((k, v) for k, v in pairs if k in FRAMED), ("label", None))
-    d = 3 if kind == "volume" and not f.spatial else f.ndim
-    rank = len((LAYOUT[kind][d - 2] or "").split())
-    if not rank or not isinstance(value, Tensor) or value.ndim < rank - 1:
-        return x, None, None
-    size = tuple(value.shape[-d:])
-    if value.ndim > rank:
-        return x, (tuple(value.shape[:-rank]), size), None
-    dims: Any = rank + 1 - value.ndim
-    if not isinstance(x, Tensor):
-        kinds = {n: kind_of(n, f.targets) for n in x}
-        dims = {n: dims if k == kind else 0 if k == OTHER else 1 for n, k in kinds.items()}
-    return add_dims(x, dims), ((1,), size), dims
-
-
-def add_dims(x: Any, dims: Any) -> Any:
-    if isinstance(x, Tensor):
-        return x[(None,) * dims]
-    return {n: tree_map_only(Tensor, lambda t, n=n: t[(None,) * dims[n]], v) if dims[n] else v for n, v in x.items()}
-
-
-def lower(y: Any, dims: Any) -> Any:
-    """The output without the dims that `lift` added; of views each."""
-    if isinstance(y, tuple):
-        return tuple(lower(v, dims) for v in y)
-    if isinstance(dims, int):
-        return y[(0,) * dims]
-    return {n: tree_map(lambda t, n=n: t[(0,) * dims[n]], v) if dims[n] else v for n, v in y.items()}

@@ -7,7 +7,7 @@ from typing import Any
 import augfn as af
 from augfn.typing import Range
 from augfn_nn.derive import derive
-from augfn_nn.shorthands import PadByFrame, Size, border, log_range, only, pair
+from augfn_nn.shorthands import PadByFrame, Size, border, is_number, log_range, only, pair
 
 
 @derive(af.center_crop, p=1.0, resizes=True)
@@ -35,10 +35,12 @@ def RandomCrop(
 def RandomResizedCrop(size: Size, scale: Range = (0.08, 1.0), ratio: Range = (3 / 4, 4 / 3)) -> Any:
     """Cut a window and resize it to `size` = (h, w).
 
-    It has a share `scale` of the area, and width / height log-uniform in `ratio`. Antialiased where it shrinks
-    (`antialias=False` as in kornia).
+    It has a share `scale` of the area, and width / height log-uniform in `ratio`; shares above 1 are 1. Antialiased where it
+    shrinks (`antialias=False` as in kornia).
     """
-    return {"size": size, "scale": pair("scale", scale), "ratio": log_range(pair("ratio", ratio))}
+    share = pair("scale", scale)
+    share = tuple(min(v, 1.0) if is_number(v) else v for v in share) if isinstance(share, tuple) else share
+    return {"size": size, "scale": share, "ratio": log_range(pair("ratio", ratio))}
 
 
 @derive(af.resize, p=1.0, resizes=True)

@@ -26,11 +26,14 @@ class Derived(Augment):
     convert: ClassVar[Callable[..., Any]]
     signature: ClassVar[inspect.Signature]
     resizes: ClassVar[bool]
+    extras: ClassVar[dict[str, Any]] = {}  # further arguments that are kept as they are, with their defaults
 
     def __init__(self, *args: Any, **keywords: Any) -> None:
         given = self.bind(args, keywords)
         flags = {name: given.pop(name) for name in FLAGS}
+        extras = {name: given.pop(name) for name in self.extras}
         super().__init__(self.build(given), flags.pop("learnable"), **flags)
+        self.__dict__.update(extras)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Arguments that were built in cannot be set afterwards; all else as of any module."""
@@ -68,7 +71,8 @@ class Derived(Augment):
     @classmethod
     def build(cls, given: dict[str, Any]) -> Augmentation:
         """The augmentation that these arguments mean."""
-        p, own = given.pop("p"), inspect.signature(cls.convert).parameters
+        own = inspect.signature(cls.convert).parameters
+        p = 1.0 if "p" in own else given.pop("p")  # of which it takes care
         if cls.resizes:
             only(f"{cls.__name__}: p", p, (1.0,), "leave it out: the samples of a batch have one size")
         late = [n for n in COMMON[cls.spec.kind] if n not in ("p", *SAMPLING, *own)]
@@ -94,26 +98,31 @@ class Derived(Augment):
 
 
 def derive(
-    factory: Callable[..., Augmentation], *, p: float = 0.5, resizes: bool = False
+    factory: Callable[..., Augmentation],
+    *,
+    p: float = 0.5,
+    resizes: bool = False,
+    base: type[Derived] = Derived,
+    **known: Any,
 ) -> Callable[[Callable[..., Any]], type[Derived]]:
     """A class from a factory: the decorated function turns the class's arguments into the factory's keywords.
 
     (Or into an augmentation.) To its arguments are added `p` (by position where there are no others), the settings of
-    the factory's kind, and the flags that all modules have.
+    the factory's kind, and the flags that all modules have. `base`, `known`: the class's base, and what it holds.
     """
     spec: Spec = factory.spec  # type: ignore[attr-defined]
 
     def decorate(convert: Callable[..., Any]) -> type[Derived]:
         own = inspect.signature(convert).parameters
-        late = {**dict.fromkeys(COMMON[spec.kind]), "p": p, **FLAGS}
+        late = {**dict.fromkeys(COMMON[spec.kind]), "p": p, **FLAGS, **base.extras}
         late = {n: v for n, v in late.items() if n not in own}
         first = {} if own else {"p": late.pop("p")}
         signature = inspect.Signature([*own.values(), *parameters_of(first), *parameters_of(late, by_position=False)])
         about = f"Derived from `augfn.{factory.__name__}`, which see for formula, units and source."
         doc = f"{inspect.cleandoc(convert.__doc__ or '')}\n\n{about} Further arguments: {', '.join({**first, **late})}."
-        known = {"spec": spec, "factory": staticmethod(factory), "convert": staticmethod(convert), "resizes": resizes}
+        made_of = {"spec": spec, "factory": staticmethod(factory), "convert": staticmethod(convert), "resizes": resizes}
         shown = {"__doc__": doc, "__module__": convert.__module__, "__signature__": signature, "signature": signature}
-        made = type(convert.__name__, (Derived,), known | shown)
+        made = type(convert.__name__, (base,), made_of | shown | known)
         add_safe_globals([made])
         return made
 

@@ -1,129 +1,56 @@
-"""`AugmentationSequential`: modules gathered into one fused pipeline, called by data keys or with a dict."""
+"""AugmentationSequential: modules as one fused pipeline over all targets."""
 
 from __future__ import annotations
 
+import copy
 import inspect
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.serialization import add_safe_globals
-from torch.utils._pytree import tree_leaves
 
 import augfn as af
+from augfn import random
 from augfn.core.augmentation import Augmentation
-from augfn.core.boxes import Boxes
 from augfn.core.draw import Params
-from augfn.core.targets import FRAMED, NO_TARGETS, OTHER, SPELLED, format_in, kind_of
-from augfn.errors import explain, unknown
+from augfn.core.targets import kind_of
+from augfn.errors import explain
+from augfn.errors import unknown as unknown_name
 from augfn.math.resample import Sampling
+from augfn.run.compiling import own_code
+from augfn.run.mode import require_eager
 from augfn.undoing import geometry_of
-from augfn_nn.augment import Augment, Base, Generator, Path, Size, without
+from augfn_nn.augment import Augment, Base, Generator, Path, Size, as_key, without
+from augfn_nn.children import child_of, is_intensity, sampling_from
+from augfn_nn.choosing import Choosing, base_name
 from augfn_nn.ranges import Ranges
-from augfn_nn.shorthands import PadByFrame, name_of, sampling_of
-
-# data key: (kind of target, format of boxes)
-KEYS: dict[str, tuple[str, str]] = {
-    "input": ("image", ""),
-    "image": ("image", ""),
-    "mask": ("mask", ""),
-    "bbox": ("boxes", "xyxy"),
-    "boxes": ("boxes", "xyxy"),
-    "keypoints": ("keypoints", ""),
-    "label": ("label", ""),
-    "class": ("label", ""),
-    "video": ("video", ""),
-    "volume": ("volume", ""),
-    "depth": ("depth", ""),
-    "instances": ("instances", ""),
-    "intrinsics": ("intrinsics", ""),
-    "affine": ("affine", ""),
-    "spacing": ("spacing", ""),
-    "flow": ("flow", ""),
-    "softmask": ("softmask", ""),
-    "heatmap": ("heatmap", ""),
-    "other": (OTHER, ""),
-    **{
-        word: (kind, "xyxy" if kind == "boxes" else "")
-        for word, kind in SPELLED.items()
-        if word not in ("bbox", "class")
-    },
-}
-
-
-class Slot(NamedTuple):
-    """Where a value goes: the target's name in the pipeline, its kind, the format of its boxes."""
-
-    name: str
-    kind: str
-    format: str
-
-    def wrap(self, value: Any) -> Any:
-        if self.kind == OTHER:
-            return value
-        if isinstance(value, list | tuple):
-            fix = "af.collate of dicts, one for each sample; or Augment(af.pipeline(...)), which takes lists of several sizes"
-            if self.kind in ("boxes", "keypoints"):
-                cls, form = ("Boxes", f", format={self.format!r}") if self.kind == "boxes" else ("Keypoints", "")
-                fix = f"af.{cls}.pad({self.name}{form}), which af.drop_invalid takes apart again"
-            raise TypeError(explain(f"{self.name}: a list", value, "one tensor for the batch", fix))
-        return Boxes(value, self.format) if self.format not in ("", "xyxy") and isinstance(value, Tensor) else value
-
-    def unwrap(self, value: Any, given: Any) -> Any:
-        return value.data if isinstance(value, Boxes) and not isinstance(given, Boxes) else value
-
-
-def slots_of(keys: Iterable[Any], ndim: int, given: Mapping[str, str] | None = None) -> list[Slot]:
-    """A slot for each data key; the second of a name is `mask_2`."""
-    out: list[Slot] = []
-    for key in keys:
-        slot, n = slot_of(key, ndim, given or {}), 2
-        base = slot.name
-        while any(slot.name == s.name for s in out):
-            slot, n = slot._replace(name=f"{base}_{n}"), n + 1
-        out.append(slot)
-    return out
-
-
-def slot_of(key: Any, ndim: int, given: Mapping[str, str]) -> Slot:
-    """A data key, perhaps with a suffix: "mask", "image_right", "bbox_xywh-left", kornia's `DataKey.MASK`; or a name
-    whose kind is given."""
-    if key in given:
-        kind = kind_of(key, given)
-        return Slot(key, kind, "xyxy" if kind == "boxes" else "")
-    word = name_of(key).replace("-", "_")
-    if word.split("_")[-1] in NO_TARGETS:
-        kind_of(word, {})  # which says what to do
-    stem = max((k for k in KEYS if word == k or word.startswith(k + "_")), key=len, default=None)
-    told = format_in(word)
-    if stem is None:
-        fix = f", or one of them with a suffix: 'mask_lanes'; targets={{{word!r}: 'other'}} passes it through"
-        raise ValueError(unknown("data key", key, KEYS) + fix)
-    kind, form = KEYS[stem]
-    form = told if kind == "boxes" and told is not None else form
-    if kind == "image" and ndim == 3:
-        kind = "volume"
-    return Slot(kind + word[len(stem) :], kind, form)
+from augfn_nn.shorthands import PadByFrame
+from augfn_nn.slots import Clips, Slot, collect, framed, same, sample_of, slots_of
 
 
 class AugmentationSequential(Base):
     """Modules one after another, as one fused pipeline over images, masks, boxes, keypoints and more.
 
     * `modules`: `Random*` modules, `Augment`s, functional augmentations and nested AugmentationSequentials. Their
-      Parameters train, their current ranges are drawn at each call, and a chain of geometry is one resample.
+      Parameters train, their current ranges are drawn at each call, and a chain of geometry is one resample. Any other
+      `nn.Module` or function is called with the images alone (`af.opaque`); an `nn.Sequential` is the chain of what it holds.
     * `data_keys`: what the positional arguments are: input (or image), mask, bbox or bbox_xyxy, bbox_xywh, keypoints,
       class (or label), video, volume, depth, intrinsics, affine, ...; in any case, or kornia's `DataKey`; several of one
       kind are welcome. A dict is understood by its names (`mask`, `mask_lanes`, `image_right`) and comes back as a dict.
     * `targets`: kinds of the names in a dict that do not tell them: `{"seg": "mask", "path": "other"}`; what is of the
-      kind "other" passes through untouched.
-    * `same_on_batch`, `keepdim`: None leaves them to the modules.
-    * `random_apply`: n, or (a, b): so many of the modules, chosen for each sample, in the order given (kornia: for
-      the batch, in random order). 1 with `random_apply_weights` chooses one by weight.
+      kind "other" passes through untouched, with `unknown="pass"` all whose name is not known.
+    * `same_on_batch`, `keepdim`: set for all modules; None leaves them theirs.
+    * `random_apply`: n, (a,) for a to all, or (a, b) of the modules, True for all, in random order; more than there are: so
+      many draws, which may be the same module again (a mix once). `random_apply_weights`: their relative probabilities. Chosen
+      once for the batch, as in kornia; with `random_apply_per="sample"` for each sample, in the order given, which compiles and
+      can be drawn by `index`.
     * `extra_args`: how a kind is read, `{"input": {"resample": "bicubic"}}`. Masks are always read nearest.
 
     Boxes are continuous edges (a flip is W - x; kornia's are inclusive), masks keep dtype and rank, `p` holds per
-    sample. What was drawn is the nested dict `aug._params`, `params=` replays it; `index=`
+    sample. Images may be arrays `[B, H, W, C]` or of PIL (uint8 is brought to [0, 1]), boxes four corners `[B, N, 4, 2]`,
+    kornia's objects, or lists with a tensor for each image; each comes back as it was given (images as tensors, or by
+    `output_type=` "numpy" or "pil"). What was drawn is the nested dict `aug._params`, `params=` replays it; `index=`
     and `epoch=` draw by the samples' indices in the dataset, as in `Augment`. In `eval()` (the container's own mode
     is what counts) only the steps that are not random act, as in `Augment`.
 
@@ -134,52 +61,209 @@ class AugmentationSequential(Base):
     tensor([[7., 0.]])
     """
 
-    steps: nn.ModuleDict
-
     def __init__(
         self,
-        *modules: nn.Module | Augmentation,
+        *modules: Any,
         data_keys: Sequence[Any] | None = ("input",),
         same_on_batch: bool | None = None,
         keepdim: bool | None = None,
         random_apply: bool | int | tuple[int, ...] = False,
-        random_apply_weights: Sequence[float] | None = None,
+        random_apply_weights: Sequence[float] | Tensor | None = None,
+        random_apply_per: str = "batch",
         extra_args: Mapping[Any, Mapping[str, Any]] | None = None,
         targets: Mapping[str, str] | None = None,
+        unknown: str = "raise",
+        clips: Clips | None = None,
         **others: Any,
     ) -> None:
         if others:
-            known = [*inspect.signature(type(self)).parameters][1:-1]
-            fix = (
-                '; extra_args={"mask": {"fill": 255}} and {"input": {"interpolation": "bicubic"}} say how they are read'
-            )
-            raise TypeError(unknown("argument of AugmentationSequential", next(iter(others)), known) + fix)
-        children = [child_of(m) for m in modules]
-        f = gathered([c.f for c in children], random_apply, random_apply_weights)
-        f.sampling = sampling_from(extra_args or {})
-        super().__init__(f, False, same_on_batch, all(c.keepdim for c in children) if keepdim is None else keepdim)
-        self.steps = nn.ModuleDict(dict(zip(f.steps, children, strict=True)))
-        f.targets = {**f.targets, **(targets or {})}
-        for name in f.targets:
-            kind_of(name, f.targets)
+            raise self.not_known(next(iter(others)))
+        children = [held(m) for m in modules]
+        choosing = Choosing(random_apply, random_apply_weights, random_apply_per, len(children))
+        sampling, own = sampling_from(extra_args or {}), dict(targets or {})
+        self.names, self.own_clips = dict[str, str](), clips
+        fs = [c.f for c in children]
+        f = self.chained(choosing, dict(zip(names_of(fs), fs, strict=True)), (sampling, own))
+        super().__init__(f, False, None, False)
+        self.choosing, self.settings, self.passing = choosing, (sampling, own), unknown == "pass"
+        self.hold(children)
+        if not self.ranges.names:
+            self.__dict__["ranges"] = self._modules.pop("ranges")
+        for name, value in (("same_on_batch", same_on_batch), ("keepdim", keepdim)):
+            setattr(self, name, value)
+        for name in self.f.targets:
+            kind_of(name, self.f.targets)
         self.data_keys = list(data_keys or ["input"])
-        self.slots = slots_of(self.data_keys, f.ndim, f.targets)
+        self.slots = slots_of(self.data_keys, self.f.ndim, self.f.targets)
+
+    @classmethod
+    def not_known(cls, name: str) -> TypeError:
+        known = [*inspect.signature(cls).parameters][1:-1]
+        fix = '; extra_args={"mask": {"fill": 255}} and {"input": {"interpolation": "bicubic"}} say how they are read'
+        return TypeError(unknown_name(f"argument of {cls.__name__}", name, known) + fix)
+
+    # its modules
+
+    def hold(self, children: Sequence[Base]) -> None:
+        """Register the modules, under kornia's names, and their steps' names in the pipeline."""
+        for name in self.names.values():
+            del self._modules[name]
+        steps = names_of([c.f for c in children])
+        self.names = {step: f"{type(c).__name__}_{i}" for i, (step, c) in enumerate(zip(steps, children, strict=True))}
+        for name, child in zip(self.names.values(), children, strict=True):
+            self.add_module(name, child)
+        self.chains: dict[Any, Augmentation] = {}
+        known = {c.clips for c in children if isinstance(c, AugmentationSequential) and c.clips} | {self.own_clips} - {
+            None
+        }
+        if len(known) > 1:
+            want, fix = "one layout", "the same data_format and same_on_frame in all"
+            raise ValueError(explain("clips of several layouts in a container", str(known), want, fix))
+        self.clips: Clips | None = next(iter(known), None)
+
+    @property
+    def steps(self) -> dict[str, Base]:
+        """The modules by the names of their steps in params."""
+        held = self._modules
+        return {step: held[name] for step, name in self.names.items()}  # type: ignore[misc]
+
+    def change(self, children: Sequence[Any]) -> AugmentationSequential:
+        """Other modules, with all settings."""
+        self.hold([held(m) for m in children])
+        return self
+
+    def append(self, module: Any) -> AugmentationSequential:
+        """Add a module at the end."""
+        return self.change([*self, module])
+
+    def extend(self, modules: Sequence[Any]) -> AugmentationSequential:
+        """Add modules at the end."""
+        return self.change([*self, *modules])
+
+    def insert(self, index: int, module: Any) -> AugmentationSequential:
+        """Add a module before the one of this number."""
+        children: list[Any] = [*self]
+        children.insert(index, module)
+        return self.change(children)
+
+    def pop(self, index: int = -1) -> nn.Module:
+        """Take a module out."""
+        children = [*self]
+        taken = children.pop(index)
+        self.change(children)
+        return taken
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, i: Any) -> Any:
+        found = list(self.steps.values())[i]
+        if not isinstance(i, slice):
+            return found
+        other = copy.copy(self)
+        other.__dict__["_modules"] = dict(self._modules)
+        other.names, other.forward = dict(self.names), own_code(other.forward.__func__.__get__(other))  # type: ignore[attr-defined]
+        return other.change(found)
+
+    def __iter__(self) -> Iterator[Base]:
+        return iter([self._modules[name] for name in self.names.values()])  # type: ignore[arg-type]
+
+    # what acts
+
+    @property
+    def f(self) -> Augmentation:
+        """All its modules as one augmentation, as they are now."""
+        held: Any = self._modules
+        return self.chain({n: held[name].f for n, name in self.names.items()})
+
+    @f.setter
+    def f(self, f: Augmentation) -> None:
+        """What it is made of is its modules'."""
+
+    def chain(self, fs: dict[str, Augmentation]) -> Augmentation:
+        """These steps as one augmentation; the last ones are kept, with what they are made of."""
+        key = (*fs, *map(id, fs.values()))
+        found = self.chains.get(key)
+        if found is None:
+            if len(self.chains) >= KEPT:
+                self.chains.clear()
+            found = self.chains[key] = self.chained(self.choosing, fs, self.settings)
+        return found
+
+    def chained(
+        self, choosing: Choosing, fs: dict[str, Augmentation], settings: tuple[Sampling, dict[str, str]]
+    ) -> Any:
+        """These steps as one augmentation."""
+        f = choosing.within(fs)
+        f.sampling, f.targets = settings[0], {**f.targets, **settings[1]}
+        return f
+
+    @property
+    def chooses(self) -> bool:  # type: ignore[override]
+        held: Any = self._modules
+        return self.choosing.per_batch or any([held[n].chooses for n in self.names.values()])  # noqa: C419 - faster
+
+    def picked(self, key: Tensor | None, params: Params | None) -> Augmentation:
+        if not self.chooses:
+            return self.f
+        require_eager("a choice of modules for the batch", "a choice for each sample", 'random_apply_per="sample"')
+        steps, order = self.steps, list(self.names)
+        if params is not None:
+            order = [n for n in params if base_name(n) in steps] if self.choosing.per_batch else order
+        elif self.choosing.per_batch:
+            assert key is not None
+            order = self.choosing.order(key, order, {n: c.f.mixes for n, c in steps.items()})
+        keys = [None if key is None else random.fold_in(key, i + 1) for i in range(len(order))]
+        each = zip(order, keys, strict=True)
+        return self.chain(
+            {n: steps[base_name(n)].picked(k, None if params is None else params.get(n) or {}) for n, k in each}
+        )
 
     def own(self, f: Any) -> Params:
         return {n: v for n, v in f.params.items() if n not in f.steps}
 
     @property
     def params(self) -> Params:
-        return self.ranges.tree() | {n: child.params for n, child in self.children_named()}
+        return self.ranges_of(self.f)
+
+    def ranges_of(self, f: Any) -> Params:
+        held = self.steps
+        each = {n: held[n if n in held else base_name(n)].ranges_of(g) for n, g in f.steps.items()}
+        return self.ranges.tree() | each
+
+    def shared_of(self, f: Any) -> list[Path]:
+        if self.same:
+            return [()]
+        held = self.steps
+        return [(n, *p) for n, g in f.steps.items() for p in held[n if n in held else base_name(n)].shared_of(g)]
 
     @property
-    def shared(self) -> list[Path]:
-        if self.same_on_batch is not None:
-            return super().shared
-        return [(n, *path) for n, child in self.children_named() for path in child.shared]
+    def same_on_batch(self) -> bool | None:
+        """One draw for the batch: what was set for all modules, None if nothing was."""
+        return self.same
 
-    def children_named(self) -> Iterator[tuple[str, Base]]:
-        return self.steps.items()  # type: ignore[return-value]
+    @same_on_batch.setter
+    def same_on_batch(self, value: bool | None) -> None:
+        self.same = value
+        for child in self if value is not None else ():
+            child.same_on_batch = value
+
+    @property
+    def keepdim(self) -> bool:
+        """True if all modules keep the rank of what they are given."""
+        held: Any = self._modules
+        return all([held[n].keepdim for n in self.names.values()])  # noqa: C419 - faster
+
+    @keepdim.setter
+    def keepdim(self, value: bool | None) -> None:
+        for child in self if value is not None else ():
+            child.keepdim = bool(value)
+
+    def is_intensity_only(self, strict: bool = True) -> bool:
+        """True if no module moves pixels; `strict`: nor is any of them unknown."""
+        return all(is_intensity(c, strict) for c in self)
+
+    # calls
 
     def forward(
         self,
@@ -189,130 +273,88 @@ class AugmentationSequential(Base):
         generator: Generator | None = None,
         index: Any = None,
         epoch: int = 0,
+        output_type: str = "pt",
     ) -> Any:
-        tree = self.tree(params)
-        values, slots = self.assign(args, data_keys)
-        sample = {s.name: s.wrap(v) for s, v in zip(slots, values, strict=True)}
-        if tree is None:
+        f: Any = self.f
+        key = generator
+        if self.chooses:
+            if params is not None:
+                f = self.picked(None, params)
+            elif self.training:
+                f, key = self.choice(generator, index, epoch)
+        tree = None if params is None and not self.training and self.choosing.per_batch else self.tree(params, f)
+        values, slots = self.assign(args, data_keys, f)
+        sample = sample_of(values, slots)
+        batch = 0 if self.clips is None else len(next(iter(sample.values())))
+        sample = sample if self.clips is None else self.clips.enter(sample, slots)
+        if tree is None or not f.steps:
             self.unchanged(sample)
             return same(args)
         if params is not None and self._frame is not None:
             sample = framed(sample, slots, *self._frame)
-        return collect(args, slots, values, self.augment(sample, tree, generator, index, epoch))
+        out = self.augment(sample, tree, key, index, epoch, f)
+        out = out if self.clips is None else self.clips.leave(out, slots, batch)
+        return collect(args, slots, values, out, output_type)
+
+    def choice(self, generator: Generator | None, index: Any, epoch: int) -> tuple[Augmentation, Tensor]:
+        """What acts in a call, and the key of its draws."""
+        if index is not None or epoch:
+            want, fix = "a choice for each sample", 'random_apply_per="sample"'
+            raise ValueError(explain("draws by index beside a choice for the batch", index, want, fix))
+        key = as_key(generator)
+        return self.picked(key, None), key
 
     def inverse(
         self, *args: Any, params: Params | None = None, data_keys: Sequence[Any] | None = None, size: Size | None = None
     ) -> Any:
         """Undo the geometry of `params` (of the last call, where None) for what the data keys name, image or not."""
-        if self.tree(params) is None or (params is None and self._unchanged):
+        if params is None and (self._unchanged or not (self.training or self.tree(None))):
             return same(args)
-        values, slots = self.assign(args, data_keys, "aug.inverse")
-        sample = {s.name: s.wrap(v) for s, v in zip(slots, values, strict=True)}
+        values, slots = self.assign(args, data_keys, self.f, "aug.inverse")
+        sample = sample_of(values, slots)
         if self._frame is not None:
             before = size or self._frame[1]
             given = self.last()[0] if params is None else params
-            after = geometry_of(self.f, without(given, given), before)[2]
+            after = geometry_of(self.picked(None, given), without(given, given), before)[2]
             sample = framed(sample, slots, self._frame[0], after)
-        return collect(args, slots, values, self.undo(sample, params, size))
+        if self.clips is None:
+            return collect(args, slots, values, self.undo(sample, params, size))
+        batch, sample = len(next(iter(sample.values()))), self.clips.enter(sample, slots)
+        return collect(args, slots, values, self.clips.leave(self.undo(sample, params, size), slots, batch))
 
     def assign(
-        self, args: tuple[Any, ...], data_keys: Sequence[Any] | None, call: str = "aug"
+        self, args: tuple[Any, ...], data_keys: Sequence[Any] | None, f: Augmentation, call: str = "aug"
     ) -> tuple[list[Any], list[Slot]]:
         """The values of a call, and what they are."""
         if len(args) == 1 and isinstance(args[0], Mapping):
-            return list(args[0].values()), slots_of(args[0], self.f.ndim, self.f.targets)
-        slots = self.slots if data_keys is None else slots_of(data_keys, self.f.ndim, self.f.targets)
+            return list(args[0].values()), slots_of(args[0], f.ndim, f.targets, self.passing)
+        slots = self.slots if data_keys is None else slots_of(data_keys, f.ndim, f.targets)
         if len(args) != len(slots):
             keys = list(self.data_keys if data_keys is None else data_keys)
             fix = f"{call}(x, data_keys=[...]) names others for one call"
             raise ValueError(explain("arguments and data keys disagree", f"{len(args)} arguments", f"{keys}", fix))
         return list(args), slots
 
-    def __len__(self) -> int:
-        return len(self.steps)
-
-    def __getitem__(self, i: int) -> nn.Module:
-        return list(self.steps.values())[i]
-
-    def __iter__(self) -> Iterator[nn.Module]:
-        return iter(self.steps.values())
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"chains": {}}
 
     def __repr__(self) -> str:
         own = [f"{path}={leaf!r}" for path, leaf in self.ranges.tree().items()]
-        lines = [", ".join([f"data_keys={self.data_keys}", *own]), *(f"({n}): {c!r}" for n, c in self.children_named())]
+        lines = [", ".join([f"data_keys={self.data_keys}", *own]), *(f"({n}): {c!r}" for n, c in self.steps.items())]
         return f"{type(self).__name__}(\n  " + "\n".join(lines).replace("\n", "\n  ") + "\n)"
 
 
-add_safe_globals([Augment, AugmentationSequential, Ranges, PadByFrame, Slot, nn.ModuleDict])
+KEPT = 64  # chains of chosen modules that a container remembers
 
 
-def child_of(module: Any) -> Base:
-    if isinstance(module, Augmentation):
-        return Augment(module)
-    if not isinstance(module, Base):
-        expected, fix = "modules of augfn_nn, or augmentations of augfn", "call it apart, or use the class of augfn_nn"
-        fix = "AugmentationSequential(*steps)" if isinstance(module, list | tuple) else fix
-        raise TypeError(explain("AugmentationSequential: a foreign child", module, expected, fix))
-    if module.labelled:
-        want, fix = "modules that need images alone", "WorstCase(model, af.pipeline(...)), with all steps within"
-        raise TypeError(explain(f"AugmentationSequential: {type(module).__name__} needs labels", module, want, fix))
-    return module
+add_safe_globals([Augment, AugmentationSequential, Choosing, Ranges, PadByFrame])
 
 
-def gathered(fs: list[Augmentation], random_apply: Any, weights: Sequence[float] | None) -> Any:
-    """The children as one augmentation."""
-    if weights is not None and (random_apply is True or random_apply != 1):
-        what = "random_apply_weights without random_apply=1"
-        raise ValueError(explain(what, random_apply, "random_apply=1: a choice of one", "leave the weights out"))
-    if random_apply is False:
-        return af.pipeline(*fs)
-    if random_apply is True:
-        expected = "an order that is given, with so many of the modules for each sample"
-        raise ValueError(explain("random_apply: a random order", True, expected, "random_apply=(1, 3)"))
-    if weights is not None:
-        return af.one_of(*fs, weights=list(weights))
-    low, high = (random_apply, random_apply) if isinstance(random_apply, int) else (*random_apply, len(fs))[:2]
-    return af.some_of((low, high), *fs)
+def held(module: Any) -> Base:
+    """What a container is given, as a module; an `nn.Sequential` as the chain of what it holds."""
+    return AugmentationSequential(*module) if isinstance(module, nn.Sequential) else child_of(module)
 
 
-def sampling_from(extra_args: Mapping[Any, Mapping[str, Any]]) -> Sampling:
-    """How images (and masks: their fill) are read by the steps that do not say it themselves."""
-    out: dict[str, Any] = {}
-    for key, settings in extra_args.items():
-        kind, given = slot_of(key, 2, {}).kind, sampling_of(settings, f"extra_args[{key!r}]")
-        if kind == "mask":
-            given = mask_sampling(given)
-        elif kind not in FRAMED and given:
-            raise ValueError(explain("extra_args: nothing is sampled", key, "'input' or 'mask'", "leave it out"))
-        out |= {n: v for n, v in given.items() if v is not None}
-    return Sampling(**out)
-
-
-def mask_sampling(given: dict[str, Any]) -> dict[str, Any]:
-    """Masks have a fill of their own; all else but nearest is refused."""
-    given = {("fill" if n == "fill_mask" else n): v for n, v in given.items()}
-    others = {n: v for n, v in given.items() if n != "fill" and (n, v) != ("interpolation", "nearest")}
-    if others:
-        fix = "give a soft mask as another image: 'image_mask'"
-        raise ValueError(explain("extra_args: masks are always read nearest", others, "'nearest', or a fill", fix))
-    return {"fill_mask": given.get("fill")}
-
-
-def framed(sample: dict[str, Any], slots: list[Slot], batch: Size, size: Size) -> dict[str, Any]:
-    """Stand in for the image that a replay or an inverse may leave out: a frame that no colour op reads."""
-    if any(s.kind in FRAMED for s in slots):
-        return sample
-    blank = torch.zeros((), device=tree_leaves(sample)[0].device).expand(*batch, 1, *size)
-    return sample | {"depth" if len(size) == 2 else "volume": blank}
-
-
-def same(args: tuple[Any, ...]) -> Any:
-    return args[0] if len(args) == 1 else list(args)
-
-
-def collect(args: tuple[Any, ...], slots: list[Slot], values: list[Any], out: Mapping[str, Any]) -> Any:
-    """The output in the form of the call: a tensor, a list or a dict."""
-    done = [s.unwrap(out[s.name], v) for s, v in zip(slots, values, strict=True)]
-    if len(args) == 1 and isinstance(args[0], Mapping):
-        return dict(zip(args[0], done, strict=True))
-    return same(tuple(done))
+def names_of(fs: Sequence[Augmentation]) -> list[str]:
+    """The steps' names."""
+    return list(af.pipeline(*fs).steps)

@@ -12,16 +12,18 @@ from augfn.core.augmentation import Augmentation
 from augfn.core.spec import SAMPLING, Spec
 from augfn.distributions import Constant, Distribution, Interval, LogUniform, Span, Uniform
 from augfn.errors import explain, unknown
-from augfn.ops.crop import pad
+from augfn.ops.crop import pad, random_crop
 from augfn.typing import Leaf
 
 Size = int | tuple[int, int]  # (h, w)
 ALIASES = {"resample": "interpolation", "fill_value": "fill"}
-HALF_PIXEL = "leave it out: pixels are read at their centres, align_corners=False, in every op"
+HALF_PIXEL = (
+    "leave it out: maps take pixels' centres to pixels' centres, resizes keep the frame's edges, whatever it says"
+)
 # keywords of the peers that say what holds here anyway: the accepted values, and what to do about others
 NEUTRAL: dict[str, tuple[tuple[Any, ...], str]] = {
-    "align_corners": ((False, None), HALF_PIXEL),
-    "cropping_mode": (("slice",), "leave it out: crops copy pixels, resized crops sample them"),
+    "align_corners": ((True, False, None), HALF_PIXEL),
+    "cropping_mode": (("slice", "resample"), "leave it out: crops copy pixels, resized crops sample them"),
     "p_batch": ((1.0,), "use p: every sample draws its own gate; same_on_batch=True shares it"),
     "separable": ((True, False), "leave it out"),
     "expand": ((False,), "Pad before it"),
@@ -300,3 +302,20 @@ class PadByFrame(Augmentation):
         bottom, right = (max(want - n, 0) for want, n in zip(self.least, size, strict=True))
         padding = (right * self.both, bottom * self.both, right, bottom)
         return pad(padding=padding, **self.outside).plan({}, size, sampling)
+
+
+class WindowByFrame(Augmentation):
+    """A window of a size, or of half the sides of the frame that it meets, padded where that is smaller."""
+
+    spec: Spec = random_crop.spec  # type: ignore[attr-defined]
+
+    def __init__(self, size: Any, position: Any) -> None:
+        f = random_crop(size=1, position=position)
+        super().__init__("window", f.params, f.schema)
+        self.least = (size, size) if isinstance(size, int) else None if size is None else tuple(size)
+
+    def plan(self, params: Any, size: Any, sampling: Any) -> Any:
+        target = self.least or tuple(n // 2 for n in size)
+        first = PadByFrame(target, True, {}).plan({}, size, sampling)
+        larger = tuple(max(n, m) for n, m in zip(size, target, strict=True))
+        return [*first, *random_crop(size=target).plan(params, larger, sampling)]

@@ -4,23 +4,64 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
+from torch.serialization import add_safe_globals
 
 import augfn as af
+from augfn.core.augmentation import Augmentation
 from augfn.distributions import Span
 from augfn.typing import Range
 from augfn_nn.derive import derive
 from augfn_nn.shorthands import around, inside, is_number, only
 
+Pair = tuple[float, float]
+
 
 @derive(af.elastic)
-def RandomElasticTransform(alpha: Range = (0.0, 0.03), sigma: Range = 0.1) -> Any:
-    """Bend by a smooth random field; keypoints and boxes follow (in kornia they stay).
+def RandomElasticTransform(kernel_size: Any = None, sigma: Any = None, alpha: Any = None) -> Any:
+    """Bend by a smooth random field; masks, keypoints and boxes follow (in kornia keypoints and boxes stay).
 
-    In augfn's units, fractions of the shorter side: `alpha` is the displacement's standard deviation, `sigma` its
-    smoothness. kornia's kernel_size, sigma in pixels and alpha in half sizes have no counterpart.
+    In augfn's units, fractions of the shorter side: `alpha`, by default (0, 0.03), is the displacement's standard deviation,
+    `sigma`, by default 0.1, its smoothness. With a `kernel_size` in kornia's: uniform noise blurred by a kernel of so many
+    pixels, with `sigma` in pixels (y, x), times `alpha` half sizes (x, y): a field of the same standard deviation and width,
+    of which there are at most 8 x 8 bends.
     """
-    return {"alpha": inside("alpha", alpha, 1.0), "sigma": inside("sigma", sigma, 1.0)}
+    if kernel_size is None:
+        alpha, sigma = ((0.0, 0.03) if alpha is None else alpha), (0.1 if sigma is None else sigma)
+        return {"alpha": inside("alpha", alpha, 1.0), "sigma": inside("sigma", sigma, 1.0)}
+    return ElasticByFrame(*(two(v, usual) for v, usual in ((kernel_size, 63), (sigma, 32.0), (alpha, 1.0))))
+
+
+def two(value: Any, usual: float) -> tuple[float, float]:
+    """A number for both axes."""
+    given = usual if value is None else value
+    return (given, given) if is_number(given) else tuple(map(float, given))  # type: ignore[return-value]
+
+
+class ElasticByFrame(Augmentation):
+    """kornia's elastic transform in its own units, as `af.elastic` of the frame that it meets."""
+
+    def __init__(self, kernel: Pair, sigma: Pair, alpha: Pair) -> None:
+        f = af.elastic()
+        super().__init__("elastic", {"control": f.params["control"]}, {"control": f.schema["control"]})
+        self.gain, self.width, self.alpha = 3**-0.5, 0.0, alpha
+        for n, s in zip(kernel, sigma, strict=True):
+            x = torch.arange(n, dtype=torch.float64) - (n - 1) / 2
+            g = torch.exp(-(x**2) / (2 * s**2))
+            g = g / g.sum()
+            self.gain *= float(g.square().sum().sqrt())
+            self.width += float((g * x**2).sum().sqrt()) / 2
+
+    def plan(self, params: Any, size: Any, sampling: Any) -> Any:
+        control = params["control"]
+        far = sum(a * (n - 1) / 2 for a, n in zip(self.alpha, reversed(size), strict=True)) / 2
+        known = {"alpha": self.gain * far / min(size), "sigma": self.width / min(size)}
+        like = {n: torch.full(control.shape[:-3], v, device=control.device) for n, v in known.items()}
+        return af.elastic().plan({**like, "control": control}, size, sampling)
+
+
+add_safe_globals([ElasticByFrame])
 
 
 @derive(af.fisheye)

@@ -91,7 +91,9 @@ def test_steps_are_named_and_nested(images):
     assert list(aug.steps) == ["rotate", "pipeline", "normalize"]
     assert set(aug._params["pipeline"]) == {"rotate", "rotate_2"}
     assert (len(aug), aug[1], next(iter(aug))) == (3, inner, aug[0])
-    assert "steps.pipeline.steps.rotate_2.ranges.degrees/low" in aug.state_dict()
+    assert "AugmentationSequential_1.RandomRotation_1.ranges.degrees/low" in aug.state_dict()
+    assert [n for n, _ in aug.named_children()] == ["RandomRotation_0", "AugmentationSequential_1", "Normalize_2"]
+    assert list(aug.children()) == list(aug)
 
 
 def test_children_train_and_their_current_ranges_are_drawn(images):
@@ -181,11 +183,11 @@ def test_random_apply(images):
     torch.manual_seed(0)
     x = torch.rand(64, 3, 4, 4)
     for random_apply, counts in ((2, {2}), ((1, 2), {1, 2}), ((2,), {2, 3})):
-        aug = build(random_apply=random_apply)
+        aug = build(random_apply=random_apply, random_apply_per="sample")
         y = aug(x)
         assert set(aug._params["count"].floor().int().tolist()) == counts
         assert y.equal(aug(x, params=aug._params))
-    aug = build(random_apply=1, random_apply_weights=[1.0, 0.0, 1.0])
+    aug = build(random_apply=1, random_apply_weights=[1.0, 0.0, 1.0], random_apply_per="sample")
     aug(x)
     chosen = aug._params["choice"].sum(0)
     assert chosen[1] == 0
@@ -328,29 +330,30 @@ def test_a_module_adds_little_to_a_call():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda x, m: AugmentationSequential(nn.Identity()), "a foreign child"),
         (lambda x, m: AugmentationSequential(af.hflip), "a foreign child"),
         (lambda x, m: AugmentationSequential(), "no steps"),
         (lambda x, m: flips(data_keys=["inputs"]), "did you mean 'input'"),
-        (lambda x, m: flips(data_keys=[0]), "an enum's member"),
+        (lambda x, m: flips(data_keys=[7]), "an enum's member"),
         (lambda x, m: flips()({"picture": x}), "unknown data key"),
         (lambda x, m: flips()({"image": x, "depths": m}), "did you mean 'depth'"),
         (lambda x, m: flips()({"image": x, "path": "a.png"}), "targets={'path': 'other'}"),
         (lambda x, m: flips()({"image": x, "image_id": 3}), "targets={'image_id': 'other'}"),
         (lambda x, m: flips(data_keys=["input", "mask"])(x), "1 arguments"),
         (lambda x, m: flips()(x, m), "2 arguments"),
-        (lambda x, m: flips(data_keys=["input", "mask"])(x, list(m)), "af.collate"),
+        (lambda x, m: flips(data_keys=["input", "mask"])(x, ["a"]), "af.collate"),
         (lambda x, m: flips()(m), "af.to_float"),
-        (lambda x, m: flips(data_keys=["input", "bbox"])(x, torch.ones(4, 1, 4, 2)), "wrong shape"),
+        (lambda x, m: flips(data_keys=["input", "bbox"])(x, torch.ones(4, 1, 4, 3)), "wrong shape"),
         (lambda x, m: turns()(x, generator=7), r"af.key\(7\)"),
         (lambda x, m: turns(same_on_batch=True)(x, generator=af.split(af.key(0), 4)), "a key per sample"),
-        (lambda x, m: flips(random_apply=True), "random order"),
-        (lambda x, m: flips(random_apply=2), "bad count"),
         (lambda x, m: flips(random_apply_weights=[1.0]), "random_apply=1"),
+        (lambda x, m: flips(random_apply=(2, 1)), "0 <= a <= b"),
+        (lambda x, m: flips(random_apply=1, random_apply_per="image"), "'batch' or 'sample'"),
+        (lambda x, m: flips(random_apply=1)(x, index=[0, 1, 2, 3]), "random_apply_per"),
+        (lambda x, m: flips(random_apply=1)(x, generator=af.split(af.key(0), 4)), "random_apply_per"),
+        (lambda x, m: AugmentationSequential(nn.MaxPool2d(2))(x), "changes the frame"),
         (lambda x, m: flips(extra_args={"mask": {"resample": "bilinear"}}), "always read nearest"),
         (lambda x, m: flips(extra_args={"mask": {"interpolate": "nearest"}}), "unknown setting"),
         (lambda x, m: flips(extra_args={"keypoints": {"resample": "nearest"}}), "nothing is sampled"),
-        (lambda x, m: flips(extra_args={"input": {"align_corners": True}}), "align_corners"),
         (lambda x, m: flips().inverse(x), "nothing drawn yet"),
         (lambda x, m: AugmentationSequential(RandomRotation(5), RandomHorizontalFlip3D()), "2-D and 3-D"),
     ],

@@ -23,13 +23,15 @@ from augfn.core.actions import (
     frame_changes,
 )
 from augfn.core.augmentation import Augmentation
+from augfn.core.called import Called, Custom
 from augfn.core.gates import Gate
+from augfn.core.patched import Patched
 from augfn.errors import explain
 from augfn.math.resample import Sampling
 
 Steps = dict[str, Augmentation]
 # of branches that exclude each other, so that neighbours fuse
-ORDER = (Geometric, Deferred, Color, Pixels, Depths, Occlusion, Blend, Mixing)
+ORDER = (Geometric, Deferred, Color, Pixels, Depths, Occlusion, Called, Custom, Patched, Blend, Mixing)
 
 
 class Combined(Augmentation):

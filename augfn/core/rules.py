@@ -36,11 +36,13 @@ from augfn.core.annotations import (
     hide_keypoints,
     moved_annotations,
 )
+from augfn.core.called import CALLABLE, Called, Custom, called, customized
 from augfn.core.clips import retimed
 from augfn.core.gates import is_hard
 from augfn.core.instances import hide_instances, with_instances
 from augfn.core.matrices import warp_affine, warp_flow, warp_intrinsics, warp_spacing
 from augfn.core.mixing import PAINT, mixed
+from augfn.core.patched import Patched
 from augfn.core.targets import CONVERTED, Sample, Target
 from augfn.errors import explain
 from augfn.math.color import clip, require_rgb, scale_shift
@@ -256,6 +258,7 @@ TABLE: dict[tuple[type, str], Callable[..., Any]] = {
     **{(Pixels, t): repaint for t in ("image", "video", "volume")},
     (Depths, "depth"): repaint,
     **{(Convert, t): convert for t in CONVERTED},
+    **{(Called, t): called for t in CALLABLE},
     **{(Occlusion, t): hide for t in ("image", "video", "volume")},
     (Occlusion, "mask"): hide_mask,
     (Occlusion, "instances"): hide_instances,
@@ -274,7 +277,7 @@ def targets_of(kind: type) -> list[str]:
 
 def touches(action: Action, kind: str) -> bool:
     """True if an action may change, or looks at, a target of this kind."""
-    return isinstance(action, Blend | Deferred) or kind in targets_of(type(action))
+    return isinstance(action, Blend | Custom | Deferred | Patched) or kind in targets_of(type(action))
 
 
 def check_channels(actions: Iterable[Action], sample: Sample) -> None:
@@ -294,6 +297,8 @@ def apply(action: Action, sample: Sample) -> Sample:
         return mixed(action, sample, apply)
     if isinstance(action, Temporal):
         return retimed(action, sample)
+    if isinstance(action, Custom):
+        return customized(action, sample, apply)
     changed = dict(sample.targets)
     if isinstance(action, Geometric):
         changed |= moved_annotations(action, sample)

@@ -280,13 +280,23 @@ def centre_of(size: tuple[int, ...]) -> tuple[float, ...]:
 def pixel_matrix(matrix: Tensor, source: tuple[int, ...], target: tuple[int, ...]) -> Tensor:
     """A centred matrix (from target to source coordinates) in pixel coordinates, whose origin is the first pixel's
     centre."""
-    d = len(source)
+    return shifted(matrix, centre_of(source), tuple(-c for c in centre_of(target)))
+
+
+def centred_matrix(matrix: Tensor, source: tuple[int, ...], target: tuple[int, ...]) -> Tensor:
+    """The inverse: a matrix from target to source pixels in centred coordinates."""
+    return shifted(matrix, tuple(-c for c in centre_of(source)), centre_of(target))
+
+
+def shifted(matrix: Tensor, after: tuple[float, ...], before: tuple[float, ...]) -> Tensor:
+    """The matrix with a shift before it and one after it."""
+    d = len(after)
 
     def move(values: tuple[float, ...]) -> Tensor:
         eye = identity_like(matrix)
         return eye + constant((*values, 0.0), matrix)[:, None] * eye[d]
 
-    return move(centre_of(source)) @ matrix @ move(tuple(-c for c in centre_of(target)))
+    return move(after) @ matrix @ move(before)
 
 
 def homography(points: Tensor, images: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from augfn.math.resample import Sampling, fill_like
 from augfn.math.shapes import expand
 from augfn.math.variates import seed_key
 from augfn.math.windows import lines_of, put_each, rectangle, spans_of, summed
+from augfn.random import unit
 from augfn.typing import Leaf, Seed, SortKey, Weight
 
 WHOLE = "a cut has whole pixels"
@@ -130,18 +131,26 @@ def gridmix(
     *,
     weight: CutWeight = Beta(1.0, 1.0),
     cells: Cells = Uniform(0.0, 1.0),
+    patch: int | None = None,
 ) -> Any:
     """Take the cells of a grid from one of two images: of 4 x 4 cells round(16 (1 - weight)) from the partner, in random
     places (of a volume 4 x 4 x 4); labels by the area. Partners as in `mixup`. Source: Baek et al. 2021 (GridMix).
+
+    `patch`: cells of so many pixels along each axis instead, whose sort keys follow from the first two of `cells`. Source: kornia
+    `PatchMix`.
 
     >>> x = torch.tensor([0.0, 1.0]).reshape(2, 1, 1, 1).expand(2, 1, 8, 8)
     >>> y, _ = af.gridmix(weight=0.25)(x, None, af.key(0))
     >>> y.mean((1, 2, 3))
     tensor([0.7500, 0.2500])
     """
+    grid = (4,) * len(frame)
+    if patch is not None:
+        grid = tuple(-(-n // patch) for n in frame)
+        cells = random.uniform(seed_key(cells[..., :2].detach()), (math.prod(grid),))
     rank = cells.argsort(-1).argsort(-1)
     taken = rank < torch.round((1 - weight.detach()) * cells.shape[-1])[..., None]
-    cover = on_grid(taken, frame)
+    cover = on_grid(taken, frame, grid, patch)
     return [Layer(who(), cover, share_of(cover, who.order), hard=True)]
 
 
@@ -196,7 +205,7 @@ def patchmix(
     source = torch.where(cells < w, -1.0, torch.floor((cells - w) / (1 - w).clamp(min=1e-6) * 3).clamp(0, 2))
     layers = []
     for k in range(3):
-        cover = on_grid(source == k, frame)
+        cover = on_grid(source == k, frame, (4,) * len(frame))
         layers.append(Layer(who(k + 1), cover, share_of(cover, who.order), hard=True))
     return layers
 
@@ -298,10 +307,12 @@ def transplant(
     frame: Size,
     *,
     key: SortKey = Uniform(0.0, 1.0),
-    classes: tuple[int, ...] = (1,),
+    classes: tuple[int, ...] | None = None,
+    excluded: tuple[int, ...] = (0,),
 ) -> Any:
-    """Paste what the partner's mask gives to one of `classes`, drawn uniformly, at its place, image and mask. Labels by the
-    area. Partners as in `mixup`. Source: kornia `RandomTransplantation`.
+    """Paste what the partner's mask gives to one of `classes`, drawn uniformly, at its place, image and mask; None: to one of the
+    labels that it has, but `excluded` (where it has none, nothing). Labels by the area. Partners as in `mixup`. Source: kornia
+    `RandomTransplantation`.
 
     >>> mask = torch.zeros(2, 4, 4, dtype=torch.long)
     >>> mask[1, :2] = 1
@@ -311,12 +322,30 @@ def transplant(
     (tensor(8.), tensor(8))
     """
     b, d, partner = who.order.ndim, len(frame), who()
-    drawn = torch.floor(key.detach() * len(classes)).clamp(max=len(classes) - 1).long()
-    wanted = torch.tensor(classes, device=mask.device)[drawn.to(mask.device)]
     theirs = taken(mask.to(torch.int64), partner, b)
     flat = theirs if theirs.ndim == b + d else theirs.select(b, 0)
+    if classes is None:
+        wanted = one_of_labels(flat, key.detach().to(mask.device), b, excluded)
+    else:
+        drawn = torch.floor(key.detach() * len(classes)).clamp(max=len(classes) - 1).long()
+        wanted = torch.tensor(classes, device=mask.device)[drawn.to(mask.device)]
     cover = flat == expand(wanted, b + d)
+    if classes is None:
+        cover = cover & ~among(flat, excluded)
     return [Layer(partner, cover, share_of(cover, who.order), hard=True)]
+
+
+def one_of_labels(mask: Tensor, key: Tensor, b: int, excluded: tuple[int, ...]) -> Tensor:
+    """One of the labels `[*b]` that a mask has, all equally likely: each has a number of its own, of which the largest wins."""
+    seeds = seed_key(torch.stack([key, torch.zeros_like(key)], -1))
+    flat = mask.flatten(b)
+    numbers = unit(random.stream_bits(seeds[..., None, :], 0, flat)).masked_fill(among(flat, excluded), -1.0)
+    return flat.gather(-1, numbers.argmax(-1, keepdim=True))[..., 0]
+
+
+def among(mask: Tensor, labels: tuple[int, ...]) -> Tensor:
+    """Where a mask has one of these labels."""
+    return reduce(torch.logical_or, [mask == k for k in labels], torch.zeros_like(mask, dtype=torch.bool))
 
 
 def in_boxes(xyxy: Tensor, comes: Tensor, frame: Size) -> Tensor:
@@ -325,11 +354,12 @@ def in_boxes(xyxy: Tensor, comes: Tensor, frame: Size) -> Tensor:
     return summed([v.to(xyxy.dtype) for v in (first & comes[..., None], *others)]) > 0
 
 
-def on_grid(cells: Tensor, frame: Size) -> Tensor:
-    """Values of 4 cells along each axis `[*b, 4^d]` over the frame."""
-    out = cells.unflatten(-1, (4,) * len(frame))
-    for i, size in enumerate(reversed(frame), 1):
-        out = out.index_select(-i, torch.arange(size, device=cells.device) * 4 // size)
+def on_grid(cells: Tensor, frame: Size, grid: Size, patch: int | None = None) -> Tensor:
+    """Values of the cells of a grid `[*b, n]` over the frame; of equal cells, or of so many pixels."""
+    out = cells.unflatten(-1, grid)
+    for i, (size, n) in enumerate(zip(reversed(frame), reversed(grid), strict=True), 1):
+        place = torch.arange(size, device=cells.device)
+        out = out.index_select(-i, place * n // size if patch is None else place // patch)
     return out
 
 

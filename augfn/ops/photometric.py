@@ -289,6 +289,8 @@ def per_channel(values: Any, what: str, fix: str = "mean=(0.485, 0.456, 0.406)")
     held = isinstance(values, Tensor | np.ndarray | np.generic)
     given = values.tolist() if held else values  # numbers stay Python's, which compile reads
     numbers = tuple(given) if isinstance(given, list | tuple) else (given,)
+    if len(numbers) == 1 and isinstance(numbers[0], list | tuple):  # [1, C]
+        numbers = tuple(numbers[0])
     if any(isinstance(v, list | tuple) for v in numbers):
         raise ValueError(explain(f"{what}: one number per channel", values, "a number or a sequence [C]", fix))
     return tuple(map(float, numbers))

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from augfn.errors import explain
+
 # On small images a call is bound by the dispatch of some two hundred small ops, a fifth of which is autograd's
 # bookkeeping.
 below_autograd = getattr(torch._C, "_AutoDispatchBelowAutograd", torch.no_grad)
@@ -108,3 +110,9 @@ def is_readable(t: Tensor) -> bool:
 def autocasts(device: torch.device) -> bool:
     """Tell whether autocast is on for the device (some, such as "meta", have none)."""
     return torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type)
+
+
+def require_eager(what: str, want: str, fix: str) -> None:
+    """Raises where a compiler traces the call of what reads numbers on the way."""
+    if torch.compiler.is_compiling():
+        raise ValueError(explain(f"{what} cannot be compiled", "a trace", want, fix))

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map
 
 from augfn.core.actions import Action, Blend, Deferred, Geometric, Pixels, blend, is_moving
+from augfn.core.patched import Patched, patched
 from augfn.core.rules import SOFT, apply, touches
 from augfn.core.targets import Sample, Target
 from augfn.core.widening import widened
@@ -44,7 +45,12 @@ def act(action: Action, sample: Sample, owned: set[str] | None = None) -> Sample
         return on_rows(action, rows, sample, set() if owned is None else owned) if rows else sample
     if isinstance(action, Blend) and action.hard and (turns := chosen_rows(action)) is not None:
         return in_turn(action, turns, sample)
-    new = blended(action, sample) if isinstance(action, Blend) else apply(action.ungated(), sample)
+    if isinstance(action, Blend):
+        new = blended(action, sample)
+    elif isinstance(action, Patched):
+        new = patched(action, sample, run)
+    else:
+        new = apply(action.ungated(), sample)
     if owned is not None:
         note_fresh(action, new, sample, owned)
     return new if action.gate is None or rows else chosen(action.gate, new, sample)

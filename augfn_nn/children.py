@@ -1,0 +1,95 @@
+"""What a container holds: modules of augfn_nn, augmentations, and modules and functions of others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from torch import nn
+from torch.serialization import add_safe_globals
+
+import augfn as af
+from augfn.core.augmentation import Augmentation
+from augfn.core.opaque import Opaque
+from augfn.core.targets import FRAMED
+from augfn.errors import explain
+from augfn.math.resample import Sampling
+from augfn_nn.augment import Augment, Base
+from augfn_nn.shorthands import sampling_of
+from augfn_nn.slots import slot_of
+
+
+class Foreign(Augment):
+    """A module of others, or a function, which is called with images alone."""
+
+    def __init__(self, module: Any) -> None:
+        super().__init__(af.opaque(module))
+        if isinstance(module, nn.Module):
+            self.module = module
+
+    def __repr__(self) -> str:
+        return repr(self.f.function)  # type: ignore[attr-defined]
+
+
+add_safe_globals([Foreign, Opaque])
+
+
+def child_of(module: Any) -> Base:
+    """What a container is given, as a module that it can hold."""
+    if isinstance(module, Augmentation):
+        return Augment(module)
+    if not isinstance(module, Base):
+        if isinstance(module, list | tuple) or not callable(module) or hasattr(module, "spec"):
+            expected, fix = "modules, or augmentations of augfn", "call it apart, or use the class of augfn_nn"
+            fix = "AugmentationSequential(*steps)" if isinstance(module, list | tuple) else fix
+            fix = f"call it: af.{module.spec.name}(...)" if hasattr(module, "spec") else fix  # type: ignore[union-attr]
+            raise TypeError(explain("AugmentationSequential: a foreign child", module, expected, fix))
+        return Foreign(module)
+    if module.labelled:
+        want, fix = "modules that need images alone", "WorstCase(model, af.pipeline(...)), with all steps within"
+        raise TypeError(explain(f"AugmentationSequential: {type(module).__name__} needs labels", module, want, fix))
+    return module
+
+
+def is_intensity(module: Base, strict: bool) -> bool:
+    if hasattr(module, "is_intensity_only"):
+        return module.is_intensity_only(strict)  # type: ignore[operator]
+    if isinstance(module, Foreign):
+        return not strict
+    return not any(is_geometric(f) for f in ops_of(module.f))
+
+
+def ops_of(f: Any) -> Iterator[Augmentation]:
+    """The ops that an augmentation is made of."""
+    steps = getattr(f, "steps", {})
+    for g in steps.values():
+        yield from ops_of(g)
+    if not steps:
+        yield f
+
+
+def is_geometric(f: Any) -> bool:
+    return getattr(getattr(f, "spec", None), "kind", "geometric") in ("geometric", "mix", "temporal")
+
+
+def sampling_from(extra_args: Mapping[Any, Mapping[str, Any]]) -> Sampling:
+    """How images (and masks: their fill) are read by the steps that do not say it themselves."""
+    out: dict[str, Any] = {}
+    for key, settings in extra_args.items():
+        kind, given = slot_of(key, 2, {}).kind, sampling_of(settings, f"extra_args[{key!r}]")
+        if kind == "mask":
+            given = mask_sampling(given)
+        elif kind not in FRAMED and given:
+            raise ValueError(explain("extra_args: nothing is sampled", key, "'input' or 'mask'", "leave it out"))
+        out |= {n: v for n, v in given.items() if v is not None}
+    return Sampling(**out)
+
+
+def mask_sampling(given: dict[str, Any]) -> dict[str, Any]:
+    """Masks have a fill of their own; all else but nearest is refused."""
+    given = {("fill" if n == "fill_mask" else n): v for n, v in given.items()}
+    others = {n: v for n, v in given.items() if n != "fill" and (n, v) != ("interpolation", "nearest")}
+    if others:
+        fix = "give a soft mask as another image: 'image_mask'"
+        raise ValueError(explain("extra_args: masks are always read nearest", others, "'nearest', or a fill", fix))
+    return {"fill_mask": given.get("fill")}
