@@ -16,6 +16,7 @@ from augfn.core.augmentation import Op
 from augfn.core.boxes import Boxes as Boxes
 from augfn.core.boxes import Keypoints as Keypoints
 from augfn.core.boxes import drop_invalid as drop_invalid
+from augfn.core.opaque import opaque as opaque
 from augfn.curricula import Curriculum as Curriculum
 from augfn.curricula import cosine as cosine
 from augfn.curricula import linear as linear
@@ -51,6 +52,7 @@ from augfn.moments import channel_stats as channel_stats
 from augfn.multiview import views as views
 from augfn.nifti import read_volume as read_volume
 from augfn.nifti import write_volume as write_volume
+from augfn.patches import patchwise as patchwise
 from augfn.policies.published import augmix as augmix
 from augfn.policies.published import auto_augment as auto_augment
 from augfn.policies.published import rand_augment as rand_augment
@@ -196,6 +198,7 @@ __all__ = [
     "normal",
     "normalize",
     "one_of",
+    "opaque",
     "optical_distortion",
     "pad",
     "pad3d",
@@ -203,6 +206,7 @@ __all__ = [
     "pad_to3d",
     "patch",
     "patchmix",
+    "patchwise",
     "perspective",
     "perspective3d",
     "piecewise",
@@ -1009,6 +1013,7 @@ def gridmix(
     cells: Range = Uniform(low=0.0, high=1.0),
     order: Range = Uniform(low=0.0, high=1.0),
     partner: Range | None = None,
+    patch: int | None = None,
     num_classes: int | None = None,
     partners: str = "next",
     p: Chance = 1.0,
@@ -2106,13 +2111,15 @@ def transplant(
     key: Range = Uniform(low=0.0, high=1.0),
     order: Range = Uniform(low=0.0, high=1.0),
     partner: Range | None = None,
-    classes: tuple[int, ...] = (1,),
+    classes: tuple[int, ...] | None = None,
+    excluded: tuple[int, ...] = (0,),
     num_classes: int | None = None,
     partners: str = "next",
     p: Chance = 1.0,
 ) -> Op:
-    """Paste what the partner's mask gives to one of `classes`, drawn uniformly, at its place, image and mask. Labels by the
-    area. Partners as in `mixup`. Source: kornia `RandomTransplantation`.
+    """Paste what the partner's mask gives to one of `classes`, drawn uniformly, at its place, image and mask; None: to one of the
+    labels that it has, but `excluded` (where it has none, nothing). Labels by the area. Partners as in `mixup`. Source: kornia
+    `RandomTransplantation`.
     """
 
 def unsharp_mask(
