@@ -6,7 +6,7 @@ all of them positive angles turn counter-clockwise, factors multiply, boxes are 
 members or in upper case. A range is a number, a pair, a distribution, or a `Parameter` [2] of both, which then learns.
 """
 
-from augfn_nn import auto, presets, random_generator
+from augfn_nn import auto, container, presets, random_generator
 from augfn_nn.adversarial import WorstCase
 from augfn_nn.augment import Augment
 from augfn_nn.auto import AutoAugment, RandAugment, TrivialAugment
@@ -70,6 +70,7 @@ from augfn_nn.illumination import (
     RandomPlasmaContrast,
     RandomPlasmaShadow,
 )
+from augfn_nn.items import ParamItem, PatchParamItem
 from augfn_nn.levels import IntensityWindow, RandomEqualize3D, RandomHistogramShift, ZScore
 from augfn_nn.linear import RandomHueRotation, RandomLinearContrast, RandomLinearSaturation, RandomLumaFlip
 from augfn_nn.mix import (

@@ -24,6 +24,8 @@ from augfn_nn.containers import ManyToOneAugmentationDispather as ManyToOneAugme
 from augfn_nn.containers import VideoSequential as VideoSequential
 from augfn_nn.curricula import Scheduled as Scheduled
 from augfn_nn.derive import Derived
+from augfn_nn.items import ParamItem as ParamItem
+from augfn_nn.items import PatchParamItem as PatchParamItem
 from augfn_nn.patches import PatchSequential as PatchSequential
 from augfn_nn.presets.ada import AdaptiveDiscriminatorAugmentation as AdaptiveDiscriminatorAugmentation
 from augfn_nn.sequential import AugmentationSequential as AugmentationSequential
@@ -66,7 +68,9 @@ __all__ = [
     "Pad3D",
     "PadTo",
     "PadTo3D",
+    "ParamItem",
     "PatchMix",
+    "PatchParamItem",
     "PatchSequential",
     "PiecewiseAffine",
     "RandAugment",
@@ -208,7 +212,7 @@ class _Peers(TypedDict, total=False):
 
     align_corners: Any
     cropping_mode: Any
-    p_batch: Any
+    ensure_perm: Any
     separable: Any
     expand: Any
     center: Any
@@ -234,6 +238,8 @@ class BBoxSafeCrop(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -255,6 +261,8 @@ class CenterCrop(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -276,6 +284,8 @@ class CenterCrop3D(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -296,6 +306,8 @@ class CoarseDropout(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
@@ -321,6 +333,8 @@ class ColorJiggle(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -343,6 +357,8 @@ class ColorJitter(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -358,11 +374,13 @@ class CopyPaste(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         data_keys: Sequence[Any] | None = None,
         labels: str | None = None,
         align_corners: Any = ...,
         cropping_mode: Any = ...,
-        p_batch: Any = ...,
+        ensure_perm: Any = ...,
         separable: Any = ...,
         expand: Any = ...,
         center: Any = ...,
@@ -385,6 +403,8 @@ class CropNonEmptyMask(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -406,6 +426,8 @@ class Denormalize(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -425,6 +447,8 @@ class DepthNormalize(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -449,6 +473,8 @@ class ForegroundCrop3D(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -471,6 +497,8 @@ class GridDistortion(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -493,6 +521,8 @@ class GridMask(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
@@ -516,6 +546,8 @@ class IntensityWindow(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -535,6 +567,8 @@ class LongestMaxSize(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -553,6 +587,8 @@ class MaskDropout(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
@@ -570,12 +606,14 @@ class Mosaic(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         data_keys: Sequence[Any] | None = None,
         labels: str | None = None,
         fill_value: Any = None,
         align_corners: Any = ...,
         cropping_mode: Any = ...,
-        p_batch: Any = ...,
+        ensure_perm: Any = ...,
         separable: Any = ...,
         expand: Any = ...,
         center: Any = ...,
@@ -598,6 +636,8 @@ class Normalize(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -617,6 +657,8 @@ class OpticalDistortion(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -638,6 +680,8 @@ class Pad(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -661,6 +705,8 @@ class Pad3D(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -685,6 +731,8 @@ class PadTo(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -707,6 +755,8 @@ class PadTo3D(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -725,11 +775,13 @@ class PatchMix(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         data_keys: Sequence[Any] | None = None,
         labels: str | None = None,
         align_corners: Any = ...,
         cropping_mode: Any = ...,
-        p_batch: Any = ...,
+        ensure_perm: Any = ...,
         separable: Any = ...,
         expand: Any = ...,
         center: Any = ...,
@@ -754,6 +806,8 @@ class PiecewiseAffine(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -769,6 +823,7 @@ class RandomAffine(Derived):
         scale: Range | None = None,
         shear: Range | None = None,
         *,
+        kornia: bool | None = None,
         p: Chance = 0.5,
         interpolation: Any = None,
         padding_mode: Any = None,
@@ -778,6 +833,7 @@ class RandomAffine(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -804,6 +860,8 @@ class RandomAffine3D(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -825,6 +883,8 @@ class RandomAnisotropy(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -843,6 +903,8 @@ class RandomAutoContrast(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -865,6 +927,8 @@ class RandomBiasField(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -885,17 +949,20 @@ class RandomBoxBlur(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
 class RandomBrightness(Derived):
-    """Multiply by a factor; a number x is 1 ± x (kornia adds factor - 1: RandomBrightnessShift)."""
+    """Multiply by a factor; a number x is 1 ± x (kornia, and `kornia=True`, adds factor - 1: RandomBrightnessShift)."""
 
     def __init__(
         self,
         brightness: Range = (1.0, 1.0),
         clip_output: bool = True,
         *,
+        kornia: bool | None = None,
         p: Chance = 1.0,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
@@ -904,6 +971,7 @@ class RandomBrightness(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -923,6 +991,8 @@ class RandomBrightnessShift(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -942,6 +1012,8 @@ class RandomChannelDropout(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -959,6 +1031,8 @@ class RandomChannelShuffle(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -979,6 +1053,8 @@ class RandomClahe(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1000,17 +1076,20 @@ class RandomColorTwist(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
 class RandomContrast(Derived):
-    """Spread about the grey mean by a factor; a number x is 1 ± x (kornia multiplies: RandomBrightness)."""
+    """Spread about the grey mean by a factor; a number x is 1 ± x (kornia, and `kornia=True`, multiplies: RandomBrightness)."""
 
     def __init__(
         self,
         contrast: Range = (1.0, 1.0),
         clip_output: bool = True,
         *,
+        kornia: bool | None = None,
         p: Chance = 1.0,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
@@ -1019,6 +1098,7 @@ class RandomContrast(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1040,6 +1120,8 @@ class RandomCrop(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -1063,6 +1145,8 @@ class RandomCrop3D(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -1084,11 +1168,13 @@ class RandomCutMix(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         data_keys: Sequence[Any] | None = None,
         labels: str | None = None,
         align_corners: Any = ...,
         cropping_mode: Any = ...,
-        p_batch: Any = ...,
+        ensure_perm: Any = ...,
         separable: Any = ...,
         expand: Any = ...,
         center: Any = ...,
@@ -1111,6 +1197,8 @@ class RandomCutout(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
@@ -1130,6 +1218,8 @@ class RandomD4(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -1152,6 +1242,8 @@ class RandomDefocus(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1172,6 +1264,8 @@ class RandomDepthDropout(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1192,6 +1286,8 @@ class RandomDepthNoise(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1210,6 +1306,8 @@ class RandomDepthicalFlip3D(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -1232,6 +1330,8 @@ class RandomDither(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1251,6 +1351,8 @@ class RandomDownscale(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
@@ -1274,6 +1376,8 @@ class RandomElastic3D(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -1297,6 +1401,8 @@ class RandomElasticTransform(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -1317,6 +1423,8 @@ class RandomEqualize(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1335,6 +1443,8 @@ class RandomEqualize3D(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1353,6 +1463,8 @@ class RandomErasing(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
@@ -1373,6 +1485,8 @@ class RandomErasingNoise(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1389,11 +1503,13 @@ class RandomFMix(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         data_keys: Sequence[Any] | None = None,
         labels: str | None = None,
         align_corners: Any = ...,
         cropping_mode: Any = ...,
-        p_batch: Any = ...,
+        ensure_perm: Any = ...,
         separable: Any = ...,
         expand: Any = ...,
         center: Any = ...,
@@ -1418,6 +1534,8 @@ class RandomFisheye(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -1439,6 +1557,8 @@ class RandomFog(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1453,6 +1573,8 @@ class RandomFrameDropout(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1473,6 +1595,8 @@ class RandomGamma(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1493,6 +1617,8 @@ class RandomGaussianBlur(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1514,9 +1640,11 @@ class RandomGaussianIllumination(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         align_corners: Any = ...,
         cropping_mode: Any = ...,
-        p_batch: Any = ...,
+        ensure_perm: Any = ...,
         separable: Any = ...,
         expand: Any = ...,
         inplace: Any = ...,
@@ -1541,6 +1669,8 @@ class RandomGaussianNoise(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1562,6 +1692,8 @@ class RandomGhosting(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1581,6 +1713,8 @@ class RandomGibbs(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1601,6 +1735,8 @@ class RandomGlassBlur(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1611,6 +1747,7 @@ class RandomGrayscale(Derived):
         self,
         rgb_weights: Any = None,
         *,
+        kornia: bool | None = None,
         p: Chance = 0.1,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
@@ -1619,6 +1756,7 @@ class RandomGrayscale(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1639,6 +1777,8 @@ class RandomGridDistortion3D(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -1656,11 +1796,13 @@ class RandomGridMix(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         data_keys: Sequence[Any] | None = None,
         labels: str | None = None,
         align_corners: Any = ...,
         cropping_mode: Any = ...,
-        p_batch: Any = ...,
+        ensure_perm: Any = ...,
         separable: Any = ...,
         expand: Any = ...,
         center: Any = ...,
@@ -1683,6 +1825,8 @@ class RandomHSVSaturation(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1701,6 +1845,8 @@ class RandomHistogramShift(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1719,6 +1865,8 @@ class RandomHorizontalFlip(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -1739,6 +1887,8 @@ class RandomHorizontalFlip3D(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -1760,6 +1910,8 @@ class RandomHue(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1778,6 +1930,8 @@ class RandomHueRotation(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1797,6 +1951,8 @@ class RandomISONoise(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1815,6 +1971,8 @@ class RandomInvert(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1834,6 +1992,8 @@ class RandomJPEG(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1853,6 +2013,8 @@ class RandomJigsaw(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -1873,6 +2035,8 @@ class RandomLinearContrast(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1892,6 +2056,8 @@ class RandomLinearCornerIllumination(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1911,6 +2077,8 @@ class RandomLinearIllumination(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1929,6 +2097,8 @@ class RandomLinearSaturation(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1946,6 +2116,8 @@ class RandomLumaFlip(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -1964,11 +2136,13 @@ class RandomMedianBlur(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
 class RandomMixUp(Derived):
-    """Blend with a partner; `lambda_val` = (low, high) is the own sample's weight (kornia: the partner's)."""
+    """Blend with a partner; `lambda_val` = (low, high) is the own sample's weight (kornia, and `kornia=True`: the partner's)."""
 
     def __init__(
         self,
@@ -1976,15 +2150,17 @@ class RandomMixUp(Derived):
         alpha: float = 1.0,
         num_classes: int | None = None,
         *,
+        kornia: bool | None = None,
         p: Chance = 1.0,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
         data_keys: Sequence[Any] | None = None,
         labels: str | None = None,
         align_corners: Any = ...,
         cropping_mode: Any = ...,
-        p_batch: Any = ...,
+        ensure_perm: Any = ...,
         separable: Any = ...,
         expand: Any = ...,
         center: Any = ...,
@@ -2006,17 +2182,21 @@ class RandomMosaic(Derived):
         min_bbox_size: float = 0.0,
         *,
         p: float = 0.7,
+        padding_mode: str = "constant",
+        resample: Any = "bilinear",
         fill: float = 0.0,
         num_classes: int | None = None,
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         data_keys: Sequence[Any] | None = None,
         labels: str | None = None,
         fill_value: Any = None,
         align_corners: Any = ...,
         cropping_mode: Any = ...,
-        p_batch: Any = ...,
+        ensure_perm: Any = ...,
         separable: Any = ...,
         expand: Any = ...,
         center: Any = ...,
@@ -2040,6 +2220,8 @@ class RandomMotionArtifact(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -2062,6 +2244,8 @@ class RandomMotionBlur(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -2076,6 +2260,7 @@ class RandomMotionBlur3D(Derived):
         border_type: Any = "constant",
         resample: Any = "bilinear",
         *,
+        kornia: bool | None = None,
         p: Chance = 0.5,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
@@ -2084,6 +2269,7 @@ class RandomMotionBlur3D(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -2103,6 +2289,8 @@ class RandomPatch(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -2118,11 +2306,13 @@ class RandomPatchMix(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         data_keys: Sequence[Any] | None = None,
         labels: str | None = None,
         align_corners: Any = ...,
         cropping_mode: Any = ...,
-        p_batch: Any = ...,
+        ensure_perm: Any = ...,
         separable: Any = ...,
         expand: Any = ...,
         center: Any = ...,
@@ -2146,6 +2336,8 @@ class RandomPerspective(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -2167,6 +2359,8 @@ class RandomPerspective3D(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -2188,6 +2382,8 @@ class RandomPlanckianJitter(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -2207,6 +2403,8 @@ class RandomPlasmaBrightness(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -2225,6 +2423,8 @@ class RandomPlasmaContrast(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -2246,6 +2446,8 @@ class RandomPlasmaShadow(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -2264,6 +2466,8 @@ class RandomPoissonNoise(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -2283,6 +2487,8 @@ class RandomPosterize(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -2301,6 +2507,8 @@ class RandomQuarterTurn(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -2323,6 +2531,8 @@ class RandomRGBShift(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -2343,6 +2553,8 @@ class RandomRain(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -2358,11 +2570,13 @@ class RandomResizeMix(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         data_keys: Sequence[Any] | None = None,
         labels: str | None = None,
         align_corners: Any = ...,
         cropping_mode: Any = ...,
-        p_batch: Any = ...,
+        ensure_perm: Any = ...,
         separable: Any = ...,
         expand: Any = ...,
         center: Any = ...,
@@ -2378,6 +2592,7 @@ class RandomResizedCrop(Derived):
         scale: Range = (0.08, 1.0),
         ratio: Range = (0.75, 1.3333333333333333),
         *,
+        kornia: bool | None = None,
         p: Chance = 1.0,
         interpolation: Any = None,
         padding_mode: Any = None,
@@ -2387,6 +2602,7 @@ class RandomResizedCrop(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -2407,6 +2623,8 @@ class RandomRicianNoise(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -2427,6 +2645,8 @@ class RandomRinging(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -2449,6 +2669,8 @@ class RandomRot90_3D(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -2470,6 +2692,8 @@ class RandomRotation(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -2484,6 +2708,7 @@ class RandomRotation3D(Derived):
         *,
         spacing: Any = None,
         order: str | None = None,
+        kornia: bool | None = None,
         p: Chance = 0.5,
         interpolation: Any = None,
         padding_mode: Any = None,
@@ -2493,6 +2718,7 @@ class RandomRotation3D(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -2514,6 +2740,8 @@ class RandomRotation90(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -2536,17 +2764,20 @@ class RandomSaltAndPepperNoise(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
 class RandomSaturation(Derived):
-    """Blend with grey by a factor; a number x is 1 ± x (kornia scales that of HSV: RandomHSVSaturation)."""
+    """Blend with grey by a factor; a number x is 1 ± x (kornia, and `kornia=True`, scales that of HSV: RandomHSVSaturation)."""
 
     def __init__(
         self,
         saturation: Range = (1.0, 1.0),
         clip_output: bool = True,
         *,
+        kornia: bool | None = None,
         p: Chance = 1.0,
         clip: Clip | None = None,
         channels: int | Sequence[int] | None = None,
@@ -2555,6 +2786,7 @@ class RandomSaturation(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -2574,6 +2806,8 @@ class RandomScale(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -2595,6 +2829,8 @@ class RandomScale3D(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -2618,6 +2854,8 @@ class RandomShadow(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -2636,6 +2874,8 @@ class RandomSharpness(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -2655,6 +2895,8 @@ class RandomShear(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -2677,6 +2919,8 @@ class RandomShear3D(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -2699,6 +2943,8 @@ class RandomSnow(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -2720,6 +2966,8 @@ class RandomSolarize(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -2739,6 +2987,8 @@ class RandomSolarizeAdd(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -2757,6 +3007,8 @@ class RandomSpeckleNoise(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -2775,6 +3027,8 @@ class RandomSpike(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -2794,6 +3048,8 @@ class RandomStretch(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -2817,6 +3073,8 @@ class RandomSunFlare(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -2838,6 +3096,8 @@ class RandomThinPlateSpline(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -2859,6 +3119,8 @@ class RandomThinPlateSpline3D(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -2874,6 +3136,8 @@ class RandomTimeReverse(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -2891,6 +3155,8 @@ class RandomTimeSpeed(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -2909,6 +3175,8 @@ class RandomToneCurve(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -2929,6 +3197,8 @@ class RandomTranslate(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -2952,6 +3222,8 @@ class RandomTranslate3D(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -2972,18 +3244,44 @@ class RandomTransplantation(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         data_keys: Sequence[Any] | None = None,
         labels: str | None = None,
         align_corners: Any = ...,
         cropping_mode: Any = ...,
-        p_batch: Any = ...,
+        ensure_perm: Any = ...,
         separable: Any = ...,
         expand: Any = ...,
         center: Any = ...,
         inplace: Any = ...,
     ) -> None: ...
 
-RandomTransplantation3D = RandomTransplantation
+class RandomTransplantation3D(Derived):
+    """The same of volumes. (kornia)"""
+
+    def __init__(
+        self,
+        excluded_labels: Any = (0,),
+        classes: tuple[int, ...] | None = None,
+        *,
+        num_classes: int | None = None,
+        p: Chance = 0.5,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
+        data_keys: Sequence[Any] | None = None,
+        labels: str | None = None,
+        align_corners: Any = ...,
+        cropping_mode: Any = ...,
+        ensure_perm: Any = ...,
+        separable: Any = ...,
+        expand: Any = ...,
+        center: Any = ...,
+        inplace: Any = ...,
+    ) -> None: ...
 
 class RandomUnsharpMask(Derived):
     """Add `amount` of what a Gaussian blur of `sigma` pixels takes away; numbers are fixed."""
@@ -3003,6 +3301,8 @@ class RandomUnsharpMask(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -3021,6 +3321,8 @@ class RandomVerticalFlip(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -3041,6 +3343,8 @@ class RandomVerticalFlip3D(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -3062,6 +3366,8 @@ class RandomZoomBlur(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -3083,20 +3389,23 @@ class RandomZoomOut(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
 class Resize(Derived):
-    """Resize to (h, w), or one side to an int; antialiased where it shrinks (kornia is not, unless told)."""
+    """Resize to (h, w), or one side to an int; antialiased where it shrinks (kornia, and `kornia=True`, is not, unless told)."""
 
     def __init__(
         self,
         size: Size,
         side: str = "short",
-        antialias: bool = True,
+        antialias: bool | None = None,
         *,
+        kornia: bool | None = None,
         p: Chance = 1.0,
         interpolation: Any = None,
         padding_mode: Any = None,
@@ -3105,6 +3414,7 @@ class Resize(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -3126,6 +3436,8 @@ class Resize3D(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -3148,6 +3460,8 @@ class ScaleJitter(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -3169,6 +3483,8 @@ class SmallestMaxSize(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -3192,6 +3508,8 @@ class Spacing3D(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -3209,6 +3527,8 @@ class TimeCrop(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -3224,6 +3544,8 @@ class TimeSubsample(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -3242,5 +3564,7 @@ class ZScore(Derived):
         same_on_batch: bool = False,
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...

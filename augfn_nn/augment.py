@@ -19,6 +19,7 @@ from augfn.errors import explain
 from augfn.run.compiling import own_code
 from augfn.typing import Leaf
 from augfn.undoing import geometry_of, transform_matrix, undone
+from augfn_nn.items import items_of, tree_of
 from augfn_nn.lifting import Frame, lift, lower
 from augfn_nn.ranges import Ranges
 
@@ -122,6 +123,8 @@ class Base(nn.Module):
         random, None if all is."""
         f = self.f if f is None else f
         own = self.ranges_of(f)
+        if params is not None and "batch_prob" in params:
+            params = tree_of(self, params)
         if params is not None:
             return without(params, merge(params, own, f.schema, f.name))
         return own if self.training else not_random(f, own)
@@ -196,6 +199,13 @@ class Base(nn.Module):
             size = before
         y, _ = undone(f, x, params, size)
         return lower(y, dims) if self.keepdim and dims else y
+
+    @property
+    def param_items(self) -> Any:
+        """What the last call drew in kornia's way: of a container a list of `ParamItem(name, data)`, of an op a dict with
+        `batch_prob` and `forward_input_shape` beside its leaves. `params=` takes it as it does the tree."""
+        params, (batch, size) = self.last()
+        return items_of(self, params, (*batch, *size))
 
     @property
     def transform_matrix(self) -> Tensor:
@@ -290,14 +300,22 @@ class Augment(Base):
         index: Any = None,
         epoch: int = 0,
     ) -> Any:
-        tree = self.tree(params)
-        return self.unchanged(x) if tree is None else self.augment(x, tree, generator, index, epoch)
+        if not self.chooses:
+            tree = self.tree(params)
+            return self.unchanged(x) if tree is None else self.augment(x, tree, generator, index, epoch)
+        if params is None and not self.training:
+            return self.unchanged(x)
+        key = as_key(self.keyed(generator, index, epoch, None)) if params is None else None
+        f = self.picked(key, params)
+        return self.augment(x, self.tree(params, f), key, None, 0, f)  # type: ignore[arg-type]
 
     def inverse(self, x: Any, params: Params | None = None, size: Size | None = None) -> Any:
         """Undo the geometry of `params` (of the last call, where None) by one resample; colour stays as it is.
 
         `size` is the frame before the augmentation, where it is not the last call's. The identity where a call is.
         """
+        if self.chooses and (params is not None or not self._unchanged):
+            return self.undo(x, params, size)
         return x if self.tree(params) is None else self.undo(x, params, size)
 
     def __repr__(self) -> str:

@@ -9,7 +9,7 @@ import augfn as af
 from augfn.typing import Range
 from augfn_nn.derive import derive
 from augfn_nn.filters import border_mode
-from augfn_nn.shorthands import around, is_number, only, padding_name, turns
+from augfn_nn.shorthands import around, is_number, only, other_way, padding_name, turns
 
 LINEAR = "leave it out: the streak is turned bilinearly, so that its angle can be learned"
 
@@ -23,7 +23,7 @@ def RandomMotionBlur(
     `kernel_size` is an odd length, or a range (low, high) of lengths, any real number, drawn per sample (kornia: odd,
     one per batch). The streak is turned bilinearly (kornia's default is nearest).
     """
-    only("RandomMotionBlur: resample", padding_name(resample), ("bilinear",), LINEAR)
+    only("RandomMotionBlur: resample", padding_name(resample), ("bilinear", "nearest"), LINEAR)
     turned = {"angle": around(angle), "direction": around(direction)}
     return {**streak(kernel_size), "padding_mode": border_mode(border_type), **turned}
 
@@ -37,14 +37,21 @@ def streak(kernel_size: Any) -> dict[str, Any]:
 
 @derive(af.motion_blur3d)
 def RandomMotionBlur3D(
-    kernel_size: Any, angle: Range, direction: Range, border_type: Any = "constant", resample: Any = "bilinear"
+    kernel_size: Any,
+    angle: Range,
+    direction: Range,
+    border_type: Any = "constant",
+    resample: Any = "bilinear",
+    *,
+    kornia: bool | None = None,
 ) -> Any:
     """Blur a volume along a streak, turned by the axis-angle vector `angle` = (x, y, z) as by RandomRotation3D.
 
-    Shorthands of `angle` as there, of the rest as in RandomMotionBlur (kornia: turned the other way, nearest).
+    Shorthands of `angle` as there, of the rest as in RandomMotionBlur (kornia: turned the other way, as here with
+    `kornia=True`, and nearest).
     """
-    only("RandomMotionBlur3D: resample", padding_name(resample), ("bilinear",), LINEAR)
-    turned = {"angle": turns(angle), "direction": around(direction)}
+    only("RandomMotionBlur3D: resample", padding_name(resample), ("bilinear", "nearest"), LINEAR)
+    turned = {"angle": other_way("RandomMotionBlur3D", turns(angle), kornia), "direction": around(direction)}
     return {**streak(kernel_size), "padding_mode": border_mode(border_type), **turned}
 
 

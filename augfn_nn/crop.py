@@ -32,25 +32,28 @@ def RandomCrop(
 
 
 @derive(af.resized_crop, p=1.0, resizes=True)
-def RandomResizedCrop(size: Size, scale: Range = (0.08, 1.0), ratio: Range = (3 / 4, 4 / 3)) -> Any:
+def RandomResizedCrop(
+    size: Size, scale: Range = (0.08, 1.0), ratio: Range = (3 / 4, 4 / 3), *, kornia: bool | None = None
+) -> Any:
     """Cut a window and resize it to `size` = (h, w).
 
     It has a share `scale` of the area, and width / height log-uniform in `ratio`; shares above 1 are 1. Antialiased where it
-    shrinks (`antialias=False` as in kornia).
+    shrinks (`antialias=False`, and `kornia=True`, as in kornia).
     """
     share = pair("scale", scale)
     share = tuple(min(v, 1.0) if is_number(v) else v for v in share) if isinstance(share, tuple) else share
-    return {"size": size, "scale": share, "ratio": log_range(pair("ratio", ratio))}
+    plain = {"antialias": False} if kornia else {}
+    return {"size": size, "scale": share, "ratio": log_range(pair("ratio", ratio)), **plain}
 
 
 @derive(af.resize, p=1.0, resizes=True)
-def Resize(size: Size, side: str = "short", antialias: bool = True) -> Any:
-    """Resize to (h, w), or one side to an int; antialiased where it shrinks (kornia is not, unless told).
+def Resize(size: Size, side: str = "short", antialias: bool | None = None, *, kornia: bool | None = None) -> Any:
+    """Resize to (h, w), or one side to an int; antialiased where it shrinks (kornia, and `kornia=True`, is not, unless told).
 
     `side`: "short", "long", "vert" (the height) or "horz" (the width).
     """
     only("Resize: side", side, ("short", "long", "vert", "horz"), "give both sides: size=(h, w)")
-    return {"size": size, "side": side, "antialias": antialias}
+    return {"size": size, "side": side, "antialias": not kornia if antialias is None else antialias}
 
 
 @derive(af.pad, p=1.0, resizes=True)

@@ -6,20 +6,33 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from torch import Tensor
 from torch.serialization import add_safe_globals
 
 import augfn as af
+from augfn import random
 from augfn.core.augmentation import Augmentation
+from augfn.core.draw import Params
 from augfn.core.spec import COMMON, SAMPLING, Spec
+from augfn.distributions import Bernoulli
 from augfn.errors import explain, unknown
-from augfn_nn.augment import Augment
+from augfn.run.mode import require_eager
+from augfn_nn.augment import Augment, Path
+from augfn_nn.ranges import Ranges
 from augfn_nn.shorthands import ALIASES, NEUTRAL, is_number, learned, neutral, only, plain, sampling_of
 
-FLAGS = {"same_on_batch": False, "keepdim": False, "learnable": False}
+FLAGS = {"same_on_batch": False, "keepdim": False, "learnable": False, "p_batch": 1.0, "kornia": None}
+OFF = af.pipeline(off=af.identity())  # what a batch meets that is left alone
+OF_BATCH = random.salt("p_batch")
 
 
 class Derived(Augment):
-    """Base of the classes that are derived from a factory of augfn; `spec` is the factory's."""
+    """Base of the classes that are derived from a factory of augfn; `spec` is the factory's.
+
+    * `p`: of each sample; it can be read, and set afterwards. `p_batch`: of the whole batch, drawn once for a call; what resizes
+      knows it alone.
+    * `kornia=True`: where kornia has another sign or formula under this name, kornia's; False: ours, without a warning.
+    """
 
     spec: ClassVar[Spec]
     factory: ClassVar[Callable[..., Augmentation]]
@@ -30,14 +43,64 @@ class Derived(Augment):
 
     def __init__(self, *args: Any, **keywords: Any) -> None:
         given = self.bind(args, keywords)
-        flags = {name: given.pop(name) for name in FLAGS}
+        own = inspect.signature(type(self).convert).parameters
+        flags = {name: given.pop(name) for name in FLAGS if name not in own}
         extras = {name: given.pop(name) for name in self.extras}
+        self.__dict__["given"], chance = dict(given), flags.pop("p_batch")
+        flags.pop("kornia", None)
+        if not is_number(chance) or not 0 <= chance <= 1:
+            raise ValueError(explain(f"{type(self).__name__}: p_batch", chance, "a number from 0 to 1", "p_batch=0.5"))
         super().__init__(self.build(given), flags.pop("learnable"), **flags)
         self.__dict__.update(extras)
+        self.p_batch, self.chooses = float(chance), chance < 1
+
+    @property
+    def p(self) -> Any:
+        """The probability of each sample to be changed."""
+        gate = self.params.get("gate")
+        return float(gate.probs) if isinstance(gate, Bernoulli) and not gate.probs.ndim else self.given["p"]
+
+    def set_p(self, p: Any) -> None:
+        """Another probability; what has been learned stays."""
+        given = self.given | {"p": p}
+        f = self.build(dict(given))
+        ranges = Ranges(self.own(f), f.schema)
+        old = {n: t for n, t in self.ranges.named_parameters() if not n.startswith("gate/")}
+        if old.keys() - set(ranges.names):
+            want, fix = "a module whose leaves keep their names", f"{type(self).__name__}(..., p=...)"
+            raise ValueError(explain(f"{type(self).__name__}: p of what learns", [*old], want, fix))
+        for name, tensor in old.items():
+            ranges._buffers.pop(name, None)
+            ranges.register_parameter(name, tensor)
+        for name, tensor in self.ranges.named_buffers():
+            if name in ranges._buffers and not name.startswith("gate/"):
+                ranges._buffers[name] = tensor
+        ranges.limits, ranges.pairs = self.ranges.limits, self.ranges.pairs
+        self.__dict__["given"] = given
+        self.f, self.ranges = f, ranges
+
+    def picked(self, key: Tensor | None, params: Params | None) -> Augmentation:
+        if not self.chooses:
+            return self.f
+        require_eager("p_batch, a choice for the batch,", "a choice for each sample", "p")
+        if params is None:
+            assert key is not None
+            acts = float(random.uniform(random.fold_in(key, OF_BATCH))) < self.p_batch
+        else:
+            acts = "off" not in params
+        return self.f if acts else OFF
+
+    def ranges_of(self, f: Augmentation) -> Params:
+        return {"off": {}} if f is OFF else self.params
+
+    def shared_of(self, f: Augmentation) -> list[Path]:
+        return [()] if self.same_on_batch and f is not OFF else []
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Arguments that were built in cannot be set afterwards; all else as of any module."""
-        if name in type(self).signature.parameters and name not in ("same_on_batch", "keepdim"):
+        if name == "p":
+            return self.set_p(value)
+        if name in type(self).signature.parameters and name not in ("same_on_batch", "keepdim", "p_batch"):
             cls, want = type(self).__name__, "arguments when it is made, or params for a call"
             fix = f"{cls}({name}=...), or aug(x, params={{...}}) in the form of aug.params"
             raise AttributeError(explain(f"{cls}: {name} is set when it is made", value, want, fix))
@@ -74,7 +137,7 @@ class Derived(Augment):
         own = inspect.signature(cls.convert).parameters
         p = 1.0 if "p" in own else given.pop("p")  # of which it takes care
         if cls.resizes:
-            only(f"{cls.__name__}: p", p, (1.0,), "leave it out: the samples of a batch have one size")
+            only(f"{cls.__name__}: p", p, (1.0,), "p_batch=..., of the batch: its samples have one size")
         late = [n for n in COMMON[cls.spec.kind] if n not in ("p", *SAMPLING, *own)]
         kept = {n: v for n in late if (v := given.pop(n, None)) is not None}
         made = cls.convert(**{name: plain(given.pop(name)) for name in own})

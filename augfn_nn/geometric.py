@@ -8,7 +8,7 @@ import augfn as af
 from augfn.errors import explain
 from augfn.typing import Range
 from augfn_nn.derive import derive
-from augfn_nn.shorthands import around, moves, only, reach, slant, zoom
+from augfn_nn.shorthands import around, moves, only, other_way, reach, slant, zoom
 
 
 @derive(af.hflip)
@@ -50,17 +50,23 @@ def RandomRotation(degrees: Range) -> Any:
 
 @derive(af.affine)
 def RandomAffine(
-    degrees: Range, translate: Range | None = None, scale: Range | None = None, shear: Range | None = None
+    degrees: Range,
+    translate: Range | None = None,
+    scale: Range | None = None,
+    shear: Range | None = None,
+    *,
+    kornia: bool | None = None,
 ) -> Any:
     """One affine map about the centre.
 
     * `degrees`: counter-clockwise (kornia's and torchvision's turn clockwise here, and the other way in
-      RandomRotation); a number is ±.
+      RandomRotation; `kornia=True` does too); a number is ±.
     * `translate`: (a, b), up to ±a of the width and ±b of the height, not rounded to pixels.
     * `scale`: (low, high), or four numbers: x, then y; > 1 magnifies.
     * `shear`: degrees; a number is ± along x, (a, b) along x, four numbers: x, then y.
     """
-    return {"degrees": around(degrees), "translate": reach(translate, 2), **zoom(scale), "shear": slant(shear)}
+    turn = other_way("RandomAffine", around(degrees), kornia)
+    return {"degrees": turn, "translate": reach(translate, 2), **zoom(scale), "shear": slant(shear)}
 
 
 @derive(af.translate)

@@ -12,12 +12,23 @@ from augfn_nn.shorthands import WindowByFrame, only, pair
 
 
 @derive(af.mixup, p=1.0, base=Mixes)
-def RandomMixUp(lambda_val: Range | None = None, alpha: float = 1.0, num_classes: int | None = None) -> Any:
-    """Blend with a partner; `lambda_val` = (low, high) is the own sample's weight (kornia: the partner's).
+def RandomMixUp(
+    lambda_val: Range | None = None,
+    alpha: float = 1.0,
+    num_classes: int | None = None,
+    *,
+    kornia: bool | None = None,
+) -> Any:
+    """Blend with a partner; `lambda_val` = (low, high) is the own sample's weight (kornia, and `kornia=True`: the partner's).
 
     Without it the weight is drawn from Beta(alpha, alpha). `aug(images, labels)` blends labels too: soft ones, or indices with
     `num_classes`; without it indices come back as in kornia, `[B, 3]`: both labels and the partner's weight.
     """
+    if kornia and lambda_val is None:
+        lambda_val = (0.0, 1.0)
+    elif kornia:
+        low, high = pair("lambda_val", lambda_val)
+        lambda_val = (1 - high, 1 - low)
     return {"weight": af.Beta(alpha, alpha) if lambda_val is None else lambda_val, "num_classes": num_classes}
 
 
@@ -98,7 +109,13 @@ def RandomTransplantation(
     return {"classes": classes, "excluded": excluded, "num_classes": num_classes}
 
 
-RandomTransplantation3D = RandomTransplantation
+@derive(af.transplant, base=Mixes, keys=("input", "mask"), dims=3)
+def RandomTransplantation3D(
+    excluded_labels: Any = (0,), classes: tuple[int, ...] | None = None, *, num_classes: int | None = None
+) -> Any:
+    """The same of volumes. (kornia)"""
+    excluded = (0,) if excluded_labels is None else excluded_labels
+    return {"classes": classes, "excluded": excluded, "num_classes": num_classes}
 
 
 @derive(af.gridmix, p=1.0, base=Mixes)
@@ -115,15 +132,19 @@ def RandomMosaic(
     min_bbox_size: float = 0.0,
     *,
     p: float = 0.7,
+    padding_mode: str = "constant",
+    resample: Any = "bilinear",
     fill: float = 0.0,
     num_classes: int | None = None,
 ) -> Any:
     """Four images, two by two, of which a window of `output_size` (that of an image, where None) is cut; the window's position
     is drawn from `start_ratio_range`, 0 = left or top, 1 = right or bottom. Others are resized. (kornia)
 
-    Boxes are those of all four, cut at the window; `Boxes(min_size=...)` says which count, in place of `min_bbox_size`.
+    Pixels are copied, whatever `resample` says. Boxes are those of all four, cut at the window; `Boxes(min_size=...)` says which
+    count, in place of `min_bbox_size`.
     """
     only("RandomMosaic: mosaic_grid", mosaic_grid, ((2, 2),), "leave it out: four images")
+    only("RandomMosaic: padding_mode", padding_mode, ("constant",), "fill=...")
     only("RandomMosaic: min_bbox_size", min_bbox_size, (0, 0.0), "af.Boxes(boxes, min_size=...)")
     window = WindowByFrame(output_size, pair("start_ratio_range", start_ratio_range))
     made = af.pipeline(af.mosaic(centre=0.5, fill=fill, num_classes=num_classes), window)

@@ -26,6 +26,7 @@ class Mixes(Derived):
     extras: ClassVar[dict[str, Any]] = {"data_keys": None, "labels": None}
     keys: ClassVar[tuple[str, ...]] = ("input", "class", "class", "class")
     stacked = False  # kornia's triple has a dim for the number of partners
+    dims = 2  # of images by position
     data_keys: Sequence[Any] | None
     labels: str | None
 
@@ -52,7 +53,7 @@ class Mixes(Derived):
             raise ValueError(
                 explain(f"{type(self).__name__}: arguments and data keys disagree", given, str(list(keys)), fix)
             )
-        slots, values = slots_of(keys, self.f.ndim, self.f.targets), list(args)
+        slots, values = slots_of(keys, self.dims, self.f.targets), list(args)
         sample = sample_of(values, slots)
         pairs = {s.name for s in slots if s.kind == "label" and self.as_pairs(sample[s.name])}
         count = len(next(iter(sample.values())))

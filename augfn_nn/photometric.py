@@ -12,21 +12,26 @@ from augfn_nn.shorthands import around, is_number, jitter, sort_keys
 
 
 @derive(af.brightness, p=1.0)
-def RandomBrightness(brightness: Range = (1.0, 1.0), clip_output: bool = True) -> Any:
-    """Multiply by a factor; a number x is 1 ± x (kornia adds factor - 1: RandomBrightnessShift)."""
-    return {"factor": around(brightness, 1.0, 0.0), "clip": clip(clip_output)}
+def RandomBrightness(brightness: Range = (1.0, 1.0), clip_output: bool = True, *, kornia: bool | None = None) -> Any:
+    """Multiply by a factor; a number x is 1 ± x (kornia, and `kornia=True`, adds factor - 1: RandomBrightnessShift)."""
+    factor, mode = around(brightness, 1.0, 0.0), clip(clip_output)
+    if not kornia:
+        return {"factor": factor, "clip": mode}
+    return af.brightness_shift(shift=numbers("RandomBrightness", factor, -1.0), clip=mode)  # type: ignore[arg-type]
 
 
 @derive(af.contrast, p=1.0)
-def RandomContrast(contrast: Range = (1.0, 1.0), clip_output: bool = True) -> Any:
-    """Spread about the grey mean by a factor; a number x is 1 ± x (kornia multiplies: RandomBrightness)."""
-    return {"factor": around(contrast, 1.0, 0.0), "clip": clip(clip_output)}
+def RandomContrast(contrast: Range = (1.0, 1.0), clip_output: bool = True, *, kornia: bool | None = None) -> Any:
+    """Spread about the grey mean by a factor; a number x is 1 ± x (kornia, and `kornia=True`, multiplies: RandomBrightness)."""
+    made = {"factor": around(contrast, 1.0, 0.0), "clip": clip(clip_output)}
+    return af.brightness(**made) if kornia else made
 
 
 @derive(af.saturation, p=1.0)
-def RandomSaturation(saturation: Range = (1.0, 1.0), clip_output: bool = True) -> Any:
-    """Blend with grey by a factor; a number x is 1 ± x (kornia scales that of HSV: RandomHSVSaturation)."""
-    return {"factor": around(saturation, 1.0, 0.0), "clip": clip(clip_output)}
+def RandomSaturation(saturation: Range = (1.0, 1.0), clip_output: bool = True, *, kornia: bool | None = None) -> Any:
+    """Blend with grey by a factor; a number x is 1 ± x (kornia, and `kornia=True`, scales that of HSV: RandomHSVSaturation)."""
+    made = {"factor": around(saturation, 1.0, 0.0), "clip": clip(clip_output)}
+    return af.hsv_saturation(**made) if kornia else made
 
 
 @derive(af.hue, p=1.0)
@@ -55,11 +60,12 @@ def RandomColorTwist(brightness: Range = 0.0, contrast: Range = 0.0, saturation:
 
 
 @derive(af.grayscale, p=0.1)
-def RandomGrayscale(rgb_weights: Any = None) -> Any:
+def RandomGrayscale(rgb_weights: Any = None, *, kornia: bool | None = None) -> Any:
     """Every channel becomes .2989 R + .587 G + .114 B, or the sum with `rgb_weights`, one per channel.
 
-    An image of other than three channels wants its weights (kornia: their mean).
+    An image of other than three channels wants its weights (kornia: their mean). `kornia=True`: .299 R.
     """
+    rgb_weights = (0.299, 0.587, 0.114) if rgb_weights is None and kornia else rgb_weights
     if is_number(rgb_weights):
         expected, fix = "one weight per channel", "a probability is p=..."
         raise ValueError(explain("RandomGrayscale: rgb_weights", rgb_weights, expected, fix))
@@ -108,6 +114,16 @@ def Normalize(mean: Any, std: Any) -> Any:
 def Denormalize(mean: Any, std: Any) -> Any:
     """y = std x + mean for each channel; in `eval()` too, since nothing of it is random."""
     return {"mean": mean, "std": std}
+
+
+def numbers(what: str, value: Any, more: float) -> Any:
+    """Numbers with another added, of kornia's formula."""
+    if is_number(value):
+        return value + more
+    if isinstance(value, tuple) and all(map(is_number, value)):
+        return tuple(v + more for v in value)
+    want, fix = "numbers", "RandomBrightnessShift, whose range learns"
+    raise ValueError(explain(f"{what}: kornia=True", value, want, fix))
 
 
 def clip(on: bool) -> str:

@@ -24,6 +24,7 @@ from augfn.undoing import geometry_of
 from augfn_nn.augment import Augment, Base, Generator, Path, Size, as_key, without
 from augfn_nn.children import child_of, is_intensity, sampling_from
 from augfn_nn.choosing import Choosing, base_name
+from augfn_nn.items import tree_of
 from augfn_nn.ranges import Ranges
 from augfn_nn.shorthands import PadByFrame
 from augfn_nn.slots import Clips, Slot, collect, framed, same, sample_of, slots_of
@@ -54,7 +55,7 @@ class AugmentationSequential(Base):
     and `epoch=` draw by the samples' indices in the dataset, as in `Augment`. In `eval()` (the container's own mode
     is what counts) only the steps that are not random act, as in `Augment`.
 
-    >>> import augfn_nn
+    >>> import torch, augfn_nn
     >>> aug = AugmentationSequential(augfn_nn.RandomHorizontalFlip(p=1.0), data_keys=["input", "keypoints"])
     >>> image, points = aug(torch.rand(2, 3, 4, 8), torch.zeros(2, 1, 2))
     >>> points[0]
@@ -277,6 +278,7 @@ class AugmentationSequential(Base):
     ) -> Any:
         f: Any = self.f
         key = generator
+        params = params if params is None or isinstance(params, dict) else tree_of(self, params)
         if self.chooses:
             if params is not None:
                 f = self.picked(None, params)
@@ -308,6 +310,7 @@ class AugmentationSequential(Base):
         self, *args: Any, params: Params | None = None, data_keys: Sequence[Any] | None = None, size: Size | None = None
     ) -> Any:
         """Undo the geometry of `params` (of the last call, where None) for what the data keys name, image or not."""
+        params = params if params is None or isinstance(params, dict) else tree_of(self, params)
         if params is None and (self._unchanged or not (self.training or self.tree(None))):
             return same(args)
         values, slots = self.assign(args, data_keys, self.f, "aug.inverse")

@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_leaves
 from augfn.core.augmentation import Augmentation
 from augfn.core.spec import SAMPLING, Spec
 from augfn.distributions import Constant, Distribution, Interval, LogUniform, Span, Uniform
-from augfn.errors import explain, unknown
+from augfn.errors import explain, unknown, warn
 from augfn.ops.crop import pad, random_crop
 from augfn.typing import Leaf
 
@@ -24,7 +24,7 @@ HALF_PIXEL = (
 NEUTRAL: dict[str, tuple[tuple[Any, ...], str]] = {
     "align_corners": ((True, False, None), HALF_PIXEL),
     "cropping_mode": (("slice", "resample"), "leave it out: crops copy pixels, resized crops sample them"),
-    "p_batch": ((1.0,), "use p: every sample draws its own gate; same_on_batch=True shares it"),
+    "ensure_perm": ((True, False), "leave it out: at least two tiles change places"),
     "separable": ((True, False), "leave it out"),
     "expand": ((False,), "Pad before it"),
     "center": ((None,), "Pad or crop before it: turns are about the image's centre"),
@@ -181,6 +181,34 @@ def turns(value: Any, axes: int = 3) -> Any:
         return Span(value, widths(axes))
     value = around(value)
     return tuple(axis(around(v)) for v in value) if isinstance(value, tuple) and len(value) == axes else value
+
+
+def other_way(what: str, value: Any, kornia: bool | None) -> Any:
+    """Angles in kornia's sense of turning, which is the other one, for `kornia=True`; for None a warning where that makes a
+    difference."""
+    flat = value if isinstance(value, tuple) else (value,)
+    if not all(is_number(v) or (isinstance(v, tuple) and all(map(is_number, v))) for v in flat):
+        if kornia:
+            want, fix = "numbers", "the angles of a distribution the other way round, without kornia=True"
+            raise ValueError(explain(f"{what}: kornia=True", value, want, fix))
+        return value
+    turned = reversed_(value)
+    if turned != value and kornia is None:
+        want, fix = (
+            "a range about 0",
+            f"{what}(..., kornia=True) turns as there, kornia=False as here, without a warning",
+        )
+        warn(explain(f"{what}: kornia turns the other way", value, want, fix))
+    return turned if kornia else value
+
+
+def reversed_(value: Any) -> Any:
+    """Numbers, and ranges of such, with the other sign."""
+    if is_number(value):
+        return -value
+    if len(value) == 2 and all(map(is_number, value)):
+        return -value[1], -value[0]
+    return tuple(map(reversed_, value))
 
 
 # of kornia's facets xy, xz, yx, yz, zx, zy, whose second letter moves with the first: x with y, x with z, y with x, ...

@@ -8,7 +8,7 @@ import augfn as af
 from augfn.typing import Range
 from augfn_nn.derive import derive
 from augfn_nn.geometric import quarters
-from augfn_nn.shorthands import moves, reach, slants, turns, zoom3
+from augfn_nn.shorthands import moves, other_way, reach, slants, turns, zoom3
 
 
 @derive(af.hflip3d)
@@ -40,14 +40,18 @@ def RandomRot90_3D(times: int | tuple[int, int], plane: str = "xy") -> Any:
 
 
 @derive(af.rotate3d)
-def RandomRotation3D(degrees: Range, *, spacing: Any = None, order: str | None = None) -> Any:
+def RandomRotation3D(
+    degrees: Range, *, spacing: Any = None, order: str | None = None, kornia: bool | None = None
+) -> Any:
     """Rotate by an axis-angle vector (x, y, z); a turn about z has RandomRotation's sign.
 
-    All signs are those of RandomAffine3D (kornia's two classes turn opposite ways: here both turn as its affine).
+    All signs are those of RandomAffine3D (kornia's two classes turn opposite ways: here both turn as its affine, with
+    `kornia=True` this one the other way).
     A number is ± about each axis, (a, b) the range of each, (a, b, c) is ±a, ±b, ±c, three pairs are three ranges.
     `spacing`: the size of a voxel (x, y, z), for turns in space; `order`="xyz": Euler angles, about x first.
     """
-    return {"degrees": turns(degrees), "spacing": spacing, "order": order}
+    turn = other_way("RandomRotation3D", turns(degrees), kornia)
+    return {"degrees": turn, "spacing": spacing, "order": order}
 
 
 @derive(af.affine3d)

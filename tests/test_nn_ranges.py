@@ -165,7 +165,7 @@ def test_a_parameter_of_one_number_is_a_value_that_learns():
 SHAPES = {
     "RandomRotation(degrees=w)": 30.0,
     "RandomRotation3D(degrees=w)": 30.0,
-    "RandomRotation3D(degrees=w) of two": (-5.0, 7.0),
+    "RandomRotation3D(degrees=w, kornia=False) of two": (-5.0, 7.0),
     "RandomRotation3D(degrees=w) of three": (5.0, 7.0, 9.0),
     "RandomAffine3D(degrees=5.0, translate=w)": (0.1, 0.2, 0.3),
     "RandomAffine(degrees=w)": 30.0,

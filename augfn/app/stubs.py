@@ -46,6 +46,7 @@ LOOSE = {
     "p_channel": "Chance | None",
 }
 FLAG_TYPES = {"same_on_batch": "bool", "keepdim": "bool", "learnable": "bool | str | Sequence[str]"}
+FLAG_TYPES |= {"p_batch": "float", "kornia": "bool | None"}
 FLAG_TYPES |= {"data_keys": "Sequence[Any] | None", "labels": "str | None"}
 WORDS = "from augfn.typing import Chance, Clip, Interpolation, Padding, Range"
 INVERT = '''@overload
