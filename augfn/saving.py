@@ -57,6 +57,9 @@ def save(f: Any, path: str | Path) -> None:
     if getattr(f, "shared", None):
         want, fix = "a draw for each sample", "af.save(module.f, path), and same_on_batch where it is loaded"
         raise TypeError(explain("save: same_on_batch has no place in a file", f, want, fix))
+    if getattr(f, "chooses", False):
+        want, fix = "a choice for each sample", 'af.pipeline(af.some_of(...)), or random_apply_per="sample"'
+        raise TypeError(explain("save: a choice for the batch (random_apply, p_batch)", f, want, fix))
     check_leaves(own.name, leaves_of(f.params), own.meanings)
     data = written(own, f.params)
     text = (

@@ -114,6 +114,11 @@ class Base(nn.Module):
         """The subtrees of its params that are drawn once for the batch."""
         return [()] if self.same_on_batch else []
 
+    @property
+    def shared(self) -> list[Path]:
+        """The subtrees that a call draws once for the batch."""
+        return self.shared_of(self.f)
+
     def ranges_of(self, f: Augmentation) -> Params:
         """Its current ranges."""
         return self.params

@@ -35,9 +35,7 @@ class Choosing:
 
     def order(self, key: Tensor, names: Sequence[str], mixes: Mapping[str, bool]) -> list[str]:
         """The chosen names, drawn with the key: without repeats, or with `~2`, `~3` after those that come again."""
-        if key.ndim != 1:
-            want, fix = "one key [2]", 'random_apply_per="sample"'
-            raise ValueError(explain("a choice for the batch with a key for each sample", key, want, fix))
+        key = one_key(key, "a choice for the batch", 'random_apply_per="sample"')
         weights = self.weights or [1.0] * len(names)
         first, *u = random.uniform(random.fold_in(key, SALT), (1 + max(self.high, len(names)),)).tolist()
         n = self.low + int(first * (self.high - self.low + 1))
@@ -74,6 +72,13 @@ def counts(apply: Any, total: int) -> tuple[int, int]:
         want, fix = "n, (a,) or (a, b) with 0 <= a <= b", f"random_apply=(1, {total})"
         raise ValueError(explain("random_apply", apply, want, fix))
     return low, high
+
+
+def one_key(key: Tensor, what: str, fix: str) -> Tensor:
+    """The key of a choice for the batch, which may be a batch of one."""
+    if key.ndim != 1 and key.shape[:-1] != (1,):
+        raise ValueError(explain(f"{what} with a key for each sample", key, "one key [2]", fix))
+    return key.reshape(2)
 
 
 def base_name(name: str) -> str:

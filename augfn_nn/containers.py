@@ -160,5 +160,12 @@ class ManyToOneAugmentationDispather(nn.Module):
 
 
 add_safe_globals(
-    [ImageSequential, VideoSequential, ManyToManyAugmentationDispather, ManyToOneAugmentationDispather, Clips]
+    [
+        ImageSequential,
+        VideoSequential,
+        ManyToManyAugmentationDispather,
+        ManyToOneAugmentationDispather,
+        Clips,
+        nn.ModuleList,
+    ]
 )

@@ -18,6 +18,7 @@ from augfn.distributions import Bernoulli
 from augfn.errors import explain, unknown
 from augfn.run.mode import require_eager
 from augfn_nn.augment import Augment, Path
+from augfn_nn.choosing import one_key
 from augfn_nn.ranges import Ranges
 from augfn_nn.shorthands import ALIASES, NEUTRAL, is_number, learned, neutral, only, plain, sampling_of
 
@@ -85,6 +86,7 @@ class Derived(Augment):
         require_eager("p_batch, a choice for the batch,", "a choice for each sample", "p")
         if params is None:
             assert key is not None
+            key = one_key(key, "p_batch", "p, of each sample")
             acts = float(random.uniform(random.fold_in(key, OF_BATCH))) < self.p_batch
         else:
             acts = "off" not in params

@@ -26,7 +26,7 @@ from augfn_nn.children import child_of, is_intensity, sampling_from
 from augfn_nn.choosing import Choosing, base_name
 from augfn_nn.items import tree_of
 from augfn_nn.ranges import Ranges
-from augfn_nn.shorthands import PadByFrame
+from augfn_nn.shorthands import PadByFrame, WindowByFrame
 from augfn_nn.slots import Clips, Slot, collect, framed, same, sample_of, slots_of
 
 
@@ -350,7 +350,7 @@ class AugmentationSequential(Base):
 KEPT = 64  # chains of chosen modules that a container remembers
 
 
-add_safe_globals([Augment, AugmentationSequential, Choosing, Ranges, PadByFrame])
+add_safe_globals([Augment, AugmentationSequential, Choosing, Ranges, PadByFrame, WindowByFrame])
 
 
 def held(module: Any) -> Base:

@@ -61,7 +61,7 @@ class Slot(NamedTuple):
         if self.kind == OTHER:
             return value
         if self.kind in CONVERTED and not isinstance(value, Tensor):
-            return of_array(value)
+            value = of_array(value)
         if is_kornias(value):
             return self.of_kornia(value)
         if isinstance(value, list | tuple):
@@ -100,6 +100,9 @@ class Slot(NamedTuple):
         fix = (
             "af.collate of dicts, one for each sample; or Augment(af.pipeline(...)), which takes lists of several sizes"
         )
+        if self.kind in ("boxes", "keypoints"):
+            cls, form = ("Boxes", f", format={self.format!r}") if self.kind == "boxes" else ("Keypoints", "")
+            fix = f"af.{cls}.pad({self.name}{form}), which af.drop_invalid takes apart again"
         raise TypeError(explain(f"{self.name}: a list", value, "one tensor for the batch", fix))
 
     def of_kornia(self, value: Any) -> Any:

@@ -214,11 +214,11 @@ FOLLOWED = {
         'f({"image": x, "boxes": af.Boxes(boxes.flatten(-2), format="xyxyxyxy")}, None, key)',
         {"boxes": torch.rand(2, 1, 4, 2)},
     ),
-    "lists of boxes": (
-        "AugmentationSequential(module, data_keys=['input', 'bbox'])(x, boxes)",
-        "af.Boxes.pad(boxes, format='xyxy')",
-        "AugmentationSequential(module, data_keys=['input', 'bbox'])(x, af.Boxes.pad(boxes, format='xyxy'))",
-        {"boxes": [torch.tensor([[0.0, 0.0, 4.0, 4.0]]), torch.zeros(0, 4)]},
+    "lists of points and none": (
+        "AugmentationSequential(module, data_keys=['input', 'keypoints'])(x, keypoints)",
+        "af.Keypoints.pad(keypoints)",
+        "AugmentationSequential(module, data_keys=['input', 'keypoints'])(x, af.Keypoints.pad(keypoints))",
+        {"keypoints": [[[1.0, 2.0]], []]},
     ),
     "a mistyped target": (
         "f({'image': x, 'masl': mask}, None, key)",
@@ -277,10 +277,10 @@ FOLLOWED = {
         "af.Boxes(torch.zeros(2, 3, 4), valid=torch.ones(2, 3).bool())",
     ),
     # modules
-    "p set afterwards": (
-        "setattr(module, 'p', 0.2)",
-        "RandomRotation(p=...)",
-        "augfn_nn.RandomRotation(p=0.2, degrees=9.0)",
+    "degrees set afterwards": (
+        "setattr(module, 'degrees', 5.0)",
+        "RandomRotation(degrees=...)",
+        "augfn_nn.RandomRotation(degrees=9.0)",
     ),
     "a module without keepdim": (
         "af.AugmentedDataset(dataset, augfn_nn.RandomRotation(9.0), key)",

@@ -7,6 +7,8 @@ from torch.nn import functional as F
 import augfn as af
 from augfn.core import actions as kinds
 from augfn.core import rules
+from augfn.core.called import Custom
+from augfn.core.patched import Patched
 from augfn.testing.case import agree, cast, put, smooth_image
 
 K = af.key(0)
@@ -443,6 +445,8 @@ def test_kinds_are_in_the_table():
     assert {a for a, t in rules.TABLE if t == "image"} | {
         kinds.Deferred,
         kinds.Blend,
+        Custom,
+        Patched,
         kinds.Mixing,
         kinds.Temporal,
     } == set(kinds.Action.__subclasses__())

@@ -225,6 +225,8 @@ def test_settings_of_a_choice_are_not_lost_in_silence(tmp_path):
     aug = AugmentationSequential(RandomRotation(30.0), af.hflip(), random_apply=1, targets={"seg": "mask"})
     with pytest.raises(TypeError, match=r"af\.pipeline\(af\.some_of"):
         af.save(aug, tmp_path / "policy.json")
+    with pytest.raises(TypeError, match="p_batch"):
+        af.save(RandomRotation(10.0, p_batch=0.5), tmp_path / "policy.json")
     with pytest.raises(TypeError, match="same_on_batch"):
         af.save(RandomRotation(10.0, same_on_batch=True), tmp_path / "policy.json")
 

@@ -11,12 +11,9 @@ from torch import nn
 
 import augfn as af
 import augfn_nn as A
+from benchmarks.migration import LACKS
 
 X = torch.rand(8, 3, 16, 20, generator=torch.Generator().manual_seed(0))
-LACKS = {
-    "RandomDissolving": "needs the weights of a diffusion model",
-    "MixAugmentationBaseV2": "a base of custom mixes: a mixing op of augfn (`augfn.core.augmentation.mixing`) and `derive`",
-}
 NEEDED = {
     "degrees": 10.0,
     "size": (8, 8),

@@ -129,7 +129,7 @@ def test_gradient_of_channels_follows_the_copy():
         (lambda: af.channel_dropout(num=4), 3, "1 to 3"),
         (lambda: af.channel_dropout(num=0), 3, "1 to 3"),
         (lambda: af.planckian_jitter(mode="candle"), 3, "'blackbody' or 'CIED'"),
-        (lambda: af.grayscale(weights=((1.0,),)), 3, "one number per channel"),
+        (lambda: af.grayscale(weights=((1.0,), (2.0,))), 3, "one number per channel"),
         (lambda: af.grayscale(weights=(0.5, 0.5)), 3, "2 channels"),
         (lambda: af.rgb_shift(clip="wrap"), 3, "none, clamp, ste"),
     ],
