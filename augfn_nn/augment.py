@@ -39,8 +39,6 @@ class Base(nn.Module):
     labelled = False  # a call needs labels
     chooses: bool = False  # which steps there are is drawn at each call
     key: Tensor
-    _params: Params | None
-    _frame: Frame | None
 
     def __init__(
         self, f: Augmentation, learnable: bool | str | Sequence[str], same_on_batch: bool | None, keepdim: bool
@@ -51,7 +49,7 @@ class Base(nn.Module):
             raise TypeError(explain(what, f, "what a factory returns", "Augment(af.hflip(p=0.5))"))
         self.f, self.same_on_batch, self.keepdim = f, same_on_batch, keepdim
         self.ranges = Ranges(self.own(f), f.schema, learnable)
-        self._params, self._frame, self._unchanged = None, None, False
+        self._last: tuple[Params | None, Frame | None, bool] = (None, None, False)
         self.register_buffer("key", as_key(None))
         self.forward = own_code(self.forward)  # so that any number of modules compile
 
@@ -113,6 +111,21 @@ class Base(nn.Module):
     def shared_of(self, f: Augmentation) -> list[Path]:
         """The subtrees of its params that are drawn once for the batch."""
         return [()] if self.same_on_batch else []
+
+    @property
+    def _params(self) -> Params | None:
+        """What the last call drew; None for the steps that did not act in `eval()`."""
+        return self._last[0]
+
+    @property
+    def _frame(self) -> Frame | None:
+        """The batch and the size of what the last call saw."""
+        return self._last[1]
+
+    @property
+    def _unchanged(self) -> bool:
+        """True if nothing acted in it."""
+        return self._last[2]
 
     @property
     def shared(self) -> list[Path]:
@@ -189,7 +202,7 @@ class Base(nn.Module):
     def keep(self, params: Params | None, frame: Frame | None, unchanged: bool = False) -> None:
         """The last call's draw and frame, and whether nothing acted; an export leaves the module as it was."""
         if not torch.compiler.is_exporting():
-            self._params, self._frame, self._unchanged = params, frame, unchanged
+            self._last = (params, frame, unchanged)
 
     def undo(self, x: Any, params: Params | None, size: Size | None) -> Any:
         """One resample back; `size` is the frame before, where it is not the last call's and f changes it."""
@@ -243,7 +256,7 @@ class Base(nn.Module):
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy or a saved module knows the last call by value, without its graph."""
-        state = self.__dict__ | {"_params": tree_map_only(Tensor, Tensor.detach, self._params)}
+        state = self.__dict__ | {"_last": (tree_map_only(Tensor, Tensor.detach, self._params), *self._last[1:])}
         del state["forward"]
         return state
 

@@ -77,6 +77,7 @@ class Derived(Augment):
             if name in ranges._buffers and not name.startswith("gate/"):
                 ranges._buffers[name] = tensor
         ranges.limits, ranges.pairs = self.ranges.limits, self.ranges.pairs
+        ranges.hold()
         self.__dict__["given"] = given
         self.f, self.ranges = f, ranges
 

@@ -45,6 +45,20 @@ class Ranges(nn.Module):
                         self.keep_inside(path, name, field, leaf, meanings[path])
                 else:  # a copy, since a factory's default range is one object for all that use it
                     self.register_buffer(name, tensor.detach().clone())
+        self.hold()
+
+    def hold(self) -> None:
+        """Keep the tree of tensors that are drawn from as they are: it holds as long as they are the same objects."""
+        self.held: tuple[list[tuple[str, Tensor]], Params] | None = None
+        known: Any = {**self._buffers, **self._parameters}
+        pairs = [(name, known.get(name)) for name in self.names]
+        if not self.limits and not self.pairs and all(t is not None and t.dtype not in HALF for _, t in pairs):
+            self.held = pairs, self.tree()
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        super()._apply(fn, recurse)
+        self.hold()
+        return self
 
     def keep_inside(self, path: str, name: str, field: str, leaf: Any, meaning: Leaf) -> None:
         if isinstance(leaf, Span):
@@ -58,7 +72,10 @@ class Ranges(nn.Module):
 
     def tree(self) -> Params:
         """The distributions on the tensors as they are now. Those kept in half precision are drawn in single."""
-        known, tensors = {**self._buffers, **self._parameters}, []
+        known: Any = {**self._buffers, **self._parameters}
+        if self.held is not None and all([known.get(name) is t for name, t in self.held[0]]):  # noqa: C419 - faster
+            return copied(self.held[1])
+        tensors = []
         for name in self.names:
             tensor = known[name] if name in known else getattr(self, name)  # one that is parametrized
             tensor = tensor.float() if tensor.dtype in HALF else tensor
@@ -67,6 +84,11 @@ class Ranges(nn.Module):
         if not self.pairs:
             return tree
         return nested(tree, iter([in_order(d) if p in self.pairs else d for p, d in leaves_of(tree).items()]))
+
+
+def copied(tree: Params) -> Params:
+    """The tree, whose dicts may be changed."""
+    return {n: copied(v) if isinstance(v, dict) else v for n, v in tree.items()}
 
 
 def limits_of(leaf: Any, field: str, meaning: Leaf) -> Limits:

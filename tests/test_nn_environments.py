@@ -61,9 +61,9 @@ class Trained(nn.Module):
         return y, self.net(y)
 
 
-def on_rank(rank, port, folder):
+def on_rank(rank, folder):
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
     bounds = nn.Parameter(torch.tensor([-10.0, 10.0]))
     model = Trained(bounds)
     wrapped = nn.parallel.DistributedDataParallel(model)
@@ -82,10 +82,7 @@ def on_rank(rank, port, folder):
 @pytest.mark.filterwarnings("ignore")
 def test_two_ranks_see_the_samples_that_one_sees(tmp_path):
     """DistributedDataParallel, and a net that is sharded beside its augmentation."""
-    store = dist.TCPStore("127.0.0.1", 0, 1, is_master=True, wait_for_workers=False)
-    port = store.port
-    del store
-    spawn(on_rank, (port, str(tmp_path)), nprocs=2)
+    spawn(on_rank, (str(tmp_path),), nprocs=2)
     bounds = nn.Parameter(torch.tensor([-10.0, 10.0]))
     y, out = Trained(bounds)(X, torch.arange(8))
     out.square().mean().backward()
