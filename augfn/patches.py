@@ -25,6 +25,9 @@ class Patches(Combined):
     padding: str
 
     def plan(self, params: dict[str, Any], size: Size, sampling: Sampling) -> list[Action]:
+        if len(size) != 2:
+            want, fix = "images", "the slices as a batch of images"
+            raise ValueError(explain(f"{self.name}: patches of a volume", f"frame {list(size)}", want, fix))
         rows, columns = self.grid
         sides = sides_of(size, self.grid, self.padding)
         small = ((size[0] + sides[2] + sides[3]) // rows, (size[1] + sides[0] + sides[1]) // columns)

@@ -552,12 +552,13 @@ class IntensityWindow(Derived):
     ) -> None: ...
 
 class LongestMaxSize(Derived):
-    """Resize so that the longer side is `max_size`; antialiased where it shrinks (kornia is not)."""
+    """Resize so that the longer side is `max_size`; antialiased where it shrinks (kornia, and `kornia=True`, is not)."""
 
     def __init__(
         self,
         max_size: int,
         *,
+        kornia: bool | None = None,
         p: Chance = 1.0,
         interpolation: Any = None,
         padding_mode: Any = None,
@@ -568,7 +569,6 @@ class LongestMaxSize(Derived):
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
         p_batch: float = 1.0,
-        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],
@@ -3468,12 +3468,13 @@ class ScaleJitter(Derived):
     ) -> None: ...
 
 class SmallestMaxSize(Derived):
-    """Resize so that the shorter side is `max_size`; antialiased where it shrinks (kornia is not)."""
+    """Resize so that the shorter side is `max_size`; antialiased where it shrinks (kornia, and `kornia=True`, is not)."""
 
     def __init__(
         self,
         max_size: int,
         *,
+        kornia: bool | None = None,
         p: Chance = 1.0,
         interpolation: Any = None,
         padding_mode: Any = None,
@@ -3484,7 +3485,6 @@ class SmallestMaxSize(Derived):
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
         p_batch: float = 1.0,
-        kornia: bool | None = None,
         resample: Any = None,
         fill_value: Any = None,
         **peers: Unpack[_Peers],

@@ -18,15 +18,15 @@ def PadTo(size: Size, pad_mode: Any = "constant", pad_value: Any = 0.0, crop_if_
 
 
 @derive(af.longest_max_size, p=1.0, resizes=True)
-def LongestMaxSize(max_size: int) -> Any:
-    """Resize so that the longer side is `max_size`; antialiased where it shrinks (kornia is not)."""
-    return {"max_size": max_size}
+def LongestMaxSize(max_size: int, *, kornia: bool | None = None) -> Any:
+    """Resize so that the longer side is `max_size`; antialiased where it shrinks (kornia, and `kornia=True`, is not)."""
+    return {"max_size": max_size} | ({"antialias": False} if kornia else {})
 
 
 @derive(af.smallest_max_size, p=1.0, resizes=True)
-def SmallestMaxSize(max_size: int) -> Any:
-    """Resize so that the shorter side is `max_size`; antialiased where it shrinks (kornia is not)."""
-    return {"max_size": max_size}
+def SmallestMaxSize(max_size: int, *, kornia: bool | None = None) -> Any:
+    """Resize so that the shorter side is `max_size`; antialiased where it shrinks (kornia, and `kornia=True`, is not)."""
+    return {"max_size": max_size} | ({"antialias": False} if kornia else {})
 
 
 @derive(af.scale_jitter, p=1.0, resizes=True)

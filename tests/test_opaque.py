@@ -141,6 +141,7 @@ BAD = {
         lambda x: af.patchwise(af.hflip(), grid=(2, 2))({"image": x, "keypoints": x[:, 0, :, :2]}),
         "moves no annotations",
     ),
+    "volume": (lambda x: af.patchwise(af.gamma(gamma=2.0), grid=(2, 2))({"volume": x[None]}), "patches of a volume"),
     "steps": (lambda x: af.patchwise(af.hflip(), af.vflip(), grid=(2, 2)), "one augmentation or 4"),
     "grid": (lambda x: af.patchwise(af.hflip(), grid=(9, 9), padding="valid")(x), "a grid finer"),
     "frame": (lambda x: af.patchwise(af.resize(size=3), grid=(2, 2))(x), "changes their frame"),

@@ -78,10 +78,8 @@ def patched(action: Patched, s: Sample, run: Run) -> Sample:
     if moved and any(is_moving(a) for actions in action.actions for a in each_of(actions)):
         want, fix = "images and masks", "colour in patches, and geometry outside of them"
         raise ValueError(explain("geometry of patches moves no annotations", moved, want, fix))
-    if any(t.kind in ("instances", "flow") for t in some.values()) or len(s.size) != 2:
-        raise ValueError(
-            explain("patches", list(s.targets), "images and masks in two dimensions", "leave the others out")
-        )
+    if any(t.kind in ("instances", "flow") for t in some.values()):
+        raise ValueError(explain("patches", list(s.targets), "images and masks", "leave instances and flow out"))
     b, d = len(s.batch), 2
     pieces = {n: cut(pad(t.value, action.sides), action.grid) for n, t in some.items()}
     small = next(iter(pieces.values())).shape[-d:]
