@@ -75,6 +75,9 @@ def patchwise(
     if not (rows > 0 and columns > 0) or padding not in ("same", "valid") or len(steps) not in (1, n):
         want = f"a grid, 'same' or 'valid', and one augmentation or {n}"
         raise ValueError(explain("patchwise", (len(steps), grid, padding), want, "af.patchwise(f, grid=(2, 2))"))
+    if any(f.mixes for f in steps.values()):
+        want, fix = "steps of one image each", "mix before or after"
+        raise ValueError(explain("patchwise: a mix within, whose partners would be patches", [*steps], want, fix))
     made = Patches("patchwise", steps, {}, {}, grid=(rows, columns), padding=padding)
     if len(steps) == 1 < n:
         ((name, f),) = steps.items()

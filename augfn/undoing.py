@@ -11,6 +11,7 @@ from torch import Tensor
 from augfn.core.actions import Action, Deferred, Geometric, Size, chosen, each_of, is_moving
 from augfn.core.augmentation import Augmentation, Op
 from augfn.core.boxes import Keypoints
+from augfn.core.called import Custom, map_of
 from augfn.core.draw import leaves_of, merge
 from augfn.core.fusing import fuse
 from augfn.core.patched import Patched
@@ -27,7 +28,8 @@ from augfn.run.rows import run
 
 def steps_of(f: Augmentation, params: dict[str, Any], size: Size) -> list[Action]:
     """What is done for drawn params; of a choice in between, the heaviest branch."""
-    actions = list(chosen(f.planned(params, size), size))
+    found = chosen(f.planned(params, size), size)
+    actions = [map_of(a, size, a.seed.device) if isinstance(a, Custom) and a.matrix else a for a in found]
     if any(isinstance(a, Patched) and any(map(is_moving, each_of(sum(a.actions, ())))) for a in actions):
         want, fix = "geometry of the whole frame", "leave it out of the patches"
         raise ValueError(explain("geometry within patches has no map", f.name, want, fix))

@@ -1652,8 +1652,8 @@ class RandomGaussianIllumination(Derived):
     ) -> None: ...
 
 class RandomGaussianNoise(Derived):
-    """Add mean + std n, full scale = 1; a number is fixed, a pair a range. `clip`: "clamp" or True keeps the sum in [0, 1],
-    "none" or False does not, as kornia's; None is as of the factory.
+    """Add mean + std n, full scale = 1; a number is fixed, a pair a range. `clip`: "clamp" or True, the default, keeps the sum in
+    [0, 1], "none" or False, and `kornia=True`, does not, as kornia's; of normalised images take that.
     """
 
     def __init__(
@@ -1662,6 +1662,7 @@ class RandomGaussianNoise(Derived):
         std: Range = 1.0,
         clip: bool | str | None = None,
         *,
+        kornia: bool | None = None,
         p: Chance = 0.5,
         channels: int | Sequence[int] | None = None,
         per_channel: bool | None = None,
@@ -1670,7 +1671,6 @@ class RandomGaussianNoise(Derived):
         keepdim: bool = False,
         learnable: bool | str | Sequence[str] = False,
         p_batch: float = 1.0,
-        kornia: bool | None = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 
@@ -3397,7 +3397,9 @@ class RandomZoomOut(Derived):
     ) -> None: ...
 
 class Resize(Derived):
-    """Resize to (h, w), or one side to an int; antialiased where it shrinks (kornia, and `kornia=True`, is not, unless told)."""
+    """Resize to (h, w), or one side to an int; antialiased where it shrinks (kornia, and `kornia=True`, is not, unless told; its
+    default `align_corners=True`, which keeps corner pixels, is not followed).
+    """
 
     def __init__(
         self,

@@ -11,20 +11,17 @@ from torch.utils._pytree import tree_map_only
 
 from augfn import random
 from augfn.core.augmentation import Augmentation
-from augfn.core.combined import Pipeline
-from augfn.core.draw import Params, draw, leaves_of, merge
+from augfn.core.draw import Params, leaves_of, merge
 from augfn.core.timed import drawn_for
-from augfn.distributions import Constant, Distribution
 from augfn.errors import explain
 from augfn.run.compiling import own_code
-from augfn.typing import Leaf
 from augfn.undoing import geometry_of, transform_matrix, undone
 from augfn_nn.items import items_of, tree_of
 from augfn_nn.lifting import Frame, lift, lower
 from augfn_nn.ranges import Ranges
+from augfn_nn.trees import Path, draw_shared, is_drawn, not_random, with_gaps, without
 
 Generator = Tensor | torch.Generator  # a key, or torch's generator
-Path = tuple[str, ...]
 Size = tuple[int, ...]
 
 
@@ -145,7 +142,11 @@ class Base(nn.Module):
             params = tree_of(self, params)
         if params is not None:
             return without(params, merge(params, own, f.schema, f.name))
-        return own if self.training else not_random(f, own)
+        return own if self.training else self.still(f, own)
+
+    def still(self, f: Augmentation, own: Params) -> Params | None:
+        """What acts in eval(): what is not random; None if nothing is left."""
+        return None if self.chooses else not_random(f, own)
 
     def augment(
         self,
@@ -179,9 +180,13 @@ class Base(nn.Module):
 
     def forward_parameters(self, batch_shape: Sequence[int], generator: Generator | None = None) -> Params:
         """The params that a call on images of this shape draws: `aug(x, params=aug.forward_parameters(x.shape))`."""
+        return self.drawn_of(torch.zeros(()).expand(tuple(batch_shape)), generator)
+
+    def drawn_of(self, x: Any, generator: Generator | None) -> Params:
+        """The params that a call on x draws."""
         key = as_key(generator)
         f = self.picked(key, None)
-        x, _, _ = lift(torch.zeros(()).expand(tuple(batch_shape)), f)
+        x, _, _ = lift(x, f)
         tree, key = self.with_shared(f, x, self.ranges_of(f), key)
         return with_gaps(f, drawn_for(f, f.read(x), tree, key))
 
@@ -246,7 +251,8 @@ class Base(nn.Module):
 
     def not_called(self) -> NotCalled:
         what = f"{type(self).__name__}: nothing drawn yet"
-        return NotCalled(explain(what, None, "a call on an image before this one", "call it, or give params"))
+        fix = "call it, or give params; in a container ask that: container._params, container.transform_matrix"
+        return NotCalled(explain(what, None, "a call on an image before this one", fix))
 
     def __getattr__(self, name: str) -> Any:
         """What nn.Module keeps; Python asks here after a property has raised an AttributeError, whose words this keeps."""
@@ -347,58 +353,3 @@ def as_key(generator: Generator | None) -> Tensor:
     if generator is None:
         return torch.randint(2**32, (2,), dtype=torch.int64, device="cpu")
     return random.from_generator(generator) if isinstance(generator, torch.Generator) else generator
-
-
-def is_drawn(tree: Params) -> bool:
-    """True if nothing in it is random."""
-    for leaf in tree.values():
-        if isinstance(leaf, Distribution) and not isinstance(leaf, Constant):
-            return False
-        if isinstance(leaf, dict) and not is_drawn(leaf):
-            return False
-    return True
-
-
-def not_random(f: Augmentation, tree: Params) -> Params | None:
-    """The steps of a pipeline that draw nothing, else the whole where it draws nothing; None if nothing is left."""
-    if not isinstance(f, Pipeline) or f.whole:
-        return tree if is_drawn(tree) else None
-    steps = {n: not_random(g, tree[n]) for n, g in f.steps.items()}
-    return {n: part for n, part in steps.items() if part is not None} or None
-
-
-def with_gaps(f: Augmentation, tree: Params) -> Params:
-    """Drawn params, with None for the steps that were dropped: so a replay drops them too."""
-    if not isinstance(f, Pipeline):
-        return tree
-    return {n: with_gaps(g, tree[n]) if n in tree else None for n, g in f.steps.items()}
-
-
-def without(params: Params, tree: Params) -> Params:
-    """The tree without the steps for which the params have None."""
-    out = {}
-    for n, value in tree.items():
-        given = params.get(n, {})
-        if given is not None:
-            out[n] = without(given, value) if isinstance(value, dict) and isinstance(given, dict) else value
-    return out
-
-
-def draw_shared(
-    f: Augmentation, tree: Params, key: Tensor, shared: list[Path], meanings: dict[str, Leaf]
-) -> tuple[Params, Tensor]:
-    """The tree with the subtrees at `shared` drawn once for the batch, and the key for the rest."""
-    random.check_key(key)
-    if key.ndim != 1:
-        raise ValueError(explain("same_on_batch with a key per sample", key, "one key [2]", "give one of the two"))
-    for path in shared:
-        if not path:
-            return tree, key[None]
-        part = tree
-        for name in path:
-            part = part[name]
-        for name in reversed(path):
-            part = {name: part}
-        drawn = draw(part, leaves_of(part), meanings, f.salts, (1,), key[None], torch.device("cpu"))
-        tree = merge(drawn, tree, f.schema, f.name)
-    return tree, key

@@ -27,6 +27,7 @@ class AutoAugment(Augment):
     """
 
     def __init__(self, policy: str = "imagenet", transformation_matrix_mode: str = "silent", **flags: Any) -> None:
+        published("AutoAugment", None if isinstance(policy, str) else policy)
         if policy == "cifar":
             policy = "cifar10"
         super().__init__(af.auto_augment(policy), **flags)

@@ -5,6 +5,7 @@ They run as they are, alone and in containers. A function of augfn and `derive` 
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from augfn.run.mode import require_eager
 from augfn.typing import GATE, Leaf
 from augfn_nn.augment import Augment
 
+LOCK = Lock()  # around torch's generator, which all threads share
 SEED = Leaf("seed of torch's generator", low=0.0, high=1.0, flat="a seed only names a draw")
 
 
@@ -37,6 +39,9 @@ class Bridged(Augmentation):
         self.module = module
 
     def plan(self, params: Any, size: Size, sampling: Sampling) -> list[Action]:
+        require_eager(
+            f"{self.name}, a custom module,", "an augmentation of augfn", "augfn_nn.derive of a functional op"
+        )
         matrix = self.module.matrix_for if self.module.moves else None
         action = Custom(self.module.act, matrix, params["seed"], self.name)
         return [action if params.get("gate") is None else action.gated(params["gate"], size)]
@@ -59,6 +64,13 @@ class CustomBase(Augment):
 
     moves = False
     dims = 2
+
+    def __init_subclass__(cls) -> None:
+        """kornia's methods for other targets are not called: masks, boxes and points follow the matrix."""
+        own = [n for n in cls.__dict__ if n.startswith(("apply_transform_", "apply_non_transform"))]
+        if own:
+            want, fix = "apply_transform and compute_transformation", "leave it out, or take an op of augfn and derive"
+            raise TypeError(explain(f"{cls.__name__}: methods for other targets", own, want, fix))
 
     def __init__(
         self, p: float = 0.5, p_batch: float = 1.0, same_on_batch: bool = False, keepdim: bool = False, **others: Any
@@ -88,13 +100,14 @@ class CustomBase(Augment):
 
     def drawn(self, x: Tensor, seed: Tensor) -> dict[str, Tensor]:
         """The params of these images, each drawn by its own seed."""
-        name = f"{type(self).__name__}, a custom module,"
-        require_eager(name, "an augmentation of augfn", "augfn_nn.derive of a functional op")
         shape, each = torch.Size((1, *x.shape[1:])), []
-        with torch.random.fork_rng(devices=[]):
+        generator = torch.default_generator  # that of the CPU alone
+        with LOCK:
+            before = generator.get_state()
             for value in seed.tolist():
-                torch.random.manual_seed(int(value * 2**53))
+                generator.manual_seed(int(value * 2**53))
                 each.append(self.generate_parameters(shape))
+            generator.set_state(before)
         names = each[0] if each else self.generate_parameters(x.shape)
         self.generated = {n: joined([p[n] for p in each]) if each else names[n] for n in names}
         return self.generated

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.serialization import add_safe_globals
 
 import augfn as af
@@ -19,19 +20,32 @@ from augfn_nn.shorthands import sampling_of
 from augfn_nn.slots import slot_of
 
 
+class Through:
+    """A call of the module that a Foreign holds now."""
+
+    def __init__(self, owner: Foreign) -> None:
+        self.owner = owner
+
+    def __call__(self, x: Tensor) -> Any:
+        return self.owner.module(x)
+
+
 class Foreign(Augment):
     """A module of others, or a function, which is called with images alone."""
 
     def __init__(self, module: Any) -> None:
-        super().__init__(af.opaque(module))
+        f = af.opaque(module)
+        super().__init__(f)
         if isinstance(module, nn.Module):
             self.module = module
+            f.function = Through(self)
 
     def __repr__(self) -> str:
-        return repr(self.f.function)  # type: ignore[attr-defined]
+        f: Any = self.f
+        return repr(self.module if isinstance(f.function, Through) else f.function)
 
 
-add_safe_globals([Foreign, Opaque])
+add_safe_globals([Foreign, Opaque, Through])
 
 
 def child_of(module: Any) -> Base:
@@ -44,7 +58,15 @@ def child_of(module: Any) -> Base:
             fix = "AugmentationSequential(*steps)" if isinstance(module, list | tuple) else fix
             fix = f"call it: af.{module.spec.name}(...)" if hasattr(module, "spec") else fix  # type: ignore[union-attr]
             raise TypeError(explain("AugmentationSequential: a foreign child", module, expected, fix))
+        bases = [c.__name__ for c in inspect.getmro(type(module)) if c.__module__.startswith("kornia.augmentation")]
+        if bases and not any(n.startswith("Intensity") for n in bases):
+            want, fix = "a class of augfn_nn, which moves masks and points too", f"augfn_nn.{type(module).__name__}"
+            raise TypeError(explain("AugmentationSequential: a class of kornia", module, want, fix))
         return Foreign(module)
+    own = type(module).forward
+    if not own.__module__.startswith("augfn_nn"):
+        want, fix = "a module that its augmentation tells all of", "the step that it adds as another module"
+        raise TypeError(explain("AugmentationSequential: a forward of its own", type(module).__name__, want, fix))
     if module.labelled:
         want, fix = "modules that need images alone", "WorstCase(model, af.pipeline(...)), with all steps within"
         raise TypeError(explain(f"AugmentationSequential: {type(module).__name__} needs labels", module, want, fix))
@@ -90,6 +112,6 @@ def mask_sampling(given: dict[str, Any]) -> dict[str, Any]:
     given = {("fill" if n == "fill_mask" else n): v for n, v in given.items()}
     others = {n: v for n, v in given.items() if n != "fill" and (n, v) != ("interpolation", "nearest")}
     if others:
-        fix = "give a soft mask as another image: 'image_mask'"
+        fix = "a soft mask: the data key 'softmask'"
         raise ValueError(explain("extra_args: masks are always read nearest", others, "'nearest', or a fill", fix))
     return {"fill_mask": given.get("fill")}

@@ -14,6 +14,7 @@ from augfn import random
 from augfn.core.augmentation import Augmentation
 from augfn.errors import explain
 
+NONE = "off"  # the step of a call that no module is chosen for
 SALT = random.salt("random_apply")
 
 
@@ -23,6 +24,7 @@ class Choosing:
     def __init__(self, apply: Any, weights: Sequence[float] | Tensor | None, per: str, total: int) -> None:
         if per not in ("batch", "sample"):
             raise ValueError(explain("random_apply_per", per, "'batch' or 'sample'", 'random_apply_per="sample"'))
+        self.apply, self.per = apply, per
         self.low, self.high = counts(apply, total)
         self.weights = weights.tolist() if isinstance(weights, Tensor) else weights
         self.on, self.per_batch = apply is not False, apply is not False and per == "batch"
@@ -55,7 +57,7 @@ class Choosing:
     def within(self, fs: dict[str, Any]) -> Augmentation:
         """The choice for each sample, as an augmentation of all of them."""
         if not self.on or self.per_batch:
-            return af.pipeline(**fs)
+            return af.pipeline(**(fs or {NONE: af.identity()}))
         if self.weights is not None and self.low == self.high == 1:
             return af.one_of(weights=self.weights, **fs)
         replace = self.high > len(fs)

@@ -86,7 +86,8 @@ class Wrapped(AugmentationSequential):
         if not self.wraps:
             return super().shared_of(f)
         name, inner = self.inner(f)
-        return [(name, *path) for path in super().shared_of(inner)]
+        own = [(n,) for n in self.outer_leaves()] if self.same else []
+        return [*own, *((name, *path) for path in super().shared_of(inner))]
 
     def picked(self, key: Tensor | None, params: Params | None) -> Augmentation:
         if params is not None and self.wraps:

@@ -38,7 +38,7 @@ def RandomResizedCrop(
     """Cut a window and resize it to `size` = (h, w).
 
     It has a share `scale` of the area, and width / height log-uniform in `ratio`; shares above 1 are 1. Antialiased where it
-    shrinks (`antialias=False`, and `kornia=True`, as in kornia).
+    shrinks (`antialias=False`, and `kornia=True`, as in kornia, but for its `align_corners=True`).
     """
     share = pair("scale", scale)
     share = tuple(min(v, 1.0) if is_number(v) else v for v in share) if isinstance(share, tuple) else share
@@ -48,7 +48,8 @@ def RandomResizedCrop(
 
 @derive(af.resize, p=1.0, resizes=True)
 def Resize(size: Size, side: str = "short", antialias: bool | None = None, *, kornia: bool | None = None) -> Any:
-    """Resize to (h, w), or one side to an int; antialiased where it shrinks (kornia, and `kornia=True`, is not, unless told).
+    """Resize to (h, w), or one side to an int; antialiased where it shrinks (kornia, and `kornia=True`, is not, unless told; its
+    default `align_corners=True`, which keeps corner pixels, is not followed).
 
     `side`: "short", "long", "vert" (the height) or "horz" (the width).
     """

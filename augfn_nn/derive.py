@@ -49,11 +49,23 @@ class Derived(Augment):
         extras = {name: given.pop(name) for name in self.extras}
         self.__dict__["given"], chance = dict(given), flags.pop("p_batch")
         flags.pop("kornia", None)
-        if not is_number(chance) or not 0 <= chance <= 1:
-            raise ValueError(explain(f"{type(self).__name__}: p_batch", chance, "a number from 0 to 1", "p_batch=0.5"))
         super().__init__(self.build(given), flags.pop("learnable"), **flags)
         self.__dict__.update(extras)
-        self.p_batch, self.chooses = float(chance), chance < 1
+        self.p_batch = self.chance(chance)
+
+    def chance(self, value: Any) -> float:
+        if not is_number(value) or not 0 <= value <= 1:
+            raise ValueError(explain(f"{type(self).__name__}: p_batch", value, "a number from 0 to 1", "p_batch=0.5"))
+        return float(value)
+
+    def __init_subclass__(cls) -> None:
+        own = [n for n in ("apply_transform", "generate_parameters", "compute_transformation") if n in cls.__dict__]
+        if own:
+            want, fix = (
+                "arguments",
+                "IntensityAugmentationBase2D, or GeometricAugmentationBase2D, for a class of your own",
+            )
+            raise TypeError(explain(f"{cls.__name__}: methods of kornia's on a class of augfn", own, want, fix))
 
     @property
     def p(self) -> Any:
@@ -74,7 +86,7 @@ class Derived(Augment):
             ranges._buffers.pop(name, None)
             ranges.register_parameter(name, tensor)
         for name, tensor in self.ranges.named_buffers():
-            if name in ranges._buffers and not name.startswith("gate/"):
+            if name in ranges._buffers and not f.meanings[name.rpartition("/")[0] or name].switch:
                 ranges._buffers[name] = tensor
         ranges.limits, ranges.pairs = self.ranges.limits, self.ranges.pairs
         ranges.hold()
@@ -103,6 +115,8 @@ class Derived(Augment):
         """Arguments that were built in cannot be set afterwards; all else as of any module."""
         if name == "p":
             return self.set_p(value)
+        if name == "p_batch":
+            self.__dict__["chooses"] = self.chance(value) < 1
         if name in type(self).signature.parameters and name not in ("same_on_batch", "keepdim", "p_batch"):
             cls, want = type(self).__name__, "arguments when it is made, or params for a call"
             fix = f"{cls}({name}=...), or aug(x, params={{...}}) in the form of aug.params"

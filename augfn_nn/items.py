@@ -32,6 +32,9 @@ def items_of(module: Any, params: Mapping[str, Any], shape: tuple[int, ...]) -> 
     """The params that a module has drawn for images of a shape, in kornia's way."""
     if not hasattr(module, "names"):
         return data_of(params, shape)
+    if getattr(module, "wraps", False) or (module.choosing.on and not module.choosing.per_batch):
+        want, fix = "a chain of modules", "aug._params, the tree, which replays"
+        raise ValueError(explain(f"{type(module).__name__}: params that are no list of modules", [*params], want, fix))
     steps = module.steps
     return [
         ParamItem(module.names[base(n)], items_of(steps[base(n)], p, shape))
@@ -56,7 +59,8 @@ def tree_of(module: Any, params: Any) -> Params | None:
         return params
     if isinstance(params, Mapping):
         found = {n: v for n, v in params.items() if n not in FURTHER}
-        return found if "gate" in found or "gate" not in module.f.meanings else {**found, "gate": params["batch_prob"]}
+        gated = "gate" in module.f.meanings and "off" not in found
+        return {**found, "gate": params["batch_prob"]} if gated else found
     if not isinstance(params, Sequence) or not hasattr(module, "names"):
         raise TypeError(explain("params", params, "a tree, or a list of ParamItem", "aug._params, aug.param_items"))
     by_name, out = {name: step for step, name in module.names.items()}, {}

@@ -54,20 +54,23 @@ class Mixes(Derived):
                 explain(f"{type(self).__name__}: arguments and data keys disagree", given, str(list(keys)), fix)
             )
         slots, values = slots_of(keys, self.dims, self.f.targets), list(args)
-        sample = sample_of(values, slots)
+        given = sample = sample_of(values, slots)
         pairs = {s.name for s in slots if s.kind == "label" and self.as_pairs(sample[s.name])}
         count = len(next(iter(sample.values())))
-        sample |= {n: torch.eye(count, device=sample[n].device) for n in pairs}
+        sample = sample | {n: torch.eye(count, device=sample[n].device) for n in pairs}
         out = dict(super().forward(sample, params, generator, index=index, epoch=epoch))
         slots = [s._replace(kind="pairs") if s.name in pairs else s for s in slots]
-        for s, v in zip(slots, values, strict=True):
-            out |= {s.name: self.pairs(v, out[s.name])} if s.kind == "pairs" else {}
+        out |= {n: self.pairs(given[n], out[n]) for n in pairs}
         return collect(args, slots, values, out)
 
     def as_pairs(self, labels: Tensor) -> bool:
         """True if labels come back in kornia's form."""
         whole = isinstance(labels, Tensor) and not labels.is_floating_point()
-        return self.labels == "kornia" or (self.labels is None and whole and self.f.static["num_classes"] is None)  # type: ignore[attr-defined]
+        asked = self.labels == "kornia" or (self.labels is None and whole and self.given.get("num_classes") is None)
+        if asked and not whole:
+            want, fix = "class indices [B]", "labels=None: soft labels are blended"
+            raise ValueError(explain("labels='kornia' of soft labels", labels, want, fix))
+        return asked and not self.spec.leaves["partner"].shape  # of one partner
 
     def pairs(self, labels: Tensor, weights: Tensor) -> Tensor:
         """The own label, the partner's, and the partner's weight; `weights [B, B]` are those of the samples."""

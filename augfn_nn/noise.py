@@ -11,9 +11,12 @@ from augfn_nn.shorthands import log_range
 
 
 @derive(af.gaussian_noise)
-def RandomGaussianNoise(mean: Range = 0.0, std: Range = 1.0, clip: bool | str | None = None) -> Any:
-    """Add mean + std n, full scale = 1; a number is fixed, a pair a range. `clip`: "clamp" or True keeps the sum in [0, 1],
-    "none" or False does not, as kornia's; None is as of the factory."""
+def RandomGaussianNoise(
+    mean: Range = 0.0, std: Range = 1.0, clip: bool | str | None = None, *, kornia: bool | None = None
+) -> Any:
+    """Add mean + std n, full scale = 1; a number is fixed, a pair a range. `clip`: "clamp" or True, the default, keeps the sum in
+    [0, 1], "none" or False, and `kornia=True`, does not, as kornia's; of normalised images take that."""
+    clip = False if clip is None and kornia else clip
     known: dict[Any, Any] = {True: "clamp", False: "none"}
     return {"mean": mean, "std": std, "clip": known.get(clip, clip)}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -50,6 +50,3 @@ def ends_of(name: str, value: Any, centre: float | None, bounds: tuple[float, fl
     if list(given.shape) != [2]:
         raise ValueError(explain(f"PlainUniformGenerator: {name}", value, "a number, or (low, high)", "(0.0, 1.0)"))
     return given[0], given[1]
-
-
-Draw = Callable[[Sequence[int]], dict[str, Tensor]]

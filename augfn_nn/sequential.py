@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.serialization import add_safe_globals
 
 import augfn as af
 from augfn import random
 from augfn.core.augmentation import Augmentation
+from augfn.core.combined import Pipeline
 from augfn.core.draw import Params
 from augfn.core.targets import kind_of
 from augfn.errors import explain
 from augfn.errors import unknown as unknown_name
 from augfn.math.resample import Sampling
-from augfn.run.compiling import own_code
 from augfn.run.mode import require_eager
 from augfn.undoing import geometry_of
 from augfn_nn.augment import Augment, Base, Generator, Path, Size, as_key, without
 from augfn_nn.children import child_of, is_intensity, sampling_from
-from augfn_nn.choosing import Choosing, base_name
+from augfn_nn.choosing import NONE, Choosing, base_name
 from augfn_nn.items import tree_of
+from augfn_nn.listing import Listed
 from augfn_nn.ranges import Ranges
 from augfn_nn.shorthands import PadByFrame, WindowByFrame
 from augfn_nn.slots import Clips, Slot, collect, framed, same, sample_of, slots_of
 
 
-class AugmentationSequential(Base):
+class AugmentationSequential(Listed, Base):
     """Modules one after another, as one fused pipeline over images, masks, boxes, keypoints and more.
 
     * `modules`: `Random*` modules, `Augment`s, functional augmentations and nested AugmentationSequentials. Their
@@ -79,7 +80,7 @@ class AugmentationSequential(Base):
     ) -> None:
         if others:
             raise self.not_known(next(iter(others)))
-        children = [held(m) for m in modules]
+        children = [self.held(m) for m in modules]
         choosing = Choosing(random_apply, random_apply_weights, random_apply_per, len(children))
         sampling, own = sampling_from(extra_args or {}), dict(targets or {})
         self.names, self.own_clips = dict[str, str](), clips
@@ -97,6 +98,11 @@ class AugmentationSequential(Base):
         self.data_keys = list(data_keys or ["input"])
         self.slots = slots_of(self.data_keys, self.f.ndim, self.f.targets)
 
+    @staticmethod
+    def held(module: Any) -> Base:
+        """What a container is given, as a module; an `nn.Sequential` as the chain of what it holds."""
+        return AugmentationSequential(*module) if isinstance(module, nn.Sequential) else child_of(module)
+
     @classmethod
     def not_known(cls, name: str) -> TypeError:
         known = [*inspect.signature(cls).parameters][1:-1]
@@ -112,7 +118,7 @@ class AugmentationSequential(Base):
         steps = names_of([c.f for c in children])
         self.names = {step: f"{type(c).__name__}_{i}" for i, (step, c) in enumerate(zip(steps, children, strict=True))}
         for name, child in zip(self.names.values(), children, strict=True):
-            self.add_module(name, child)
+            self._modules[name] = child
         self.chains: dict[Any, Augmentation] = {}
         known = {c.clips for c in children if isinstance(c, AugmentationSequential) and c.clips} | {self.own_clips} - {
             None
@@ -127,47 +133,6 @@ class AugmentationSequential(Base):
         """The modules by the names of their steps in params."""
         held = self._modules
         return {step: held[name] for step, name in self.names.items()}  # type: ignore[misc]
-
-    def change(self, children: Sequence[Any]) -> AugmentationSequential:
-        """Other modules, with all settings."""
-        self.hold([held(m) for m in children])
-        return self
-
-    def append(self, module: Any) -> AugmentationSequential:
-        """Add a module at the end."""
-        return self.change([*self, module])
-
-    def extend(self, modules: Sequence[Any]) -> AugmentationSequential:
-        """Add modules at the end."""
-        return self.change([*self, *modules])
-
-    def insert(self, index: int, module: Any) -> AugmentationSequential:
-        """Add a module before the one of this number."""
-        children: list[Any] = [*self]
-        children.insert(index, module)
-        return self.change(children)
-
-    def pop(self, index: int = -1) -> nn.Module:
-        """Take a module out."""
-        children = [*self]
-        taken = children.pop(index)
-        self.change(children)
-        return taken
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __getitem__(self, i: Any) -> Any:
-        found = list(self.steps.values())[i]
-        if not isinstance(i, slice):
-            return found
-        other = copy.copy(self)
-        other.__dict__["_modules"] = dict(self._modules)
-        other.names, other.forward = dict(self.names), own_code(other.forward.__func__.__get__(other))  # type: ignore[attr-defined]
-        return other.change(found)
-
-    def __iter__(self) -> Iterator[Base]:
-        return iter([self._modules[name] for name in self.names.values()])  # type: ignore[arg-type]
 
     # what acts
 
@@ -220,6 +185,13 @@ class AugmentationSequential(Base):
             {n: steps[base_name(n)].picked(k, None if params is None else params.get(n) or {}) for n, k in each}
         )
 
+    def still(self, f: Any, own: Params) -> Params | None:
+        if self.choosing.per_batch or not isinstance(f, Pipeline) or f.whole:
+            return None if self.choosing.per_batch else super().still(f, own)
+        steps = self.steps
+        found = {n: steps[n].still(g, own[n]) for n, g in f.steps.items()}
+        return {n: part for n, part in found.items() if part is not None} or None
+
     def own(self, f: Any) -> Params:
         return {n: v for n, v in f.params.items() if n not in f.steps}
 
@@ -229,14 +201,15 @@ class AugmentationSequential(Base):
 
     def ranges_of(self, f: Any) -> Params:
         held = self.steps
-        each = {n: held[n if n in held else base_name(n)].ranges_of(g) for n, g in f.steps.items()}
-        return self.ranges.tree() | each
+        each = {n: held[n if n in held else base_name(n)].ranges_of(g) for n, g in f.steps.items() if n != NONE}
+        return self.ranges.tree() | (each or {NONE: {}})
 
     def shared_of(self, f: Any) -> list[Path]:
         if self.same:
             return [()]
         held = self.steps
-        return [(n, *p) for n, g in f.steps.items() for p in held[n if n in held else base_name(n)].shared_of(g)]
+        known = [(n, g) for n, g in f.steps.items() if n != NONE]
+        return [(n, *p) for n, g in known for p in held[n if n in held else base_name(n)].shared_of(g)]
 
     @property
     def same_on_batch(self) -> bool | None:
@@ -284,18 +257,18 @@ class AugmentationSequential(Base):
                 f = self.picked(None, params)
             elif self.training:
                 f, key = self.choice(generator, index, epoch)
-        tree = None if params is None and not self.training and self.choosing.per_batch else self.tree(params, f)
+        tree = self.tree(params, f)
         values, slots = self.assign(args, data_keys, f)
         sample = sample_of(values, slots)
         batch = 0 if self.clips is None else len(next(iter(sample.values())))
         sample = sample if self.clips is None else self.clips.enter(sample, slots)
-        if tree is None or not f.steps:
+        if tree is None:
             self.unchanged(sample)
             return same(args)
         if params is not None and self._frame is not None:
-            sample = framed(sample, slots, *self._frame)
+            sample = framed(sample, slots, *self._frame, self.clips)
         out = self.augment(sample, tree, key, index, epoch, f)
-        out = out if self.clips is None else self.clips.leave(out, slots, batch)
+        out = out if self.clips is None else self.clips.leave(out, slots, batch, f.mixes)
         return collect(args, slots, values, out, output_type)
 
     def choice(self, generator: Generator | None, index: Any, epoch: int) -> tuple[Augmentation, Tensor]:
@@ -315,15 +288,22 @@ class AugmentationSequential(Base):
             return same(args)
         values, slots = self.assign(args, data_keys, self.f, "aug.inverse")
         sample = sample_of(values, slots)
+        batch = 0 if self.clips is None else len(next(iter(sample.values())))
+        sample = sample if self.clips is None else self.clips.enter(sample, slots)
         if self._frame is not None:
             before = size or self._frame[1]
             given = self.last()[0] if params is None else params
             after = geometry_of(self.picked(None, given), without(given, given), before)[2]
-            sample = framed(sample, slots, self._frame[0], after)
+            sample = framed(sample, slots, self._frame[0], after, self.clips)
+        undone = self.undo(sample, params, size)
+        undone = undone if self.clips is None else self.clips.leave(undone, slots, batch, False)
+        return collect(args, slots, values, undone)
+
+    def forward_parameters(self, batch_shape: Sequence[int], generator: Generator | None = None) -> Params:
         if self.clips is None:
-            return collect(args, slots, values, self.undo(sample, params, size))
-        batch, sample = len(next(iter(sample.values()))), self.clips.enter(sample, slots)
-        return collect(args, slots, values, self.clips.leave(self.undo(sample, params, size), slots, batch))
+            return super().forward_parameters(batch_shape, generator)
+        blank = self.key.new_zeros((), dtype=torch.float32).expand(tuple(batch_shape))
+        return self.drawn_of(self.clips.enter({"image": blank}, [Slot("image", "image", "")]), generator)
 
     def assign(
         self, args: tuple[Any, ...], data_keys: Sequence[Any] | None, f: Augmentation, call: str = "aug"
@@ -351,11 +331,6 @@ KEPT = 64  # chains of chosen modules that a container remembers
 
 
 add_safe_globals([Augment, AugmentationSequential, Choosing, Ranges, PadByFrame, WindowByFrame])
-
-
-def held(module: Any) -> Base:
-    """What a container is given, as a module; an `nn.Sequential` as the chain of what it holds."""
-    return AugmentationSequential(*module) if isinstance(module, nn.Sequential) else child_of(module)
 
 
 def names_of(fs: Sequence[Augmentation]) -> list[str]:

@@ -299,11 +299,19 @@ def neutral(what: str, name: str, value: Any) -> None:
 
 
 def interpolation_name(value: Any) -> str | None:
+    value = numbered(value, ("nearest", "bilinear", "bicubic"))
     name = None if value is None else name_of(value).replace("_", "-")
     return "nearest" if name == "nearest-exact" else name
 
 
+def numbered(value: Any, names: tuple[str, ...]) -> Any:
+    """The name of a number of kornia's enums."""
+    whole = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(names)
+    return names[value] if whole else value
+
+
 def padding_name(value: Any) -> str | None:
+    value = numbered(value, ("zeros", "border", "reflection"))
     name = None if value is None else name_of(value)
     return "border" if name == "replicate" else name
 

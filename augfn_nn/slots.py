@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from augfn.core.boxes import Boxes, Keypoints
 from augfn.core.targets import CONVERTED, FRAMED, NO_TARGETS, OTHER, SPELLED, format_in, kind_of
 from augfn.errors import explain, unknown
+from augfn.images import to_float
 from augfn_nn.shorthands import name_of
 
 # data key: (kind of target, format of boxes)
@@ -64,6 +65,8 @@ class Slot(NamedTuple):
             value = of_array(value)
         if is_kornias(value):
             return self.of_kornia(value)
+        if self.kind == "label" and isinstance(value, list | tuple):
+            return torch.stack([torch.as_tensor(v) for v in value])
         if isinstance(value, list | tuple):
             return self.of_list([*value])
         if self.kind == "mask" and batch is not None and isinstance(value, Tensor) and len(value) == 1 < batch:
@@ -114,7 +117,7 @@ class Slot(NamedTuple):
         if is_kornias(given):
             data = value.data.unflatten(-1, (4, 2)) if isinstance(value, Boxes) else value
             return type(given)(data, **({"mode": given.mode} if isinstance(value, Boxes) else {}))
-        if isinstance(given, list | tuple) and given and isinstance(given[0], Tensor):
+        if self.kind != "label" and isinstance(given, list | tuple) and given and isinstance(given[0], Tensor):
             return self.as_list(value, given)
         if isinstance(value, Boxes) and isinstance(given, Tensor):
             corners = given.shape[-2:] == (4, 2) and value.format == CORNERS
@@ -144,7 +147,7 @@ class Clips(NamedTuple):
                 raise ValueError(
                     explain(f"{name}: no clip", value, want, "clip[None] for one, image[:, None] for an image")
                 )
-            if kinds[name] in MOVED and self.format == "BCTHW":
+            if kinds[name] in MOVED and self.format == "BCTHW" and isinstance(value, Tensor):
                 value = value.transpose(1, 2)
             if not self.shared:
                 value = tree_map_only(
@@ -154,15 +157,20 @@ class Clips(NamedTuple):
         return out
 
     def times(self, sample: dict[str, Any], kinds: dict[str, str]) -> int:
-        image = next(v for n, v in sample.items() if kinds[n] in MOVED)
+        """The number of frames: that of the images, where they are left out of the annotations."""
+        image = next((v for n, v in sample.items() if kinds[n] in MOVED), None)
+        if image is None:
+            return tree_leaves(next(iter(sample.values())))[0].shape[1]
         return image.shape[1 if self.format == "BTCHW" else 2]
 
     def inner(self, name: str, kind: str) -> str:
         """The name in the pipeline."""
-        return f"video{name.removeprefix('image')}" if kind == "image" and self.shared else name
+        if kind in ("image", "video"):
+            return ("video" if self.shared else "image") + name.removeprefix(kind)
+        return name
 
-    def leave(self, out: Mapping[str, Any], slots: list[Slot], batch: int) -> dict[str, Any]:
-        """The targets in the form in which they came."""
+    def leave(self, out: Mapping[str, Any], slots: list[Slot], batch: int, mixes: bool) -> dict[str, Any]:
+        """The targets in the form in which they came; labels of frames that were mixed apart as those of each."""
         done = {}
         for s in slots:
             if (name := self.inner(s.name, s.kind)) not in out:
@@ -170,17 +178,17 @@ class Clips(NamedTuple):
             value = out[name]
             if not self.shared:
                 value = tree_map_only(Tensor, lambda x: x.unflatten(0, (batch, -1)), value)
-                value = value[:, 0] if s.kind == "label" and not value.is_floating_point() else value
+                value = value[:, 0] if s.kind == "label" and not mixes else value
             done[s.name] = value.transpose(1, 2) if s.kind in MOVED and self.format == "BCTHW" else value
         return done
 
 
-MOVED = ("image", "mask", "softmask", "heatmap", "depth")  # what has a channel before the frame
+MOVED = ("image", "video", "mask", "softmask", "heatmap", "depth")  # what has a channel before the frame
 
 
 def frames_of(x: Tensor, kind: str, times: int) -> Tensor:
     """What belongs to the frames of clips, as a batch of frames."""
-    return x.repeat_interleave(times, 0) if kind == "label" and x.ndim < 2 else x.flatten(0, 1)
+    return x.repeat_interleave(times, 0) if kind == "label" else x.flatten(0, 1)
 
 
 add_safe_globals([Slot])
@@ -192,23 +200,25 @@ def is_kornias(value: Any) -> bool:
 
 
 def of_array(value: Any) -> Any:
-    """An array `[*b, H, W, C]`, or an image of PIL, as a tensor `[*b, C, H, W]`; bytes in [0, 1]."""
+    """An array `[*b, H, W, C]`, or an image of PIL, as a tensor `[*b, C, H, W]`; whole numbers in [0, 1], as by `af.to_float`."""
     if isinstance(value, list | tuple) and value and not isinstance(value[0], Tensor):
         return torch.stack([of_array(v) for v in value])
-    if type(value).__module__.startswith("PIL."):
-        value = np.array(value)
-    if not isinstance(value, np.ndarray) or value.ndim < 2:
+    made: Any = value
+    pil = type(made).__module__.startswith("PIL.")
+    if pil and made.mode in ("P", "1"):  # of a palette, of two levels
+        made = made.convert("L" if made.mode == "1" else "RGB")
+    if not pil and (not isinstance(made, np.ndarray) or made.ndim < 2):
         return value
-    x = torch.from_numpy(np.ascontiguousarray(value))
-    x = x[..., None] if x.ndim == 2 else x
-    x = x.movedim(-1, -3)
-    return x.float() / 255 if x.dtype == torch.uint8 else x
+    if not pil and made.dtype.kind == "f":
+        x = torch.from_numpy(np.ascontiguousarray(made))
+        return (x[..., None] if x.ndim == 2 else x).movedim(-1, -3)
+    return to_float(made)
 
 
 def as_type(x: Any, output_type: str) -> Any:
-    """Images as arrays `[*b, C, H, W]` ("numpy"), or as a list of PIL's ("pil")."""
+    """Images as arrays `[*b, H, W, C]` ("numpy"), or as a list of PIL's ("pil")."""
     if output_type == "numpy":
-        return x.detach().cpu().numpy()
+        return x.detach().cpu().movedim(-3, -1).numpy()
     if output_type != "pil":
         raise ValueError(explain("output_type", output_type, "'pt', 'numpy' or 'pil'", 'output_type="numpy"'))
     from PIL import Image
@@ -243,11 +253,10 @@ def slot_of(key: Any, ndim: int, given: Mapping[str, str], passing: bool = False
     stem = max((k for k in KEYS if word == k or word.startswith(k + "_")), key=len, default=None)
     if passing and (stem is None or word.split("_")[-1] in NO_TARGETS):
         return Slot(str(key), OTHER, "")
-    if word.split("_")[-1] in NO_TARGETS:
-        kind_of(word, {})  # which says what to do
     told = format_in(word)
-    if stem is None:
+    if stem is None or word.split("_")[-1] in NO_TARGETS:
         fix = f", or one of them with a suffix: 'mask_lanes'; targets={{{word!r}: 'other'}} passes it through"
+        fix += ", unknown='pass' all that are not known"
         raise ValueError(unknown("data key", key, KEYS) + fix)
     kind, form = KEYS[stem]
     form = told if kind == "boxes" and told is not None else form
@@ -258,6 +267,7 @@ def slot_of(key: Any, ndim: int, given: Mapping[str, str], passing: bool = False
 
 def sample_of(values: Sequence[Any], slots: Sequence[Slot]) -> dict[str, Any]:
     """The values as targets; what only passes through is left out."""
+    values = [of_array(v) if s.kind in CONVERTED else v for s, v in zip(slots, values, strict=True)]
     if len(values) == 1 and type(values[0]) is Tensor and slots[0].kind == "image":  # all that there is to do
         return {slots[0].name: values[0]}
     known = zip(slots, values, strict=True)
@@ -269,15 +279,22 @@ def sample_of(values: Sequence[Any], slots: Sequence[Slot]) -> dict[str, Any]:
 
 def passes(slot: Slot, value: Any) -> bool:
     """True of others, and of labels that are no numbers."""
-    return slot.kind == OTHER or (slot.kind == "label" and isinstance(value, list | tuple))
+    if slot.kind != "label" or not isinstance(value, list | tuple):
+        return slot.kind == OTHER
+    return not all(isinstance(v, Tensor | int | float) for v in value)
 
 
-def framed(sample: dict[str, Any], slots: list[Slot], batch: Size, size: Size) -> dict[str, Any]:
+def framed(
+    sample: dict[str, Any], slots: list[Slot], batch: Size, size: Size, clips: Clips | None = None
+) -> dict[str, Any]:
     """Stand in for the image that a replay or an inverse may leave out: a frame that no colour op reads."""
     if any(s.kind in FRAMED for s in slots):
         return sample
-    blank = torch.zeros((), device=tree_leaves(sample)[0].device).expand(*batch, 1, *size)
-    return sample | {"depth" if len(size) == 2 else "volume": blank}
+    first = tree_leaves(sample)[0]
+    blank = torch.zeros((), device=first.device)
+    if clips is not None and clips.shared:
+        return sample | {"video": blank.expand(*batch, first.shape[1], 1, *size)}
+    return sample | {"depth" if len(size) == 2 else "volume": blank.expand(*batch, 1, *size)}
 
 
 def same(args: tuple[Any, ...]) -> Any:

@@ -24,8 +24,8 @@ def RandomElasticTransform(kernel_size: Any = None, sigma: Any = None, alpha: An
 
     In augfn's units, fractions of the shorter side: `alpha`, by default (0, 0.03), is the displacement's standard deviation,
     `sigma`, by default 0.1, its smoothness. With a `kernel_size` in kornia's: uniform noise blurred by a kernel of so many
-    pixels, with `sigma` in pixels (y, x), times `alpha` half sizes (x, y): a field of the same standard deviation and width,
-    of which there are at most 8 x 8 bends.
+    pixels, with `sigma` in pixels (y, x), times `alpha` half sizes (their mean over x and y): a field of the same standard
+    deviation and width, of which there are at most 8 x 8 bends.
     """
     if kernel_size is None:
         alpha, sigma = ((0.0, 0.03) if alpha is None else alpha), (0.1 if sigma is None else sigma)

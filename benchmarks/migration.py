@@ -96,7 +96,34 @@ DIFFERENCES = [
     ),
     ("`random_apply`", "for the batch, in random order", "the same", '`random_apply_per="sample"` compiles'),
     ("policies", "one choice for the batch", "one for each image", "the papers'"),
-    ("a custom class", "draws for the batch", "draws for each image, with a seed of its own", "replay, any batch size"),
+    (
+        "a custom class",
+        "draws for the batch; its params can be read and edited",
+        "draws for each image, with a seed of its own",
+        "replay, any batch size; `aug.generated` has what was drawn; masks and points follow the matrix",
+    ),
+    (
+        "`RandomGaussianNoise`",
+        "does not clip",
+        "clips to [0, 1]",
+        "`clip=False`, or `kornia=True`, of normalised images",
+    ),
+    (
+        "`RandomElasticTransform()`",
+        "63 pixels wide, alpha 1",
+        "alpha up to .03 of the side",
+        "`kernel_size=` takes kornia's units",
+    ),
+    ("a child after its container's call", "has params and a matrix", "has none", "the container has them"),
+    ("`state_dict`", "empty", "ranges and the key", "ranges learn; `strict=False` for a checkpoint of kornia's"),
+    ("a dict with other names", "passes them on", "raises", "`targets={'path': 'other'}`, or `unknown='pass'`"),
+    (
+        "a tensor `[B, C, T, H, W]` in a 2-D class",
+        "raises",
+        "leading dims are batch",
+        "VideoSequential, or the data key video",
+    ),
+    ("classes of kornia in a container", "act on all targets", "raise where they move", "the class of augfn_nn"),
 ]
 
 

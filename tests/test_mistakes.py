@@ -66,7 +66,7 @@ def test_a_module_in_a_functional_pipeline():
 
 def test_arguments_are_set_when_a_module_is_made():
     module = A.RandomRotation(10.0)
-    for name in ("p", "degrees", "learnable"):
+    for name in ("degrees", "learnable", "kornia"):
         with pytest.raises(AttributeError, match="is set when it is made"):
             setattr(module, name, 0.2)
     module.keepdim = True

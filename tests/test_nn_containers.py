@@ -167,6 +167,7 @@ def test_arrays_and_pictures_go_in_and_come_out():
     assert aug(Image.fromarray(array[0])).shape == (1, 3, 12, 16)
     assert aug([Image.fromarray(a) for a in array]).shape == X.shape
     assert isinstance(aug(X, output_type="numpy"), np.ndarray)
+    assert aug(X, output_type="numpy").shape == array.shape
     assert np.array_equal(np.array(aug(array, output_type="pil")[0]), array[0][:, ::-1])
     with pytest.raises(ValueError, match="output_type"):
         aug(X, output_type="jax")
@@ -468,3 +469,125 @@ def test_custom_values_are_drawn_for_each_image():
         A.IntensityAugmentationBase2D(p=1.0)(X)
     with pytest.raises(Exception, match="cannot be compiled"):
         torch.compile(aug, fullgraph=True, backend="eager")(X)
+
+
+# what readers found
+
+
+def test_labels_in_lists_are_mixed():
+    aug = A.AugmentationSequential(A.RandomMixUp((0.3, 0.3), num_classes=4), data_keys=["input", "label"])
+    x = x_of(4, 1, 4, 4)
+    want = aug(x, torch.arange(4), generator=af.key(0))[1]
+    for labels in ([0, 1, 2, 3], [*torch.eye(4)]):
+        assert torch.equal(aug(x, labels, generator=af.key(0))[1], want)
+    assert A.RandomMixUp()(x, [0, 1, 2, 3])[1].shape == (4, 3)
+    with pytest.raises(ValueError, match="num_classes"):
+        A.RandomPatchMix()(x, torch.arange(4))  # whose partners are several
+    with pytest.raises(ValueError, match="labels='kornia'"):
+        A.RandomMixUp(labels="kornia")(x, torch.eye(4))
+
+
+def test_a_choice_of_none():
+    inner = A.AugmentationSequential(FLIP(p=1.0), A.RandomInvert(p=1.0), random_apply=(0, 2))
+    for aug in (inner, A.AugmentationSequential(inner, UPSIDE(p=0.0))):
+        for seed in range(12):
+            y = aug(X, generator=af.key(seed))
+            assert torch.equal(aug(X, params=aug._params), y)
+
+
+def test_other_modules_beside_a_choice():
+    aug = A.AugmentationSequential(A.RandomInvert(p=1.0), FLIP(p=1.0), random_apply=True)
+    aug.pop()
+    aug(X)
+    assert list(aug._params) == ["invert"]
+    aug.extend([FLIP(p=1.0), UPSIDE(p=1.0)])
+    aug(X)
+    assert len(aug._params) == 3
+    weighted = A.AugmentationSequential(
+        A.RandomInvert(p=1.0), FLIP(p=1.0), UPSIDE(p=1.0), random_apply=1, random_apply_weights=[1.0, 0.0, 2.0]
+    )
+    assert torch.equal(weighted[1:](X), X.flip(-2))
+    weighted[1:].reseed(5)
+    assert not torch.equal(weighted[1:].key, af.key(5))
+    del weighted[2]
+    assert torch.equal(weighted(X), 1 - X)
+    with pytest.raises(ValueError, match="random_apply_weights of other modules"):
+        weighted.append(FLIP())
+    with pytest.raises(AttributeError, match="when a container is made"):
+        aug.random_apply = 1
+
+
+def test_modules_that_are_set_act():
+    aug = A.AugmentationSequential(FLIP(p=1.0))
+    aug.add_module("up", UPSIDE(p=1.0))
+    assert torch.equal(aug(X), X.flip((-1, -2)))
+    aug.other = A.RandomInvert(p=1.0)
+    assert torch.equal(aug(X), 1 - X.flip((-1, -2)))
+    aug[0] = nn.Identity()
+    assert torch.equal(aug(X), 1 - X.flip(-2))
+    aug[0].module = nn.Hardtanh(0.0, 0.5)
+    assert torch.equal(aug(X), 1 - X.clamp(0.0, 0.5).flip(-2))
+
+
+def test_custom_geometry_is_undone():
+    aug = A.AugmentationSequential(FLIP(p=1.0), Shift(p=0.5), data_keys=["input", "keypoints"])
+    points = torch.tensor([[[6.0, 3.0]]]).expand(6, 1, 2)
+    y, k = aug(X, points)
+    flat = torch.cat([points, torch.ones(6, 1, 1)], -1) @ aug.transform_matrix.mT
+    torch.testing.assert_close(flat[..., :2], k)
+    back, at = aug.inverse(y, k)
+    torch.testing.assert_close(at, points)
+    torch.testing.assert_close(back[..., 3:], X[..., 3:], atol=1e-5, rtol=0)
+    with pytest.raises(TypeError, match="methods for other targets"):
+        type("Masked", (A.IntensityAugmentationBase2D,), {"apply_transform_mask": lambda *a: None})
+    with pytest.raises(TypeError, match="methods of kornia's"):
+        type("Mine", (A.RandomHorizontalFlip,), {"apply_transform": lambda *a: None})
+
+
+def test_classes_of_kornia_that_move_are_refused():
+    kornia = pytest.importorskip("kornia.augmentation")
+    with pytest.raises(TypeError, match=r"augfn_nn.RandomHorizontalFlip"):
+        A.AugmentationSequential(kornia.RandomHorizontalFlip(), data_keys=["input", "mask"])
+    assert A.AugmentationSequential(kornia.RandomInvert(p=1.0))(X).allclose(1 - X)
+
+
+def test_eval_is_the_same_alone_and_nested():
+    for aug in (FLIP(p=1.0, p_batch=0.5), A.AugmentationSequential(FLIP(p=1.0), A.RandomInvert(p=1.0), random_apply=1)):
+        assert torch.equal(aug.eval()(X), X)
+        assert torch.equal(A.AugmentationSequential(aug, A.RandomInvert(p=1.0)).eval()(X), 1 - X)
+
+
+def test_a_clip_without_its_images_and_before_a_call():
+    for shared in (True, False):
+        clips = A.VideoSequential(FLIP(), same_on_frame=shared)
+        aug = A.AugmentationSequential(clips, data_keys=["input", "keypoints"])
+        clip, points = x_of(6, 3, 1, 8, 8), torch.tensor([2.0, 3.0]).expand(6, 3, 1, 2)
+        _, k = aug(clip, points)
+        torch.testing.assert_close(aug.inverse(k, data_keys=["keypoints"]), points)
+        assert torch.equal(aug(points, params=aug._params, data_keys=["keypoints"]), k)
+        params = clips.forward_parameters(clip.shape)
+        assert params["hflip"]["gate"].shape == ((6,) if shared else (18,))
+        y = clips(clip, params=params)
+        assert (y == clip.flip(-1)).flatten(2).all(-1).all(1).any() or not shared
+    grey = A.AugmentationSequential(
+        A.VideoSequential(A.RandomGrayscale(p=1.0), data_format="BCTHW"), data_keys=["video"]
+    )
+    y = grey(x_of(2, 3, 4, 8, 8))
+    assert (y.std(1) < 1e-6).all()
+    mix = A.VideoSequential(A.RandomMixUp((0.5, 0.5)), same_on_frame=False)
+    _, soft = A.AugmentationSequential(mix, data_keys=["input", "label"])(x_of(2, 3, 1, 8, 8), torch.eye(2))
+    assert soft.shape == (2, 3, 2)
+
+
+def test_pictures_of_a_palette():
+    from PIL import Image
+
+    red = Image.new("RGB", (4, 4), (255, 0, 0)).convert("P")
+    assert A.AugmentationSequential(FLIP(p=1.0))(red)[0, :, 0, 0].tolist() == [1.0, 0.0, 0.0]
+    array = np.zeros((2, 8, 8, 3), np.uint8)
+    aug = A.AugmentationSequential(FLIP(p=1.0), data_keys=["input", "bbox", "mask"])
+    _, b, m = aug(
+        array, torch.tensor([[1.0, 2.0], [5.0, 2.0], [5.0, 6.0], [1.0, 6.0]]).expand(2, 4, 2), torch.ones(1, 1, 8, 8)
+    )
+    assert (b.shape, m.shape) == ((2, 4, 2), (2, 1, 8, 8))
+    assert aug(array, data_keys=["input"], output_type="numpy").shape == array.shape

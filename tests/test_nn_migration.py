@@ -175,6 +175,12 @@ def test_kornias_weight_of_a_mix():
     torch.testing.assert_close(pairs[:, 2], torch.full((8,), 0.25))
 
 
+def test_noise_of_normalised_images():
+    x = torch.randn(2, 3, 8, 8) * 3
+    assert A.RandomGaussianNoise(0.0, 0.05, p=1.0, kornia=True)(x).abs().max() > 1.5
+    assert A.RandomGaussianNoise(0.0, 0.05, p=1.0)(x).max() <= 1
+
+
 def test_a_warning_where_the_sign_matters():
     for make in (lambda **k: A.RandomAffine((-5.0, 20.0), **k), lambda **k: A.RandomRotation3D((0.0, 20.0), **k)):
         with pytest.warns(UserWarning, match="kornia turns the other way"):
@@ -207,6 +213,16 @@ def test_items_are_a_view_of_the_params():
     y = some(X)
     assert len(some.param_items) == 5
     assert torch.equal(some(X, params=some.param_items), y)
+    each = A.AugmentationSequential(A.RandomRotation(20), A.RandomInvert(), random_apply=1, random_apply_per="sample")
+    each(X)
+    with pytest.raises(ValueError, match="no list of modules"):
+        _ = each.param_items
+    rare = A.RandomHorizontalFlip(p=0.5, p_batch=0.5)
+    for seed in range(8):
+        y = rare(X, generator=af.key(seed))
+        assert torch.equal(rare(X, params=rare.param_items), y)
+    edited = alone.param_items | {"batch_prob": torch.zeros(8)}
+    torch.testing.assert_close(alone(X, params=edited), X)
     with pytest.raises(ValueError, match="module of"):
         aug(X, X, params=[("RandomErasing_0", {})])
 
@@ -250,6 +266,12 @@ def test_what_resizes_knows_the_batchs_probability():
     shapes = {tuple(aug(X, generator=af.key(i)).shape[-2:]) for i in range(20)}
     assert shapes == {(8, 8), (16, 20)}
     assert torch.equal(aug.eval()(X), X)
+    late = A.RandomHorizontalFlip(p=1.0)
+    late.p_batch = 0.0
+    assert torch.equal(late(X), X)
+    some = A.RandomMosaic(p=0.5)
+    some.p = 0.0
+    assert torch.equal(some(X), X)
     with pytest.raises(ValueError, match="p_batch"):
         A.RandomCrop((8, 8), p=0.5)
     with pytest.raises(ValueError, match="a number from 0 to 1"):

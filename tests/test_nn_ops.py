@@ -537,7 +537,7 @@ def test_erasing_fills():
         (lambda: A.RandomRotation((15, -15)), "upside down"),
         (lambda: A.RandomRotation(15, expand=True), "Pad before it"),
         (lambda: A.RandomRotation(15, resample="lanczos"), "bad interpolation"),
-        (lambda: A.RandomRotation(15, resample=2), "an enum's member"),
+        (lambda: A.RandomRotation(15, resample=3), "an enum's member"),
         (lambda: A.RandomRotation(15, resample="nearest", interpolation="nearest"), "twice"),
         (lambda: A.RandomRotation(15, padding_mode="wrap"), "bad padding_mode"),
         (lambda: A.RandomRotation(15, p=1.5), "probability"),

@@ -155,3 +155,24 @@ def test_patches_that_cannot_be(what):
     call, message = BAD[what]
     with pytest.raises(ValueError, match=message):
         call(images(2, 1, 8, 8))
+
+
+def test_what_a_function_keeps_is_not_written_to():
+    bank = torch.full((4, 3, 4, 4), 0.5)
+    f = af.pipeline(af.opaque(lambda x: bank), af.brightness(factor=0.5, p=0.5))
+    for seed in range(4):
+        f(images(4, 3, 4, 4), None, af.key(seed))
+    assert (bank == 0.5).all()
+    with pytest.raises(ValueError, match="writes to its input"):
+        af.opaque(nn.ReLU(inplace=True))
+    with pytest.raises(ValueError, match="behind a gate changes the channels"):
+        af.maybe(af.opaque(lambda x: x[:, :1]), 0.5)(images(4, 3, 4, 4), None, af.key(1))
+    assert af.opaque(lambda x: x[:, :1])(images(4, 3, 4, 4))[0].shape == (4, 1, 4, 4)
+
+
+def test_patches_that_mix_or_begin_with_nothing():
+    with pytest.raises(ValueError, match="partners would be patches"):
+        af.patchwise(af.mixup(), grid=(1, 2))
+    f = af.patchwise(af.identity(), af.brightness(factor=(0.2, 0.8)), grid=(1, 2))
+    _, drawn = f(images(2, 1, 2, 2), None, K)
+    assert len(f.planned(drawn, (2, 2))[0].tensors()) == 1

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from augfn.core.actions import Action, Geometric, Size
+from augfn.core.gates import Gate
 from augfn.core.targets import CONVERTED, FRAMED, Sample, Target
 from augfn.errors import explain
 from augfn.math.maps import Map, centred_matrix
@@ -24,7 +25,11 @@ class Called(Action):
     function: Callable[[Tensor], Any]
     kinds: tuple[str, ...]
     name: str = ""
+    fixed: bool = False  # behind a gate the channels stay too
     mixes = True
+
+    def gated(self, gate: Gate, size: Size) -> Action:
+        return Action.gated(replace(self, fixed=True), gate, size)
 
 
 def called(action: Called, t: Target, s: Sample) -> Any:
@@ -36,16 +41,19 @@ def called(action: Called, t: Target, s: Sample) -> Any:
     lead = x.shape[: -d - 1]
     flat = x.flatten(0, len(lead) - 1) if lead else x[None]
     out = action.function(flat)
-    out = checked(action.name, out, flat, s.size).reshape(*lead, *out.shape[1:])
+    out = checked(action.name, out, flat, s.size, action.fixed).reshape(*lead, *out.shape[1:])
     return out if x is t.value else out.squeeze(-d - 1)
 
 
-def checked(name: str, out: Any, x: Tensor, size: Size) -> Tensor:
+def checked(name: str, out: Any, x: Tensor, size: Size, fixed: bool = False) -> Tensor:
     """What a function of others has made of x: of the same frame, and as many."""
     d = len(size)
     if not isinstance(out, Tensor) or out.ndim != x.ndim or (len(out), out.shape[-d:]) != (len(x), x.shape[-d:]):
         want, fix = f"a tensor [{len(x)}, C, {', '.join(map(str, size))}]", "call it before or after the pipeline"
         raise ValueError(explain(f"{name}: a step that is not augfn's changes the frame or the batch", out, want, fix))
+    if fixed and out.shape != x.shape:
+        want, fix = "as many channels as before", "leave out p, or call it before the choice"
+        raise ValueError(explain(f"{name}: a step behind a gate changes the channels", out, want, fix))
     return out
 
 
@@ -61,16 +69,23 @@ class Custom(Action):
     mixes = True
 
 
+def map_of(action: Custom, size: Size, device: torch.device) -> Geometric:
+    """The map of what moves."""
+    batch, d = tuple(action.seed.shape), len(size)
+    assert action.matrix is not None
+    blank = torch.zeros((), device=device).expand(action.seed.numel(), 1, *size)
+    found = action.matrix(blank, action.seed.reshape(-1)).reshape(*batch, d + 1, d + 1)
+    back = centred_matrix(torch.linalg.inv_ex(found.float()).inverse, size, size)
+    return Geometric(Map.of(back), gate=action.gate)
+
+
 def customized(action: Custom, s: Sample, move: Callable[[Geometric, Sample], Sample]) -> Sample:
     """The sample as the function, and its matrices, have it."""
     b, d = len(s.batch), len(s.size)
     targets, out = dict(s.targets), {}
     if action.matrix is not None:
-        blank = torch.zeros((), device=s.device).expand(*s.batch, 1, *s.size).flatten(0, max(b - 1, 0))
-        found = action.matrix(blank if b else blank[None], action.seed.reshape(-1)).reshape(*s.batch, d + 1, d + 1)
-        back = centred_matrix(torch.linalg.inv_ex(found.float()).inverse, s.size, s.size)
         others = {n: t for n, t in targets.items() if t.kind not in CONVERTED}
-        moved = move(Geometric(Map.of(back)), replace(s, targets=others))
+        moved = move(map_of(action, s.size, s.device), replace(s, targets=others))
         out = {n: moved.targets[n] for n in others}
     for name, t in targets.items():
         if t.kind not in CONVERTED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from augfn.core.actions import Action, Size
 from augfn.core.augmentation import Augmentation
@@ -31,9 +31,9 @@ def opaque(
     """Any function or `nn.Module` of images `[N, C, H, W]` (volumes `[N, C, D, H, W]`) as a step, under its own name or `name`.
 
     * `kinds`: the kinds of targets that it is called with, each by itself; all others stay as they are.
-    * It is called once for the whole batch (frames of clips are images), beside autograd as any module; nothing is fused across
-      it, no inverse undoes it, and what is random in it is not in params.
-    * The frame and the number of images stay, else it raises; the number of channels may change.
+    * It is called once for the whole batch (frames of clips are images), behind a gate for the images that it is open for, beside
+      autograd as any module; nothing is fused across it, no inverse undoes it, and what is random in it is not in params.
+    * The frame and the number of images stay, else it raises; so does, behind a gate, the number of channels.
 
     albumentations' and torchvision's `Lambda`, MONAI's `Lambdad`.
 
@@ -45,6 +45,12 @@ def opaque(
     if not callable(function) or isinstance(function, Augmentation):
         want, fix = "a function or nn.Module of images", "an augmentation is a step itself"
         raise TypeError(explain("opaque", function, want, fix))
+    modules = function.modules() if isinstance(function, nn.Module) else ()
+    if any(getattr(m, "inplace", False) for m in modules):
+        fix = "inplace=False"
+        raise ValueError(
+            explain("opaque: a module that writes to its input", function, "one that returns a new tensor", fix)
+        )
     for kind in kinds:
         if kind not in CALLABLE:
             raise ValueError(unknown("kind of targets for an opaque function", kind, CALLABLE))

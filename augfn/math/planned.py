@@ -49,7 +49,7 @@ class Planned:
 def holds(value: Any) -> bool:
     """True of what may hold tensors."""
     if isinstance(value, tuple):
-        return bool(value) and holds(value[0])
+        return any(map(holds, value))
     return isinstance(value, Tensor | Planned | Mapping)
 
 

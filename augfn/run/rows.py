@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map
 
 from augfn.core.actions import Action, Blend, Deferred, Geometric, Pixels, blend, is_moving
+from augfn.core.called import Called, Custom
 from augfn.core.patched import Patched, patched
 from augfn.core.rules import SOFT, apply, touches
 from augfn.core.targets import Sample, Target
@@ -77,7 +78,7 @@ def is_fresh(action: Action, new: Any, old: Any) -> bool:
     if isinstance(action, Pixels):
         held += tree_leaves(action.leaves)
     foreign = (isinstance(action, Pixels) and action.foreign) or (isinstance(action, Geometric) and action.map.gather)
-    if isinstance(action, Blend) or foreign or not untracked(*made):
+    if isinstance(action, Blend | Called | Custom) or foreign or not untracked(*made):
         return False
     places = {t.untyped_storage().data_ptr() for t in held if t is not None}
     return all(t.is_contiguous() and t.untyped_storage().data_ptr() not in places for t in made)

@@ -1,0 +1,106 @@
+"""A container as a list of its modules."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from torch import nn
+
+from augfn.errors import explain
+from augfn.run.compiling import own_code
+from augfn_nn.choosing import Choosing
+
+
+class Listed(nn.Module):
+    """What a container's modules are, and how they are changed."""
+
+    names: dict[str, str]
+    choosing: Choosing
+    forward: Any
+
+    @staticmethod
+    def held(module: Any) -> Any:
+        """What it is given, as a module."""
+        raise NotImplementedError
+
+    def hold(self, children: Sequence[Any]) -> None:
+        """Register the modules."""
+        raise NotImplementedError
+
+    @property
+    def steps(self) -> dict[str, Any]:
+        """The modules by their steps' names."""
+        raise NotImplementedError
+
+    def change(self, children: Sequence[Any], weights: Any = None) -> Any:
+        """Other modules, with all settings, and weights where there are such."""
+        if self.choosing.weights is not None and weights is None:
+            want, fix = "a weight for each", f"{type(self).__name__}(..., random_apply_weights=...)"
+            raise ValueError(explain("random_apply_weights of other modules", self.choosing.weights, want, fix))
+        self.choosing = Choosing(self.choosing.apply, weights, self.choosing.per, len(children))
+        self.hold([self.held(m) for m in children])
+        return self
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """A module that is set is added at the end, as it would be in kornia; what is chosen is said when it is made."""
+        if name in ("random_apply", "random_apply_weights", "random_apply_per", "extra_args"):
+            fix = f"{type(self).__name__}(..., {name}={value!r})"
+            raise AttributeError(explain(f"{name} is set when a container is made", value, "an argument", fix))
+        if isinstance(value, nn.Module) and "names" in self.__dict__ and name not in ("ranges", *self.names.values()):
+            self.append(value)
+        else:
+            super().__setattr__(name, value)
+
+    def add_module(self, name: str, module: nn.Module | None) -> None:
+        """Add a module at the end, under the name that its place gives it."""
+        setattr(self, name, module)
+
+    def __setitem__(self, index: int, module: Any) -> None:
+        children: list[Any] = [*self]
+        children[index] = module
+        self.change(children, self.choosing.weights)
+
+    def __delitem__(self, index: int) -> None:
+        self.pop(index)
+
+    def append(self, module: Any) -> Any:
+        """Add a module at the end."""
+        return self.change([*self, module])
+
+    def extend(self, modules: Sequence[Any]) -> Any:
+        """Add modules at the end."""
+        return self.change([*self, *modules])
+
+    def insert(self, index: int, module: Any) -> Any:
+        """Add a module before the one of this number."""
+        children: list[Any] = [*self]
+        children.insert(index, module)
+        return self.change(children)
+
+    def pop(self, index: int = -1) -> nn.Module:
+        """Take a module out."""
+        children = [*self]
+        taken, weights = children.pop(index), self.choosing.weights
+        left = None if weights is None else [w for i, w in enumerate(weights) if i != index % len(weights)]
+        self.change(children, left)
+        return taken
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, i: Any) -> Any:
+        found = list(self.steps.values())[i]
+        if not isinstance(i, slice):
+            return found
+        other = copy.copy(self)
+        for held_ in ("_modules", "_buffers", "_parameters"):
+            other.__dict__[held_] = dict(self.__dict__[held_])
+        other._buffers["key"] = self._buffers["key"].clone()  # type: ignore[union-attr]
+        other.names, other.forward = dict(self.names), own_code(other.forward.__func__.__get__(other))  # type: ignore[attr-defined]
+        weights = self.choosing.weights
+        return other.change(found, None if weights is None else weights[i])
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([self._modules[name] for name in self.names.values()])  # type: ignore[arg-type]
