@@ -267,9 +267,9 @@ def slot_of(key: Any, ndim: int, given: Mapping[str, str], passing: bool = False
 
 def sample_of(values: Sequence[Any], slots: Sequence[Slot]) -> dict[str, Any]:
     """The values as targets; what only passes through is left out."""
-    values = [of_array(v) if s.kind in CONVERTED else v for s, v in zip(slots, values, strict=True)]
     if len(values) == 1 and type(values[0]) is Tensor and slots[0].kind == "image":  # all that there is to do
         return {slots[0].name: values[0]}
+    values = [of_array(v) if s.kind in CONVERTED else v for s, v in zip(slots, values, strict=True)]
     known = zip(slots, values, strict=True)
     images = (v for s, v in known if s.kind == "image" and isinstance(v, Tensor) and v.ndim > 3)
     batch = next((len(v) for v in images), None)
