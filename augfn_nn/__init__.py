@@ -29,6 +29,7 @@ from augfn_nn.containers import (
     ManyToOneAugmentationDispather,
     VideoSequential,
 )
+from augfn_nn.converters import Conversion, convert
 from augfn_nn.crop import CenterCrop, Pad, RandomCrop, RandomResizedCrop, Resize
 from augfn_nn.curricula import Scheduled
 from augfn_nn.depth import DepthNormalize, RandomDepthDropout, RandomDepthNoise

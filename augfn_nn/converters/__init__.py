@@ -1,0 +1,82 @@
+"""From a pipeline of a peer to one of augfn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from torch import nn
+
+from augfn.core.augmentation import Augmentation
+from augfn.errors import explain
+from augfn_nn.converters.notes import Notes
+from augfn_nn.sequential import AugmentationSequential
+
+PEERS = ("kornia", "torchvision", "albumentations")
+
+
+class Conversion(NamedTuple):
+    """What `convert` gives.
+
+    * `module`: the pipeline as a module, for a training loop; a container of kornia is the container of the same name here.
+    * `lacking`: what has no counterpart, a line for each (empty unless `partly=True`).
+    * `differs`: where results will differ from the peer's, a line for each.
+    """
+
+    module: nn.Module
+    lacking: list[str]
+    differs: list[str]
+
+    @property
+    def pipeline(self) -> Augmentation:
+        """The same as a function: `pipeline(x, pipeline.params, key)`."""
+        return self.module.f  # type: ignore[return-value]
+
+
+def convert(x: Any, partly: bool = False) -> Conversion:
+    """A pipeline of kornia, torchvision or albumentations as one of augfn, and what differs.
+
+    Args:
+        x: a module of `kornia.augmentation`; a transform of `torchvision.transforms` or its v2; what albumentations'
+            `Compose.to_dict()` gives, or the `Compose` itself. Fresh or used; it stays as it is.
+        partly: leave out what has no counterpart, and list it in `lacking`. By default that is an error.
+
+    Returns:
+        `Conversion(module, lacking, differs)`; its `pipeline` is the function. Signs, units and probabilities are the
+        peer's: kornia's classes come with `kornia=True`, torchvision's `RandomAffine` turns clockwise for positive degrees.
+
+    Raises:
+        TypeError: of no peer that is known. ValueError: something has no counterpart.
+
+    >>> flip = {"__class_fullname__": "HorizontalFlip", "p": 0.5}
+    >>> found = convert({"__version__": "2.0.8", "transform": {"__class_fullname__": "Compose", "p": 1.0, "transforms": [flip]}})
+    >>> found.pipeline
+    pipeline(to_float(), maybe(hflip()))
+    """
+    notes = Notes()
+    f = converter_of(x)(x, notes)
+    if notes.lacking and not partly:
+        want, fix = "transforms with a counterpart", "convert(x, partly=True) leaves them out and lists them"
+        raise ValueError(explain("convert", "; ".join(notes.lacking), want, fix))
+    if f is None:
+        left, want, fix = (
+            "; ".join(notes.lacking) or "no transforms",
+            "at least one with a counterpart",
+            "af.identity()",
+        )
+        raise ValueError(explain("convert: nothing is left", left, want, fix))
+    module = f if isinstance(f, nn.Module) else AugmentationSequential(*f)
+    return Conversion(module, notes.lacking, notes.differs)
+
+
+def converter_of(x: Any) -> Callable[[Any, Notes], Any]:
+    """The converter for what the name of its package, or a dict's keys, tell."""
+    kinds = [c.__module__.split(".")[0] for c in type(x).__mro__]
+    peer = (
+        "albumentations" if isinstance(x, dict) and "transform" in x else next((k for k in kinds if k in PEERS), None)
+    )
+    if peer is None:
+        want, fix = f"a pipeline of {', '.join(PEERS)}", "for a list: convert(Compose([...]))"
+        raise TypeError(explain("convert", x, want, fix))
+    return import_module(f"augfn_nn.converters.{peer}").converted

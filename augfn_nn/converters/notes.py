@@ -1,0 +1,31 @@
+"""What a conversion has to say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Notes:
+    """Collects, once each, what has no counterpart and what differs."""
+
+    def __init__(self) -> None:
+        self.lacking: list[str] = []
+        self.differs: list[str] = []
+        self.loads = False  # images come as uint8
+
+    def lack(self, x: Any, why: str) -> None:
+        """Something that is left out."""
+        add(self.lacking, f"{name_of(x)}: {why}")
+
+    def differ(self, x: Any, what: str) -> None:
+        """Something whose results differ."""
+        add(self.differs, f"{name_of(x)}: {what}")
+
+
+def add(lines: list[str], line: str) -> None:
+    if line not in lines:
+        lines.append(line)
+
+
+def name_of(x: Any) -> str:
+    return x if isinstance(x, str) else type(x).__name__

@@ -1,0 +1,234 @@
+"""Pipelines of kornia, torchvision and albumentations, converted."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import kornia.augmentation as K
+import pytest
+import torch
+from skimage import data
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+import augfn as af
+import augfn_nn as A
+from benchmarks.kornia_calls import SINGLE
+
+KEY = torch.tensor([1, 2])
+INEXACT = {
+    "RandomElasticTransform",
+    "RandomRotation90",
+    "RandomBrightness",
+}  # other units, another name, another rounding
+
+
+@pytest.fixture(scope="module")
+def photo() -> Tensor:
+    x = torch.from_numpy(data.astronaut()).permute(2, 0, 1).float()[None] / 255
+    return nn.functional.interpolate(x, (48, 64), mode="area").clamp(0, 1)
+
+
+def run(f: Any, x: Any) -> Any:
+    return f(x, f.params, af.key(0))[0]
+
+
+@pytest.mark.parametrize(("name", "args", "given", "shape"), SINGLE, ids=[f"{i}-{s[0]}" for i, s in enumerate(SINGLE)])
+def test_a_class_of_kornia_is_the_class_with_its_arguments(name: str, args: Any, given: Any, shape: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = getattr(K, name)(*args, **given)
+    found = A.convert(theirs)
+    ours, x = getattr(A, name)(*args, **given, kornia=True), torch.rand(shape)
+    got, want = (pytree.tree_leaves(m(x, generator=KEY)) for m in (found.module, ours))
+    for a, b in zip(got, want, strict=True):
+        assert (a.shape, a.dtype) == (b.shape, b.dtype)
+        assert name in INEXACT or torch.equal(a, b)
+    assert not found.lacking
+
+
+def test_containers_of_kornia_keep_what_they_were_given() -> None:
+    def build(M: Any) -> Any:
+        steps = M.RandomAffine(10.0, p=0.7), M.ColorJitter(0.1, 0.1, 0.1, 0.1), M.RandomHorizontalFlip(p=0.5)
+        return M.AugmentationSequential(*steps, data_keys=["input", "mask"], same_on_batch=True, random_apply=(1, 3))
+
+    found, ours = A.convert(build(K)).module, build(A)
+    args = torch.rand(4, 3, 16, 16), torch.rand(4, 1, 16, 16).round()
+    for a, b in zip(found(*args, generator=KEY), ours(*args, generator=KEY), strict=True):
+        assert torch.equal(a, b)
+    video = A.convert(K.VideoSequential(K.RandomInvert(p=0.5), data_format="BCTHW", same_on_frame=False)).module
+    assert isinstance(video, A.VideoSequential)
+    assert video(torch.rand(2, 3, 4, 8, 8)).shape == (2, 3, 4, 8, 8)
+    patches = A.convert(K.PatchSequential(K.RandomInvert(p=0.5), grid_size=(2, 2), patchwise_apply=False)).module
+    assert isinstance(patches, A.PatchSequential)
+    assert patches(torch.rand(2, 3, 8, 8)).shape == (2, 3, 8, 8)
+
+
+def test_policies_of_kornia_are_told_by_their_steps() -> None:
+    from kornia.augmentation import auto
+
+    x = torch.rand(2, 3, 16, 16)
+    for theirs, ours in (
+        (auto.AutoAugment("cifar10"), A.AutoAugment("cifar10")),
+        (auto.RandAugment(2, 7), A.RandAugment(2, 7)),
+    ):
+        assert torch.equal(A.convert(theirs).module(x, generator=KEY), ours(x, generator=KEY))
+    own = auto.RandAugment(1, 9, policy=[[("brightness", 0.1, 0.9)]])
+    with pytest.raises(ValueError, match="a policy of one's own"):
+        A.convert(own)
+
+
+def test_what_is_foreign_to_kornia() -> None:
+    class Own(K.RandomInvert):
+        pass
+
+    chain = K.AugmentationSequential(Own(p=1.0), nn.Identity(), K.RandomHorizontalFlip(p=1.0))
+    with pytest.raises(ValueError, match="let it subclass"):
+        A.convert(chain)
+    found = A.convert(chain, partly=True)
+    x = torch.rand(1, 3, 4, 4)
+    assert len(found.lacking) == 1
+    assert torch.equal(found.module(x), x.flip(-1))
+
+
+def of_torchvision(kind: str, **kept: Any) -> Any:
+    """What a transform of torchvision keeps, without torchvision."""
+    made = type(kind, (), {"__module__": "torchvision.transforms.v2._any"})()
+    vars(made).update(kept)
+    return made
+
+
+AFFINE = {"interpolation": "bilinear", "fill": 0}
+
+
+def test_torchvisions_signs_and_units(photo: Tensor) -> None:
+    turn = of_torchvision("RandomRotation", degrees=[20.0, 20.0], expand=False, center=None, **AFFINE)
+    skew = of_torchvision(
+        "RandomAffine",
+        degrees=[20.0, 20.0],
+        translate=None,
+        scale=(1.2, 1.2),
+        shear=[5.0, 5.0, 3.0, 3.0],
+        center=None,
+        **AFFINE,
+    )
+    assert torch.equal(run(A.convert(turn).pipeline, photo), run(af.rotate(degrees=20.0, fill=0.0), photo))
+    shear = torch.tensor([5.0, 3.0])
+    back = af.affine(degrees=-20.0, scale=1.2, shear=shear, fill=0.0)
+    torch.testing.assert_close(run(A.convert(skew).pipeline, photo), run(back, photo))
+    blur = of_torchvision("GaussianBlur", kernel_size=(3, 7), sigma=[1.5, 1.5])  # width, height
+    want = run(af.gaussian_blur(sigma=1.5, kernel_size=(7, 3)), photo)
+    torch.testing.assert_close(run(A.convert(blur).pipeline, photo), want)
+    light = of_torchvision("RandomSolarize", threshold=128, p=1.0)
+    assert float(A.convert(light).pipeline.params["solarize"]["threshold"].value) == pytest.approx(128 / 255)
+
+
+def test_torchvisions_groups(photo: Tensor) -> None:
+    flip, grey = of_torchvision("RandomHorizontalFlip", p=1.0), of_torchvision("RandomGrayscale", p=1.0)
+    some = of_torchvision("RandomApply", transforms=[flip], p=0.3)
+    either = of_torchvision("RandomChoice", transforms=[flip, grey], p=[0.25, 0.75])
+    mixed = of_torchvision("RandomOrder", transforms=[flip, grey])
+    loads = of_torchvision("ToDtype", dtype=torch.float32, scale=True)
+    found = A.convert(of_torchvision("Compose", transforms=[some, either, mixed, loads]))
+    whole = (photo * 255).to(torch.uint8)
+    y, drawn = found.pipeline(whole.expand(64, -1, -1, -1), found.pipeline.params, af.key(0))
+    assert y.dtype == torch.float32
+    assert found.differs == ["ToDtype: af.to_float comes first instead: " + LOADS]
+    share = [leaf.float().mean() for leaf in pytree.tree_leaves(drawn) if leaf.ndim == 1 and leaf.shape[0] == 64]
+    assert min(abs(float(s) - 0.3) for s in share) < 0.15
+    odd = of_torchvision("RandomIoUCrop", options=[0.1])
+    with pytest.raises(ValueError, match=r"RandomIoUCrop: no counterpart(?s:.)*partly=True"):
+        A.convert(of_torchvision("Compose", transforms=[flip, odd]))
+    assert A.convert(of_torchvision("Compose", transforms=[flip, odd]), partly=True).lacking == [
+        "RandomIoUCrop: no counterpart"
+    ]
+
+
+LOADS = "what follows takes floats in [0, 1]"
+
+
+def of_albumentations(*transforms: dict[str, Any]) -> dict[str, Any]:
+    said = [{"p": 1.0, **t} for t in transforms]
+    return {"__version__": "2.0.8", "transform": {"__class_fullname__": "Compose", "p": 1.0, "transforms": said}}
+
+
+def said(name: str, **given: Any) -> dict[str, Any]:
+    return {"__class_fullname__": name, **given}
+
+
+WARP = {"border_mode": 0, "fill": 0.0, "fill_mask": 0.0, "interpolation": 1, "mask_interpolation": 0}
+
+
+def test_albumentations_signs_order_and_units(photo: Tensor) -> None:
+    skew = said(
+        "Affine",
+        rotate=[20.0, 20.0],
+        scale={"x": [1.2, 1.2], "y": [0.9, 0.9]},
+        shear={"x": [15.0, 15.0], "y": [0.0, 0.0]},
+        translate_percent={"x": [0.1, 0.1], "y": [-0.05, -0.05]},
+        translate_px=None,
+        keep_ratio=False,
+        **WARP,
+    )
+    parts = (
+        af.scale(scale=1.2, scale_y=0.9, fill=0.0),
+        af.rotate(degrees=20.0, fill=0.0),
+        af.shear(shear=torch.tensor([15.0, 0.0]), fill=0.0),
+        af.translate(translate=torch.tensor([6.0, -2.0]), unit="pixel", fill=0.0),  # 6.4 and -2.4, truncated
+    )
+    got = run(A.convert(of_albumentations(skew)).pipeline, photo)
+    torch.testing.assert_close(got, run(af.pipeline(*parts), photo), atol=1e-5, rtol=0)
+    light = said(
+        "RandomBrightnessContrast", brightness_limit=[0.1, 0.1], contrast_limit=[0.2, 0.2], brightness_by_max=True
+    )
+    light |= {"ensure_safe_range": False}
+    torch.testing.assert_close(
+        run(A.convert(of_albumentations(light)).pipeline, photo), (photo * 1.2 + 0.1).clamp(0, 1)
+    )
+    gamma = said("RandomGamma", gamma_limit=[150.0, 150.0])
+    torch.testing.assert_close(run(A.convert(of_albumentations(gamma)).pipeline, photo), photo**1.5)
+    norm = said("Normalize", mean=[0.4, 0.5, 0.6], std=[0.2, 0.3, 0.2], max_pixel_value=255.0, normalization="standard")
+    mean, std = (torch.tensor(v)[:, None, None] for v in ([0.4, 0.5, 0.6], [0.2, 0.3, 0.2]))
+    torch.testing.assert_close(run(A.convert(of_albumentations(norm)).pipeline, photo), (photo - mean) / std)
+    turned = run(A.convert(of_albumentations(said("Transpose"))).pipeline, photo)
+    assert torch.equal(turned, photo.mT)
+
+
+def test_albumentations_choices() -> None:
+    flip, mirror = said("HorizontalFlip", p=0.5), said("VerticalFlip", p=0.25)
+    one = said("OneOf", transforms=[flip, mirror], p=0.5)
+    some = said("SomeOf", transforms=[flip, mirror], n=1, replace=False, p=1.0)
+    x = torch.tensor([[0.0, 1.0], [0.25, 0.75]]).expand(3000, 1, 2, 2)
+    y = run(A.convert(of_albumentations(one)).pipeline, x)
+    shares = [(y == w).all(-1).all(-1).float().mean() for w in (x, x.flip(-1), x.flip(-2))]
+    torch.testing.assert_close(torch.stack(shares), torch.tensor([1 / 2, 1 / 3, 1 / 6]), atol=0.03, rtol=0)
+    y = run(A.convert(of_albumentations(some)).pipeline, x)
+    shares = [(y == w).all(-1).all(-1).float().mean() for w in (x, x.flip(-1), x.flip(-2))]
+    torch.testing.assert_close(torch.stack(shares), torch.tensor([5 / 8, 1 / 4, 1 / 8]), atol=0.03, rtol=0)
+
+
+def test_albumentations_lacks_are_listed() -> None:
+    colour = said("HueSaturationValue", hue_shift_limit=[-20, 20], sat_shift_limit=[-30, 30], val_shift_limit=[-20, 20])
+    crop = said("Rotate", limit=[-10, 10], crop_border=True, **WARP)
+    found = A.convert(of_albumentations(said("HorizontalFlip"), colour, crop, colour), partly=True)
+    assert found.lacking == ["HueSaturationValue: no counterpart", "Rotate: crop_border=True has no counterpart"]
+    choice = said("OneOf", transforms=[said("HorizontalFlip", p=0.5), colour | {"p": 0.5}])
+    with pytest.raises(ValueError, match=r"nothing is left(?s:.)*OneOf: a choice of which one is lacking"):
+        A.convert(of_albumentations(choice), partly=True)
+    boxes = of_albumentations(said("HorizontalFlip"))
+    boxes["transform"]["bbox_params"] = {"format": "coco"}
+    assert "coco" in A.convert(boxes).differs[0]
+
+
+@pytest.mark.parametrize("given", [3, [K.RandomInvert()], {"a": 1}, nn.Identity()])
+def test_what_is_of_no_peer(given: Any) -> None:
+    with pytest.raises(TypeError, match=r"kornia, torchvision, albumentations(?s:.)*Compose"):
+        A.convert(given)
+
+
+def test_the_pipeline_is_a_function_of_its_params(photo: Tensor) -> None:
+    found = A.convert(K.AugmentationSequential(K.RandomAffine((-20.0, 20.0), p=1.0), K.RandomHorizontalFlip()))
+    y, drawn = found.pipeline(photo, found.pipeline.params, af.key(3))
+    assert torch.equal(y, found.pipeline(photo, drawn, None)[0])
+    assert found.module.to("cpu") is found.module
