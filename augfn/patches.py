@@ -81,9 +81,10 @@ def patchwise(
     made = Patches("patchwise", steps, {}, {}, grid=(rows, columns), padding=padding)
     if len(steps) == 1 < n:
         ((name, f),) = steps.items()
-        if any(leaf.sizable for leaf in f.meanings.values()):
+        if any(leaf.per_channel is not None for leaf in f.meanings.values()):
             want, fix = "leaves of one shape", "leave per_channel out"
             raise ValueError(explain("patchwise: draws for each channel of each patch", f, want, fix))
-        made.schema = {name: nested(f.schema, iter([leaf.sized(n, *leaf.shape) for leaf in f.meanings.values()]))}
+        flat = [leaf.within(2, 0) for leaf in f.meanings.values()]  # patches are images
+        made.schema = {name: nested(f.schema, iter([leaf.sized(n, *leaf.shape) for leaf in flat]))}
         made.meanings = leaves_of(made.schema)
     return made

@@ -22,6 +22,8 @@ from augfn_nn.containers import ImageSequential as ImageSequential
 from augfn_nn.containers import ManyToManyAugmentationDispather as ManyToManyAugmentationDispather
 from augfn_nn.containers import ManyToOneAugmentationDispather as ManyToOneAugmentationDispather
 from augfn_nn.containers import VideoSequential as VideoSequential
+from augfn_nn.converters import Conversion as Conversion
+from augfn_nn.converters import convert as convert
 from augfn_nn.curricula import Scheduled as Scheduled
 from augfn_nn.derive import Derived
 from augfn_nn.items import ParamItem as ParamItem
@@ -44,6 +46,7 @@ __all__ = [
     "CoarseDropout",
     "ColorJiggle",
     "ColorJitter",
+    "Conversion",
     "CopyPaste",
     "CropNonEmptyMask",
     "Denormalize",
@@ -205,6 +208,7 @@ __all__ = [
     "VideoSequential",
     "WorstCase",
     "ZScore",
+    "convert",
 ]
 
 class _Peers(TypedDict, total=False):

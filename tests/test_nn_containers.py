@@ -474,6 +474,15 @@ def test_custom_values_are_drawn_for_each_image():
 # what readers found
 
 
+def test_patches_draw_what_depends_on_the_frames_dimensions() -> None:
+    x = torch.rand(2, 3, 64, 64)
+    aug = A.PatchSequential(A.RandomErasing((0.1, 0.2), p=1.0), grid_size=(2, 2), patchwise_apply=False)
+    y = aug(x)
+    assert torch.equal(aug(x, params=aug._params), y)
+    for patch in y.unflatten(-1, (2, 32)).unflatten(-3, (2, 32)).movedim(-4, 0).movedim(-2, 0).flatten(0, 1):
+        assert 0.05 < float((patch == 0).float().mean()) < 0.2
+
+
 def test_labels_in_lists_are_mixed():
     aug = A.AugmentationSequential(A.RandomMixUp((0.3, 0.3), num_classes=4), data_keys=["input", "label"])
     x = x_of(4, 1, 4, 4)

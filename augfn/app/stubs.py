@@ -89,7 +89,7 @@ def function(spec: Spec) -> str:
 
 
 def classes(package: Any) -> str:
-    derived = {n for n in package.__all__ if issubclass(getattr(package, n), Derived)}
+    derived = {n for n in package.__all__ if inspect.isclass(c := getattr(package, n)) and issubclass(c, Derived)}
     imports = [
         "from augfn.typing import Chance, Clip, Range",
         "from augfn_nn.derive import Derived",

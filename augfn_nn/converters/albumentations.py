@@ -47,7 +47,7 @@ def step(a: Said, notes: Notes) -> Augmentation | None:
     for n, (usual, why) in EXPECTED.get(name, {}).items():
         if n in a and a[n] not in usual:
             return notes.lack(name, f"{n}={a[n]} has no counterpart{why}")
-    if name in DIFFERS:
+    if name in DIFFERS and (name != "Resize" or sampled(a)["interpolation"] == "nearest"):
         notes.differ(name, DIFFERS[name])
     made = TABLE[name](a)
     made = made if isinstance(made, Augmentation) else made.f
@@ -152,7 +152,7 @@ def normalized(a: Said) -> Any:
 
 
 def padded_to(a: Said) -> Augmentation:
-    ways = sampled(a) | {"interpolation": None}
+    ways = {n: v for n, v in sampled(a).items() if n != "interpolation"}
     return af.pad_to(position=(0.5, 0.5), size=(a["min_height"], a["min_width"]), **ways)
 
 
@@ -244,16 +244,16 @@ EXPECTED: dict[str, dict[str, tuple[tuple[Any, ...], str]]] = {  # arguments wit
     "ToGray": {"method": (("weighted_average",), ""), "num_output_channels": ((3,), "")},
     "Equalize": {"by_channels": ((True,), "")},
 }
-EDGE = "the fill meets the frame at the edge of its pixels"
+SOFT = "an edge within a pixel covers it in part"
 DIFFERS = {
-    "Rotate": EDGE,
-    "Affine": f"shears in x and y at once follow each other; {EDGE}",
+    "Affine": "shears in x and y at once follow each other",
     "Resize": "nearest reads at the centre of a pixel, OpenCV's at its corner",
     "SmallestMaxSize": "the other side is rounded down",
     "LongestMaxSize": "the other side is rounded down",
     "PadIfNeeded": "of an odd number of pixels the one more lies before, not behind",
     "ColorJitter": "hue is not rounded to 180 steps",
-    "ShiftScaleRotate": EDGE,
+    "CoarseDropout": SOFT,
+    "Erasing": SOFT,
     "CLAHE": "works on each channel, not on the lightness",
     "Equalize": "by Pillow's table, not OpenCV's",
     "MotionBlur": "a straight streak about the pixel",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import augfn_nn
+from augfn_nn import auto
 from augfn_nn.converters.notes import Notes
 
 SEQUENTIAL = ("random_apply", "random_apply_weights")
@@ -19,8 +20,11 @@ CONTAINERS: dict[str, tuple[str, ...]] = {  # with the arguments that they keep 
     "ManyToOneAugmentationDispather": ("strict",),
 }
 POLICIES: dict[str, tuple[str, ...]] = {"AutoAugment": (), "RandAugment": ("n", "m"), "TrivialAugment": ()}
+RESIZED = "antialias=True is torch's triangle, where kornia blurs by a Gaussian; align_corners=True is not followed"
 DIFFERS = {
     "AugmentationSequential": "in eval() what is random is left out; boxes are continuous edges (a flip is W - x) and clipped",
+    **dict.fromkeys(("Resize", "LongestMaxSize", "SmallestMaxSize"), RESIZED),
+    "RandomErasing": "an edge within a pixel covers it in part",
     "RandomRotation90": "copies pixels, and swaps height and width",
     "RandomElasticTransform": "a smooth field of the same width and standard deviation, with at most 8 x 8 bends",
     "RandomCutMixV2": "labels come back soft with num_classes",
@@ -65,7 +69,7 @@ def container(module: Any, notes: Notes) -> Any:
 
 def policy(module: Any, notes: Notes) -> Any:
     """A published policy; kornia keeps the name of none, but its steps tell."""
-    kind, ours = type(module), getattr(augfn_nn.auto, type(module).__name__)
+    kind, ours = type(module), getattr(auto, type(module).__name__)
     given = {n: getattr(module, n) for n in POLICIES[kind.__name__]}
     choices = [{"policy": n} for n in ("imagenet", "cifar10", "svhn")] if kind.__name__ == "AutoAugment" else [given]
     for choice in choices:

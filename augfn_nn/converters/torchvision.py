@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import augfn as af
 import augfn_nn as nn_
@@ -37,7 +37,7 @@ def step(t: Any, notes: Notes) -> Augmentation | None:
         return GROUPS[name](t, left) if left else None
     if name not in TABLE:
         return notes.lack(t, "no counterpart")
-    if name in DIFFERS:
+    if name in DIFFERS and (name != "Resize" or kind_of(t) == "nearest"):
         notes.differ(t, DIFFERS[name])
     for n in ("center", "expand", "max_size"):
         if getattr(t, n, None):
@@ -50,7 +50,7 @@ def opaque(t: Any, notes: Notes) -> Any:
     if not callable(t):
         return notes.lack(t, "neither a transform of torchvision nor a function")
     notes.differ(t, "no transform of torchvision: called on images alone, as af.opaque")
-    return af.opaque(t)
+    return af.opaque(cast("Any", t))
 
 
 def sampled(t: Any) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def sampled(t: Any) -> dict[str, Any]:
     return {"interpolation": kind_of(t)} | ({"fill": filled(t.fill)} if hasattr(t, "fill") else {})
 
 
-def kind_of(t: Any) -> str:
+def kind_of(t: Any) -> Any:
     """The interpolation's name, of an enum member or of a string."""
     kind = getattr(t.interpolation, "value", t.interpolation)
     return "nearest" if kind == "nearest-exact" else kind
@@ -71,7 +71,8 @@ def filled(value: Any) -> Any:
     if value is None:
         return 0.0
     if isinstance(value, list | tuple):
-        return tuple(filled(v) for v in value) if len(value) > 1 else filled(value[0])
+        values = [filled(v) for v in value]
+        return tuple(values) if len(values) > 1 else values[0]
     return value / 255 if value > 1 else float(value)
 
 
@@ -91,13 +92,10 @@ def resized(t: Any) -> Augmentation:
 
 def erased(t: Any) -> Any:
     """A rectangle, of one value, of one for each channel, or of noise."""
-    noise = t.value == "random"
-    value = 0.0 if noise else tuple(t.value) if isinstance(t.value, list | tuple) and len(t.value) > 1 else t.value
-    value = value[0] if isinstance(value, list | tuple) and len(value) == 1 else value
-    if noise:
+    if t.value == "random":
         ratio = af.LogUniform(*t.ratio)
         return af.erase_noise(scale=af.Uniform(*t.scale), ratio=ratio, p=t.p)
-    return nn_.RandomErasing(tuple(t.scale), tuple(t.ratio), value, p=t.p)
+    return nn_.RandomErasing(tuple(t.scale), tuple(t.ratio), filled(t.value), p=t.p)
 
 
 def distorted(t: Any) -> Augmentation:
@@ -165,6 +163,7 @@ DIFFERS = {
     "Grayscale": "keeps the number of channels",
     "GaussianNoise": "clips to [0, 1], or not at all",
     "RandomPerspective": EDGE,
+    "RandomErasing": "an edge within a pixel covers it in part",
     "MixUp": "each image has a partner and a weight of its own",
     "CutMix": "each image has a partner and a weight of its own",
 }
