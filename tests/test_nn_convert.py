@@ -65,6 +65,17 @@ def test_containers_of_kornia_keep_what_they_were_given() -> None:
     assert patches(torch.rand(2, 3, 8, 8)).shape == (2, 3, 8, 8)
 
 
+@pytest.mark.parametrize("given", [1, 2, (1, 2), (2,), True, 4])
+def test_kornias_random_apply_is_kept_with_one_more(given: Any) -> None:
+    def build(M: Any) -> Any:
+        return M.ImageSequential(*(M.RandomInvert(p=1.0) for _ in range(4)), random_apply=given)
+
+    found, ours, x = A.convert(build(K)).module, build(A), torch.rand(1, 3, 4, 4)
+    for i in range(20):
+        key = torch.tensor([i, 0])
+        assert torch.equal(found(x, generator=key), ours(x, generator=key))
+
+
 def test_policies_of_kornia_are_told_by_their_steps() -> None:
     from kornia.augmentation import auto
 
@@ -148,6 +159,31 @@ def test_torchvisions_groups(photo: Tensor) -> None:
 LOADS = "what follows takes floats in [0, 1]"
 
 
+def test_torchvisions_traps(photo: Tensor) -> None:
+    erase = {"p": 1.0, "scale": (0.1, 0.2), "ratio": (1.0, 1.0)}
+    blank = torch.zeros(1, 3, 16, 16)
+    noise = run(A.convert(of_torchvision("RandomErasing", value=None, **erase)).pipeline, blank)
+    assert noise.abs().max() > 0.5  # v2 keeps None for value="random"
+    value = run(A.convert(of_torchvision("RandomErasing", value=(2.0, 1.5, 1.25), **erase)).pipeline, blank)
+    assert torch.equal(value.amax((0, 2, 3)), torch.tensor([2.0, 1.5, 1.25]))
+    unscaled = of_torchvision("Compose", transforms=[of_torchvision("ToDtype", dtype=torch.float32, scale=False)])
+    with pytest.raises(ValueError, match="scale=False"):
+        A.convert(unscaled)
+    kinds = {type("Mask", (), {}): 255, type("Image", (), {}): 128}
+    turn = of_torchvision(
+        "RandomRotation", degrees=[45.0, 45.0], expand=False, center=None, interpolation="nearest", fill=kinds
+    )
+    assert run(A.convert(turn).pipeline, blank)[0, 0, 0, 0] == pytest.approx(128 / 255)
+    turn.fill = (1, 2, 3)
+    assert (run(A.convert(turn).pipeline, blank)[0, :, 0, 0] * 255).tolist() == pytest.approx([1, 2, 3])
+    few, many = ({"num_ops": 1, "interpolation": "nearest", "fill": None, "num_magnitude_bins": n} for n in (10, 31))
+    few, many = of_torchvision("RandAugment", magnitude=9, **few), of_torchvision("RandAugment", magnitude=30, **many)
+    assert str(A.convert(few).pipeline.params) == str(A.convert(many).pipeline.params)
+    odd = of_torchvision("Resize", size=[8], max_size=None, antialias=True, interpolation="lanczos")
+    flip = of_torchvision("RandomHorizontalFlip", p=1.0)
+    assert "lanczos" in A.convert(of_torchvision("Compose", transforms=[flip, odd]), partly=True).lacking[0]
+
+
 def of_albumentations(*transforms: dict[str, Any]) -> dict[str, Any]:
     said = [{"p": 1.0, **t} for t in transforms]
     return {"__version__": "2.0.8", "transform": {"__class_fullname__": "Compose", "p": 1.0, "transforms": said}}
@@ -206,6 +242,48 @@ def test_albumentations_choices() -> None:
     y = run(A.convert(of_albumentations(some)).pipeline, x)
     shares = [(y == w).all(-1).all(-1).float().mean() for w in (x, x.flip(-1), x.flip(-2))]
     torch.testing.assert_close(torch.stack(shares), torch.tensor([5 / 8, 1 / 4, 1 / 8]), atol=0.03, rtol=0)
+
+
+def test_albumentations_root_may_be_anything(photo: Tensor) -> None:
+    flip, mirror = said("HorizontalFlip", p=1.0), said("VerticalFlip", p=1.0)
+    one = A.convert({"transform": flip}).pipeline
+    assert torch.equal(run(one, photo), photo.flip(-1))
+    either = A.convert({"transform": said("OneOrOther", transforms=[flip, mirror], p=0.3)}).pipeline
+    y = run(either, photo.expand(400, -1, -1, -1))
+    assert not (y == photo).flatten(1).all(-1).any()
+    share = (y == photo.flip(-1)).flatten(1).all(-1).float().mean()
+    assert abs(float(share) - 0.3) < 0.08
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "line"),
+    [
+        (
+            "CoarseDropout",
+            {"hole_height_range": [8, 16], "hole_width_range": [8, 16], "num_holes_range": [1, 1], "fill": 0},
+            "pixels",
+        ),
+        ("RandomCrop", {"height": 8, "width": 8, "pad_if_needed": True, **WARP}, "PadIfNeeded before"),
+        ("Rotate", {"limit": [-10, 10], **WARP, "border_mode": 3}, "border_mode=3"),
+        ("Resize", {"height": 8, "width": 8, "interpolation": 3}, "interpolation=3"),
+        ("SmallestMaxSize", {"max_size": [32, 64], "interpolation": 1}, "max_size"),
+        ("Posterize", {"num_bits": [[1, 2], [3, 4], [5, 6]]}, "Posterize"),
+        (
+            "GaussNoise",
+            {"std_range": [0.1, 0.2], "mean_range": [0, 0], "noise_scale_factor": 0.1},
+            "noise_scale_factor",
+        ),
+    ],
+)
+def test_albumentations_traps_are_told(kind: str, given: Any, line: str) -> None:
+    found = A.convert(of_albumentations(said("HorizontalFlip"), said(kind, **given)), partly=True)
+    assert line in found.lacking[0]
+
+
+def test_albumentations_of_float_images(photo: Tensor) -> None:
+    norm = said("Normalize", mean=[0.5], std=[0.25], max_pixel_value=1.0, normalization="standard")
+    f = A.convert(of_albumentations(said("ToFloat", max_value=255), norm)).pipeline
+    torch.testing.assert_close(run(f, photo), (photo - 0.5) / 0.25)
 
 
 def test_albumentations_lacks_are_listed() -> None:

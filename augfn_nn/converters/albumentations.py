@@ -12,8 +12,9 @@ from augfn_nn.converters.notes import Notes
 from augfn_nn.converters.torchvision import filled
 
 Said = dict[str, Any]
+SEQUENCES = ("Compose", "Sequential", "ReplayCompose")
 LOADS = {"ToFloat", "ToTensorV2", "ToTensor3D", "FromFloat"}
-INTERPOLATIONS = {0: "nearest", 1: "bilinear", 2: "bicubic", 3: "bilinear", 4: "bilinear", 6: "nearest"}
+INTERPOLATIONS = {0: "nearest", 1: "bilinear", 2: "bicubic"}
 BORDERS = {0: "constant", 1: "edge", 2: "symmetric", 4: "reflect"}  # OpenCV's numbers
 GREY = (0.299, 0.587, 0.114)
 
@@ -29,8 +30,10 @@ def converted(compose: Any, notes: Notes) -> list[Augmentation] | None:
         )
     if said.get("keypoint_params"):
         notes.differ("keypoint_params", "give keypoints as (x, y) in pixels")
-    whole = {**said, "transforms": [said]} if float(said.get("p", 1.0)) < 1 else said
-    steps = [f for t in whole["transforms"] if (f := step(t, notes)) is not None]
+    for name in said.get("additional_targets") or {}:
+        notes.differ("additional_targets", f"targets={{{name!r}: ...}} of AugmentationSequential, or of af.pipeline")
+    plain = said["__class_fullname__"].rsplit(".", 1)[-1] in SEQUENCES and float(said.get("p", 1.0)) == 1
+    steps = [f for t in (said["transforms"] if plain else [said]) if (f := step(t, notes)) is not None]
     return [af.to_float(), *steps] if steps else None
 
 
@@ -38,20 +41,24 @@ def step(a: Said, notes: Notes) -> Augmentation | None:
     """One transform, acting with its p."""
     name, p = a["__class_fullname__"].rsplit(".", 1)[-1], float(a.get("p", 1.0))
     if name in LOADS:
+        whole = a.get("max_value") in (None, 1.0, 255, 255.0)
         notes.differ(name, "left out: images are floats in [0, 1] throughout")
-        return None
+        return None if whole else notes.lack(name, f"max_value={a['max_value']}: divide the images before")
     if name in GROUPS:
         return group(name, a, p, notes)
     if name not in TABLE:
         return notes.lack(name, "no counterpart")
-    for n, (usual, why) in EXPECTED.get(name, {}).items():
+    for n, (usual, why) in (COMMON | EXPECTED.get(name, {})).items():
         if n in a and a[n] not in usual:
             return notes.lack(name, f"{n}={a[n]} has no counterpart{why}")
     if name in DIFFERS and (name != "Resize" or sampled(a)["interpolation"] == "nearest"):
         notes.differ(name, DIFFERS[name])
-    made = TABLE[name](a)
-    made = made if isinstance(made, Augmentation) else made.f
-    return made if p == 1 else af.maybe(made, p=p)
+    if a.get("mask_interpolation") or a.get("rotate_method", "largest_box") != "largest_box":
+        notes.differ(name, "masks are read nearest (a soft mask: data key 'softmask'), boxes around their corners")
+    if a.get("fill") == 1:
+        notes.differ(name, "fill=1 is read as full scale")
+    made = notes.tried(name, lambda: TABLE[name](a))
+    return made if p == 1 or made is None else af.maybe(made, p=p)
 
 
 def group(name: str, a: Said, p: float, notes: Notes) -> Augmentation | None:
@@ -59,20 +66,19 @@ def group(name: str, a: Said, p: float, notes: Notes) -> Augmentation | None:
     said = [{**t, "p": 1.0} for t in a["transforms"]] if name in ("OneOf", "OneOrOther") else a["transforms"]
     parts = [step(t, notes) for t in said]
     left = [f for f in parts if f is not None]
-    if len(left) < len(parts) and name not in ("Compose", "Sequential"):
+    if len(left) < len(parts) and name not in SEQUENCES:
         return notes.lack(name, "a choice of which one is lacking")
     if not left:
         return None
     f = GROUPS[name](a, left)
-    return f if p == 1 else af.maybe(f, p=p)
+    return f if p == 1 or name == "OneOrOther" else af.maybe(f, p=p)
 
 
 def several(a: Said, parts: Sequence[Augmentation], order: str) -> Augmentation:
     n = a.get("n", 1)
     n = tuple(n) if isinstance(n, list | tuple) else n
-    return af.some_of(
-        min(n, len(parts)) if isinstance(n, int) else n, *parts, replace=a.get("replace", False), order=order
-    )
+    again = a.get("replace", False)
+    return af.some_of(min(n, len(parts)) if isinstance(n, int) and not again else n, *parts, replace=again, order=order)
 
 
 def between(pair: Any, unit: float = 1.0, base: float = 0.0) -> Any:
@@ -83,10 +89,11 @@ def between(pair: Any, unit: float = 1.0, base: float = 0.0) -> Any:
 
 def sampled(a: Said) -> Said:
     """How it reads between and beyond pixels."""
-    known = {"interpolation": INTERPOLATIONS.get(a.get("interpolation", 1), "bilinear")}
+    known = {"interpolation": INTERPOLATIONS[a.get("interpolation", 1)]}
     if "border_mode" in a:
         known |= {"padding_mode": BORDERS[a["border_mode"]]}
         known |= {"fill": filled(a.get("fill"))} if a["border_mode"] == 0 else {}
+        known |= {"fill_mask": float(a["fill_mask"])} if a["border_mode"] == 0 and a.get("fill_mask") else {}
     return known
 
 
@@ -141,14 +148,27 @@ def lit(a: Said) -> Augmentation:
 
 
 def dropped(a: Said) -> Augmentation:
+    if any(isinstance(v, int) or v > 1 for n in ("hole_height_range", "hole_width_range") for v in a[n]):
+        raise ValueError("holes in pixels: give fractions of the frame")
+    if a["num_holes_range"][1] > 16:
+        raise ValueError("more than 16 holes")
     holes = {"holes": between(a["num_holes_range"])}
     sides = {"height": between(a["hole_height_range"]), "width": between(a["hole_width_range"])}
     return af.coarse_dropout(**holes, **sides, fill=filled(a["fill"]), fill_mask=a.get("fill_mask"))
 
 
 def normalized(a: Said) -> Any:
-    unit = 255.0 / float(a["max_pixel_value"])
-    return nn_.Normalize([m / unit for m in a["mean"]], [s / unit for s in a["std"]])
+    """In units of full scale; a largest value of 1 says that the images are floats."""
+    full = float(a["max_pixel_value"])
+    unit = full / 255 if full > 1 else 1.0
+    mean, std = ([v] if isinstance(v, int | float) else v for v in (a["mean"], a["std"]))
+    return nn_.Normalize([m * unit for m in mean], [s * unit for s in std])
+
+
+def without_channels(a: Said) -> Augmentation:
+    low, high = a["channel_drop_range"]
+    parts = [af.channel_dropout(num=n, fill=filled(a["fill"])) for n in range(low, high + 1)]
+    return parts[0] if len(parts) == 1 else af.one_of(*parts)
 
 
 def padded_to(a: Said) -> Augmentation:
@@ -190,7 +210,7 @@ TABLE: dict[str, Callable[[Said], Any]] = {
     "RandomResizedCrop": lambda a: nn_.RandomResizedCrop(
         tuple(a["size"]), tuple(a["scale"]), tuple(a["ratio"]), antialias=False, **sampled(a)
     ),
-    "RandomCrop": lambda a: nn_.RandomCrop((a["height"], a["width"]), pad_if_needed=a.get("pad_if_needed", False)),
+    "RandomCrop": lambda a: nn_.RandomCrop((a["height"], a["width"])),
     "CenterCrop": lambda a: nn_.CenterCrop((a["height"], a["width"])),
     "Resize": lambda a: af.resize(size=(a["height"], a["width"]), antialias=False, **sampled(a)),
     "SmallestMaxSize": one_size("smallest_max_size"),
@@ -208,7 +228,7 @@ TABLE: dict[str, Callable[[Said], Any]] = {
     "AutoContrast": lambda a: af.autocontrast(),
     "CLAHE": lambda a: af.clahe(clip_limit=between(a["clip_limit"]), grid_size=tuple(a["tile_grid_size"])),
     "ChannelShuffle": lambda a: af.channel_shuffle(),
-    "ChannelDropout": lambda a: af.channel_dropout(num=a["channel_drop_range"][0], fill=filled(a["fill"])),
+    "ChannelDropout": without_channels,
     "GaussianBlur": blurred,
     "Blur": lambda a: sizes(a, lambda k: af.box_blur(width=float(k), kernel_size=k)),
     "MedianBlur": lambda a: sizes(a, lambda k: af.median_blur(kernel_size=k, padding_mode="border")),
@@ -226,6 +246,11 @@ TABLE: dict[str, Callable[[Said], Any]] = {
     "Erasing": lambda a: nn_.RandomErasing(tuple(a["scale"]), tuple(a["ratio"]), filled(a["fill"]), p=1.0),
     "Normalize": normalized,
 }
+COMMON: dict[str, tuple[tuple[Any, ...], str]] = {
+    "interpolation": ((0, 1, 2), " (nearest, linear and cubic have)"),
+    "border_mode": ((*BORDERS,), ""),
+    "pad_if_needed": ((False,), ": PadIfNeeded before it"),
+}
 EXPECTED: dict[str, dict[str, tuple[tuple[Any, ...], str]]] = {  # arguments with the values that have a counterpart
     "Rotate": {"crop_border": ((False,), "")},
     "Affine": {"fit_output": ((False,), ""), "balanced_scale": ((False,), "")},
@@ -233,7 +258,7 @@ EXPECTED: dict[str, dict[str, tuple[tuple[Any, ...], str]]] = {  # arguments wit
     "Normalize": {"normalization": (("standard",), "")},
     "CoarseDropout": {"fill": ((0, 0.0), ": a number")},
     "RandomBrightnessContrast": {"brightness_by_max": ((True,), ""), "ensure_safe_range": ((False,), "")},
-    "GaussNoise": {"per_channel": ((True,), "")},
+    "GaussNoise": {"per_channel": ((True,), ""), "noise_scale_factor": ((1, 1.0), "")},
     "RGBShift": {"spatial_mode": (("constant",), ""), "noise_type": (("uniform",), "")},
     "ImageCompression": {"compression_type": (("jpeg",), "")},
     "PadIfNeeded": {

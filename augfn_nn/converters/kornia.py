@@ -24,6 +24,7 @@ RESIZED = "antialias=True is torch's triangle, where kornia blurs by a Gaussian;
 DIFFERS = {
     "AugmentationSequential": "in eval() what is random is left out; boxes are continuous edges (a flip is W - x) and clipped",
     **dict.fromkeys(("Resize", "LongestMaxSize", "SmallestMaxSize"), RESIZED),
+    "RandomMotionBlur": "another kernel: a streak of even weight, turned about its middle",
     "RandomErasing": "an edge within a pixel covers it in part",
     "RandomRotation90": "copies pixels, and swaps height and width",
     "RandomElasticTransform": "a smooth field of the same width and standard deviation, with at most 8 x 8 bends",
@@ -49,7 +50,12 @@ def converted(module: Any, notes: Notes) -> Any:
         return notes.lack(module, "no counterpart")
     if name in CONTAINERS:
         return container(module, notes)
-    made = getattr(augfn_nn, name)(**arguments(module), kornia=True)
+    if str(getattr(module, "flags", {}).get("padding_mode")).endswith("REFLECTION"):
+        notes.differ(module, "reflection is about the middle of the outermost pixels, as with align_corners=True")
+    try:
+        made = getattr(augfn_nn, name)(**arguments(module), kornia=True)
+    except (TypeError, ValueError) as error:
+        return notes.lack(module, " ".join(str(error).split()))
     made.p_batch = float(getattr(module, "p_batch", 1.0))
     return made
 
@@ -64,6 +70,9 @@ def container(module: Any, notes: Notes) -> Any:
         return notes.lack(module, "a choice of which one is lacking")
     if given.get("random_apply") is False:
         del given["random_apply_weights"]
+    elif "random_apply" in given:
+        low, high = given["random_apply"]  # kornia keeps one more than the most
+        given["random_apply"] = (low, high - 1)
     return getattr(augfn_nn, type(module).__name__)(*left, **given)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+from augfn.core.augmentation import Augmentation
 
 
 class Notes:
@@ -16,6 +19,14 @@ class Notes:
     def lack(self, x: Any, why: str) -> None:
         """Something that is left out."""
         add(self.lacking, f"{name_of(x)}: {why}")
+
+    def tried(self, x: Any, make: Callable[[], Any]) -> Any:
+        """What this makes; None, and a line, if its arguments have no counterpart."""
+        try:
+            made = make()
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            return self.lack(x, " ".join(str(error).split()))
+        return made if isinstance(made, Augmentation) else made.f
 
     def differ(self, x: Any, what: str) -> None:
         """Something whose results differ."""

@@ -27,6 +27,8 @@ def step(t: Any, notes: Notes) -> Augmentation | None:
         return opaque(t, notes)
     if name in LOADS:
         notes.loads = True
+        if name == "ToDtype" and not t.scale and getattr(t.dtype, "is_floating_point", False):
+            return notes.lack(t, "scale=False: floats here are in [0, 1], and so are the mean and std that follow")
         notes.differ(t, "af.to_float comes first instead: what follows takes floats in [0, 1]")
         return None
     if name in GROUPS:
@@ -42,8 +44,11 @@ def step(t: Any, notes: Notes) -> Augmentation | None:
     for n in ("center", "expand", "max_size"):
         if getattr(t, n, None):
             return notes.lack(t, f"{n}={getattr(t, n)} has no counterpart")
-    made = TABLE[name](t)
-    return made if isinstance(made, Augmentation) else made.f
+    if 1 in (getattr(t, "fill", 0), getattr(t, "threshold", 0)):
+        notes.differ(t, "1 is read as full scale")
+    if isinstance(getattr(t, "fill", 0), dict):
+        notes.differ(t, "the fill of images, and 0 of masks")
+    return notes.tried(t, lambda: TABLE[name](t))
 
 
 def opaque(t: Any, notes: Notes) -> Any:
@@ -67,13 +72,11 @@ def kind_of(t: Any) -> Any:
 def filled(value: Any) -> Any:
     """Fill values in [0, 1]: torchvision has those of the image's dtype, and by default 0."""
     if isinstance(value, dict):
-        value = next(iter(value.values()), 0)
-    if value is None:
-        return 0.0
-    if isinstance(value, list | tuple):
-        values = [filled(v) for v in value]
-        return tuple(values) if len(values) > 1 else values[0]
-    return value / 255 if value > 1 else float(value)
+        named = {getattr(kind, "__name__", kind): v for kind, v in value.items()}
+        value = named.get("Image", named.get("others"))
+    values = [float(v or 0) for v in (value if isinstance(value, list | tuple) else [value])]
+    unit = 255.0 if max(values) > 1 else 1.0
+    return values[0] / unit if len(values) == 1 else tuple(v / unit for v in values)
 
 
 def padded(t: Any) -> dict[str, Any]:
@@ -92,10 +95,16 @@ def resized(t: Any) -> Augmentation:
 
 def erased(t: Any) -> Any:
     """A rectangle, of one value, of one for each channel, or of noise."""
-    if t.value == "random":
+    if t.value in ("random", None):
         ratio = af.LogUniform(*t.ratio)
         return af.erase_noise(scale=af.Uniform(*t.scale), ratio=ratio, p=t.p)
-    return nn_.RandomErasing(tuple(t.scale), tuple(t.ratio), filled(t.value), p=t.p)
+    return nn_.RandomErasing(tuple(t.scale), tuple(t.ratio), literal(t.value), p=t.p)
+
+
+def literal(value: Any) -> Any:
+    """As it stands: torchvision erases what has been normalized too."""
+    values = [*value] if isinstance(value, list | tuple) else [value]
+    return float(values[0]) if len(values) == 1 else tuple(map(float, values))
 
 
 def distorted(t: Any) -> Augmentation:
@@ -147,7 +156,7 @@ TABLE: dict[str, Callable[[Any], Any]] = {
     "RandomErasing": erased,
     "Normalize": lambda t: nn_.Normalize(tuple(t.mean), tuple(t.std)),
     "AutoAugment": lambda t: af.auto_augment(t.policy.value, **sampled(t)),
-    "RandAugment": lambda t: af.rand_augment(t.num_ops, t.magnitude, **sampled(t)),
+    "RandAugment": lambda t: af.rand_augment(t.num_ops, t.magnitude * 30 / (t.num_magnitude_bins - 1), **sampled(t)),
     "TrivialAugmentWide": lambda t: af.trivial_augment(bins=t.num_magnitude_bins, **sampled(t)),
     "AugMix": lambda t: af.augmix(t.severity, t.mixture_width, t.chain_depth, t.alpha, all_ops=t.all_ops, **sampled(t)),
     "MixUp": lambda t: af.mixup(weight=af.Beta(t.alpha, t.alpha), num_classes=t.num_classes),
