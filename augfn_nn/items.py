@@ -10,6 +10,7 @@ from torch import Tensor
 
 from augfn.core.draw import Params
 from augfn.errors import explain, unknown
+from augfn_nn.choosing import base_name
 
 FURTHER = ("batch_prob", "forward_input_shape")  # what kornia's have beside an op's own
 
@@ -37,14 +38,10 @@ def items_of(module: Any, params: Mapping[str, Any], shape: tuple[int, ...]) -> 
         raise ValueError(explain(f"{type(module).__name__}: params that are no list of modules", [*params], want, fix))
     steps = module.steps
     return [
-        ParamItem(module.names[base(n)], items_of(steps[base(n)], p, shape))
+        ParamItem(module.names[base_name(n)], items_of(steps[base_name(n)], p, shape))
         for n, p in params.items()
-        if p is not None and base(n) in steps
+        if p is not None and base_name(n) in steps
     ]
-
-
-def base(name: str) -> str:
-    return name.partition("~")[0]
 
 
 def data_of(params: Mapping[str, Any], shape: tuple[int, ...]) -> dict[str, Any]:
@@ -68,7 +65,7 @@ def tree_of(module: Any, params: Any) -> Params | None:
         if name not in by_name:
             raise ValueError(unknown(f"module of {type(module).__name__}", name, by_name))
         step = by_name[name]
-        times = sum(base(n) == step for n in out)
+        times = sum(base_name(n) == step for n in out)
         out[f"{step}~{times + 1}" if times else step] = tree_of(module.steps[step], data)
     if not getattr(getattr(module, "choosing", None), "per_batch", False):
         out = {step: out.get(step) for step in module.names}

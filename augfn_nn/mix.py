@@ -114,8 +114,7 @@ def RandomTransplantation3D(
     excluded_labels: Any = (0,), classes: tuple[int, ...] | None = None, *, num_classes: int | None = None
 ) -> Any:
     """The same of volumes. (kornia)"""
-    excluded = (0,) if excluded_labels is None else excluded_labels
-    return {"classes": classes, "excluded": excluded, "num_classes": num_classes}
+    return RandomTransplantation.convert(excluded_labels, classes, num_classes=num_classes)
 
 
 @derive(af.gridmix, p=1.0, base=Mixes)

@@ -11,6 +11,7 @@ from torch.serialization import add_safe_globals
 import augfn as af
 from augfn.core.augmentation import Augmentation
 from augfn.distributions import Span
+from augfn.errors import explain
 from augfn.typing import Range
 from augfn_nn.derive import derive
 from augfn_nn.shorthands import around, inside, is_number, only
@@ -34,9 +35,13 @@ def RandomElasticTransform(kernel_size: Any = None, sigma: Any = None, alpha: An
 
 
 def two(value: Any, usual: float) -> tuple[float, float]:
-    """A number for both axes."""
+    """A number for both axes, or one for each."""
     given = usual if value is None else value
-    return (given, given) if is_number(given) else tuple(map(float, given))  # type: ignore[return-value]
+    given = (given, given) if is_number(given) else given
+    if not isinstance(given, list | tuple) or len(given) != 2 or not all(map(is_number, given)):
+        want, fix = "a number, or one for each axis", "alpha= and sigma= without kernel_size, whose ranges learn"
+        raise ValueError(explain("RandomElasticTransform: in kornia's units", value, want, fix))
+    return float(given[0]), float(given[1])
 
 
 class ElasticByFrame(Augmentation):

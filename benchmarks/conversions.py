@@ -148,7 +148,7 @@ PINNED: dict[str, tuple[Build | None, Build | None, Build | None]] = {
     "box blur": (None, lambda v: v.Blur((5, 5), p=1), lambda v: v.RandomBoxBlur((5, 5), p=1.0)),
     "median blur": (None, lambda v: v.MedianBlur((5, 5), p=1), lambda v: v.RandomMedianBlur((5, 5), p=1.0)),
     "JPEG": (
-        lambda v: None,
+        None,
         lambda v: v.ImageCompression("jpeg", (60, 60), p=1),
         lambda v: v.RandomJPEG((60.0, 60.0), p=1.0),
     ),
@@ -328,8 +328,6 @@ def theirs(peer: str, f: Any, x: Tensor) -> Tensor:
 def apart(peer: str, library: Any, build: Build, x: Tensor) -> str:
     """How far both lie apart: the largest difference in levels, and the share of values that differ by more than one."""
     f = build(library)
-    if f is None:
-        return ""
     found = A.convert(library.Compose([f]).to_dict() if peer == "albumentations" else f)
     want, got = theirs(peer, f, x), found.pipeline(x / 255, found.pipeline.params, af.key(0))[0]
     if want.shape != got.shape:
@@ -378,7 +376,7 @@ def main() -> None:
             *([f"Not installed, and left out: {', '.join(absent)}."] if absent else []),
             "## Agreement with ranges pinned",
             "The largest difference in levels of 1/255, and where it is more than one level, the share of values of which "
-            "that holds. Empty: the peer has no such transform, or none that is told apart.",
+            "that holds. Empty: not compared, since the peer has no such transform, or (JPEG of torchvision) needs its binary.",
             table(["", *PEERS], rows),
             "## Recipes",
             f"{whole} of {len(recipes)} are converted whole.",

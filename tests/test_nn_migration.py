@@ -283,6 +283,13 @@ def test_what_resizes_knows_the_batchs_probability():
 # kornia's units of a bend
 
 
+def test_kornias_elastic_units_are_numbers():
+    alpha = torch.nn.Parameter(torch.tensor([1.0, 1.0]))
+    for given in (alpha, [1.0, alpha[0]], (1.0, 2.0, 3.0)):
+        with pytest.raises(ValueError, match="whose ranges learn"):
+            A.RandomElasticTransform(9, 3.0, given)
+
+
 def test_kornias_elastic_units(kornia):
     """The displacement's standard deviation, of images that hold their own coordinates."""
     y, x = torch.meshgrid(torch.arange(96.0), torch.arange(96.0), indexing="ij")

@@ -252,3 +252,24 @@ def test_a_span_is_checked_not_kept():
         w.fill_(3.0)
     with pytest.raises(ValueError, match="bring it back"):
         f(torch.rand(2, 3, 4, 4), None, af.key(0))
+
+
+def test_the_kept_tree_is_that_of_the_tensors():
+    """What is kept while its tensors are the same objects, beside the tree that is made anew."""
+    aug = augfn_nn.RandomAffine(torch.nn.Parameter(torch.tensor([-10.0, 10.0])), scale=(0.9, 1.1), p=0.5)
+    ranges = aug.ranges
+    for change in (
+        lambda: None,
+        lambda: ranges.get_parameter("degrees/bounds").data.add_(1.0),
+        lambda: ranges.double(),
+    ):
+        change()
+        assert ranges.held is not None
+        kept, ranges.held = (ranges.tree(), ranges.held), None
+        plain, ranges.held = ranges.tree(), kept[1]
+        now, want = leaves_of(kept[0]), leaves_of(plain)
+        assert str(now) == str(want)
+        for name, leaf in now.items():
+            tensors = {k: v for k, v in vars(leaf).items() if isinstance(v, torch.Tensor)}
+            assert tensors
+            assert all(v is vars(want[name])[k] for k, v in tensors.items())

@@ -33,6 +33,7 @@ def opaque(
     * `kinds`: the kinds of targets that it is called with, each by itself; all others stay as they are.
     * It is called once for the whole batch (frames of clips are images), behind a gate for the images that it is open for, beside
       autograd as any module; nothing is fused across it, no inverse undoes it, and what is random in it is not in params.
+    * It must not write into what it is given, which may be the caller's own tensor; modules with `inplace=True` raise.
     * The frame and the number of images stay, else it raises; so does, behind a gate, the number of channels.
 
     albumentations' and torchvision's `Lambda`, MONAI's `Lambdad`.

@@ -57,7 +57,7 @@ def step(a: Said, notes: Notes) -> Augmentation | None:
         notes.differ(name, "masks are read nearest (a soft mask: data key 'softmask'), boxes around their corners")
     if a.get("fill") == 1:
         notes.differ(name, "fill=1 is read as full scale")
-    made = notes.tried(name, lambda: TABLE[name](a))
+    made = notes.function(name, lambda: TABLE[name](a))
     return made if p == 1 or made is None else af.maybe(made, p=p)
 
 

@@ -52,11 +52,9 @@ def converted(module: Any, notes: Notes) -> Any:
         return container(module, notes)
     if str(getattr(module, "flags", {}).get("padding_mode")).endswith("REFLECTION"):
         notes.differ(module, "reflection is about the middle of the outermost pixels, as with align_corners=True")
-    try:
-        made = getattr(augfn_nn, name)(**arguments(module), kornia=True)
-    except (TypeError, ValueError) as error:
-        return notes.lack(module, " ".join(str(error).split()))
-    made.p_batch = float(getattr(module, "p_batch", 1.0))
+    made = notes.tried(module, lambda: getattr(augfn_nn, name)(**arguments(module), kornia=True))
+    if made is not None:
+        made.p_batch = float(getattr(module, "p_batch", 1.0))
     return made
 
 

@@ -23,10 +23,14 @@ class Notes:
     def tried(self, x: Any, make: Callable[[], Any]) -> Any:
         """What this makes; None, and a line, if its arguments have no counterpart."""
         try:
-            made = make()
+            return make()
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             return self.lack(x, " ".join(str(error).split()))
-        return made if isinstance(made, Augmentation) else made.f
+
+    def function(self, x: Any, make: Callable[[], Any]) -> Augmentation | None:
+        """The same as an augmentation, of a module its own."""
+        made = self.tried(x, make)
+        return made if made is None or isinstance(made, Augmentation) else made.f
 
     def differ(self, x: Any, what: str) -> None:
         """Something whose results differ."""

@@ -48,7 +48,7 @@ def step(t: Any, notes: Notes) -> Augmentation | None:
         notes.differ(t, "1 is read as full scale")
     if isinstance(getattr(t, "fill", 0), dict):
         notes.differ(t, "the fill of images, and 0 of masks")
-    return notes.tried(t, lambda: TABLE[name](t))
+    return notes.function(t, lambda: TABLE[name](t))
 
 
 def opaque(t: Any, notes: Notes) -> Any:

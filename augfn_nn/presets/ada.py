@@ -29,8 +29,8 @@ class AdaptiveDiscriminatorAugmentation(Wrapped):
       Both are in the `state_dict`. An image is changed by all modules or by none.
     * `erasing_*`: of the default hole. All else goes to AugmentationSequential.
 
-    `af.recipe("ada")` is the paper's pipeline and `af.ada_probability` its rule. Source: Karras et al. 2020; kornia
-    `AdaptiveDiscriminatorAugmentation`.
+    `af.recipe("ada")` is the paper's pipeline and `af.learn.ada_probability` its rule, which looks at logits. Source: Karras et
+    al. 2020; kornia `AdaptiveDiscriminatorAugmentation`.
 
     >>> aug = AdaptiveDiscriminatorAugmentation(initial_p=0.5, update_every=1, ema_lambda=0.0)
     >>> y = aug(torch.rand(2, 3, 16, 16), real_acc=1.0)
