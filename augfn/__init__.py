@@ -48,6 +48,7 @@ from augfn.ops.filters import (
 )
 from augfn.ops.frames import (
     bbox_safe_crop,
+    iou_crop,
     longest_max_size,
     mask_crop,
     pad_to,
@@ -80,6 +81,7 @@ from augfn.ops.photometric import (
     gamma,
     grayscale,
     hsv_saturation,
+    hsv_shift,
     hue,
     normalize,
     saturation,

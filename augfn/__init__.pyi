@@ -168,11 +168,13 @@ __all__ = [
     "hflip3d",
     "histogram_shift",
     "hsv_saturation",
+    "hsv_shift",
     "hue",
     "hue_rotation",
     "identity",
     "intensity_window",
     "invert",
+    "iou_crop",
     "iso_noise",
     "jigsaw",
     "jpeg",
@@ -1070,6 +1072,19 @@ def hsv_saturation(
 ) -> Op:
     """Scale the saturation of HSV, up to full: y = x + (x - M) min(factor - 1, N / (M - N))."""
 
+def hsv_shift(
+    *,
+    hue: Range = Uniform(low=-0.05, high=0.05),
+    saturation: Range = Uniform(low=-0.1, high=0.1),
+    value: Range = Uniform(low=-0.1, high=0.1),
+    p: Chance = 1.0,
+    clip: Clip = "clamp",
+    channels: int | Sequence[int] | None = None,
+    per_channel: bool = False,
+    p_channel: Chance = 1.0,
+) -> Op:
+    """Turn the hue of HSV by `hue` turns, then add to its saturation and its value, each kept in [0, 1]."""
+
 def hue(
     *,
     hue: Range = Uniform(low=-0.05, high=0.05),
@@ -1124,6 +1139,23 @@ def invert(
     p_channel: Chance = 1.0,
 ) -> Op:
     """y = max_val - x, one number or one per channel. Source: torchvision `invert`, kornia `RandomInvert`."""
+
+def iou_crop(
+    *,
+    min_iou: Range = Uniform(low=0.0, high=1.0),
+    sides: Range = Uniform(low=0.3, high=1.0),
+    position: Range = Uniform(low=0.0, high=1.0),
+    size: Any = None,
+    p: Chance = 1.0,
+    interpolation: Interpolation | None = None,
+    padding_mode: Padding | None = None,
+    fill: float | Sequence[float] | None = None,
+    fill_mask: float | None = None,
+    antialias: bool | None = None,
+) -> Op:
+    """Cut the first of 40 windows that overlaps a box by `min_iou` (intersection over union) or more, and resize it to
+    `size=(h, w)`, by default that of the frame.
+    """
 
 def iso_noise(
     *,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -45,12 +46,13 @@ def two(value: Any, usual: float) -> tuple[float, float]:
 
 
 class ElasticByFrame(Augmentation):
-    """kornia's elastic transform in its own units, as `af.elastic` of the frame that it meets."""
+    """Noise in [-1, 1] blurred by a kernel, as `af.elastic` of the frame that it meets; times `alpha` half sizes (kornia),
+    or pixels. Uniform noise, or normal noise over its largest value (albumentations)."""
 
-    def __init__(self, kernel: Pair, sigma: Pair, alpha: Pair) -> None:
+    def __init__(self, kernel: Pair, sigma: Pair, alpha: Pair, pixels: bool = False, normal: bool = False) -> None:
         f = af.elastic()
         super().__init__("elastic", {"control": f.params["control"]}, {"control": f.schema["control"]})
-        self.gain, self.width, self.alpha = 3**-0.5, 0.0, alpha
+        self.gain, self.width, self.alpha, self.pixels, self.normal = 1.0, 0.0, alpha, pixels, normal
         for n, s in zip(kernel, sigma, strict=True):
             x = torch.arange(n, dtype=torch.float64) - (n - 1) / 2
             g = torch.exp(-(x**2) / (2 * s**2))
@@ -60,10 +62,16 @@ class ElasticByFrame(Augmentation):
 
     def plan(self, params: Any, size: Any, sampling: Any) -> Any:
         control = params["control"]
-        far = sum(a * (n - 1) / 2 for a, n in zip(self.alpha, reversed(size), strict=True)) / 2
-        known = {"alpha": self.gain * far / min(size), "sigma": self.width / min(size)}
+        unit = [1.0, 1.0] if self.pixels else [(n - 1) / 2 for n in reversed(size)]
+        far = sum(a * u for a, u in zip(self.alpha, unit, strict=True)) / 2
+        known = {"alpha": self.noise(size) * self.gain * far / min(size), "sigma": self.width / min(size)}
         like = {n: torch.full(control.shape[:-3], v, device=control.device) for n, v in known.items()}
         return af.elastic().plan({**like, "control": control}, size, sampling)
+
+    def noise(self, size: Any) -> float:
+        """The standard deviation of the noise; of normal noise, by the median of its largest value."""
+        level = torch.tensor(0.5 ** (1 / (2 * math.prod(size))), dtype=torch.float64)
+        return 1 / float(torch.special.ndtri((1 + level) / 2)) if self.normal else 3**-0.5
 
 
 add_safe_globals([ElasticByFrame])

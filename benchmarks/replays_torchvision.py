@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+import augfn as af
 from augfn_nn.converters.torchvision import LOADS
 
 Values = dict[str, Any]
@@ -89,7 +92,9 @@ class Watched(list):
 
 def like(node: Any, new: Any) -> Any:
     """Those of the values that the params have, in their shape."""
-    return node | {n: torch.as_tensor(v, dtype=torch.float32).reshape(node[n].shape) for n, v in new.items() if n in node}
+    return node | {
+        n: torch.as_tensor(v, dtype=torch.float32).reshape(node[n].shape) for n, v in new.items() if n in node
+    }
 
 
 def values_of(t: Any, node: Values, drawn: dict[int, Drawn]) -> Values:
@@ -157,9 +162,7 @@ def distorted(t: Any, node: Values, said: Drawn) -> Values:
 
     inner = node["one_of"]
     both = {
-        n: {
-            k: one(k, "hue" if k == "hue" else "factor", inner[n][k]) for k in ("contrast", "saturation", "hue")
-        }
+        n: {k: one(k, "hue" if k == "hue" else "factor", inner[n][k]) for k in ("contrast", "saturation", "hue")}
         for n in ("pipeline", "pipeline_2")
     }
     first = bool(v["contrast_before"])
@@ -170,12 +173,30 @@ def distorted(t: Any, node: Values, said: Drawn) -> Values:
     if order is not None:
         keys[: len(order)] = order.argsort().float() / len(order)
     shuffled = like(shuffle, {"order": keys, "gate": float(order is not None)})
-    return node | {"brightness": one("brightness", "factor", node["brightness"]), "one_of": choice, "channel_shuffle": shuffled}
+    return node | {
+        "brightness": one("brightness", "factor", node["brightness"]),
+        "one_of": choice,
+        "channel_shuffle": shuffled,
+    }
 
 
 def zoomed(t: Any, node: Values, said: Drawn) -> Values:
-    (left, top, right, bottom), (h, w) = said.values["padding"], said.frame
-    return like(node, {"side": (h + top + bottom) / h, "position": [share(left, left + right), share(top, top + bottom)], "gate": 1.0})
+    left, top, right, bottom = said.values["padding"]
+    place = [share(left, left + right), share(top, top + bottom)]
+    return like(node, {"side": (said.frame[0] + top + bottom) / said.frame[0], "position": place, "gate": 1.0})
+
+
+def with_overlap(t: Any, node: Values, said: Drawn) -> Values:
+    """The window as the first try, of the overlap that every window has; none keeps the frame."""
+    v, (h, w) = said.values, said.frame
+    name = "iou_crop" if v else "identity"
+    made = like(node, {"choice": [float(n == name) for n in node if n != "choice"]})
+    if not v:
+        return made
+    inner = {n: x.clone() for n, x in node[name].items()}
+    inner["sides"][..., 0, :] = torch.tensor([v["width"] / w, v["height"] / h])
+    inner["position"][..., 0, :] = torch.tensor([share(v["left"], w - v["width"]), share(v["top"], h - v["height"])])
+    return made | {name: inner | {"min_iou": torch.zeros_like(inner["min_iou"])}}
 
 
 def affine(t: Any, node: Values, said: Drawn) -> Values:
@@ -210,7 +231,9 @@ def chosen(node: Values, kind: str, magnitude: float, frame: tuple[int, int]) ->
     """One of the ops."""
     names = [n for n in node if n != "choice"]
     name = snake(kind)
-    return like(node, {"choice": [float(n == name) for n in names]}) | {name: op_values(kind, magnitude, node[name], frame)}
+    return like(node, {"choice": [float(n == name) for n in names]}) | {
+        name: op_values(kind, magnitude, node[name], frame)
+    }
 
 
 def one_after_another(ops: Any, node: Values, frame: tuple[int, int]) -> Values:
@@ -257,6 +280,7 @@ VALUES: dict[str, Callable[[Any, Values, Drawn], Values]] = {
     "GaussianBlur": lambda t, node, said: like(node, {"sigma": said.values["sigma"][0]}),
     "RandomPhotometricDistort": distorted,
     "RandomZoomOut": zoomed,
+    "RandomIoUCrop": with_overlap,
     "RandomAffine": affine,
     "RandAugment": rand_augment,
     "TrivialAugmentWide": trivial_augment,
@@ -266,12 +290,25 @@ VALUES: dict[str, Callable[[Any, Values, Drawn], Values]] = {
 
 
 def replayed(transform: Any, pipeline: Any, x: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-    """What torchvision gives for a batch of one, and the pipeline with the values that torchvision drew."""
-    import augfn as af
+    """What torchvision gives for a batch of one photo of uint8, and the pipeline with the values that torchvision drew.
 
+    A window or a canvas is read into the frame, as here."""
     recorder = Recorder(transform)
     torch.manual_seed(seed)
-    theirs = recorder(x)
-    _, used = pipeline(x, pipeline.params, af.key(seed))
+    if any(type(t).__name__ == "RandomIoUCrop" for t in parts_of(transform)):
+        kinds = import_module("torchvision.tv_tensors")
+        rows = torch.tensor([[0.3, 0.2, 0.6, 0.7]]) * torch.tensor(x.shape[-2:][::-1]).repeat(2)
+        theirs = recorder(
+            {"image": kinds.Image(x[0]), "boxes": kinds.BoundingBoxes(rows, format="XYXY", canvas_size=x.shape[-2:])}
+        )
+        theirs, given = theirs["image"][None], {"image": x, "boxes": rows[None]}
+    else:
+        theirs, given = recorder(x), x
+    _, used = pipeline(given, pipeline.params, af.key(seed))
     used = used | dict(chain(getattr(transform, "transforms", [transform]), used, recorder.drawn))
-    return theirs, pipeline(x, used, af.key(seed))[0]
+    ours = pipeline(given, used, af.key(seed))[0]
+    ours = ours["image"] if isinstance(ours, dict) else ours
+    fitted = theirs.shape == ours.shape
+    return (
+        theirs if fitted else functional.interpolate(theirs, ours.shape[-2:], mode="bilinear", antialias=True)
+    ), ours

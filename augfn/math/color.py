@@ -182,6 +182,23 @@ def hsv_saturation(x: Tensor, factor: Tensor) -> Tensor:
     return torch.addcmul(x, x - most, excess(over(x, factor), least, most - least))
 
 
+def hsv_shift(x: Tensor, turns: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
+    """Turn the hue, then add to saturation and value, each kept in [0, 1]; neutral at 0.
+
+    With `M = max(r, g, b)`, `N = min(r, g, b)`, `S = (M - N) / M`: `y = V' - V' S' (M - x) / (M - N)`, a grey pixel V'.
+    Source: albumentations `HueSaturationValue`.
+
+    >>> hsv_shift(torch.tensor([0.8, 0.6, 0.4]).view(3, 1, 1), *torch.tensor([0.0, -0.5, 0.1])).flatten()
+    tensor([0.9000, 0.9000, 0.9000])
+    """
+    require_rgb(x, "hsv_shift", turns.ndim)
+    x = hue(x, turns)
+    most, least = x.amax(turns.ndim, keepdim=True), x.amin(turns.ndim, keepdim=True)
+    chroma = most - least
+    full = (chroma / _divisor(most) + over(x, saturation)).clamp(0, 1)
+    return (most + over(x, value)).clamp(0, 1) * (1 - full * (most - x) / _divisor(chroma))
+
+
 def twist_matrix(
     brightness: Tensor, contrast: Tensor, saturation: Tensor, hue: Tensor, pivot: float = 0.5
 ) -> tuple[Tensor, Tensor]:

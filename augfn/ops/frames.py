@@ -26,6 +26,11 @@ from augfn.typing import Leaf, Position2
 Fit = Annotated[Any, Leaf("factor, 1 = the largest size that fits", low=1e-6)]
 Side = Annotated[Any, Leaf("side of the canvas / side of the image", neutral=1.0, low=1.0)]
 Slack = Annotated[Any, Leaf("share of the room that is cut off (left, top, right, bottom)", (4,), low=0.0, high=1.0)]
+Overlap = Annotated[
+    Any, Leaf("least overlap with a box (IoU)", low=0.0, high=1.0, flat="a window fits, or it does not")
+]
+Tries = Annotated[Any, Leaf("sides (x, y) of each try, fractions of the frame", (40, 2), low=1e-3, high=1.0)]
+Places = Annotated[Any, Leaf("position (x, y) of each try", (40, 2), low=0.0, high=1.0)]
 Pick = Annotated[Any, Leaf("which pixel of the mask, 0 = the first", low=0.0, high=1.0, flat="a pixel is picked")]
 
 
@@ -164,6 +169,54 @@ def bbox_safe_crop(frame: Size, boxes: Boxes, *, size: Any, slack: Slack = Unifo
     first = slack[..., :2] * low
     last = full - slack[..., 2:] * (full - high)
     return window_map((last - first) / frame_like(target, slack), (first + last - full) / 2, target)
+
+
+@geometric(antialias=True, example={"size": (10, 12)})
+def iou_crop(
+    frame: Size,
+    boxes: Boxes,
+    *,
+    size: Any = None,
+    min_iou: Overlap = Uniform(0.0, 1.0),
+    sides: Tries = Uniform(0.3, 1.0),
+    position: Places = Uniform(0.0, 1.0),
+) -> Map:
+    """Cut the first of 40 windows that overlaps a box by `min_iou` (intersection over union) or more, and resize it to
+    `size=(h, w)`, by default that of the frame.
+
+    A window fits if its width is half to twice its height and if such a box has its middle in it; where none does, the
+    frame stays whole. Boxes whose middle is cut off are clipped: `drop_invalid` and a `min_visibility` leave out what is
+    hardly seen. Looks at the boxes, so it takes a dict. Source: SSD, Liu et al. 2016; torchvision `RandomIoUCrop`, which
+    tries again with another overlap, and gives the window as it is.
+
+    >>> x = {"image": torch.zeros(1, 8, 8), "boxes": torch.tensor([[2.0, 2.0, 6.0, 6.0]])}
+    >>> af.iou_crop(min_iou=0.9, sides=0.5, position=0.5)(x)[0]["boxes"]
+    tensor([[0., 0., 8., 8.]])
+    """
+    target, full = frame if size is None else size_of(size, 2, "iou_crop"), frame_like(frame, sides)
+    wide = sides * full
+    first = position * (full - wide)
+    here = (fitting_windows(boxes, frame, first, first + wide) >= min_iou.unsqueeze(-1)).to(sides)
+    here = here * (here.cumsum(-1) == 1)
+    some = here.sum(-1, keepdim=True)
+    corner = (here.unsqueeze(-1) * first).sum(-2)
+    span = torch.lerp(full.expand_as(corner), (here.unsqueeze(-1) * wide).sum(-2), some)
+    return window_map(span / frame_like(target, sides), corner + (span - full) / 2, target)
+
+
+def fitting_windows(boxes: Boxes, frame: Size, first: Tensor, last: Tensor) -> Tensor:
+    """The largest overlap `[*b, n]` of each window with a valid box whose middle it holds; -1 where it holds none, or is
+    too narrow or too flat."""
+    low, high = (c.to(first).unsqueeze(-3) for c in boxes.xyxy(frame).chunk(2, -1))
+    first, last = first.unsqueeze(-2), last.unsqueeze(-2)
+    common = (torch.minimum(high, last) - torch.maximum(low, first)).clamp(min=0).prod(-1)
+    area, other = (high - low).prod(-1), (last - first).prod(-1)
+    iou = common / (area + other - common).clamp(min=1e-12)
+    middle = (low + high) / 2
+    held = ((middle > first) & (middle < last)).all(-1) & boxes.valid.unsqueeze(-2)
+    ratio = ((last - first)[..., 0] / (last - first)[..., 1]).squeeze(-1)
+    best = torch.where(held, iou, -1.0).amax(-1) if iou.shape[-1] else torch.full_like(ratio, -1.0)
+    return torch.where((ratio >= 0.5) & (ratio <= 2), best, -1.0)
 
 
 def around_all(boxes: Boxes, frame: Size, like: Tensor) -> tuple[Tensor, Tensor]:

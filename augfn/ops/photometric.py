@@ -116,6 +116,26 @@ def hue(x: Tensor, *, hue: Turns = Uniform(-0.05, 0.05)) -> Tensor:
     return color.hue(x, hue)
 
 
+@photometric(clip="clamp", requires_rgb=True, pointwise=True)
+def hsv_shift(
+    x: Tensor,
+    *,
+    hue: Turns = Uniform(-0.05, 0.05),
+    saturation: Level = Uniform(-0.1, 0.1),
+    value: Level = Uniform(-0.1, 0.1),
+) -> Tensor:
+    """Turn the hue of HSV by `hue` turns, then add to its saturation and its value, each kept in [0, 1].
+
+    A grey pixel stays grey, and its gradient to the saturation is zero. `hue` and `hsv_saturation` are its parts that
+    scale. Source: albumentations `HueSaturationValue`, in fractions of full scale.
+
+    >>> pink = torch.tensor([0.8, 0.6, 0.4]).reshape(3, 1, 1)
+    >>> af.hsv_shift(hue=0, saturation=0.25, value=0.1)(pink)[0].flatten()
+    tensor([0.9000, 0.5625, 0.2250])
+    """
+    return color.hsv_shift(x, hue, saturation, value)
+
+
 @photometric(
     example={"brightness": (0.7, 1.3), "contrast": (0.7, 1.3), "saturation": (0.7, 1.3), "hue": (-0.1, 0.1)},
     across=True,

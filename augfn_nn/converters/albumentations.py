@@ -10,6 +10,7 @@ import augfn_nn as nn_
 from augfn.core.augmentation import Augmentation
 from augfn_nn.converters.notes import Notes
 from augfn_nn.converters.torchvision import filled
+from augfn_nn.warp import ElasticByFrame
 
 Said = dict[str, Any]
 SEQUENCES = ("Compose", "Sequential", "ReplayCompose")
@@ -123,7 +124,7 @@ def moved(a: Said) -> Augmentation:
     both = {"x": a["shift_limit_x"], "y": a["shift_limit_y"]}
     scale = [1 + v for v in a["scale_limit"]]
     still = {"x": [0.0, 0.0], "y": [0.0, 0.0]}
-    said = {"rotate": a["rotate_limit"], "scale": {"x": scale, "y": scale}, "keep_ratio": True, "shear": still}
+    said = {"rotate": a["rotate_limit"], "scale": {"x": scale, "y": scale}, "keep_ratio": False, "shear": still}
     return affine(a | said | {"translate_percent": both})
 
 
@@ -187,6 +188,24 @@ def shifted(a: Said) -> Augmentation:
     return af.rgb_shift(shift=af.Uniform([*low], [*high]))
 
 
+def hsv(a: Said) -> Augmentation:
+    """Hue in OpenCV's 180 steps, the others in levels."""
+    hue, saturation, value = (
+        between(a[f"{n}_shift_limit"], unit) for n, unit in (("hue", 180.0), ("sat", 255.0), ("val", 255.0))
+    )
+    return af.hsv_shift(hue=hue, saturation=saturation, value=value)
+
+
+def bent(a: Said) -> Augmentation:
+    """By uniform noise, blurred by sigma pixels, of alpha pixels."""
+    kernel = 17 if a["approximate"] else int(8 * a["sigma"] + 1) | 1
+    sigma, alpha = float(a["sigma"]), float(a["alpha"])
+    return af.pipeline(
+        ElasticByFrame((kernel, kernel), (sigma, sigma), (alpha, alpha), True, a["noise_distribution"] == "gaussian"),
+        **sampled(a),
+    )
+
+
 GROUPS: dict[str, Callable[[Said, list[Augmentation]], Augmentation]] = {
     "Compose": lambda a, parts: af.pipeline(*parts),
     "Sequential": lambda a, parts: af.pipeline(*parts),
@@ -220,6 +239,8 @@ TABLE: dict[str, Callable[[Said], Any]] = {
     "RandomBrightnessContrast": lit,
     "RGBShift": shifted,
     "RandomGamma": lambda a: af.gamma(gamma=between(a["gamma_limit"], 100.0)),
+    "HueSaturationValue": hsv,
+    "ElasticTransform": bent,
     "ToGray": lambda a: af.grayscale(weights=GREY),
     "InvertImg": lambda a: nn_.RandomInvert(p=1.0),
     "Solarize": lambda a: af.solarize(threshold=between(a["threshold_range"])),
@@ -255,6 +276,7 @@ EXPECTED: dict[str, dict[str, tuple[tuple[Any, ...], str]]] = {  # arguments wit
     "Rotate": {"crop_border": ((False,), "")},
     "Affine": {"fit_output": ((False,), ""), "balanced_scale": ((False,), "")},
     "AutoContrast": {"method": (("pil",), ""), "cutoff": ((0, 0.0), ""), "ignore": ((None,), "")},
+    "ElasticTransform": {"same_dxdy": ((False,), "")},
     "Normalize": {"normalization": (("standard",), "")},
     "CoarseDropout": {"fill": ((0, 0.0), ": a number")},
     "RandomBrightnessContrast": {"brightness_by_max": ((True,), ""), "ensure_safe_range": ((False,), "")},
@@ -276,6 +298,8 @@ DIFFERS = {
     "SmallestMaxSize": "the other side is rounded down",
     "LongestMaxSize": "the other side is rounded down",
     "PadIfNeeded": "of an odd number of pixels the one more lies before, not behind",
+    "HueSaturationValue": "hue is not rounded to 180 steps, and grey in grey stays",
+    "ElasticTransform": "a field of the same strength and width, with at most 8 x 8 bends",
     "ColorJitter": "hue is not rounded to 180 steps",
     "CoarseDropout": SOFT,
     "Erasing": SOFT,

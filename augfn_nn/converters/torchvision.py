@@ -9,6 +9,7 @@ import augfn as af
 import augfn_nn as nn_
 from augfn.core.augmentation import Augmentation
 from augfn_nn.converters.notes import Notes
+from augfn_nn.warp import ElasticByFrame
 
 LOADS = {"ToTensor", "ToImage", "PILToTensor", "ToPureTensor", "ConvertImageDtype", "ToDtype", "SanitizeBoundingBoxes"}
 SIGNED = {"kornia": True}  # the sign of RandomAffine, which both share
@@ -116,6 +117,22 @@ def distorted(t: Any) -> Augmentation:
     return af.pipeline(*low, either, af.channel_shuffle(p=t.p))
 
 
+def with_overlap(t: Any) -> Augmentation:
+    """SSD's crop: one of the least overlaps, all as likely; 1 or more keeps the frame."""
+    if t.trials != 40 or (t.min_aspect_ratio, t.max_aspect_ratio) != (0.5, 2.0):
+        raise ValueError("other than 40 trials, or other ratios than 0.5 to 2")
+    sides = af.Uniform(float(t.min_scale), float(t.max_scale))
+    parts = [af.identity() if o >= 1 else af.iou_crop(min_iou=float(o), sides=sides) for o in t.options]
+    return parts[0] if len(parts) == 1 else af.one_of(*parts)
+
+
+def bent(t: Any) -> Augmentation:
+    """By uniform noise, blurred by sigma pixels, of alpha / 2 pixels."""
+    kernel = tuple(int(8 * s + 1) | 1 for s in t.sigma)
+    f = ElasticByFrame(kernel, tuple(t.sigma), tuple(a / 2 for a in t.alpha), pixels=True)
+    return af.pipeline(f, **sampled(t))
+
+
 GROUPS: dict[str, Callable[[Any, list[Augmentation]], Augmentation]] = {
     "Compose": lambda t, parts: af.pipeline(*parts),
     "RandomApply": lambda t, parts: af.maybe(af.pipeline(*parts), p=t.p),
@@ -138,6 +155,8 @@ TABLE: dict[str, Callable[[Any], Any]] = {
     "CenterCrop": lambda t: nn_.CenterCrop(tuple(t.size)),
     "Resize": resized,
     "Pad": lambda t: nn_.Pad(**padded(t)),
+    "RandomIoUCrop": with_overlap,
+    "ElasticTransform": bent,
     "RandomZoomOut": lambda t: nn_.RandomZoomOut(filled(t.fill), t.side_range, p=t.p),
     "ColorJitter": lambda t: nn_.ColorJitter(*(r or 0.0 for r in (t.brightness, t.contrast, t.saturation, t.hue))),
     "RandomGrayscale": lambda t: af.grayscale(p=t.p),
@@ -173,6 +192,9 @@ DIFFERS = {
     "GaussianNoise": "clips to [0, 1], or not at all",
     "RandomPerspective": EDGE,
     "RandomErasing": "an edge within a pixel covers it in part",
+    "RandomZoomOut": "the canvas is read into the frame of the image, which stays",
+    "RandomIoUCrop": "the window is read into the frame of the image, which stays; boxes are clipped: af.drop_invalid",
+    "ElasticTransform": "a field of the same strength and width, with at most 8 x 8 bends",
     "MixUp": "each image has a partner and a weight of its own",
     "CutMix": "each image has a partner and a weight of its own",
 }
