@@ -123,6 +123,7 @@ __all__ = [
     "RandomGridDistortion3D",
     "RandomGridMix",
     "RandomHSVSaturation",
+    "RandomHSVShift",
     "RandomHistogramShift",
     "RandomHorizontalFlip",
     "RandomHorizontalFlip3D",
@@ -130,6 +131,7 @@ __all__ = [
     "RandomHueRotation",
     "RandomISONoise",
     "RandomInvert",
+    "RandomIoUCrop",
     "RandomJPEG",
     "RandomJigsaw",
     "RandomLinearContrast",
@@ -1834,6 +1836,29 @@ class RandomHSVSaturation(Derived):
         **peers: Unpack[_Peers],
     ) -> None: ...
 
+class RandomHSVShift(Derived):
+    """Turn the hue of HSV, in turns, and add to its saturation and value, in fractions of full scale; a number is ±."""
+
+    def __init__(
+        self,
+        hue: Range = 0.05,
+        saturation: Range = 0.1,
+        value: Range = 0.1,
+        clip_output: bool = True,
+        *,
+        p: Chance = 1.0,
+        clip: Clip | None = None,
+        channels: int | Sequence[int] | None = None,
+        per_channel: bool | None = None,
+        p_channel: Chance | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
 class RandomHistogramShift(Derived):
     """Bend the scale of each channel at 8 inner points, a number is ±, in distances of points."""
 
@@ -1977,6 +2002,36 @@ class RandomInvert(Derived):
         learnable: bool | str | Sequence[str] = False,
         p_batch: float = 1.0,
         kornia: bool | None = None,
+        **peers: Unpack[_Peers],
+    ) -> None: ...
+
+class RandomIoUCrop(Derived):
+    """Cut a window, of `min_scale` to `max_scale` of each side, that overlaps a box by one of `sampler_options` (1 keeps the
+    frame), and read it into the frame, which stays (torchvision's shrinks). Takes a dict with boxes.
+    """
+
+    def __init__(
+        self,
+        min_scale: float = 0.3,
+        max_scale: float = 1.0,
+        min_aspect_ratio: float = 0.5,
+        max_aspect_ratio: float = 2.0,
+        sampler_options: Any = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0),
+        trials: int = 40,
+        *,
+        p: Chance = 1.0,
+        interpolation: Any = None,
+        padding_mode: Any = None,
+        fill: Any = None,
+        fill_mask: float | None = None,
+        antialias: bool | None = None,
+        same_on_batch: bool = False,
+        keepdim: bool = False,
+        learnable: bool | str | Sequence[str] = False,
+        p_batch: float = 1.0,
+        kornia: bool | None = None,
+        resample: Any = None,
+        fill_value: Any = None,
         **peers: Unpack[_Peers],
     ) -> None: ...
 

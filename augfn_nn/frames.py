@@ -7,7 +7,7 @@ from typing import Any
 import augfn as af
 from augfn.typing import Range
 from augfn_nn.derive import derive
-from augfn_nn.shorthands import PadByFrame, Size, border, pair
+from augfn_nn.shorthands import PadByFrame, Size, border, only, pair
 
 
 @derive(af.pad_to, p=1.0, resizes=True)
@@ -50,6 +50,29 @@ def BBoxSafeCrop(size: Size, slack: Range = (0.0, 1.0)) -> Any:
     """Cut a window that holds all valid boxes and resize it to `size` = (h, w); `slack` is the share of the room
     beside them that goes. Takes a dict with boxes."""
     return {"size": size, "slack": slack}
+
+
+OVERLAPS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)  # SSD's
+
+
+@derive(af.iou_crop, p=1.0)
+def RandomIoUCrop(
+    min_scale: float = 0.3,
+    max_scale: float = 1.0,
+    min_aspect_ratio: float = 0.5,
+    max_aspect_ratio: float = 2.0,
+    sampler_options: Any = OVERLAPS,
+    trials: int = 40,
+) -> Any:
+    """Cut a window, of `min_scale` to `max_scale` of each side, that overlaps a box by one of `sampler_options` (1 keeps the
+    frame), and read it into the frame, which stays (torchvision's shrinks). Takes a dict with boxes."""
+    only("RandomIoUCrop: min_aspect_ratio", min_aspect_ratio, (0.5,), "af.iou_crop, of half to twice the height")
+    only("RandomIoUCrop: max_aspect_ratio", max_aspect_ratio, (2.0,), "af.iou_crop, of half to twice the height")
+    only("RandomIoUCrop: trials", trials, (40,), "leave it out")
+    sides = af.Uniform(float(min_scale), float(max_scale))
+    options = OVERLAPS if sampler_options is None else sampler_options
+    parts = [af.identity() if o >= 1 else af.iou_crop(min_iou=float(o), sides=sides) for o in options]
+    return parts[0] if len(parts) == 1 else af.one_of(*parts)
 
 
 @derive(af.mask_crop, p=1.0, resizes=True)

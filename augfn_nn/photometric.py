@@ -154,3 +154,11 @@ def RandomBrightnessShift(shift: Range = (0.0, 0.0), clip_output: bool = True) -
 def RandomHSVSaturation(saturation: Range = (1.0, 1.0), clip_output: bool = True) -> Any:
     """Scale the saturation of HSV by a factor; a number x is 1 ± x. This is kornia's RandomSaturation."""
     return {"factor": around(saturation, 1.0, 0.0), "clip": "clamp" if clip_output else "none"}
+
+
+@derive(af.hsv_shift, p=1.0)
+def RandomHSVShift(hue: Range = 0.05, saturation: Range = 0.1, value: Range = 0.1, clip_output: bool = True) -> Any:
+    """Turn the hue of HSV, in turns, and add to its saturation and value, in fractions of full scale; a number is ±.
+
+    albumentations' HueSaturationValue, whose units are 1/180 of a turn and 1/255."""
+    return {"hue": around(hue), "saturation": around(saturation), "value": around(value), "clip": clip(clip_output)}

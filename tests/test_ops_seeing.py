@@ -8,7 +8,7 @@ import augfn as af
 from augfn.testing.case import smooth_image, targets_for
 
 F64 = torch.float64
-SEEING = {"bbox_safe_crop": {"size": (10, 12)}, "mask_crop": {"size": (7, 8)}}
+SEEING = {"bbox_safe_crop": {"size": (10, 12)}, "iou_crop": {"size": (10, 12)}, "mask_crop": {"size": (7, 8)}}
 
 
 def scene(dtype=torch.float32):
@@ -127,3 +127,47 @@ def test_mask_crop_of_channels_of_empty_masks_and_of_small_frames():
     assert not y["mask"][1:].any()
     with pytest.raises(ValueError, match="larger than the frame"):
         af.mask_crop(size=7)(x, None, af.key(0))
+
+
+def fits(window, boxes, valid, least):
+    """By the definition, one box after another; a window is (x0, y0, x1, y1)."""
+    x0, y0, x1, y1 = window
+    if not 0.5 <= (x1 - x0) / (y1 - y0) <= 2:
+        return False
+    for (a, b, c, d), here in zip(boxes, valid, strict=True):
+        common = max(0.0, min(c, x1) - max(a, x0)) * max(0.0, min(d, y1) - max(b, y0))
+        union = (c - a) * (d - b) + (x1 - x0) * (y1 - y0) - common
+        held = x0 < (a + c) / 2 < x1 and y0 < (b + d) / 2 < y1
+        if here and held and common / union >= least:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("least", [0.0, 0.3, 0.7, 1.0])
+def test_iou_crop_takes_the_first_window_that_fits(least):
+    n, h, w = 30, 60, 80
+    generator = torch.Generator().manual_seed(1)
+    low = torch.rand(n, 5, 2, generator=generator, dtype=F64) * torch.tensor([w * 0.6, h * 0.6])
+    data = torch.cat([low, low + 5 + 25 * torch.rand(n, 5, 2, generator=generator, dtype=F64)], -1)
+    valid = torch.rand(n, 5, generator=generator) < 0.7
+    columns = torch.arange(float(w), dtype=F64).expand(h, w)
+    rows = torch.arange(float(h), dtype=F64)[:, None].expand(h, w)
+    x = {"image": torch.stack([columns, rows]).expand(n, 2, h, w), "boxes": af.Boxes(data, valid=valid)}
+    y, params = af.iou_crop(min_iou=least, antialias=False)(x, None, af.key(0))
+    wide = params["sides"] * torch.tensor([w, h])
+    first = params["position"] * (torch.tensor([w, h]) - wide)
+    for i in range(n):
+        windows = [[*a, *b] for a, b in zip(first[i].tolist(), (first + wide)[i].tolist(), strict=True)]
+        found = next((v for v in windows if fits(v, data[i].tolist(), valid[i].tolist(), least)), [0.0, 0.0, w, h])
+        middle = (found[0] + found[2]) / 2 - 0.5, (found[1] + found[3]) / 2 - 0.5
+        torch.testing.assert_close(
+            y["image"][i, :, 29:31, 39:41].mean((-2, -1)).tolist(), list(middle), atol=2e-3, rtol=1e-4
+        )
+
+
+def test_iou_crop_without_boxes_keeps_the_frame():
+    x = {"image": torch.rand(2, 1, 6, 8), "boxes": torch.zeros(2, 0, 4)}
+    torch.testing.assert_close(af.iou_crop()(x, None, af.key(0))[0]["image"], x["image"])
+    none = x | {"boxes": af.Boxes(torch.ones(2, 1, 4), valid=torch.zeros(2, 1, dtype=torch.bool))}
+    y = af.iou_crop(antialias=False)(none, None, af.key(0))[0]
+    torch.testing.assert_close(y["image"], x["image"])

@@ -117,15 +117,6 @@ def distorted(t: Any) -> Augmentation:
     return af.pipeline(*low, either, af.channel_shuffle(p=t.p))
 
 
-def with_overlap(t: Any) -> Augmentation:
-    """SSD's crop: one of the least overlaps, all as likely; 1 or more keeps the frame."""
-    if t.trials != 40 or (t.min_aspect_ratio, t.max_aspect_ratio) != (0.5, 2.0):
-        raise ValueError("other than 40 trials, or other ratios than 0.5 to 2")
-    sides = af.Uniform(float(t.min_scale), float(t.max_scale))
-    parts = [af.identity() if o >= 1 else af.iou_crop(min_iou=float(o), sides=sides) for o in t.options]
-    return parts[0] if len(parts) == 1 else af.one_of(*parts)
-
-
 def bent(t: Any) -> Augmentation:
     """By uniform noise, blurred by sigma pixels, of alpha / 2 pixels."""
     kernel = tuple(int(8 * s + 1) | 1 for s in t.sigma)
@@ -155,7 +146,9 @@ TABLE: dict[str, Callable[[Any], Any]] = {
     "CenterCrop": lambda t: nn_.CenterCrop(tuple(t.size)),
     "Resize": resized,
     "Pad": lambda t: nn_.Pad(**padded(t)),
-    "RandomIoUCrop": with_overlap,
+    "RandomIoUCrop": lambda t: nn_.RandomIoUCrop(
+        t.min_scale, t.max_scale, t.min_aspect_ratio, t.max_aspect_ratio, tuple(t.options), t.trials
+    ),
     "ElasticTransform": bent,
     "RandomZoomOut": lambda t: nn_.RandomZoomOut(filled(t.fill), t.side_range, p=t.p),
     "ColorJitter": lambda t: nn_.ColorJitter(*(r or 0.0 for r in (t.brightness, t.contrast, t.saturation, t.hue))),
