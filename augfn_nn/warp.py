@@ -49,7 +49,7 @@ class ElasticByFrame(Augmentation):
     """Noise in [-1, 1] blurred by a kernel, as `af.elastic` of the frame that it meets; times `alpha` half sizes (kornia),
     or pixels. Uniform noise, or normal noise over its largest value (albumentations)."""
 
-    def __init__(self, kernel: Pair, sigma: Pair, alpha: Pair, pixels: bool = False, normal: bool = False) -> None:
+    def __init__(self, kernel: Pair, sigma: Pair, alpha: Pair, *, pixels: bool = False, normal: bool = False) -> None:
         f = af.elastic()
         super().__init__("elastic", {"control": f.params["control"]}, {"control": f.schema["control"]})
         self.gain, self.width, self.alpha, self.pixels, self.normal = 1.0, 0.0, alpha, pixels, normal

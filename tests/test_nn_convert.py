@@ -148,11 +148,11 @@ def test_torchvisions_groups(photo: Tensor) -> None:
     assert found.differs == ["ToDtype: af.to_float comes first instead: " + LOADS]
     share = [leaf.float().mean() for leaf in pytree.tree_leaves(drawn) if leaf.ndim == 1 and leaf.shape[0] == 64]
     assert min(abs(float(s) - 0.3) for s in share) < 0.15
-    odd = of_torchvision("RandomIoUCrop", options=[0.1])
-    with pytest.raises(ValueError, match=r"RandomIoUCrop: no counterpart(?s:.)*partly=True"):
+    odd = of_torchvision("RandomShortestSize", min_size=[32])
+    with pytest.raises(ValueError, match=r"RandomShortestSize: no counterpart(?s:.)*partly=True"):
         A.convert(of_torchvision("Compose", transforms=[flip, odd]))
     assert A.convert(of_torchvision("Compose", transforms=[flip, odd]), partly=True).lacking == [
-        "RandomIoUCrop: no counterpart"
+        "RandomShortestSize: no counterpart"
     ]
 
 
@@ -286,11 +286,47 @@ def test_albumentations_of_float_images(photo: Tensor) -> None:
     torch.testing.assert_close(run(f, photo), (photo - 0.5) / 0.25)
 
 
+def test_albumentations_shifts_of_hsv() -> None:
+    fixed = said("HueSaturationValue", hue_shift_limit=[60, 60], sat_shift_limit=[-51, -51], val_shift_limit=[51, 51])
+    y = run(A.convert(of_albumentations(fixed)).pipeline, torch.tensor([0.6, 0.0, 0.0]).reshape(1, 3, 1, 1))
+    torch.testing.assert_close(y.flatten(), torch.tensor([0.16, 0.8, 0.16]))
+
+
+@pytest.mark.parametrize(("noise", "spread"), [("uniform", 3**-0.5), ("gaussian", 1 / 4.4)])
+def test_elastic_fields_in_pixels(noise: str, spread: float) -> None:
+    """The displacement's standard deviation: blurred by sigma, noise keeps 1 / (2 sigma sqrt(pi)) of its own."""
+    columns = torch.arange(320.0).expand(12, 1, 256, 320) / 1000
+    bend = said(
+        "ElasticTransform", alpha=300, sigma=12, approximate=False, same_dxdy=False, noise_distribution=noise, **WARP
+    )
+    far = (run(A.convert(of_albumentations(bend)).pipeline, columns) - columns)[..., 60:-60, 60:-60] * 1000
+    expected = 300 * spread / (24 * torch.pi**0.5)
+    assert 0.7 * expected < float(far.square().mean().sqrt()) < 1.2 * expected
+    theirs = of_torchvision("ElasticTransform", alpha=[600.0, 600.0], sigma=[12.0, 12.0], **AFFINE)
+    far = (run(A.convert(theirs).pipeline, columns) - columns)[..., 60:-60, 60:-60] * 1000
+    expected = 300 * 3**-0.5 / (24 * torch.pi**0.5)
+    assert 0.7 * expected < float(far.square().mean().sqrt()) < 1.2 * expected
+
+
+def test_the_crop_of_ssd(photo: Tensor) -> None:
+    sides = {"min_scale": 0.5, "max_scale": 0.9, "min_aspect_ratio": 0.5, "max_aspect_ratio": 2.0, "trials": 40}
+    found = A.convert(of_torchvision("RandomIoUCrop", options=[0.3, 1.0], **sides))
+    x = {"image": photo.expand(64, -1, -1, -1), "boxes": torch.tensor([[20.0, 10.0, 50.0, 40.0]]).expand(64, 1, 4)}
+    y = found.pipeline(x, found.pipeline.params, af.key(0))[0]
+    area = (y["boxes"].data[..., 2:] - y["boxes"].data[..., :2]).prod(-1).flatten()
+    whole = (area - 900).abs() < 1e-3
+    assert 20 < whole.sum() < 44
+    assert (area[~whole] > 900).all()
+    assert "drop_invalid" in found.differs[0]
+    with pytest.raises(ValueError, match="trials"):
+        A.convert(of_torchvision("RandomIoUCrop", options=[0.3], **sides | {"trials": 10}))
+
+
 def test_albumentations_lacks_are_listed() -> None:
-    colour = said("HueSaturationValue", hue_shift_limit=[-20, 20], sat_shift_limit=[-30, 30], val_shift_limit=[-20, 20])
+    colour = said("TextImage", font_path="a.ttf")
     crop = said("Rotate", limit=[-10, 10], crop_border=True, **WARP)
     found = A.convert(of_albumentations(said("HorizontalFlip"), colour, crop, colour), partly=True)
-    assert found.lacking == ["HueSaturationValue: no counterpart", "Rotate: crop_border=True has no counterpart"]
+    assert found.lacking == ["TextImage: no counterpart", "Rotate: crop_border=True has no counterpart"]
     choice = said("OneOf", transforms=[said("HorizontalFlip", p=0.5), colour | {"p": 0.5}])
     with pytest.raises(ValueError, match=r"nothing is left(?s:.)*OneOf: a choice of which one is lacking"):
         A.convert(of_albumentations(choice), partly=True)

@@ -200,10 +200,9 @@ def bent(a: Said) -> Augmentation:
     """By uniform noise, blurred by sigma pixels, of alpha pixels."""
     kernel = 17 if a["approximate"] else int(8 * a["sigma"] + 1) | 1
     sigma, alpha = float(a["sigma"]), float(a["alpha"])
-    return af.pipeline(
-        ElasticByFrame((kernel, kernel), (sigma, sigma), (alpha, alpha), True, a["noise_distribution"] == "gaussian"),
-        **sampled(a),
-    )
+    normal = a["noise_distribution"] == "gaussian"
+    f = ElasticByFrame((kernel, kernel), (sigma, sigma), (alpha, alpha), pixels=True, normal=normal)
+    return af.pipeline(f, **sampled(a))
 
 
 GROUPS: dict[str, Callable[[Said, list[Augmentation]], Augmentation]] = {

@@ -119,8 +119,8 @@ def distorted(t: Any) -> Augmentation:
 
 def bent(t: Any) -> Augmentation:
     """By uniform noise, blurred by sigma pixels, of alpha / 2 pixels."""
-    kernel = tuple(int(8 * s + 1) | 1 for s in t.sigma)
-    f = ElasticByFrame(kernel, tuple(t.sigma), tuple(a / 2 for a in t.alpha), pixels=True)
+    x, y = (int(8 * s + 1) | 1 for s in t.sigma)
+    f = ElasticByFrame((x, y), tuple(t.sigma), tuple(a / 2 for a in t.alpha), pixels=True)
     return af.pipeline(f, **sampled(t))
 
 
