@@ -2,10 +2,13 @@
 
     python -m benchmarks.experiments [NAME ...] [--seeds 5] [--quick] [--out benchmarks/results]
 
-Names: policies, textures, faces, corruptions, tta, curriculum, fixmatch, simclr, colours; tissue (`benchmarks.tissue`, a page
-of its own). Each arm is trained for several seeds; the page has mean and standard error of the accuracy on what was not
-trained on, and a plot. Data: scikit-learn's digits; scikit-image's brick, grass and gravel, in pieces of random tints; its
-faces and what is none (lfw).
+Names: policies, textures, faces, corruptions, tta, curriculum, fixmatch, simclr, colours. With pages and criteria of their
+own, exiting 1 if one does not hold: tissue (`benchmarks.tissue`) and, in `benchmarks.studies`, what learns: hidden_policy,
+faster_autoaugment, hypergradient, augerino, dada, orientation, affine_shape.
+
+Each arm is trained for several seeds; the page has mean and standard error of the accuracy on what was not trained on, and
+a plot. Data: scikit-learn's digits; scikit-image's brick, grass and gravel, in pieces of random tints; its faces and what is
+none (lfw).
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from tqdm import tqdm
 
 import augfn as af
 from augfn import losses
-from benchmarks import tissue
+from benchmarks import studies, tissue
 from benchmarks.measure import environment, header, table, write
 
 SIDE, CLASSES = 16, 10
@@ -359,11 +362,14 @@ def plot(results: dict[str, dict[str, list[float]]], path: Path) -> None:
     figure.savefig(path, dpi=100)
 
 
-def main(arguments: list[str]) -> None:
+LEARNED = ("hidden_policy", "faster_autoaugment", "hypergradient", "augerino", "dada", "orientation", "affine_shape")
+
+
+def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.experiments", description=(__doc__ or "").split("\n")[0]
     )
-    every = [*EXPERIMENTS, "tissue"]
+    every = [*EXPERIMENTS, "tissue", *LEARNED]
     parser.add_argument("names", nargs="*", default=every, metavar="NAME", help=", ".join(every))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="twenty steps each: it shows that all of it runs")
@@ -375,10 +381,11 @@ def main(arguments: list[str]) -> None:
     command = " ".join(["python -m benchmarks.experiments", *arguments])
     if "tissue" in options.names:
         tissue.publish(options, command)
+    held = [studies.publish(name, options, command) for name in options.names if name in LEARNED]
     env = environment(command, torch.get_num_threads())
     results = {name: run(name, options.seeds, options.quick) for name in options.names if name in EXPERIMENTS}
     if not results:
-        return
+        return int(not all(held))
     some = "" if len(results) == len(EXPERIMENTS) else "-" + "-".join(results)
     stem = "experiments" + "-quick" * options.quick + some
     parts = ["# Experiments", header(env), (__doc__ or "").split("\n\n")[-1].replace("\n", " ").strip()]
@@ -390,7 +397,8 @@ def main(arguments: list[str]) -> None:
     page = "\n\n".join([*parts, f"![every seed, and the means]({stem}.png)"])
     paths = write(options.out, stem, {"environment": env, "results": results}, page)
     print(page, *(f"written: {path}" for path in paths), sep="\n")
+    return int(not all(held))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

@@ -79,7 +79,7 @@ FLOORS = [
     ["augfn.files.reading"],
     [
         "augfn.adversarial",
-        "augfn.learn",
+        "augfn.learn.implicit",
         "augfn.nifti",
         "augfn.losses",
         "augfn.models",
@@ -89,6 +89,7 @@ FLOORS = [
         "augfn.saving",
         "augfn.testing",
     ],
+    ["augfn.learn"],
     ["augfn"],
     ["augfn.analysis", "augfn.app", "augfn_nn"],
 ]

@@ -1,5 +1,4 @@
-"""Learning with ranges: the gradient of a validation loss through the weights that training with them gives, and the worst
-case in them."""
+"""The gradient of a validation loss to ranges, through the weights that training with them gives."""
 
 from __future__ import annotations
 
@@ -11,11 +10,7 @@ from torch import Tensor
 from torch.func import grad, vjp
 from torch.utils._pytree import tree_leaves, tree_map
 
-from augfn.adversarial import worst_case
 from augfn.errors import explain
-from augfn.policies.gan import ada_params, ada_probability
-
-__all__ = ["ada_params", "ada_probability", "hypergradient", "worst_case"]
 
 Loss = Callable[[Any, Any], Tensor]
 

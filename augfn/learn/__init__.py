@@ -1,0 +1,10 @@
+"""Learning with ranges: gradients of a validation loss through training, critics, searches, and the worst case in them.
+
+Every function is usable alone, with a model and a loop of one's own.
+"""
+
+from augfn.adversarial import worst_case
+from augfn.learn.implicit import hypergradient
+from augfn.policies.gan import ada_params, ada_probability
+
+__all__ = ["ada_params", "ada_probability", "hypergradient", "worst_case"]

@@ -1,0 +1,103 @@
+"""What experiments with criteria share: seeds, controls, a verdict for each criterion, and a page with a plot.
+
+A module `benchmarks.learned_NAME` holds one `STUDY`; `python -m benchmarks.experiments NAME` publishes it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from importlib import import_module
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from tqdm import tqdm
+
+from benchmarks.measure import Verdict, environment, header, table, write
+
+WORKERS = 2  # processes of one thread each
+Figures = dict[str, float]  # what one arm reaches with one seed
+Results = dict[str, list[Figures]]  # for each arm, the seeds in order
+
+
+class Study(NamedTuple):
+    """An experiment: each arm is run with each seed.
+
+    * `title`, `about`: the page's heading, and what is done, in Markdown.
+    * `arms`: their names, controls included.
+    * `run(arm, seed, quick)`: the figures of one arm with one seed; a function at the top of a module, since it runs in
+      processes of its own.
+    * `verdicts(results)`: the criteria, of which all must hold.
+    * `plot(results, path)`: optional; a PNG.
+    """
+
+    title: str
+    about: str
+    arms: Sequence[str]
+    run: Callable[[str, int, bool], Figures]
+    verdicts: Callable[[Results], list[Verdict]]
+    plot: Callable[[Results, Path], None] | None = None
+
+
+def study_of(name: str) -> Study:
+    return import_module(f"benchmarks.learned_{name}").STUDY
+
+
+def task(given: tuple[str, str, int, bool]) -> Figures:
+    """One arm with one seed, on one thread."""
+    torch.set_num_threads(1)
+    name, arm, seed, quick = given
+    start = time.process_time()
+    found = study_of(name).run(arm, seed, quick)
+    return {**found, "seconds": time.process_time() - start}
+
+
+def of(results: Results, arm: str, what: str) -> list[float]:
+    """A figure of an arm, for each seed."""
+    return [figures[what] for figures in results[arm]]
+
+
+def written(values: Sequence[float]) -> str:
+    """Mean and standard error."""
+    mean = statistics.fmean(values)
+    return f"{mean:.3g} ({statistics.stdev(values) / len(values) ** 0.5:.2g})" if len(values) > 1 else f"{mean:.3g}"
+
+
+def table_of(results: Results) -> str:
+    """Arms down, figures across: mean (standard error), and every seed."""
+    names = [*dict.fromkeys(n for figures in results.values() for f in figures for n in f)]
+    rows = []
+    for arm, figures in results.items():
+        each = [[f[n] for f in figures if n in f] for n in names]
+        rows.append([arm, *(f"{written(v)}: {', '.join(f'{x:.3g}' for x in v)}" if v else "" for v in each)])
+    return table(("arm", *names), rows)
+
+
+def publish(name: str, options: argparse.Namespace, command: str) -> bool:
+    """Run a study, print its page and a PASS or FAIL line for each criterion; True if all hold."""
+    study, env, begin = study_of(name), environment(command, WORKERS), time.perf_counter()
+    tasks = [(name, arm, seed, options.quick) for seed in range(options.seeds) for arm in study.arms]
+    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
+        found = list(tqdm(pool.map(task, tasks), total=len(tasks), desc=name, leave=False, disable=None))
+    results: Results = {arm: [] for arm in study.arms}
+    for (_, arm, _, _), figures in zip(tasks, found, strict=True):
+        results[arm].append(figures)
+    verdicts, stem = study.verdicts(results), f"learned-{name}" + "-quick" * options.quick
+    parts = [f"# {study.title}", header(env), study.about.strip()]
+    parts += ["**A quick run: it shows that all of it runs, not what is true.**"] * options.quick
+    parts += [f"{options.seeds} seeds, {time.perf_counter() - begin:.0f} s in all. Mean (standard error): each seed."]
+    parts += [table_of(results), "\n".join(f"* {v}" for v in verdicts)]
+    options.out.mkdir(parents=True, exist_ok=True)
+    if study.plot is not None:
+        study.plot(results, options.out / f"{stem}.png")
+        parts += [f"![{study.title}]({stem}.png)"]
+    page = "\n\n".join(parts)
+    data = {"environment": env, "results": results, "criteria": [v._asdict() for v in verdicts]}
+    paths = write(options.out, stem, data, page)
+    print(page, *verdicts, *(f"written: {path}" for path in paths), sep="\n")
+    return all(v.passed for v in verdicts)
