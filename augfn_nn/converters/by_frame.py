@@ -1,0 +1,97 @@
+"""What peers say in voxels or millimetres, and augfn in shares of the frame: made for the frame that it meets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.serialization import add_safe_globals
+
+import augfn as af
+from augfn.core.actions import Action, Geometric
+from augfn.core.augmentation import Augmentation
+from augfn.distributions import Uniform
+from augfn.math.frames import fixed_window
+from augfn.math.kspace import along
+from augfn.math.maps import Map
+from augfn.math.resample import Sampling
+from augfn.math.stages import Displacement
+from augfn.run.constants import cached, constant
+from augfn.typing import Leaf
+
+Size = tuple[int, ...]
+Triple = tuple[float, float, float]
+PIECES = 8  # straight ones that draw a cubic curve between two control points
+WIDER = 1 / 8  # of a voxel, by which ITK widens the box of its control points on each side
+
+
+class Splined(Augmentation):
+    """A cubic B-spline of control points: u_in = u + sum of `control` B(u), in mm along the array's axes.
+
+    `control [3, n0, n1, n2]`: TorchIO's control points, with their three components first. The first two axes run from the
+    high end, with components of the opposite sign, as ITK has them. Source: TorchIO `RandomElasticDeformation`.
+    """
+
+    def __init__(self, control: Uniform, spacing: Triple, sampling: Sampling) -> None:
+        leaf = Leaf("displacement of a control point, mm", tuple(control.shape), neutral=0.0)
+        super().__init__("elastic3d", {"control": control}, {"control": leaf}, ndim=3, spatial=True)
+        self.spacing, self.sampling = spacing, sampling
+
+    def plan(self, params: Any, size: Size, sampling: Sampling) -> list[Action]:
+        control = params["control"]
+        field = control.flip(-3, -2)
+        for axis, n in zip((-3, -2, -1), size, strict=True):
+            field = along(cached(make_spline, n, field.shape[axis], field.dtype, field.device), field, axis)
+        signs = tuple(sign / s for sign, s in zip((-1.0, -1.0, 1.0), self.spacing, strict=True))
+        field = field * constant(signs, field)[:, None, None, None]
+        bend = Displacement(field.flip(-4), size, linear=True)
+        return [Geometric(Map((bend,)), self.sampling.within(sampling))]
+
+
+def make_spline(size: int, n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The cubic B-splines of n control points at places from the first voxel to the last, `[places, n]`."""
+    place = torch.linspace(0, size - 1, PIECES * (n - 3) + 1, dtype=torch.float64)
+    step = (size + 2 * WIDER) / (n - 3)
+    far = ((place + 0.5 + WIDER) / step + 1)[:, None] - torch.arange(n, dtype=torch.float64)
+    far = far.abs()
+    near, tail = 2 / 3 - far**2 + far**3 / 2, (2 - far).clamp(min=0) ** 3 / 6
+    return torch.where(far < 1, near, tail).to(device, dtype)
+
+
+class Moving(Augmentation):
+    """`af.motion_artifact` with its shifts in voxels."""
+
+    def __init__(self, **given: Any) -> None:
+        self.f = af.motion_artifact(**given)
+        super().__init__("motion_artifact", self.f.params, self.f.schema, spatial=False)
+
+    def plan(self, params: Any, size: Size, sampling: Sampling) -> list[Action]:
+        sides = constant(tuple(map(float, reversed(size))), params["translate"])
+        return self.f.plan({**params, "translate": params["translate"] / sides}, size, sampling)
+
+
+class Volumes(Augmentation):
+    """Nothing is done; by it a bare tensor is a volume."""
+
+    def __init__(self) -> None:
+        super().__init__("volumes", {}, {}, ndim=3, spatial=True)
+
+    def plan(self, params: Any, size: Size, sampling: Sampling) -> list[Action]:
+        return []
+
+
+class Cut(Augmentation):
+    """A window of the frame, whose ends a function of its size tells: (start, size) along each axis."""
+
+    def __init__(self, window: Callable[[Size], tuple[Size, Size]]) -> None:
+        super().__init__("crop3d", {}, {}, ndim=3, spatial=True)
+        self.window = window
+
+    def plan(self, params: Any, size: Size, sampling: Sampling) -> list[Action]:
+        start, target = self.window(size)
+        return [Geometric(fixed_window(size, target, start), self.sampling.within(sampling))]
+
+
+add_safe_globals([Cut, Moving, Splined, Volumes])
