@@ -1,4 +1,4 @@
-"""What peers say in voxels or millimetres, and augfn in shares of the frame: made for the frame that it meets."""
+"""What TorchIO says otherwise than augfn's ops: in voxels or millimetres, of the frame that it meets; of values below 0."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from torch import Tensor
 from torch.serialization import add_safe_globals
 
 import augfn as af
-from augfn.core.actions import Action, Geometric
+from augfn.core.actions import Action, Geometric, Pixels
 from augfn.core.augmentation import Augmentation
 from augfn.distributions import Uniform
+from augfn.math import color
 from augfn.math.frames import fixed_window
 from augfn.math.kspace import along
 from augfn.math.maps import Map
@@ -72,6 +73,22 @@ class Moving(Augmentation):
         return self.f.plan({**params, "translate": params["translate"] / sides}, size, sampling)
 
 
+class SignedGamma(Augmentation):
+    """sign(x) |x|^gamma, with a gamma for each channel. Source: TorchIO `RandomGamma`."""
+
+    def __init__(self, gamma: Any) -> None:
+        f = af.gamma(gamma=gamma, per_channel=True)
+        super().__init__("gamma", f.params, f.schema, spatial=False)
+
+    def plan(self, params: Any, size: Size, sampling: Sampling) -> list[Action]:
+        return [Pixels("photometric", signed, params, name="gamma", pointwise=True, per_channel=True)]
+
+
+def signed(x: Tensor, gamma: Tensor) -> Tensor:
+    """The power of what lies above 0, and that of what lies below it."""
+    return color.gamma(x, gamma) - color.gamma(-x, gamma)
+
+
 class Volumes(Augmentation):
     """Nothing is done; by it a bare tensor is a volume."""
 
@@ -94,4 +111,4 @@ class Cut(Augmentation):
         return [Geometric(fixed_window(size, target, start), self.sampling.within(sampling))]
 
 
-add_safe_globals([Cut, Moving, Splined, Volumes])
+add_safe_globals([Cut, Moving, SignedGamma, Splined, Volumes, signed])

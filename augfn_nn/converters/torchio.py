@@ -16,7 +16,7 @@ import augfn as af
 from augfn.core.augmentation import Augmentation
 from augfn_nn.converters.by_frame import Cut, Volumes
 from augfn_nn.converters.notes import Notes
-from augfn_nn.converters.torchio_seen import BELOW, Seen, gated
+from augfn_nn.converters.torchio_seen import Seen, gated
 from augfn_nn.converters.torchio_transforms import (
     affine,
     bent,
@@ -169,7 +169,7 @@ TABLE: dict[str, Made] = {
     "RemoveLabels": relabelled,
 }
 LOW: dict[str, Callable[[Any, float | None], float | None]] = {  # the lowest value afterwards, where it is another one
-    "ZNormalization": lambda t, low: BELOW,
+    "ZNormalization": lambda t, low: None,
     "RescaleIntensity": lambda t, low: rescaled_low(t, low),
     "Clamp": lambda t, low: low if t.out_min is None else float(t.out_min),
     "Mask": lambda t, low: None if low is None else min(low, float(t.outside_value)),
@@ -216,9 +216,6 @@ MOVED = (
 DIFFERS = {
     **dict.fromkeys(("Affine", "RandomAffine"), EDGE),
     **dict.fromkeys(("Motion", "RandomMotion"), MOVED),
-    **dict.fromkeys(
-        ("Gamma", "RandomGamma"), "is 0 below 0, where TorchIO has sign(x) |x|^gamma; all channels have one"
-    ),
     **dict.fromkeys(("Blur", "RandomBlur"), "repeats the border, where TorchIO mirrors the volume"),
     **dict.fromkeys(("Noise", "RandomNoise"), "another field of noise, which no seed of TorchIO tells"),
     "RandomAnisotropy": "the outer planes hold their value, where TorchIO has zeros",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,6 @@ Triple = tuple[float, float, float]
 AXES = "zyx"  # of TorchIO's axes 0, 1, 2
 NAMED = {"L": 0, "R": 0, "A": 1, "P": 1, "T": 1, "B": 1, "S": 2, "I": 2}
 INTERPOLATIONS = {"linear": "bilinear", "nearest": "nearest"}
-BELOW = -math.inf  # the lowest value of what has some below 0
 
 
 @dataclass
@@ -36,7 +34,7 @@ class Seen:
         """What lies beyond the frame."""
         if not isinstance(value, str):
             return {"fill": float(value), "fill_mask": float(label)}
-        if value == "minimum" and self.low is not None and math.isfinite(self.low):
+        if value == "minimum" and self.low is not None:
             self.notes.differ(t, f"has {self.low:g}, the lowest value there can be, beyond the frame, not the minimum")
             return {"fill": self.low, "fill_mask": float(label)}
         if label:
@@ -47,8 +45,7 @@ class Seen:
     def merge(self, other: Seen) -> None:
         """What holds whether that was done or this was."""
         self.spacing = self.spacing if self.spacing == other.spacing else None
-        known = {self.low, other.low}
-        self.low = self.low if len(known) == 1 else BELOW if BELOW in known else None
+        self.low = self.low if self.low == other.low else None
 
 
 def gated(f: Augmentation, t: Any) -> Augmentation:

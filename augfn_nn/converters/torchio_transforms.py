@@ -17,7 +17,7 @@ import augfn as af
 from augfn.core.augmentation import Augmentation
 from augfn.math.kspace import exponents
 from augfn.math.resample import Sampling
-from augfn_nn.converters.by_frame import Cut, Moving, Splined
+from augfn_nn.converters.by_frame import Cut, Moving, SignedGamma, Splined
 from augfn_nn.converters.torchio_seen import (
     Seen,
     along_axes,
@@ -194,12 +194,10 @@ def noisy(t: Any, seen: Seen) -> Augmentation:
 
 
 def bent(t: Any, seen: Seen) -> Augmentation:
-    if seen.low is not None and seen.low < 0:
-        raise ValueError("of values below 0, where TorchIO takes sign(x) |x|^gamma: put it before what gives them")
     if hasattr(t, "log_gamma_range"):
         low, high = (math.exp(v) for v in t.log_gamma_range)
-        return af.gamma(gamma=low if low == high else af.LogUniform(low, high), clip="none")
-    return af.gamma(gamma=float(t.gamma), clip="none")
+        return SignedGamma(low if low == high else af.LogUniform(low, high))
+    return SignedGamma(float(t.gamma))
 
 
 def rescaled(t: Any, seen: Seen) -> Augmentation:
@@ -221,7 +219,9 @@ def padded(padding_mode: Any, seen: Seen, t: Any) -> dict[str, Any]:
     """What a pad puts beyond the frame, of labels too."""
     if isinstance(padding_mode, int | float) or padding_mode == "constant":
         value = 0.0 if padding_mode == "constant" else float(padding_mode)
-        return {"fill": value, "fill_mask": value}
+        if not value.is_integer():
+            seen.notes.differ(t, f"pads labels by {math.trunc(value)}, whatever their type")
+        return {"fill": value, "fill_mask": float(math.trunc(value))}
     if padding_mode == "minimum":
         return seen.outside(t)
     if padding_mode not in MODES:
