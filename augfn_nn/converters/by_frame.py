@@ -16,9 +16,10 @@ from augfn.distributions import Uniform
 from augfn.math import color
 from augfn.math.frames import fixed_window
 from augfn.math.kspace import along
-from augfn.math.maps import Map
+from augfn.math.maps import Map, axis_angle_matrix
 from augfn.math.resample import Sampling
 from augfn.math.stages import Displacement
+from augfn.math.variates import straight_through
 from augfn.run.constants import cached, constant
 from augfn.typing import Leaf
 
@@ -62,15 +63,42 @@ def make_spline(size: int, n: int, dtype: torch.dtype, device: torch.device) -> 
 
 
 class Moving(Augmentation):
-    """`af.motion_artifact` with its shifts in voxels."""
+    """`af.motion_artifact` with shifts in voxels, and with Euler angles in TorchIO's order in the place of axis-angle
+    vectors; its shifts come before its turns, at whole lines of k-space."""
 
     def __init__(self, **given: Any) -> None:
         self.f = af.motion_artifact(**given)
-        super().__init__("motion_artifact", self.f.params, self.f.schema, spatial=False)
+        leaf = Leaf("degrees of two movements, about x, y, z", (2, 3), neutral=0.0)
+        super().__init__("motion_artifact", self.f.params, {**self.f.schema, "degrees": leaf}, spatial=False)
 
     def plan(self, params: Any, size: Size, sampling: Sampling) -> list[Action]:
         sides = constant(tuple(map(float, reversed(size))), params["translate"])
-        return self.f.plan({**params, "translate": params["translate"] / sides}, size, sampling)
+        turn = rotation_vector(params["degrees"])
+        moved = axis_angle_matrix(turn).mT @ params["translate"].unsqueeze(-1)
+        lines = params["times"] * size[-1]
+        times = straight_through(lines.floor(), lines) / size[-1]
+        known = {"degrees": turn, "translate": moved.squeeze(-1) / sides, "times": times}
+        return self.f.plan({**params, **known}, size, sampling)
+
+
+def rotation_vector(degrees: Tensor) -> Tensor:
+    """The axis-angle vector `[..., 3]`, in degrees, of turns about x, about z and about y, in the order of their matrices.
+
+    >>> rotation_vector(torch.tensor([0.0, 0.0, 30.0]))
+    tensor([ 0.,  0., 30.])
+    """
+    half = torch.deg2rad(degrees) / 2
+    (a, b, c), (i, j, k) = half.cos().unbind(-1), half.sin().unbind(-1)
+    first = (a * c, i * c, -i * k, a * k)
+    w = first[0] * b - first[2] * j
+    x = first[1] * b - first[3] * j
+    y = first[0] * j + first[2] * b
+    z = first[1] * j + first[3] * b
+    v = torch.stack([x, y, z], -1)
+    length = torch.linalg.vector_norm(v, dim=-1)
+    still = length < 1e-6
+    angle = 2 * torch.atan2(length, w) / length.masked_fill(still, 1)
+    return torch.rad2deg(v * angle.masked_fill(still, 2).unsqueeze(-1))
 
 
 class SignedGamma(Augmentation):

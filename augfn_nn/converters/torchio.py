@@ -211,7 +211,8 @@ EXPECTED: dict[str, dict[str, tuple[tuple[Any, ...], str]]] = {  # arguments wit
 ONCE = "each channel by itself, where TorchIO takes all together"
 EDGE = "the fill is blended with the outer voxels, TorchIO's begins half a voxel beyond their centres"
 MOVED = (
-    "turns about the middle of the volume, TorchIO about the origin of its world; the border repeats beyond the frame"
+    "turns about the middle of the volume, TorchIO about the origin of its world; the border repeats beyond the frame, "
+    "where it has the minimum"
 )
 DIFFERS = {
     **dict.fromkeys(("Affine", "RandomAffine"), EDGE),
