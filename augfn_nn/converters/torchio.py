@@ -33,10 +33,12 @@ from augfn_nn.converters.torchio_transforms import (
     moving,
     noisy,
     of_multiple,
+    outlined,
     relabelled,
     resampled,
     rescaled,
     resized,
+    scored,
     shaded,
     spiked,
     thick,
@@ -48,7 +50,8 @@ from augfn_nn.converters.torchio_transforms import (
 def converted(t: Any, notes: Notes) -> list[Augmentation] | None:
     """A transform of TorchIO, or a composition of them, as steps."""
     seen = Seen(notes)
-    known = t.transforms if type(t).__name__ == "Compose" and t.probability == 1 and plain(t, notes) else [t]
+    row = type(t).__name__ == "Compose" and getattr(t, "probability", None) == 1 and plain(t, notes)
+    known = t.transforms if row else [t]
     steps = [f for u in known if (f := step(u, seen)) is not None]
     if steps:
         notes.differ(
@@ -65,10 +68,12 @@ def step(t: Any, seen: Seen) -> Augmentation | None:
     notes, name = seen.notes, type(t).__name__
     if not hasattr(t, "apply_transform"):
         return notes.lack(t, "a function of subjects; as one of tensors: torchio.Lambda, or af.opaque")
+    if not hasattr(t, "probability"):
+        return notes.lack(t, "keeps no probability: known are the transforms of TorchIO 1.2")
     if not plain(t, notes):
         return None
     if not type(t).__module__.startswith("torchio."):
-        return own(t, notes)
+        return own(t, seen)
     if name in LEFT_OUT:
         return notes.differ(t, LEFT_OUT[name])
     if name in GROUPS:
@@ -95,7 +100,9 @@ def plain(t: Any, notes: Notes) -> bool:
     if getattr(t, "label_keys", None):
         notes.differ(t, f"label_keys: targets={dict.fromkeys(t.label_keys, 'mask')} of AugmentationSequential")
     for n in ("include", "exclude"):
-        if getattr(t, n, None):
+        if getattr(t, n, None) and type(t).__name__ in GROUPS:
+            notes.differ(t, f"{n}={[*getattr(t, n)]} of a composition chooses nothing, in TorchIO neither")
+        elif getattr(t, n, None):
             notes.lack(t, f"{n}={[*getattr(t, n)]}: call a pipeline of its own with these images alone")
             return False
     return True
@@ -122,14 +129,15 @@ def group(t: Any, seen: Seen) -> Augmentation | None:
     return seen.notes.function(t, lambda: gated(af.pipeline(*left) if row else af.one_of(*left, weights=weights), t))
 
 
-def own(t: Any, notes: Notes) -> Augmentation | None:
+def own(t: Any, seen: Seen) -> Augmentation | None:
     """A user's subclass."""
     if not any(c.__name__ == "IntensityTransform" for c in type(t).__mro__):
-        return notes.lack(
+        return seen.notes.lack(
             t, "no transform of TorchIO: what it does to labels is not known; of intensities af.opaque calls it"
         )
-    notes.differ(t, "no transform of TorchIO: called on each volume by itself, as af.opaque")
-    return notes.function(t, lambda: gated(called(t), t))
+    seen.low = None
+    seen.notes.differ(t, "no transform of TorchIO: called on each volume by itself, as af.opaque")
+    return seen.notes.function(t, lambda: gated(called(t), t))
 
 
 Made = Callable[[Any, Seen], Augmentation]
@@ -153,9 +161,9 @@ TABLE: dict[str, Made] = {
     **PAIRS,
     **{f"Random{name}": make for name, make in PAIRS.items()},
     "RandomAnisotropy": thick,
-    "RescaleIntensity": lambda t, seen: masked(t, lambda: rescaled(t, seen)),
-    "ZNormalization": lambda t, seen: masked(t, af.zscore),
-    "Mask": lambda t, seen: masked(t),
+    "RescaleIntensity": lambda t, seen: masked(t, lambda: rescaled(t, seen), None),
+    "ZNormalization": lambda t, seen: masked(t, af.zscore, scored),
+    "Mask": lambda t, seen: masked(t, None, partial(outlined, outside=float(t.outside_value))),
     "Clamp": clamped,
     "Crop": lambda t, seen: Cut(partial(cut, t.bounds_parameters)),
     "Pad": widened,
@@ -172,14 +180,23 @@ LOW: dict[str, Callable[[Any, float | None], float | None]] = {  # the lowest va
     "ZNormalization": lambda t, low: None,
     "RescaleIntensity": lambda t, low: rescaled_low(t, low),
     "Clamp": lambda t, low: low if t.out_min is None else float(t.out_min),
-    "Mask": lambda t, low: None if low is None else min(low, float(t.outside_value)),
+    "Mask": lambda t, low: least(low, t.outside_value),
     "Lambda": lambda t, low: None,
+    **dict.fromkeys(("Pad", "CropOrPad"), lambda t, low: least(low, t.padding_mode)),
+    **dict.fromkeys(("Affine", "RandomAffine"), lambda t, low: least(low, t.default_pad_value)),
+    "EnsureShapeMultiple": lambda t, low: least(low, 0.0),
     **dict.fromkeys(
         ("Noise", "RandomNoise", "Spike", "RandomSpike", "Ghosting", "RandomGhosting"), lambda t, low: None
     ),
     **dict.fromkeys(("Motion", "RandomMotion"), lambda t, low: None),
     **dict.fromkeys(("BiasField", "RandomBiasField", "Gamma", "RandomGamma"), lambda t, low: low if low == 0 else None),
 }
+
+
+def least(low: float | None, value: Any) -> float | None:
+    """With a number beside what was there."""
+    value = 0.0 if value == "constant" else value
+    return low if low is None or not isinstance(value, int | float) else min(low, float(value))
 
 
 def rescaled_low(t: Any, low: float | None) -> float | None:
@@ -215,7 +232,7 @@ MOVED = (
     "where it has the minimum"
 )
 DIFFERS = {
-    **dict.fromkeys(("Affine", "RandomAffine"), EDGE),
+    **dict.fromkeys(("Affine", "RandomAffine"), f"{EDGE}; a volume of one slice is turned about all axes"),
     **dict.fromkeys(("Motion", "RandomMotion"), MOVED),
     **dict.fromkeys(("Blur", "RandomBlur"), "repeats the border, where TorchIO mirrors the volume"),
     **dict.fromkeys(("Noise", "RandomNoise"), "another field of noise, which no seed of TorchIO tells"),

@@ -62,14 +62,29 @@ def called(t: Any) -> Augmentation:
     return af.opaque(Each(sure), ("volume",), type(t).__name__)
 
 
-def masked(t: Any, make: Callable[[], Augmentation] | None = None) -> Augmentation:
-    """What its masking method allows: none, or one that the volume alone tells."""
+def masked(t: Any, make: Callable[[], Augmentation] | None, by_mask: Callable[..., Tensor] | None) -> Augmentation:
+    """What its masking method allows: none, a function of a volume, or what else the volume alone tells."""
     how = t.masking_method
     if how is None and make is not None:
         return make()
+    if callable(how) and by_mask is not None:
+        return af.opaque(Each(partial(by_mask, how=how)), ("volume",), type(t).__name__)
     if isinstance(how, str) and how.lower() not in SIDES:
         raise ValueError(f"masking_method={how!r}: an image cannot be changed by a label map (a function of it can)")
     return called(t)
+
+
+def scored(x: Tensor, how: Callable[[Tensor], Tensor]) -> Tensor:
+    """Standard scores by the mean and the standard deviation (n - 1) of what a mask shows."""
+    inside = how(x).to(x.dtype)
+    count = inside.sum()
+    centred = x - (x * inside).sum() / count
+    return centred * ((centred.square() * inside).sum() / (count - 1)).rsqrt()
+
+
+def outlined(x: Tensor, how: Callable[[Tensor], Tensor], outside: float) -> Tensor:
+    """One value where a mask does not show it."""
+    return torch.where(how(x), x, outside)
 
 
 # the transforms
@@ -319,4 +334,4 @@ def relabelled(t: Any, seen: Seen) -> Augmentation:
     return af.opaque(partial(remapped, table=dict(t.remapping)), ("mask",), type(t).__name__)
 
 
-add_safe_globals([Each, remapped])
+add_safe_globals([Each, outlined, remapped, scored])
