@@ -151,10 +151,12 @@ def act(t: Any, subject: Any, node: dict[str, Any], library: Any) -> Any:
 
 
 def in_a_row(transforms: Iterable[Any], subject: Any, node: dict[str, Any], library: Any) -> Any:
-    """Those that have a counterpart, with the params of their steps in turn."""
-    seen = Seen(Notes())
-    kept = [t for t in transforms if step(t, seen) is not None]
-    names = [n for n in node if n != "volumes"]
-    for t, name in zip(kept, names, strict=True):
-        subject = act(t, subject, node[name], library)
+    """Those that do not lack, with the params of their steps in turn; what is left out does nothing to tensors."""
+    names = iter([n for n in node if n != "volumes"])
+    for t in transforms:
+        notes = Notes()
+        if step(t, Seen(notes)) is not None:
+            subject = act(t, subject, node[next(names)], library)
+        elif not notes.lacking:
+            subject = t(subject)
     return subject

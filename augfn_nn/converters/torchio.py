@@ -236,6 +236,7 @@ DIFFERS = {
     **dict.fromkeys(("Motion", "RandomMotion"), MOVED),
     **dict.fromkeys(("Blur", "RandomBlur"), "repeats the border, where TorchIO mirrors the volume"),
     **dict.fromkeys(("Noise", "RandomNoise"), "another field of noise, which no seed of TorchIO tells"),
+    "Resize": "the size of a voxel is not known any more: what follows in mm takes 1 mm",
     "RandomAnisotropy": "the outer planes hold their value, where TorchIO has zeros",
     "RescaleIntensity": f"{ONCE}; a constant volume becomes the lower end",
     "ZNormalization": f"{ONCE}; sd with n, not n - 1",

@@ -35,11 +35,14 @@ class Seen:
         if not isinstance(value, str):
             return {"fill": float(value), "fill_mask": float(label)}
         if value == "minimum" and self.low is not None:
-            self.notes.differ(t, f"has {self.low:g}, the lowest value there can be, beyond the frame, not the minimum")
+            self.notes.differ(
+                t,
+                f"beyond the frame lies {self.low:g}, the lowest level known, in TorchIO the minimum there is",
+            )
             return {"fill": self.low, "fill_mask": float(label)}
         if label:
             raise ValueError(f"default_pad_label={label} beside default_pad_value={value!r}: give a number for both")
-        self.notes.differ(t, f"repeats the border beyond the frame, of labels too, where TorchIO has its {value}")
+        self.notes.differ(t, f"beyond the frame the border repeats, of labels too; in TorchIO lies the {value} there")
         return {"padding_mode": "border"}
 
     def merge(self, other: Seen) -> None:
