@@ -8,9 +8,9 @@ from typing import Any
 
 import augfn as af
 from augfn.core.augmentation import Augmentation
+from augfn_nn.converters.by_frame import Triple
 from augfn_nn.converters.notes import Notes
 
-Triple = tuple[float, float, float]
 AXES = "zyx"  # of TorchIO's axes 0, 1, 2
 NAMED = {"L": 0, "R": 0, "A": 1, "P": 1, "T": 1, "B": 1, "S": 2, "I": 2}
 INTERPOLATIONS = {"linear": "bilinear", "nearest": "nearest"}
