@@ -13,7 +13,7 @@ from augfn.errors import explain
 from augfn_nn.converters.notes import Notes
 from augfn_nn.sequential import AugmentationSequential
 
-PEERS = ("kornia", "torchvision", "albumentations")
+PEERS = ("kornia", "torchvision", "albumentations", "torchio")
 
 
 class Conversion(NamedTuple):
@@ -35,11 +35,12 @@ class Conversion(NamedTuple):
 
 
 def convert(x: Any, partly: bool = False) -> Conversion:
-    """A pipeline of kornia, torchvision or albumentations as one of augfn, and what differs.
+    """A pipeline of kornia, torchvision, albumentations or TorchIO as one of augfn, and what differs.
 
     Args:
         x: a module of `kornia.augmentation`; a transform of `torchvision.transforms` or its v2; what albumentations'
-            `Compose.to_dict()` gives, or the `Compose` itself. Fresh or used; it stays as it is.
+            `Compose.to_dict()` gives, or the `Compose` itself; a transform of `torchio`, for tensors `[B, C, W, H, D]` as its
+            subjects hold them. Fresh or used; it stays as it is.
         partly: leave out what has no counterpart, and list it in `lacking`. By default that is an error.
 
     Returns:
