@@ -13,7 +13,7 @@ import augfn as af
 from augfn.core.augmentation import Augmentation
 from augfn_nn.converters import monai_intensity as intensity
 from augfn_nn.converters import monai_spatial as spatial
-from augfn_nn.converters.monai_data import Data, base_name, is_monai, kept, keys_of, many, plain
+from augfn_nn.converters.monai_data import Data, base_name, is_monai, kept, keys_of, many
 from augfn_nn.converters.notes import Notes
 from augfn_nn.sequential import AugmentationSequential
 
@@ -25,14 +25,15 @@ DIFFERS, LACKING = spatial.DIFFERS | intensity.DIFFERS, spatial.LACKING | intens
 
 def converted(t: Any, notes: Notes) -> AugmentationSequential | None:
     """A transform of MONAI as a module that takes its dictionaries, or images or volumes alone."""
-    leaves = [u for u in leaves_of(t) if base_name(u) not in LOADS]
-    data = Data(leaves, notes)
+    known = list(leaves_of(t))
+    data = Data([u for u in known if base_name(u) not in LOADS], notes)
     steps = [f for _, f in steps_of(t, data)]
     if not steps:
         return None
     keys = [*data.images, *data.masks]
     kind = "image" if data.ndim == 2 else "volume"
-    return AugmentationSequential(*steps, data_keys=keys or [kind], targets=data.targets, unknown="pass")
+    others = {k: "other" for u in known for k in keys_of(u) if k not in keys}
+    return AugmentationSequential(*steps, data_keys=keys or [kind], targets=data.targets | others, unknown="pass")
 
 
 def leaves_of(t: Any) -> Iterator[Any]:
@@ -71,7 +72,7 @@ def step(t: Any, d: Data) -> Augmentation | None:
         for value in many(getattr(s, n, None)) or [None]:
             if value not in usual and hasattr(s, n):
                 return d.notes.lack(t, f"{n}={value} has no counterpart{why}")
-    if lacks_keys(name, t, s, d):
+    if lacks_keys(name, t, d):
         return None
     made = d.notes.tried(t, lambda: made_of(name, t, s, d))
     if made is None:
@@ -86,20 +87,21 @@ def step(t: Any, d: Data) -> Augmentation | None:
 def made_of(name: str, t: Any, s: Any, d: Data) -> Augmentation:
     f = TABLE[name](t, s, d)
     f = gated(f, float(getattr(s, "prob", 1.0)))
-    return spatial.framed(t, s, d, f, d.sampled(t, s)) if name in spatial.FRAMED else f
+    d.warps += name in spatial.WARPS
+    return spatial.framed(t, s, d, f) if name in spatial.FRAMED else f
 
 
 def gated(f: Augmentation, p: float) -> Augmentation:
     return f if p == 1 else af.maybe(f, p=p)
 
 
-def lacks_keys(name: str, t: Any, s: Any, d: Data) -> bool:
+def lacks_keys(name: str, t: Any, d: Data) -> bool:
     """True, and a line, if it acts on others than the steps here do: space moves all, intensity is that of all images."""
     keys = set(keys_of(t))
     if not keys:
         return False
     wanted = set(d.images) | (set(d.masks) if name in spatial.TABLE else set())
-    if keys == wanted or getattr(s, "factor_key", (None,)) is None:
+    if keys == wanted:
         return False
     left = sorted(map(str, wanted - keys))
     if left:

@@ -13,7 +13,11 @@ from augfn_nn.converters.notes import Notes
 
 NEAREST = ("nearest", "nearest-exact", 0)
 READS = dict.fromkeys(("bilinear", "linear", "trilinear", "area", 1), "bilinear") | dict.fromkeys(NEAREST, "nearest")
-BEYOND = {"zeros": "zeros", "border": "border", "reflection": "symmetric"}  # grid_sample reflects about the frame's edges
+BEYOND = {
+    "zeros": "zeros",
+    "border": "border",
+    "reflection": "symmetric",
+}  # grid_sample reflects about the frame's edges
 PADS = {"constant": "zeros", "edge": "border", "replicate": "border", "reflect": "reflect", "symmetric": "symmetric"}
 LABELS = ("label", "mask", "seg")  # what names of masks hold
 AXES = {2: "yx", 3: "zyx"}
@@ -29,9 +33,10 @@ def is_monai(x: Any) -> bool:
 def kept(t: Any) -> SimpleNamespace:
     """The arguments of a transform and of those that it holds; the outer ones go before."""
     found: dict[str, Any] = {}
-    for held in reversed([v for v in vars(t).values() if is_monai(v)]):
+    own = getattr(t, "__dict__", {})
+    for held in reversed([v for v in own.values() if is_monai(v)]):
         found |= vars(kept(held))
-    return SimpleNamespace(**(found | vars(t)))
+    return SimpleNamespace(**(found | own))
 
 
 def base_name(t: Any) -> str:
@@ -60,20 +65,25 @@ def many(value: Any) -> list[Any]:
     return [] if value is None else [value]
 
 
+def by_key(t: Any, values: Any) -> list[tuple[Any, Any]]:
+    """A value for each key; of a transform of arrays one, for None."""
+    keys = keys_of(t) or (None,)
+    each = [plain(v) for v in values] if isinstance(values, list | tuple) and keys_of(t) else [plain(values)]
+    return list(zip(keys, each * len(keys) if len(each) == 1 else each, strict=True))
+
+
 class Data:
     """The images and masks of a pipeline, with the frame as far as it is known, as the steps before leave it."""
 
     def __init__(self, leaves: Sequence[Any], notes: Notes) -> None:
-        self.notes, self.frame, self.unit = notes, None, False
-        self.ndim = notes.ndim or dims_told(leaves)
-        if self.ndim is None:
-            self.ndim = 3
+        told = notes.ndim or dims_told(leaves)
+        if told is None:
             notes.differ("Compose", "nothing tells images from volumes: read as of volumes, else convert(x, ndim=2)")
+        self.notes, self.ndim = notes, told or 3
         self.images, self.masks = names_told(leaves)
-        self.warps = 0
-
-    frame: tuple[int, ...] | None
-    ndim: int
+        self.frame: tuple[int, ...] | None = None
+        self.unit = False  # values were brought to [0, 1]
+        self.warps = 0  # steps that read between pixels
 
     @property
     def targets(self) -> dict[str, str]:
@@ -99,39 +109,38 @@ class Data:
 
     def known_frame(self) -> tuple[int, ...]:
         if self.frame is None:
-            raise ValueError("counts in pixels of a frame that no step before it fixes; a Resize or a crop does")
+            raise ValueError("it counts in pixels of a frame that no step before it fixes; a Resize or a crop does")
         return self.frame
 
     def one(self, t: Any, values: Any, what: str) -> Any:
-        """What holds for the images, of one value or one for each key; that of masks is reported where it is another."""
-        keys = keys_of(t)
-        each = [plain(v) for v in values] if isinstance(values, list | tuple) and keys else [plain(values)]
-        pairs = list(zip(keys, each * (len(keys) if len(each) == 1 else 1), strict=False)) or [(None, each[0])]
-        of_images = [v for k, v in pairs if k not in self.masks] or [pairs[0][1]]
-        first = of_images[0]
-        if any(v != first for v in of_images):
-            self.notes.differ(t, f"{what}={first!r} for all images")
-        for key, value in pairs:
-            if key not in self.masks:
-                continue
-            if what == "mode" and value not in NEAREST:
-                self.notes.differ(t, f"{key!r} is a mask, and read nearest, not {value!r}")
-            elif what == "padding_mode" and value != first:
-                self.notes.differ(t, f"{key!r} is read as the images are beyond the frame ({first!r}), not {value!r}")
-        return first
+        """What holds for the images, of one value or of one for each key."""
+        found = [v for k, v in by_key(t, values) if k not in self.masks] or [v for _, v in by_key(t, values)]
+        if any(v != found[0] for v in found):
+            self.notes.differ(t, f"{what}={found[0]!r} for all images")
+        return found[0]
+
+    def of_masks(self, t: Any, values: Any) -> list[tuple[Any, Any]]:
+        return [(k, v) for k, v in by_key(t, values) if k in self.masks]
 
     def sampled(self, t: Any, s: Any) -> dict[str, Any]:
         """How a resample reads between and beyond pixels."""
-        self.warps += 1
         beyond = self.one(t, s.padding_mode, "padding_mode")
         if beyond not in BEYOND:
             raise ValueError(f"padding_mode={beyond!r} has no counterpart")
-        if beyond == "zeros":
-            self.notes.differ(t, "the zeros meet the frame at the edge of its pixels, MONAI's linear ones half a pixel off")
+        self.as_images(t, s.padding_mode, beyond)
         return {"interpolation": self.read(t, s), "padding_mode": BEYOND[beyond]}
+
+    def as_images(self, t: Any, values: Any, first: Any) -> None:
+        """Say of which masks the padding was another."""
+        for key, value in self.of_masks(t, values):
+            if value != first:
+                self.notes.differ(t, f"{key!r} is padded as the images are ({first!r}), not {value!r}")
 
     def read(self, t: Any, s: Any) -> str:
         how = self.one(t, s.mode, "mode")
+        for key, value in self.of_masks(t, s.mode):
+            if value not in NEAREST:
+                self.notes.differ(t, f"{key!r} is a mask, and read nearest, not {value!r}")
         if how == "bicubic" and self.ndim == 2:
             return how
         if how not in READS:
@@ -142,10 +151,10 @@ class Data:
 
     def padded(self, t: Any, s: Any, modes: Any) -> dict[str, Any]:
         """What fills what is added at the borders."""
-        self.one(t, modes, "padding_mode")
-        how = self.one(t, modes, "pad")
+        how = self.one(t, modes, "mode")
         if how not in PADS:
             raise ValueError(f"mode={how!r} has no counterpart")
+        self.as_images(t, modes, how)
         given = getattr(s, "kwargs", {})
         value = given.get("value", given.get("constant_values", 0))
         fills = {"fill": float(value), "fill_mask": float(value)} if value and how == "constant" else {}

@@ -25,7 +25,9 @@ def spread(s: Any) -> Any:
 
 def factor(t: Any, s: Any, d: Data) -> Augmentation:
     """x (1 + factor)."""
-    return af.brightness(factor=between(s.factors if hasattr(s, "factors") else s.factor, base=1.0), per_channel=each(s), **FREE)
+    return af.brightness(
+        factor=between(s.factors if hasattr(s, "factors") else s.factor, base=1.0), per_channel=each(s), **FREE
+    )
 
 
 def each(s: Any) -> bool:
@@ -125,13 +127,17 @@ def sharpened(s: Any, d: Data, first: list[Any], second: list[Any], alpha: Any) 
 
 def randomly_sharpened(t: Any, s: Any, d: Data) -> Augmentation:
     first, second = by_axis(s, d, "sigma1"), by_axis(s, d, "sigma2")
-    second = [v if isinstance(v, list | tuple) else (v, max(high, v)) for v, (_, high) in zip(second, first, strict=True)]
+    second = [
+        v if isinstance(v, list | tuple) else (v, max(high, v)) for v, (_, high) in zip(second, first, strict=True)
+    ]
     return sharpened(s, d, first, second, s.alpha)
 
 
 def shading(t: Any, s: Any, d: Data) -> Augmentation:
     if d.ndim == 2:
-        d.notes.differ(t, "all products of polynomials up to the degree; MONAI's of images are P_i(y) P_j(x), j up to i")
+        d.notes.differ(
+            t, "all products of polynomials up to the degree; MONAI's of images are P_i(y) P_j(x), j up to i"
+        )
     return af.bias_field(coefficients=between(s.coeff_range), order=s.degree, basis="legendre")
 
 
@@ -202,6 +208,8 @@ TABLE: dict[str, Callable[[Any, Any, Data], Augmentation]] = {
     "RandSimulateLowResolution": coarse,
 }
 EXPECTED: dict[str, dict[str, tuple[tuple[Any, ...], str]]] = {  # arguments with the values that have a counterpart
+    "ShiftIntensity": {"factor_key": ((None,), "")},
+    "RandShiftIntensity": {"factor_key": ((None,), "")},
     "RandRicianNoise": {"mean": ((0, 0.0), ""), "relative": ((False,), "")},
     "GaussianSmooth": {"approx": (("erf", "sampled"), "")},
     "RandGaussianSmooth": {"approx": (("erf", "sampled"), "")},

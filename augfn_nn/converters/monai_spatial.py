@@ -22,19 +22,29 @@ def in_space(name: str, d: Data) -> Any:
     return getattr(af, name if d.ndim == 2 else f"{name}_3d" if name == "rot90" else f"{name}3d")
 
 
+def axes_of(given: Any, d: Data) -> list[int]:
+    """Axes counted from the first one."""
+    found = many(given)
+    if not all(-d.ndim <= a < d.ndim for a in found):
+        raise ValueError(f"axes {given} of {d.ndim}")
+    return [a % d.ndim for a in found]
+
+
 def flip(t: Any, s: Any, d: Data) -> Augmentation:
-    axes = range(d.ndim) if s.spatial_axis is None else sorted({a % d.ndim for a in many(s.spatial_axis)})
+    axes = range(d.ndim) if s.spatial_axis is None else sorted({*axes_of(s.spatial_axis, d)})
     steps = [FLIPS[d.ndim][a]() for a in axes]
     return steps[0] if len(steps) == 1 else af.pipeline(*steps)
 
 
 def quarter(d: Data, k: int, axes: Any) -> Augmentation:
     """numpy.rot90 of two axes."""
-    first, second = (a % d.ndim for a in axes)
+    first, second = axes_of(axes, d)
     k = k if first < second else -k
     if d.ndim == 2:
         return af.rot90(k=k % 4)
-    return af.rot90_3d(k=k % 4, plane={(0, 1): "yz", (1, 2): "xy", (0, 2): "xz"}[min(first, second), max(first, second)])
+    return af.rot90_3d(
+        k=k % 4, plane={(0, 1): "yz", (1, 2): "xy", (0, 2): "xz"}[min(first, second), max(first, second)]
+    )
 
 
 def turned90(t: Any, s: Any, d: Data) -> Augmentation:
@@ -91,8 +101,7 @@ def zoomed(t: Any, s: Any, d: Data) -> Augmentation:
     low, high = (many(s.zoom),) * 2 if hasattr(s, "zoom") else (many(s.min_zoom), many(s.max_zoom))
     pairs = [between(p) for p in zip(low, high, strict=True)]
     ways = d.padded(t, s, s.padding_mode) | {"interpolation": d.read(t, s)}
-    ways["antialias"] = d.one(t, s.mode, "zoom") == "area"
-    d.warps += 1
+    ways["antialias"] = d.one(t, s.mode, "mode") == "area"
     return scaled([pairs[0]] * (d.ndim - 1) + [pairs[1]] if len(pairs) == 2 and d.ndim == 3 else pairs, d, ways)
 
 
@@ -121,7 +130,8 @@ def affine(t: Any, s: Any, d: Data, turn: Any, shear: Any, shift: Any, zoom: Any
     pairs = zip(FACETS[d.ndim], shear, strict=False)
     for (i, j), (low, high) in reversed([p for p in pairs if any(p[1])]):
         entry = SHEARS[d.ndim].index(AXES[d.ndim][i] + AXES[d.ndim][j])
-        low, high = ([math.degrees(math.atan(v)) * (n == entry) for n in range(len(shear_zeros(d)))] for v in (low, high))
+        count = range(len(SHEARS[d.ndim]))
+        low, high = ([math.degrees(math.atan(v)) * (n == entry) for n in count] for v in (low, high))
         known = af.Constant(low) if low == high else af.Uniform(low, high)
         steps.append(in_space("shear", d)(shear=known, **ways))
     if any(low != high for low, high in shear):
@@ -137,10 +147,6 @@ def affine(t: Any, s: Any, d: Data, turn: Any, shear: Any, shift: Any, zoom: Any
         if any(low != high for low, high in full):
             d.notes.differ(t, "scales are drawn evenly as what objects grow by, MONAI's as what they shrink by")
     return steps
-
-
-def shear_zeros(d: Data) -> tuple[str, ...]:
-    return SHEARS[d.ndim]
 
 
 def of_range(t: Any, s: Any, d: Data) -> list[Augmentation]:
@@ -164,7 +170,7 @@ def moved(t: Any, s: Any, d: Data) -> Augmentation:
     return in_order(affine(t, s, d, *given))
 
 
-def framed(t: Any, s: Any, d: Data, f: Augmentation, ways: dict[str, Any]) -> Augmentation:
+def framed(t: Any, s: Any, d: Data, f: Augmentation) -> Augmentation:
     """Then a window of `spatial_size` about the centre, which is there whether the gate is open or not."""
     given = many(s.spatial_size)
     if not given or all(isinstance(v, int) and v <= 0 for v in given):
@@ -173,15 +179,14 @@ def framed(t: Any, s: Any, d: Data, f: Augmentation, ways: dict[str, Any]) -> Au
     if known == size:
         return f
     if d.ndim == 3:
-        return af.pipeline(f, af.spacing3d(source=1.0, spacing=1.0, size=size, **{**ways, "antialias": False}))
+        return af.pipeline(f, af.spacing3d(source=1.0, spacing=1.0, size=size, **d.sampled(t, s)))
     d.notes.differ(t, "spatial_size is cut at whole pixels, half a pixel off the middle where the difference is odd")
     return af.pipeline(f, af.pad_to(size=size, position=BEFORE), centred(size, d))
 
 
 def bent(t: Any, s: Any, d: Data) -> Augmentation:
     """Steps along a field of the same standard deviation; it is the first that is read, and so the last step."""
-    least, steps = min(d.known_frame() if not many(s.spatial_size) else d.size(s.spatial_size, "spatial_size")), []
-    steps = of_range(t, s, d)
+    least, steps = min(d.known_frame()), of_range(t, s, d)
     ways = d.sampled(t, s)
     if d.ndim == 3:
         sigma = sum(s.sigma_range) / 2
@@ -200,11 +205,13 @@ def cells(t: Any, s: Any, d: Data) -> Augmentation:
 
 
 def resized(t: Any, s: Any, d: Data) -> Augmentation:
-    how = d.one(t, s.mode, "size")
+    how = d.one(t, s.mode, "mode")
     if how == "nearest":
         d.notes.differ(t, "nearest is MONAI's nearest-exact")
-    ways = {"interpolation": d.read(t, s), "antialias": how == "area" or bool(d.one(t, s.anti_aliasing, "anti_aliasing"))}
-    d.warps += 1
+    smooth = how == "area" or bool(d.one(t, s.anti_aliasing, "anti_aliasing"))
+    if smooth and how != "area":
+        d.notes.differ(t, "anti_aliasing by a triangle as wide as the step, not by a Gaussian")
+    ways = {"interpolation": d.read(t, s), "antialias": smooth}
     if plain(s.size_mode) == "longest" and d.ndim == 2:
         d.frame = None
         return af.longest_max_size(max_size=s.spatial_size, **ways)
@@ -216,19 +223,23 @@ def resized(t: Any, s: Any, d: Data) -> Augmentation:
 def padded(t: Any, s: Any, d: Data) -> Augmentation:
     """Up to a size; where the image's own is asked for, it stays."""
     least = tuple(max(v, 1) for v in d.per_axis(s.spatial_size, "spatial_size"))
+    d.frame = d.frame and tuple(map(max, d.frame, least))
     return padded_to(t, s, d, size=least)
 
 
 def padded_to(t: Any, s: Any, d: Data, **given: Any) -> Augmentation:
-    d.frame = None
-    position = BEFORE if plain(s.method) == "symmetric" else 0.0
+    position = (BEFORE if d.ndim == 2 else None) if plain(s.method) == "symmetric" else 0.0
     return in_space("pad_to", d)(position=position, **given, **d.padded(t, s, s.mode))
 
 
 def divisible(t: Any, s: Any, d: Data) -> Augmentation:
-    if len(set(many(s.k))) != 1:
-        raise ValueError(f"k={s.k} apart for axes has no counterpart")
-    return padded_to(t, s, d, divisible=many(s.k)[0])
+    """Up to the next multiples, of images and of multiples that differ only where the frame is known."""
+    k = d.per_axis(s.k, "k")
+    if d.ndim == 3 and len({*k}) == 1:
+        d.frame = d.frame and tuple(-(-n // m) * m for n, m in zip(d.frame, k, strict=True))
+        return padded_to(t, s, d, divisible=k[0])
+    d.frame = tuple(-(-n // m) * m for n, m in zip(d.known_frame(), k, strict=True))
+    return padded_to(t, s, d, size=d.frame)
 
 
 def bordered(t: Any, s: Any, d: Data) -> Augmentation:
@@ -277,7 +288,9 @@ def around_label(t: Any, s: Any, d: Data) -> Augmentation:
     """Background is what is not labelled."""
     several(t, s, d)
     if getattr(s, "image_key", None) is not None or getattr(s, "image", None) is not None:
-        d.notes.differ(t, f"background is any voxel without a label, not only above image_threshold={s.image_threshold}")
+        d.notes.differ(
+            t, f"background is any voxel without a label, not only above image_threshold={s.image_threshold}"
+        )
     size = d.size(s.spatial_size, "spatial_size")
     if d.ndim == 3:
         return af.foreground_crop3d(size=size, ratios=(1 - s.pos_ratio, s.pos_ratio), position=0.5)
@@ -320,6 +333,8 @@ TABLE: dict[str, Callable[[Any, Any, Data], Augmentation]] = {
     "RandCropByPosNegLabel": around_label,
     "RandCropByLabelClasses": around_classes,
 }
+WARPS = {"Rotate", "RandRotate", "Zoom", "RandZoom", "Affine", "RandAffine", "Rand2DElastic", "Rand3DElastic"}
+WARPS |= {"RandGridDistortion", "Resize"}  # read between pixels
 FRAMED = ("Affine", "RandAffine", "Rand2DElastic", "Rand3DElastic")  # with a spatial_size of what comes out
 ALIGNED = {"align_corners": ((None, False), "")}
 ORDERED = {"rotate_order": (("XYZ",), "")}
