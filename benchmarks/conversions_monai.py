@@ -7,7 +7,6 @@ A photo and a rendered volume, both with sides that differ. Differences are rela
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable
 from importlib import import_module
@@ -19,11 +18,12 @@ from torch import Tensor
 import augfn as af
 import augfn_nn as A
 from benchmarks.measure import table
+from benchmarks.recipes_monai import MEDNIST, RECIPES, agree, replayed, sample_of
 from benchmarks.volume_peers import volumes
 
 Build = Callable[[Any], Any]
 P1: dict[str, Any] = {"prob": 1.0}
-PI = math.pi
+SEEDS = range(5)
 IMAGE, VOLUME = "image: ", "volume: "
 ZEROS, BORDER = {"padding_mode": "zeros"}, {"padding_mode": "border"}
 TURN3, SHEAR6 = (0.2, -0.3, 0.4), (0.1, -0.2, 0.15, 0.05, -0.1, 0.2)
@@ -99,6 +99,9 @@ ANY: dict[str, Build] = {
     ),
 }
 OF_IMAGES: dict[str, Build] = {
+    "RandSimulateLowResolution": lambda m: m.RandSimulateLowResolution(
+        1.0, upsample_mode="bilinear", zoom_range=both(0.5)
+    ),
     "Rotate": lambda m: m.Rotate(0.4),
     "RandRotate": lambda m: m.RandRotate(both(0.4), prob=1.0),
     "RandRotate, zeros": lambda m: m.RandRotate(both(0.4), prob=1.0, **ZEROS),
@@ -117,6 +120,7 @@ OF_IMAGES: dict[str, Build] = {
     "Affine": lambda m: m.Affine([0.4], [0.2, -0.1], [5.5, -8.0], [1.2, 0.7], image_only=True, **BORDER),
 }
 OF_VOLUMES: dict[str, Build] = {
+    "RandSimulateLowResolution": lambda m: m.RandSimulateLowResolution(1.0, zoom_range=both(0.5)),
     "RandFlip, second axis": lambda m: m.RandFlip(1.0, 1),
     "Rotate90, (1, 2)": lambda m: m.Rotate90(1, (1, 2)),
     "Rotate90, (2, 0)": lambda m: m.Rotate90(3, (2, 0)),
@@ -208,15 +212,16 @@ def main() -> None:
     if m is None:
         print("MONAI is not installed")
         return
-    rows = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for name in PINNED:
-            try:
-                rows.append([name, compared(*pinned(name, m))])
-            except Exception as e:
-                rows.append([name, repr(e)[:300]])
-    print(table(["pinned", "difference"], rows))
+        print(table(["pinned", "difference"], [[name, compared(*pinned(name, m))] for name in PINNED]))
+        rows = []
+        for name, recipe in RECIPES.items():
+            found = A.convert(recipe(m), partly=True, ndim=None if name != MEDNIST else 2)
+            agreement = [agree(*replayed(recipe, m, sample_of(name), seed)) for seed in SEEDS]
+            steps = len(list(found.pipeline.steps))
+            rows.append([name, str(steps), "; ".join(found.lacking), "; ".join(found.differs), " / ".join(agreement)])
+        print(table(["recipe", "steps", "lacking", "differs", f"agreement over {len(SEEDS)} seeds"], rows))
 
 
 if __name__ == "__main__":

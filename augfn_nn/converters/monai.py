@@ -19,21 +19,26 @@ from augfn_nn.sequential import AugmentationSequential
 
 LOADS = {"LoadImage", "EnsureChannelFirst", "EnsureType", "ToTensor", "ToNumpy", "CastToType", "ToDevice", "Identity"}
 LOADS |= {"SelectItems", "DeleteItems"}
+FUNCTIONS = ("Lambda", "RandLambda")
 TABLE, EXPECTED = spatial.TABLE | intensity.TABLE, spatial.EXPECTED | intensity.EXPECTED
 DIFFERS, LACKING = spatial.DIFFERS | intensity.DIFFERS, spatial.LACKING | intensity.LACKING
 
 
 def converted(t: Any, notes: Notes) -> AugmentationSequential | None:
     """A transform of MONAI as a module that takes its dictionaries, or images or volumes alone."""
-    known = list(leaves_of(t))
-    data = Data([u for u in known if base_name(u) not in LOADS], notes)
+    data = data_of(t, notes)
     steps = [f for _, f in steps_of(t, data)]
     if not steps:
         return None
     keys = [*data.images, *data.masks]
     kind = "image" if data.ndim == 2 else "volume"
-    others = {k: "other" for u in known for k in keys_of(u) if k not in keys}
+    others = {k: "other" for u in leaves_of(t) for k in keys_of(u) if k not in keys}
     return AugmentationSequential(*steps, data_keys=keys or [kind], targets=data.targets | others, unknown="pass")
+
+
+def data_of(t: Any, notes: Notes) -> Data:
+    leaves = list(leaves_of(t))
+    return Data(leaves, [u for u in leaves if base_name(u) in TABLE or base_name(u) in FUNCTIONS], notes)
 
 
 def leaves_of(t: Any) -> Iterator[Any]:
@@ -59,7 +64,7 @@ def steps_of(t: Any, d: Data) -> list[tuple[Any, Augmentation]]:
 def step(t: Any, d: Data) -> Augmentation | None:
     """One transform, acting with its prob."""
     name = base_name(t)
-    if not is_monai(t) or name in ("Lambda", "RandLambda"):
+    if not is_monai(t) or name in FUNCTIONS:
         return opaque(t, d)
     if name in LOADS:
         return d.notes.differ(t, "left out: floats, channels first, of plain tensors (MetaTensor.as_tensor())")
@@ -80,7 +85,7 @@ def step(t: Any, d: Data) -> Augmentation | None:
     if name in DIFFERS:
         d.notes.differ(t, DIFFERS[name])
     if name in intensity.TOGETHER and not getattr(s, "channel_wise", False):
-        d.notes.differ(t, f"{intensity.TOGETHER[name]}, as with channel_wise=True")
+        d.notes.differ(t, intensity.TOGETHER[name])
     return made
 
 
@@ -101,14 +106,14 @@ def lacks_keys(name: str, t: Any, d: Data) -> bool:
     if not keys:
         return False
     wanted = set(d.images) | (set(d.masks) if name in spatial.TABLE else set())
-    if keys == wanted:
+    if keys == wanted or not wanted:
         return False
     left = sorted(map(str, wanted - keys))
     if left:
         d.notes.lack(t, f"keys={sorted(map(str, keys))} without {left}, which a step here changes too")
         return True
-    d.notes.lack(t, f"of the masks {sorted(map(str, keys - wanted))}: intensity here is that of images alone")
-    return True
+    d.notes.differ(t, f"the masks {sorted(map(str, keys - wanted))} keep their values: intensity is that of images")
+    return False
 
 
 @dataclass(frozen=True)

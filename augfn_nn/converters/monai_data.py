@@ -73,14 +73,17 @@ def by_key(t: Any, values: Any) -> list[tuple[Any, Any]]:
 
 
 class Data:
-    """The images and masks of a pipeline, with the frame as far as it is known, as the steps before leave it."""
+    """The images and masks of a pipeline, with the frame as far as it is known, as the steps before leave it.
 
-    def __init__(self, leaves: Sequence[Any], notes: Notes) -> None:
+    * `leaves`: all its transforms, which tell dimensions; `acting`: those that name images and masks.
+    """
+
+    def __init__(self, leaves: Sequence[Any], acting: Sequence[Any], notes: Notes) -> None:
         told = notes.ndim or dims_told(leaves)
         if told is None:
             notes.differ("Compose", "nothing tells images from volumes: read as of volumes, else convert(x, ndim=2)")
         self.notes, self.ndim = notes, told or 3
-        self.images, self.masks = names_told(leaves)
+        self.images, self.masks = names_told(acting)
         self.frame: tuple[int, ...] | None = None
         self.unit = False  # values were brought to [0, 1]
         self.warps = 0  # steps that read between pixels
@@ -128,7 +131,7 @@ class Data:
         if beyond not in BEYOND:
             raise ValueError(f"padding_mode={beyond!r} has no counterpart")
         self.as_images(t, s.padding_mode, beyond)
-        return {"interpolation": self.read(t, s), "padding_mode": BEYOND[beyond]}
+        return {"interpolation": self.read(t, s), "padding_mode": BEYOND[beyond], "antialias": False}
 
     def as_images(self, t: Any, values: Any, first: Any) -> None:
         """Say of which masks the padding was another."""

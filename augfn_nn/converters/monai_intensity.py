@@ -221,7 +221,7 @@ EXPECTED: dict[str, dict[str, tuple[tuple[Any, ...], str]]] = {  # arguments wit
         "upsample_mode": (("trilinear", "bilinear", "linear"), ""),
     },
 }
-EACH = "of each channel by itself"
+EACH = "of each channel by itself, as with channel_wise=True"
 TOGETHER = {  # unless channel_wise=True
     "ScaleIntensity": EACH,
     "ScaleIntensityRangePercentiles": EACH,

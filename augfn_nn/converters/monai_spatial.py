@@ -349,7 +349,9 @@ EXPECTED: dict[str, dict[str, tuple[tuple[Any, ...], str]]] = {  # arguments wit
     "RandCropByPosNegLabel": FOUND | {"fg_indices_key": ((None,), ""), "bg_indices_key": ((None,), "")},
     "RandCropByLabelClasses": FOUND | {"indices_key": ((None,), ""), "max_samples_per_class": ((None,), "")},
 }
-WHOLE = "zooms by the factor itself; MONAI's sizes are rounded down to whole pixels"
+WHOLE = (
+    "zooms by the factor itself (MONAI's sizes are whole), and beyond the frame repeats the image, not the zoomed one"
+)
 TURNS = "a frame whose sides differ needs one sure turn"
 LARGER = "a window larger than the frame raises; MONAI's is cut to it"
 FIELD = "another random field, of 8 control points along each axis, with the same standard deviation"
