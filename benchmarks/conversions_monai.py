@@ -219,7 +219,7 @@ def main() -> None:
         for name, recipe in RECIPES.items():
             found = A.convert(recipe(m), partly=True, ndim=None if name != MEDNIST else 2)
             agreement = [agree(*replayed(recipe, m, sample_of(name), seed)) for seed in SEEDS]
-            steps = len(list(found.pipeline.steps))
+            steps = len(found.pipeline.params)
             rows.append([name, str(steps), "; ".join(found.lacking), "; ".join(found.differs), " / ".join(agreement)])
         print(table(["recipe", "steps", "lacking", "differs", f"agreement over {len(SEEDS)} seeds"], rows))
 

@@ -32,8 +32,9 @@ def converted(t: Any, notes: Notes) -> AugmentationSequential | None:
         return None
     keys = [*data.images, *data.masks]
     kind = "image" if data.ndim == 2 else "volume"
-    others = {k: "other" for u in leaves_of(t) for k in keys_of(u) if k not in keys}
-    return AugmentationSequential(*steps, data_keys=keys or [kind], targets=data.targets | others, unknown="pass")
+    others = {k: "other" for u in leaves_of(t) for k in (*keys_of(u), "label") if keys and k not in keys}
+    known = {"data_keys": keys or [kind], "targets": data.targets | others, "unknown": "pass"}
+    return AugmentationSequential(*steps, keepdim=True, **known)
 
 
 def data_of(t: Any, notes: Notes) -> Data:
@@ -129,14 +130,15 @@ class EachSample:
 def opaque(t: Any, d: Data) -> Augmentation | None:
     """A function, of each sample by itself."""
     keys = keys_of(t)
-    if not callable(t) or (not is_monai(t) and (d.images or d.masks)):
+    if not is_monai(t) and (d.images or d.masks or not callable(t)):
         return d.notes.lack(t, "no transform of MONAI: a function of the whole dictionary")
     functions = many(getattr(t, "func", t))
     kinds = [k for k, names in (("image", d.images), ("mask", d.masks)) if keys and set(keys) == set(names)]
     if len(set(functions)) != 1 or functions[0] is None or (keys and not kinds):
         return d.notes.lack(t, f"keys={list(keys)}: one function, of all images or of all masks, has a counterpart")
-    if any(v is not True for v in many(getattr(t, "overwrite", True))):
-        return d.notes.lack(t, f"overwrite={t.overwrite} has no counterpart")
+    kept_apart = [v for v in many(getattr(t, "overwrite", True)) if v is not True]
+    if kept_apart:
+        return d.notes.lack(t, f"overwrite={kept_apart[0]} has no counterpart")
     d.notes.differ(t, "called on each sample by itself, as af.opaque; the frame must stay")
     d.unit = False
     at = kinds or ["image"]

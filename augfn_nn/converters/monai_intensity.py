@@ -71,7 +71,7 @@ def percentiles(t: Any, s: Any, d: Data) -> Augmentation:
     none = s.b_min is None or s.b_max is None
     out = (0.0, 1.0) if none else (s.b_min, s.b_max)
     if s.relative:
-        out = tuple(out[0] + (out[1] - out[0]) * q / 100 for q in (s.lower, s.upper))
+        out = tuple(s.b_min + (s.b_max - s.b_min) * q / 100 for q in (s.lower, s.upper))
     return window(d, s.lower, s.upper, "percentile", out, s.clip)
 
 

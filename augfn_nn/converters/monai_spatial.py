@@ -206,7 +206,7 @@ def cells(t: Any, s: Any, d: Data) -> Augmentation:
 
 def resized(t: Any, s: Any, d: Data) -> Augmentation:
     how = d.one(t, s.mode, "mode")
-    if how == "nearest":
+    if "nearest" in many(s.mode):
         d.notes.differ(t, "nearest is MONAI's nearest-exact")
     smooth = how == "area" or bool(d.one(t, s.anti_aliasing, "anti_aliasing"))
     if smooth and how != "area":
