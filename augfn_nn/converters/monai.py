@@ -38,6 +38,7 @@ def converted(t: Any, notes: Notes) -> AugmentationSequential | None:
 
 
 def data_of(t: Any, notes: Notes) -> Data:
+    """Its images and masks, before the first step."""
     leaves = list(leaves_of(t))
     return Data(leaves, [u for u in leaves if base_name(u) in TABLE or base_name(u) in FUNCTIONS], notes)
 
@@ -53,13 +54,20 @@ def leaves_of(t: Any) -> Iterator[Any]:
 
 def steps_of(t: Any, d: Data) -> list[tuple[Any, Augmentation]]:
     """What is left of it, each step beside its transform."""
-    known = t.transforms if base_name(t) == "Compose" and is_monai(t) else [t]
-    if getattr(t, "overrides", None):
-        d.notes.lack(t, f"overrides={t.overrides}: give each transform its own")
+    composed = base_name(t) == "Compose" and is_monai(t)
+    if composed:
+        whole(t, d)
+    known = t.transforms if composed else [t]
     found = [(u, f) for u in known if (f := step(u, d)) is not None]
     if d.warps > 1:
         d.notes.differ(t, "geometry is read once, as with lazy=True; MONAI's is else read at every step")
     return found
+
+
+def whole(t: Any, d: Data) -> None:
+    """Say what a composition sets for the transforms in it."""
+    if getattr(t, "overrides", None):
+        d.notes.lack(t, f"overrides={t.overrides}: give each transform its own")
 
 
 def step(t: Any, d: Data) -> Augmentation | None:
@@ -68,7 +76,9 @@ def step(t: Any, d: Data) -> Augmentation | None:
     if not is_monai(t) or name in FUNCTIONS:
         return opaque(t, d)
     if name in LOADS:
-        return d.notes.differ(t, "left out: floats, channels first, of plain tensors (MetaTensor.as_tensor())")
+        return d.notes.differ(
+            t, "left out: takes tensors of floats, channels first (a MetaTensor's affine would not follow)"
+        )
     if name in GROUPS:
         return group(name, t, d)
     if name not in TABLE:
@@ -107,11 +117,12 @@ def lacks_keys(name: str, t: Any, d: Data) -> bool:
     if not keys:
         return False
     wanted = set(d.images) | (set(d.masks) if name in spatial.TABLE else set())
-    if keys == wanted or not wanted:
+    if keys == wanted:
         return False
     left = sorted(map(str, wanted - keys))
-    if left:
-        d.notes.lack(t, f"keys={sorted(map(str, keys))} without {left}, which a step here changes too")
+    if left or not wanted:
+        why = f"without {left}, which a step here changes too" if left else "of masks: intensity is that of images"
+        d.notes.lack(t, f"keys={sorted(map(str, keys))} {why}")
         return True
     d.notes.differ(t, f"the masks {sorted(map(str, keys - wanted))} keep their values: intensity is that of images")
     return False
@@ -148,6 +159,7 @@ def opaque(t: Any, d: Data) -> Augmentation | None:
 
 
 def group(name: str, t: Any, d: Data) -> Augmentation | None:
+    whole(t, d)
     parts = []
     for u in t.transforms:
         frame = d.frame

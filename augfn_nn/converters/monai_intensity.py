@@ -69,9 +69,9 @@ def levels(t: Any, s: Any, d: Data) -> Augmentation:
 
 def percentiles(t: Any, s: Any, d: Data) -> Augmentation:
     none = s.b_min is None or s.b_max is None
-    out = (0.0, 1.0) if none else (s.b_min, s.b_max)
-    if s.relative:
-        out = tuple(s.b_min + (s.b_max - s.b_min) * q / 100 for q in (s.lower, s.upper))
+    low, high = (0.0, 1.0) if none else (float(s.b_min), float(s.b_max))
+    share = (s.lower / 100, s.upper / 100) if s.relative else (0.0, 1.0)
+    out = tuple(low + (high - low) * q for q in share)
     return window(d, s.lower, s.upper, "percentile", out, s.clip)
 
 

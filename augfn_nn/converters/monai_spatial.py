@@ -362,8 +362,6 @@ DIFFERS = {
     "CenterSpatialCrop": LARGER,
     "RandSpatialCrop": LARGER,
     "RandSpatialCropSamples": LARGER,
-    "RandCropByPosNegLabel": LARGER,
-    "RandCropByLabelClasses": LARGER,
     "Rand2DElastic": FIELD,
     "Rand3DElastic": FIELD,
     "RandGridDistortion": "equal cells are the identity, and the frame's border stays; MONAI's cells overlap",
