@@ -68,8 +68,8 @@ def levels(t: Any, s: Any, d: Data) -> Augmentation:
 
 
 def percentiles(t: Any, s: Any, d: Data) -> Augmentation:
-    none = s.b_min is None or s.b_max is None
-    low, high = (0.0, 1.0) if none else (float(s.b_min), float(s.b_max))
+    given = [s.b_min, s.b_max]
+    low, high = (0.0, 1.0) if None in given else map(float, given)
     share = (s.lower / 100, s.upper / 100) if s.relative else (0.0, 1.0)
     out = tuple(low + (high - low) * q for q in share)
     return window(d, s.lower, s.upper, "percentile", out, s.clip)

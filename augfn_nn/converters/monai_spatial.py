@@ -280,7 +280,7 @@ def several(t: Any, s: Any, d: Data) -> None:
     """Windows of a sample: one here."""
     n = getattr(s, "num_samples", 1)
     if n > 1:
-        fix = f"repeat the batch before: x.repeat_interleave({n}, 0)"
+        fix = f"af.views(found.pipeline, {n}) draws as many, or repeat the batch: x.repeat_interleave({n}, 0)"
         d.notes.differ(t, f"one window for each sample, not num_samples={n} ({fix})")
 
 
