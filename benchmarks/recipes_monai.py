@@ -23,7 +23,7 @@ Build = Callable[[Any], Any]
 Tree = dict[str, Any]
 BOTH, ONE = ["image", "label"], ["image"]
 READ: dict[str, Any] = {"mode": ("bilinear", "nearest")}
-MEDNIST = "MedNIST, classification"
+MEDNIST, FLAT = "MedNIST, classification", "U-Net of the examples, images"
 
 
 def scaled(m: Any, low: float, high: float) -> Any:
@@ -159,6 +159,15 @@ RECIPES: dict[str, Build] = {
             m.RandRotate90d(["img", "seg"], prob=0.5, spatial_axes=[0, 2]),
         ]
     ),
+    FLAT: lambda m: m.Compose(
+        [
+            m.ScaleIntensityd(["img", "seg"]),
+            m.RandCropByPosNegLabeld(
+                ["img", "seg"], label_key="seg", spatial_size=[96, 96], pos=1, neg=1, num_samples=4
+            ),
+            m.RandRotate90d(["img", "seg"], prob=0.5, spatial_axes=[0, 1]),
+        ]
+    ),
     "LUNA16, detection": luna16,
     "self-supervised training": pretraining,
 }
@@ -175,9 +184,9 @@ def sample_of(name: str) -> Any:
         return x[:, 50, :64, :64]
     if name.startswith("IXI"):
         return x
-    names = {"nnU-Net's training": ("volume", "mask"), "U-Net of the examples": ("img", "seg")}.get(
-        name, ("image", "label")
-    )
+    x, mask = (x[:, 50], mask[:, 50]) if name == FLAT else (x, mask)
+    of_examples = dict.fromkeys(("U-Net of the examples", FLAT), ("img", "seg"))
+    names = ({"nnU-Net's training": ("volume", "mask")} | of_examples).get(name, ("image", "label"))
     units = name.startswith(("spleen", "BTCV", "self"))
     found = {names[0]: x * 500 - 250 if units else x * 1400 - 1050 if name.startswith("LUNA") else x}
     if name.startswith("self"):
@@ -284,7 +293,11 @@ def around(s: Any, tree: Tree, before: Any) -> None:
     here = labelled if (labelled & inside).any() else ~labelled
     at = (here & inside).nonzero()[0]
     rank = here.flatten().cumsum(0)[sum(int(a) * w for a, w in zip(at, labelled.stride(), strict=True))] - 1
-    put(part, "label", 0.999 if here is labelled else 0.0)
+    if before.ndim == 3:
+        put(leaf_of(tree, "choice"), "choice", [float(here is labelled), float(here is not labelled)])
+        put(found_in(tree, "random_crop")[0], "position", place(first, frame, size))
+    else:
+        put(part, "label", 0.999 if here is labelled else 0.0)
     put(part, "pick", (float(rank) + 0.5) / float(here.sum()))
     put(part, "position", [float(a - b) / (n - 1) for a, b, n in zip(at, first, size, strict=True)][::-1])
 

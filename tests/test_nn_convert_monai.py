@@ -267,6 +267,9 @@ def test_probabilities_and_numbers_of_turns() -> None:
     y = run(A.convert(turn, ndim=2).pipeline, x)
     shares = [(y == torch.rot90(x, k, (2, 3))).flatten(1).all(1).float().mean() for k in range(4)]
     torch.testing.assert_close(torch.stack(shares), torch.tensor([0.4, 0.3, 0.3, 0.0]), atol=0.03, rtol=0)
+    square = of_monai("CenterSpatialCrop", roi_size=(2, 2))
+    assert not any("sides differ" in line for line in A.convert(compose(square, turn)).differs)
+    assert any("sides differ" in line for line in A.convert(turn, ndim=2).differs)
     y = run(A.convert(of_monai("RandAxisFlip", prob=0.5), ndim=2).pipeline, x)
     shares = [(y == x.flip(d)).flatten(1).all(1).float().mean() for d in ((), (2,), (3,))]
     torch.testing.assert_close(torch.stack(shares), torch.tensor([0.5, 0.25, 0.25]), atol=0.03, rtol=0)
@@ -364,6 +367,24 @@ def test_a_crop_looks_at_its_label() -> None:
     y = found.module({"image": torch.rand(1, 5, 6, 7), "organ": organ})
     assert y["organ"][0, 1, 1, 1] == 1  # the voxel at n // 2
     assert any("repeat_interleave(4, 0)" in line for line in found.differs)
+
+
+def test_a_crop_of_images_looks_at_its_label() -> None:
+    kept = {"pos_ratio": 0.75, "num_samples": 1, "image_threshold": 0.0, "allow_smaller": False, "image_key": None}
+    crop = of_monai(
+        "RandCropByPosNegLabeld",
+        keys=("image", "seg"),
+        label_key="seg",
+        spatial_size=(2, 4),
+        fg_indices_key=None,
+        **kept,
+    )
+    seg = torch.zeros(2000, 1, 41, 41)
+    seg[:, 0, 7, 9] = 1
+    y = A.convert(crop).module({"image": torch.rand(2000, 1, 41, 41), "seg": seg})["seg"]
+    assert y.shape == (2000, 1, 2, 4)
+    assert y[:, 0, 1, 2].mean() == pytest.approx(0.75, abs=0.04)  # the pixel at n // 2
+    assert y.sum() - y[:, 0, 1, 2].sum() < 20
 
 
 # what is not of one transform

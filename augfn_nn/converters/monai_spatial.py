@@ -54,6 +54,8 @@ def turned90(t: Any, s: Any, d: Data) -> Augmentation:
 
 def randomly_turned90(t: Any, s: Any, d: Data) -> Augmentation:
     squared(d)
+    if d.frame is None:
+        d.notes.differ(t, "a frame whose sides differ needs one sure turn")
     turns = [quarter(d, k, s.spatial_axes) for k in range(1, s.max_k + 1)]
     return turns[0] if len(turns) == 1 else af.one_of(*turns)
 
@@ -188,12 +190,14 @@ def bent(t: Any, s: Any, d: Data) -> Augmentation:
     """Steps along a field of the same standard deviation; it is the first that is read, and so the last step."""
     least, steps = min(d.known_frame()), of_range(t, s, d)
     ways = d.sampled(t, s)
+    if hasattr(s, "sigma_range") != (d.ndim == 3):
+        raise ValueError(f"of frames of another number of axes than {d.ndim}")
     if d.ndim == 3:
         sigma = sum(s.sigma_range) / 2
         share = (2 * math.sqrt(math.pi) * sigma) ** -1.5 / math.sqrt(3)  # of noise from -1 to 1, smoothed
         reach, by = [m * share / least for m in s.magnitude_range], sigma / least
         return in_order([*steps, af.elastic3d(alpha=between(reach), sigma=by, **ways)])
-    reach = [m / least for m in s.magnitude_range]
+    reach = [m / least for m in s.magnitude]
     by = max(many(s.spacing)) / least / 2
     return in_order([*steps, af.elastic(alpha=between(reach), sigma=by, **ways)])
 
@@ -294,16 +298,19 @@ def around_label(t: Any, s: Any, d: Data) -> Augmentation:
     size = d.size(s.spatial_size, "spatial_size")
     if d.ndim == 3:
         return af.foreground_crop3d(size=size, ratios=(1 - s.pos_ratio, s.pos_ratio), position=0.5)
-    if s.pos_ratio < 1:
-        raise ValueError("neg above 0 of images has no counterpart; neg=0 has one")
-    return af.mask_crop(size=size, position=0.5)
+    middle = af.Constant([n // 2 / max(n - 1, 1) for n in reversed(size)])
+    labelled = af.mask_crop(size=size, position=middle)
+    if s.pos_ratio == 1:
+        return labelled
+    d.notes.differ(t, "a window that is not around a label lies anywhere, not around background")
+    return af.one_of(labelled, af.random_crop(size=size), weights=(s.pos_ratio, 1 - s.pos_ratio))
 
 
 def around_classes(t: Any, s: Any, d: Data) -> Augmentation:
     several(t, s, d)
     shares = many(s.ratios) or [1] * (s.num_classes or 0)
     if d.ndim == 2 or len(shares) < 2:
-        raise ValueError("without ratios or num_classes, or of images, it has no counterpart")
+        raise ValueError("it has a counterpart for volumes, with ratios or num_classes")
     return af.foreground_crop3d(size=d.size(s.spatial_size, "spatial_size"), ratios=tuple(shares), position=0.5)
 
 
@@ -352,13 +359,11 @@ EXPECTED: dict[str, dict[str, tuple[tuple[Any, ...], str]]] = {  # arguments wit
 WHOLE = (
     "zooms by the factor itself (MONAI's sizes are whole), and beyond the frame repeats the image, not the zoomed one"
 )
-TURNS = "a frame whose sides differ needs one sure turn"
 LARGER = "a window larger than the frame raises; MONAI's is cut to it"
 FIELD = "another random field, of 8 control points along each axis, with the same standard deviation"
 DIFFERS = {
     "Zoom": WHOLE,
     "RandZoom": WHOLE,
-    "RandRotate90": TURNS,
     "CenterSpatialCrop": LARGER,
     "RandSpatialCrop": LARGER,
     "RandSpatialCropSamples": LARGER,
