@@ -168,6 +168,37 @@ PINNED: dict[str, Build] = {
 }
 
 
+def cut(m: Any) -> Any:
+    """A crop, after which the frame is known."""
+    return m.RandSpatialCrop((24, 24, 24), random_size=False)
+
+
+AROUND = {"keys": ["image", "label"], "label_key": "label", "spatial_size": (8, 8, 8)}
+RANDOM: dict[str, Build] = {  # what no range pins: converted, and run
+    "RandAxisFlip": lambda m: m.RandAxisFlip(1.0),
+    "RandGaussianNoise": lambda m: m.RandGaussianNoise(1.0),
+    "RandRicianNoise": lambda m: m.RandRicianNoise(1.0),
+    "RandHistogramShift": lambda m: m.RandHistogramShift(10, 1.0),
+    "Rand3DElastic": lambda m: m.Compose([cut(m), m.Rand3DElastic((5, 7), (50, 150), 1.0)]),
+    "Rand2DElastic": lambda m: m.Compose([m.RandSpatialCrop((24, 24)), m.Rand2DElastic((8, 8), (1, 2), 1.0)]),
+    "RandCoarseDropout": lambda m: m.Compose([cut(m), m.RandCoarseDropout(2, 4, fill_value=0.0, max_spatial_size=8)]),
+    "RandSpatialCrop": cut,
+    "RandSpatialCropSamples": lambda m: m.RandSpatialCropSamples((24, 24, 24), 2, random_size=False),
+    "RandCropByPosNegLabeld": lambda m: m.RandCropByPosNegLabeld(**AROUND),
+    "RandCropByLabelClassesd": lambda m: m.RandCropByLabelClassesd(**AROUND, num_classes=2),
+}
+
+
+def runs(name: str, m: Any) -> str:
+    """What differs of a random transform, once the pipeline here has been called."""
+    x = photo() if "2D" in name else volume()
+    f = RANDOM[name](m)
+    found = A.convert(f, ndim=x.ndim - 1)
+    y = found.module({"image": x, "label": (x > 0.5).float()} if name.endswith("d") else x)
+    assert (y["image"] if isinstance(y, dict) else y).isfinite().all()
+    return "; ".join(found.differs)
+
+
 def library() -> Any:
     """MONAI, without metadata, or None."""
     try:
@@ -215,6 +246,7 @@ def main() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         print(table(["pinned", "difference"], [[name, compared(*pinned(name, m))] for name in PINNED]))
+        print(table(["random", "differs"], [[name, runs(name, m)] for name in RANDOM]))
         rows = []
         for name, recipe in RECIPES.items():
             found = A.convert(recipe(m), partly=True, ndim=None if name != MEDNIST else 2)
