@@ -13,6 +13,7 @@ torchvision and albumentations are installed as `benchmarks/peers.py` says; MONA
 from __future__ import annotations
 
 import argparse
+import re
 import warnings
 from collections.abc import Callable
 from importlib import import_module
@@ -26,13 +27,20 @@ from torch.nn import functional
 
 import augfn as af
 import augfn_nn as A
-from benchmarks import replays_albumentations, replays_kornia, replays_torchvision
+from benchmarks import (
+    conversions_monai,
+    conversions_torchio,
+    replays_albumentations,
+    replays_kornia,
+    replays_torchvision,
+)
 from benchmarks.equivalents import equivalents
 from benchmarks.measure import environment, header, table, write
 from benchmarks.peer_pipelines import PINNED, RECIPES, STD, Build
 from benchmarks.peers import torchvision_v2
 
-PEERS = ("torchvision", "albumentations", "kornia")
+IMAGE_PEERS = ("torchvision", "albumentations", "kornia")
+VOLUME_PEERS: dict[str, Any] = {"monai": conversions_monai, "torchio": conversions_torchio}
 REPLAYS: dict[str, Callable[[Any, Any, Tensor, int], tuple[Tensor, Tensor] | None]] = {
     "torchvision": replays_torchvision.replayed,
     "albumentations": replays_albumentations.replayed,
@@ -100,52 +108,93 @@ def drawn_alike(peer: str, library: Any, build: Build, x: Tensor, seeds: int) ->
     return f"{max(means):.2f}, {max(shares):.1%} ({len(means)})" if means else "no draw that can be mapped"
 
 
+def recipe_row(peer: str, name: str, alike: str, found: A.Conversion) -> list[str]:
+    return [peer, name, alike, "; ".join(found.lacking), "; ".join(found.differs)]
+
+
+def measured(
+    libraries: dict[str, Any], seeds: int
+) -> tuple[list[list[str]], dict[str, list[tuple[str, str]]], list[list[str]]]:
+    """Rows of the transforms of images, of those of volumes, and of the recipes."""
+    x, recipes = photo(), list[list[str]]()
+    images = []
+    for name, builds in PINNED.items():
+        cells = zip(IMAGE_PEERS, builds, strict=True)
+        each = ("" if b is None or not libraries[p] else apart(p, libraries[p], b, x) for p, b in cells)
+        images.append([name, *each])
+    for peer, known in RECIPES.items():
+        for name, build in known.items() if libraries[peer] else ():
+            alike = drawn_alike(peer, libraries[peer], build, photo((256, 256)), seeds)
+            recipes.append(recipe_row(peer, name, alike, converted(peer, build(libraries[peer]))))
+    volumes = {}
+    for peer, module in VOLUME_PEERS.items():
+        if libraries[peer]:
+            volumes[peer] = module.agreement(libraries[peer])
+            recipes += [recipe_row(peer, *row) for row in module.recipes(libraries[peer], seeds)]
+    return images, volumes, recipes
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
     env = environment("python -m benchmarks.conversions", torch.get_num_threads())
-    libraries, x = {peer: module_of(peer) for peer in PEERS}, photo()
-    rows, recipes = [], []
+    libraries = {p: module_of(p) for p in IMAGE_PEERS} | {p: m.library() for p, m in VOLUME_PEERS.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for name, builds in PINNED.items():
-            cells = zip(PEERS, builds, strict=True)
-            rows.append(
-                [name, *("" if b is None or not libraries[p] else apart(p, libraries[p], b, x) for p, b in cells)]
-            )
-        for peer, known in RECIPES.items():
-            for name, build in known.items():
-                if libraries[peer]:
-                    found = converted(peer, build(libraries[peer]))
-                    alike = drawn_alike(peer, libraries[peer], build, photo((256, 256)), options.seeds)
-                    recipes.append([peer, name, alike, "; ".join(found.lacking), "; ".join(found.differs)])
+        images, volumes, recipes = measured(libraries, options.seeds)
+        found = equivalents(libraries)
+    names = [[f, *(", ".join(c.get(p, [])) for p in libraries)] for f, c in found.items()]
     whole = sum(not r[3] for r in recipes)
-    absent = [p for p in PEERS if not libraries[p]]
-    names = [[f, *(", ".join(c.get(p, [])) for p in PEERS)] for f, c in equivalents(libraries).items()]
-    page = "\n\n".join(
-        [
-            "# Pipelines of peers, converted",
-            header(env),
-            *([f"Not installed, and left out: {', '.join(absent)}."] if absent else []),
-            "## Transforms, with their ranges pinned",
-            "The largest difference in levels of 1/255, and where it is more than one level, the share of values of which "
-            "that holds. Empty: not compared, since the peer has no such transform, or (JPEG of torchvision) needs its binary.",
-            table(["", *PEERS], rows),
-            "## Recipes, at what the peer drew",
-            f"{whole} of {len(recipes)} are converted whole. Apart: the mean difference in levels, and the share of values "
-            f"that differ by more than three, of the worst of {options.seeds} draws (in brackets: the draws that can be "
-            "mapped; noise drawn pixel by pixel cannot). Peers that work on bytes round after every step.",
-            table(["peer", "recipe", "apart", "lacking", "differs"], recipes),
-            "## Names",
-            "Each function of augfn, and what becomes it when it is converted.",
-            table(["augfn", *PEERS], names),
+    absent = [p for p in libraries if not libraries[p]]
+    parts = [
+        "# Pipelines of peers, converted",
+        header(env),
+        *([f"Not installed, and left out: {', '.join(absent)}."] if absent else []),
+        "## Recipes, at what the peer drew",
+        f"{whole} of {len(recipes)} are converted whole. Apart, of torchvision, albumentations and kornia: the mean difference "
+        "in levels of 1/255, and the share of values that differ by more than three, of the worst of "
+        f"{options.seeds} draws (in brackets: the draws that can be mapped; noise drawn pixel by pixel cannot). Peers that "
+        "work on bytes round after every step. Of MONAI and TorchIO, for each draw: the largest difference relative to the "
+        "range of the volume, the share of voxels where it is more than a hundredth, and the share of labels that differ.",
+        table(["peer", "recipe", "apart", "lacking", "differs"], recipes),
+        "## Transforms of images, with their ranges pinned",
+        "The largest difference in levels of 1/255, and where it is more than one level, the share of values of which "
+        "that holds. Empty: not compared, since the peer has no such transform, or (JPEG of torchvision) needs its binary.",
+        table(["", *IMAGE_PEERS], images),
+    ]
+    for peer, rows in volumes.items():
+        close = [r for r in rows if near(r[1])]
+        parts += [
+            f"## Transforms of {peer}, with their ranges pinned",
+            f"{len(close)} of {len(rows)} agree to 1e-5 of the range of the image or volume. The others: the largest "
+            "difference relative to it, and the share of values where it is more than a hundredth"
+            + (" (of a head in air, and of one that the frame cuts)." if peer == "torchio" else "."),
+            table(["", peer], [[*r] for r in rows if r not in close]),
         ]
-    )
-    data = {"environment": env, "agreement": rows, "recipes": recipes, "names": names, "absent": absent}
+    parts += [
+        "## Names",
+        "Each function of augfn, and what becomes it when it is converted.",
+        table(["augfn", *libraries], names),
+    ]
+    page = "\n\n".join(parts)
+    data = {
+        "environment": env,
+        "images": images,
+        "volumes": volumes,
+        "recipes": recipes,
+        "names": names,
+        "absent": absent,
+    }
     paths = write(options.out, "conversions", data, page)
     print(page, *(f"written: {path}" for path in paths), sep="\n")
+
+
+def near(said: str) -> bool:
+    """Whether all figures of a cell are at most 1e-5."""
+    figures = re.split(r", | and ", said)
+    return all(re.fullmatch(r"[\d.e+-]+", f) and float(f) <= 1e-5 for f in figures)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,10 @@
-"""MONAI's transforms, converted: how far each lies from its own with ranges pinned, and recipes replayed draw by draw.
-
-    python -m benchmarks.conversions_monai
+"""MONAI's transforms, converted, for `benchmarks.conversions`: with ranges pinned, and recipes replayed draw by draw.
 
 A photo and a rendered volume, both with sides that differ. Differences are relative to the range of the data.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -17,13 +14,11 @@ from torch import Tensor
 
 import augfn as af
 import augfn_nn as A
-from benchmarks.measure import table
 from benchmarks.recipes_monai import MEDNIST, RECIPES, agree, replayed, sample_of
 from benchmarks.volume_peers import volumes
 
 Build = Callable[[Any], Any]
 P1: dict[str, Any] = {"prob": 1.0}
-SEEDS = range(5)
 IMAGE, VOLUME = "image: ", "volume: "
 ZEROS, BORDER = {"padding_mode": "zeros"}, {"padding_mode": "border"}
 TURN3, SHEAR6 = (0.2, -0.3, 0.4), (0.1, -0.2, 0.15, 0.05, -0.1, 0.2)
@@ -238,23 +233,19 @@ def pinned(name: str, m: Any) -> tuple[Tensor, Tensor]:
     return torch.as_tensor(f(x.clone())), ours
 
 
-def main() -> None:
-    m = library()
-    if m is None:
-        print("MONAI is not installed")
-        return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        print(table(["pinned", "difference"], [[name, compared(*pinned(name, m))] for name in PINNED]))
-        print(table(["random", "differs"], [[name, runs(name, m)] for name in RANDOM]))
-        rows = []
-        for name, recipe in RECIPES.items():
-            found = A.convert(recipe(m), partly=True, ndim=None if name != MEDNIST else 2)
-            agreement = [agree(*replayed(recipe, m, sample_of(name), seed)) for seed in SEEDS]
-            steps = len(found.pipeline.params)
-            rows.append([name, str(steps), "; ".join(found.lacking), "; ".join(found.differs), " / ".join(agreement)])
-        print(table(["recipe", "steps", "lacking", "differs", f"agreement over {len(SEEDS)} seeds"], rows))
+def agreement(m: Any) -> list[tuple[str, str]]:
+    """How far each transform lies from its own; of those whose ranges cannot be pinned, that they run."""
+    runs_all = {name: runs(name, m) for name in RANDOM}
+    return [(name, compared(*pinned(name, m))) for name in PINNED] + [
+        (n, f"random: {said}") for n, said in runs_all.items()
+    ]
 
 
-if __name__ == "__main__":
-    main()
+def recipes(m: Any, seeds: int) -> list[tuple[str, str, A.Conversion]]:
+    """How far each recipe lies from its own at MONAI's draws, and its conversion."""
+    rows = []
+    for name, recipe in RECIPES.items():
+        found = A.convert(recipe(m), partly=True, ndim=2 if name == MEDNIST else None)
+        alike = [agree(*replayed(recipe, m, sample_of(name), seed)) for seed in range(seeds)]
+        rows.append((name, " / ".join(alike), found))
+    return rows

@@ -1,13 +1,10 @@
-"""Pipelines of TorchIO, converted: each transform with its ranges pinned, and recipes replayed with what TorchIO drew.
-
-    python -m benchmarks.conversions_torchio
+"""Pipelines of TorchIO, converted, for `benchmarks.conversions`: with ranges pinned, and recipes replayed draw by draw.
 
 TorchIO is installed by hand, as `benchmarks.volumes` says. The volume is rendered, `[1, W, H, D]`, with a map of labels.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -18,7 +15,7 @@ from torch import Tensor
 
 import augfn as af
 import augfn_nn as A
-from benchmarks.torchio_replay import in_a_row
+from benchmarks.replays_torchio import in_a_row
 
 Build = Callable[[Any], Any]
 Sample = dict[str, Tensor]
@@ -245,8 +242,8 @@ def replayed(recipe: Build, library: Any, sample: Sample, seed: int) -> tuple[Sa
     return data_of(subject), first_of(f(batched(sample), params, None)[0])
 
 
-def torchio() -> Any:
-    """The library, or None."""
+def library() -> Any:
+    """TorchIO, or None."""
     try:
         return import_module("torchio")
     except ImportError:
@@ -258,30 +255,19 @@ def figures(numbers: tuple[float, float, float]) -> str:
     return f"{most:.1g}" + (f", {share:.1%}" if share else "") + (f"; labels {labels:.1%}" if labels else "")
 
 
-def main() -> None:
-    library, samples = torchio(), (rendered(), rendered(neck=True))
-    if library is None:
-        raise SystemExit("TorchIO is not installed: see benchmarks.volumes")
-    warnings.simplefilter("ignore")
-    print(
-        f"TorchIO {library.__version__}. Of a head in air | cut at the neck: the largest difference, in shares of the"
-    )
-    print("data's range, and the share of voxels that differ by more than a hundredth of it.", "", sep="\n")
-    for name, build in PINNED.items():
-        print(f"{name}:", " | ".join(figures(apart(*pinned(build, library, x))) for x in samples))
+def agreement(t: Any) -> list[tuple[str, str]]:
+    """How far each transform lies from its own: of a head in air, and of one that the frame cuts."""
+    samples = rendered(), rendered(neck=True)
+    return [
+        (name, " and ".join(figures(apart(*pinned(build, t, x))) for x in samples)) for name, build in PINNED.items()
+    ]
+
+
+def recipes(t: Any, seeds: int) -> list[tuple[str, str, A.Conversion]]:
+    """How far each recipe lies from its own at TorchIO's draws, of a head in air, and its conversion."""
+    rows = []
     for name, recipe in RECIPES.items():
-        found = A.convert(recipe(library), partly=True)
-        print("", f"{name}: {len(found.pipeline.params)} steps", sep="\n")
-        print(
-            *(f"  lacking  {line}\n" for line in found.lacking),
-            *(f"  differs  {line}\n" for line in found.differs),
-            sep="",
-            end="",
-        )
-        for seed in range(5):
-            each = (figures(apart(*replayed(recipe, library, x, seed))) for x in samples)
-            print(f"  seed {seed}:", " | ".join(each))
-
-
-if __name__ == "__main__":
-    main()
+        found = A.convert(recipe(t), partly=True)
+        alike = [figures(apart(*replayed(recipe, t, rendered(), seed))) for seed in range(seeds)]
+        rows.append((name, " / ".join(alike), found))
+    return rows

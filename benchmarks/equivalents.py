@@ -6,14 +6,17 @@ import inspect
 import re
 import warnings
 from collections import defaultdict
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 import augfn as af
 import augfn_nn
 from augfn.core.spec import SPECS
+from benchmarks import conversions_monai, conversions_torchio
 
-Found = dict[str, dict[str, list[str]]]
+Names = dict[str, list[str]]  # of a transform, the functions
+Found = dict[str, Names]
 # arguments without a default, by their names
 NEEDED: dict[str, Any] = {
     "size": (24, 24), "height": 24, "width": 24, "max_size": 24, "degrees": 15, "padding": 2, "kernel_size": 3, "bits": 4,
@@ -34,17 +37,13 @@ def made(cls: Any, name: str) -> Any:
     return cls(**{n: NEEDED[n] for n in needed}, **({"method": "pil"} if name == "AutoContrast" else {}))
 
 
-def functions_of(peer: str, library: Any, name: str) -> list[str]:
+def functions_of(x: Any, ndim: int | None = None) -> list[str]:
     """The functions of augfn in what a transform becomes."""
-    if name in POLICIES:
-        return [POLICIES[name]]
-    x = made(getattr(library, name), name)
-    x = library.Compose([x]).to_dict() if peer == "albumentations" else x
-    found = re.findall(r"\b([a-z_0-9]+)\(", repr(augfn_nn.convert(x).pipeline))
+    found = re.findall(r"\b([a-z_0-9]+)\(", repr(augfn_nn.convert(x, ndim=ndim).pipeline))
     return [n for n in dict.fromkeys(found) if n not in STAYS and hasattr(af, n)]
 
 
-def of_kornia() -> dict[str, list[str]]:
+def of_kornia() -> Names:
     """kornia's classes keep their names: the function that each is derived from."""
     library = import_module("kornia.augmentation")
     policies = {n: [f] for n, f in POLICIES.items() if hasattr(augfn_nn, n)}
@@ -52,16 +51,37 @@ def of_kornia() -> dict[str, list[str]]:
     return {n: [c.spec.name] for n, c in classes.items() if hasattr(c, "spec")} | policies
 
 
-def of_peer(peer: str, library: Any) -> dict[str, list[str]]:
-    if peer == "kornia":
-        return of_kornia()
+def by_defaults(peer: str, library: Any) -> Names:
+    """The transforms of a table with their defaults."""
     found = {}
     for name in import_module(f"augfn_nn.converters.{peer}").TABLE:
         try:
-            found[name] = functions_of(peer, library, name)
+            x = made(getattr(library, name), name)
+            x = library.Compose([x]).to_dict() if peer == "albumentations" else x
+            found[name] = [POLICIES[name]] if name in POLICIES else functions_of(x)
         except (TypeError, ValueError, AttributeError):
             continue
     return found
+
+
+def by_cases(builds: dict[str, Any], library: Any, two: str) -> Names:
+    """The transforms of the pinned cases; those of images, where both are there, have names that begin with `two`."""
+    found = defaultdict(list)
+    for case, build in builds.items():
+        x = build(library)
+        if type(x).__name__ != "Compose":
+            ndim = (2 if case.startswith(two) else 3) if two else None
+            found[type(x).__name__] += functions_of(x, ndim)
+    return {n: [*dict.fromkeys(names)] for n, names in found.items()}
+
+
+FINDS: dict[str, Callable[[Any], Names]] = {
+    "kornia": lambda library: of_kornia(),
+    "torchvision": lambda library: by_defaults("torchvision", library),
+    "albumentations": lambda library: by_defaults("albumentations", library),
+    "monai": lambda library: by_cases(conversions_monai.PINNED | conversions_monai.RANDOM, library, "image"),
+    "torchio": lambda library: by_cases(conversions_torchio.PINNED, library, ""),
+}
 
 
 def equivalents(libraries: dict[str, Any]) -> Found:
@@ -70,7 +90,7 @@ def equivalents(libraries: dict[str, Any]) -> Found:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for peer, library in libraries.items():
-            for name, functions in of_peer(peer, library).items() if library else ():
+            for name, functions in FINDS[peer](library).items() if library else ():
                 for f in functions:
                     rows[f][peer].append(name)
     order = list(SPECS)
