@@ -47,6 +47,7 @@ KEYS: dict[str, tuple[str, str]] = {
 }
 NUMBERED = ("input", "mask", "bbox", "bbox_xyxy", "bbox_xywh", "keypoints", "class")  # the values of kornia's DataKey
 CORNERS = "xyxyxyxy"
+MASKS = ("mask", "softmask")
 Size = tuple[int, ...]
 
 
@@ -69,7 +70,7 @@ class Slot(NamedTuple):
             return torch.stack([torch.as_tensor(v) for v in value])
         if isinstance(value, list | tuple):
             return self.of_list([*value])
-        if self.kind == "mask" and batch is not None and isinstance(value, Tensor) and len(value) == 1 < batch:
+        if self.kind in MASKS and batch is not None and isinstance(value, Tensor) and len(value) == 1 < batch:
             return value.expand(batch, *value.shape[1:])
         if self.kind in ("boxes", "keypoints") and isinstance(value, Tensor):
             value = value if value.is_floating_point() else value.float()
@@ -96,7 +97,7 @@ class Slot(NamedTuple):
             )
         if self.kind == "keypoints" and tensors:
             return Keypoints.pad(value)
-        if self.kind == "mask" and tensors and all(v.ndim in (3, 4) for v in value):
+        if self.kind in MASKS and tensors and all(v.ndim in (3, 4) for v in value):
             each = [v if v.ndim == 4 else v[None] for v in value]
             most = max(v.shape[1] for v in each)
             return torch.cat([pad(v, (0, 0, 0, 0, 0, most - v.shape[1])) for v in each])
@@ -239,6 +240,11 @@ def slots_of(
             slot, n = slot._replace(name=f"{base}_{n}"), n + 1
         out.append(slot)
     return out
+
+
+def softened(slots: list[Slot]) -> list[Slot]:
+    """Masks as soft ones, which are read between pixels."""
+    return [s._replace(name=f"soft{s.name}", kind="softmask") if s.kind == "mask" else s for s in slots]
 
 
 def slot_of(key: Any, ndim: int, given: Mapping[str, str], passing: bool = False) -> Slot:
