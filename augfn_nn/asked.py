@@ -47,6 +47,11 @@ class Asked(nn.Module):
     transform_matrix: Any
 
     @property
+    def label(self) -> str:
+        """Its name in a container, beside its number."""
+        return type(self).__name__
+
+    @property
     def axes(self) -> int:
         """Those of a frame."""
         own: Any = self

@@ -343,6 +343,7 @@ class Augment(Base):
             return self.unchanged(x) if tree is None else self.augment(x, tree, generator, index, epoch)
         if params is None and not self.training:
             return self.unchanged(x)
+        params = tree_of(self, params)
         key = as_key(self.keyed(generator, index, epoch, None)) if params is None else None
         f = self.picked(key, params)
         return self.augment(x, self.tree(params, f), key, None, 0, f)  # type: ignore[arg-type]

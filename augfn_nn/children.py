@@ -31,7 +31,7 @@ class Through:
 
 
 class Foreign(Augment):
-    """A module of others, or a function, which is called with images alone."""
+    """A module of others, or a function, which is called with images alone; in a container it has the module's name."""
 
     def __init__(self, module: Any) -> None:
         f = af.opaque(module)
@@ -39,6 +39,10 @@ class Foreign(Augment):
         if isinstance(module, nn.Module):
             self.module = module
             f.function = Through(self)
+
+    @property
+    def label(self) -> str:
+        return type(self.module).__name__ if "module" in self._modules else "Function"
 
     def __repr__(self) -> str:
         f: Any = self.f

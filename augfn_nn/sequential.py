@@ -124,7 +124,7 @@ class AugmentationSequential(Listed, Base):
         for name in self.names.values():
             del self._modules[name]
         steps = names_of([c.f for c in children])
-        self.names = {step: f"{type(c).__name__}_{i}" for i, (step, c) in enumerate(zip(steps, children, strict=True))}
+        self.names = {step: f"{c.label}_{i}" for i, (step, c) in enumerate(zip(steps, children, strict=True))}
         for name, child in zip(self.names.values(), children, strict=True):
             self._modules[name] = child
         self.chains: dict[Any, Augmentation] = {}
