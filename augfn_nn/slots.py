@@ -66,6 +66,8 @@ class Slot(NamedTuple):
             value = of_array(value)
         if is_kornias(value):
             return self.of_kornia(value)
+        if not isinstance(value, Tensor) and is_array(value):
+            value = annotation_of(value, self.kind)
         if self.kind == "label" and isinstance(value, list | tuple):
             return torch.stack([torch.as_tensor(v) for v in value])
         if isinstance(value, list | tuple):
@@ -198,6 +200,18 @@ add_safe_globals([Slot])
 def is_kornias(value: Any) -> bool:
     """True of kornia's objects of boxes and keypoints."""
     return type(value).__module__.startswith("kornia.geometry.") and hasattr(value, "data")
+
+
+def is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray) or type(value).__module__.startswith("PIL.")
+
+
+def annotation_of(value: Any, kind: str) -> Any:
+    """An array as a tensor with its numbers as they are; of masks `[*b, H, W, C]` and `[H, W]`, or of PIL, `[*b, C, H, W]`."""
+    x = torch.from_numpy(np.ascontiguousarray(value))
+    if kind not in MASKS:
+        return x
+    return x[None] if x.ndim == 2 else x.movedim(-1, -3)
 
 
 def of_array(value: Any) -> Any:
