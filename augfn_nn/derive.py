@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 from torch.serialization import add_safe_globals
 
@@ -19,9 +21,13 @@ from augfn.errors import explain, unknown
 from augfn.run.mode import require_eager
 from augfn_nn.augment import Augment, Path
 from augfn_nn.choosing import one_key
+from augfn_nn.items import tree_of
 from augfn_nn.ranges import Ranges
+from augfn_nn.replays import of_kornia
 from augfn_nn.shorthands import ALIASES, NEUTRAL, is_number, learned, neutral, only, plain, sampling_of
+from augfn_nn.slots import as_type
 
+OF_KORNIA = {own: name for name, own in ALIASES.items()}
 FLAGS = {"same_on_batch": False, "keepdim": False, "learnable": False, "p_batch": 1.0, "kornia": None}
 OFF = af.pipeline(off=af.identity())  # what a batch meets that is left alone
 OF_BATCH = random.salt("p_batch")
@@ -66,6 +72,33 @@ class Derived(Augment):
                 "IntensityAugmentationBase2D, or GeometricAugmentationBase2D, for a class of your own",
             )
             raise TypeError(explain(f"{cls.__name__}: methods of kornia's on a class of augfn", own, want, fix))
+
+    @property
+    def flags(self) -> Mapping[str, Any]:
+        """How it reads pixels, in kornia's words: to be looked at."""
+        known = {n: own for own in SAMPLING if own in self.given for n in (OF_KORNIA.get(own, own),)}
+        return MappingProxyType({n: self.given[own] for n, own in known.items()} | {"align_corners": None})
+
+    def with_others(self, x: Any, call: Mapping[str, Any], others: dict[str, Any]) -> Any:
+        """A call with other settings (`padding_mode=`, `resample=`), or with some of its params (`degrees=`, kornia's `angle=`)
+        in place of those that it draws, which `_params` then has."""
+        output_type = others.pop("output_type", "pt")
+        others.pop("save_kwargs", None)
+        for name in NEUTRAL.keys() & others:
+            neutral(type(self).__name__, name, others.pop(name))
+        settings = {ALIASES.get(n, n): v for n, v in others.items() if ALIASES.get(n, n) in SAMPLING}
+        leaves = {n: v for n, v in others.items() if ALIASES.get(n, n) not in settings}
+        if self.chooses:
+            raise ValueError(explain("settings of a call beside p_batch", [*others], "p_batch=1", "arguments, or p"))
+        f = self.build(self.given | settings) if settings else self.f
+        params, generator = call["params"], call["generator"]
+        if leaves:
+            drawn = self.drawn_of(x, generator) if params is None else tree_of(self, params)
+            shape = torch.tensor(x.shape)
+            params = {**drawn, **of_kornia(self, leaves | {"forward_input_shape": shape})}  # type: ignore[dict-item]
+        tree = self.tree(params)
+        y = self.unchanged(x) if tree is None else self.augment(x, tree, generator, call["index"], call["epoch"], f)
+        return y if output_type == "pt" else as_type(y, output_type)
 
     @property
     def p(self) -> Any:

@@ -47,6 +47,7 @@ KEYS: dict[str, tuple[str, str]] = {
 }
 NUMBERED = ("input", "mask", "bbox", "bbox_xyxy", "bbox_xywh", "keypoints", "class")  # the values of kornia's DataKey
 CORNERS = "xyxyxyxy"
+MASKS = ("mask", "softmask")
 Size = tuple[int, ...]
 
 
@@ -65,11 +66,13 @@ class Slot(NamedTuple):
             value = of_array(value)
         if is_kornias(value):
             return self.of_kornia(value)
+        if not isinstance(value, Tensor) and is_array(value):
+            value = annotation_of(value, self.kind)
         if self.kind == "label" and isinstance(value, list | tuple):
             return torch.stack([torch.as_tensor(v) for v in value])
         if isinstance(value, list | tuple):
             return self.of_list([*value])
-        if self.kind == "mask" and batch is not None and isinstance(value, Tensor) and len(value) == 1 < batch:
+        if self.kind in MASKS and batch is not None and isinstance(value, Tensor) and len(value) == 1 < batch:
             return value.expand(batch, *value.shape[1:])
         if self.kind in ("boxes", "keypoints") and isinstance(value, Tensor):
             value = value if value.is_floating_point() else value.float()
@@ -96,7 +99,7 @@ class Slot(NamedTuple):
             )
         if self.kind == "keypoints" and tensors:
             return Keypoints.pad(value)
-        if self.kind == "mask" and tensors and all(v.ndim in (3, 4) for v in value):
+        if self.kind in MASKS and tensors and all(v.ndim in (3, 4) for v in value):
             each = [v if v.ndim == 4 else v[None] for v in value]
             most = max(v.shape[1] for v in each)
             return torch.cat([pad(v, (0, 0, 0, 0, 0, most - v.shape[1])) for v in each])
@@ -199,6 +202,18 @@ def is_kornias(value: Any) -> bool:
     return type(value).__module__.startswith("kornia.geometry.") and hasattr(value, "data")
 
 
+def is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray) or type(value).__module__.startswith("PIL.")
+
+
+def annotation_of(value: Any, kind: str) -> Any:
+    """An array as a tensor with its numbers as they are; of masks `[*b, H, W, C]` and `[H, W]`, or of PIL, `[*b, C, H, W]`."""
+    x = torch.from_numpy(np.ascontiguousarray(value))
+    if kind not in MASKS:
+        return x
+    return x[None] if x.ndim == 2 else x.movedim(-1, -3)
+
+
 def of_array(value: Any) -> Any:
     """An array `[*b, H, W, C]`, or an image of PIL, as a tensor `[*b, C, H, W]`; whole numbers in [0, 1], as by `af.to_float`."""
     if isinstance(value, list | tuple) and value and not isinstance(value[0], Tensor):
@@ -239,6 +254,11 @@ def slots_of(
             slot, n = slot._replace(name=f"{base}_{n}"), n + 1
         out.append(slot)
     return out
+
+
+def softened(slots: list[Slot]) -> list[Slot]:
+    """Masks as soft ones, which are read between pixels."""
+    return [s._replace(name=f"soft{s.name}", kind="softmask") if s.kind == "mask" else s for s in slots]
 
 
 def slot_of(key: Any, ndim: int, given: Mapping[str, str], passing: bool = False) -> Slot:

@@ -85,9 +85,30 @@ def test_policies_of_kornia_are_told_by_their_steps() -> None:
         (auto.RandAugment(2, 7), A.RandAugment(2, 7)),
     ):
         assert torch.equal(A.convert(theirs).module(x, generator=KEY), ours(x, generator=KEY))
-    own = auto.RandAugment(1, 9, policy=[[("brightness", 0.1, 0.9)]])
-    with pytest.raises(ValueError, match="a policy of one's own"):
-        A.convert(own)
+
+
+def test_policies_of_ones_own() -> None:
+    """At a level that is fixed both give the same; a sign is drawn, so some images agree."""
+    from kornia.augmentation import auto
+
+    x = torch.nn.functional.avg_pool2d(torch.rand(24, 3, 26, 28), 5, 1)
+    for entry in (
+        *(("auto_contrast", 0, 1), ("invert", 0, 1), ("posterize", 4.0, 8.0), ("solarize", 0.0, 1.0)),
+        *((n, 0.1, 1.9) for n in ("color", "contrast", "brightness", "sharpness")),
+        *(("rotate", -30.0, 30.0), ("shear_x", -0.3, 0.3), ("shear_y", -0.3, 0.3)),
+        *(("translate_x", -0.1, 0.1), ("translate_y", -0.1, 0.1)),
+    ):
+        theirs = auto.RandAugment(1, 10, policy=[[entry]])
+        found = A.convert(theirs)
+        off = (found.module(x) - theirs(x)).abs()[..., 4:-4, 4:-4].amax((1, 2, 3))
+        assert (off < 1e-4).sum() >= (3 if entry[1] < 0 else 24), entry
+        assert found.differs == ["RandAugment: draws for each image"]
+    table = [[("posterize", 0.4, 8), ("rotate", 0.6, 9)], [("shear_x", 1.0, 2), ("equalize", 0.5, None)]]
+    for theirs, ours in (
+        (auto.AutoAugment(table), A.AutoAugment(table, kornia=True)),
+        (auto.TrivialAugment([[("color", 0.2, 0.8)]]), A.TrivialAugment([[("color", 0.2, 0.8)]], kornia=True)),
+    ):
+        assert torch.equal(A.convert(theirs).module(x, generator=KEY), ours(x, generator=KEY))
 
 
 def test_what_is_foreign_to_kornia() -> None:

@@ -30,8 +30,9 @@ DIFFERS = {
     "RandomElasticTransform": "a smooth field of the same width and standard deviation, with at most 8 x 8 bends",
     "RandomCutMixV2": "labels come back soft with num_classes",
     "RandomMixUpV2": "labels come back soft with num_classes",
-    **dict.fromkeys(POLICIES, "draws for each image, with the papers' tables"),
 }
+# the classes of the ops of policies
+POLICY_STEPS = {"".join(w.title() for w in n.split("_")): n for n in auto.STEPS if n != "color"} | {"Saturate": "color"}
 FISHEYE = ("center_x", "center_y", "gamma")
 
 
@@ -75,14 +76,35 @@ def container(module: Any, notes: Notes) -> Any:
 
 
 def policy(module: Any, notes: Notes) -> Any:
-    """A published policy; kornia keeps the name of none, but its steps tell."""
+    """A published policy, or one of one's own; kornia keeps the name of none, but its steps tell."""
     kind, ours = type(module), getattr(auto, type(module).__name__)
     given = {n: getattr(module, n) for n in POLICIES[kind.__name__]}
     choices = [{"policy": n} for n in ("imagenet", "cifar10", "svhn")] if kind.__name__ == "AutoAugment" else [given]
     for choice in choices:
         if repr(kind(**choice)) == repr(module):
+            notes.differ(module, "draws for each image, with the papers' tables")
             return ours(**choice)
-    return notes.lack(module, "a policy of one's own: write it as a pipeline of one_of and some_of")
+    notes.differ(module, "draws for each image")
+    return notes.tried(module, lambda: ours(**given, policy=entries(module), kornia=True))
+
+
+def entries(module: Any) -> list[list[tuple[str, Any, Any]]]:
+    """The ops of a policy of kornia's, as its policies are written."""
+    form = binned if type(module).__name__ == "AutoAugment" else ranged
+    return [[form(POLICY_STEPS[type(step).__name__], step) for step in sub.children()] for sub in module.children()]
+
+
+def binned(name: str, step: Any) -> tuple[str, Any, Any]:
+    """Name, probability, interval of ten."""
+    first, last = auto.STEPS[name].ends or (0.0, 1.0)
+    low = first if step.magnitude_range is None else float(step.magnitude_range[0])
+    return name, float(step.op.p), round(10 * (low - first) / (last - first))
+
+
+def ranged(name: str, step: Any) -> tuple[str, Any, Any]:
+    """Name, lowest and highest magnitude."""
+    low, high = (0.0, 1.0) if step.magnitude_range is None else map(float, step.magnitude_range)
+    return name, -high if step.symmetric_megnitude else low, high
 
 
 def arguments(module: Any) -> dict[str, Any]:
