@@ -41,6 +41,11 @@ def slanted(x: Tensor, y: Tensor, scale: Tensor, sides: Tensor) -> Tensor:
     return slopes.atan().rad2deg()
 
 
+def outwards(start: Tensor, end: Tensor, sides: Tensor) -> Tensor:
+    """How far corners move away from the middle, in half sides."""
+    return 2 * (end - start) * (start * 2 - sides + 1).sign() / sides
+
+
 def extent(corners: Tensor) -> Tensor:
     """(width, height) of a window, from the middles of its outermost pixels."""
     return corners[:, 2] - corners[:, 0] + 1
@@ -69,6 +74,10 @@ TABLE: dict[str, dict[str, Rule]] = {
     "RandomShear": {"shear": pairs("shear_x", "shear_y")},
     "RandomTranslate": {
         "translate": (("translate_x", "translate_y"), lambda v, w, sides: torch.stack([v, w], -1) / sides)
+    },
+    "RandomPerspective": {
+        "distortion_scale": (("batch_prob",), lambda prob, sides: torch.ones_like(prob)),
+        "corners": (("start_points", "end_points"), outwards),
     },
     "RandomFisheye": {n: ((n,), lambda v, sides: v.flatten()) for n in ("center_x", "center_y", "gamma")},
     "RandomCrop": {"position": (("src", "input_size", "output_size"), place)},

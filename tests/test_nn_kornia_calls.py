@@ -32,6 +32,8 @@ REPLAYS = [
     ("RandomShear", {"shear": (1.0, 9.0, 2.0, 8.0)}),
     ("RandomTranslate", {"translate_x": (-0.2, 0.2), "translate_y": (-0.1, 0.1)}),
     ("RandomFisheye", {n: torch.tensor(v) for n, v in (("center_x", (-0.3, 0.3)), ("center_y", (-0.3, 0.3)))}),
+    ("RandomPerspective", {"distortion_scale": 0.4}),
+    ("RandomPerspective", {"distortion_scale": 0.4, "sampling_method": "area_preserving"}),
     ("RandomCrop", {"size": (8, 9), "p": 1.0}),
     ("RandomCrop", {"size": (8, 9), "padding": (1, 2, 3, 4), "p": 1.0}),
     ("RandomCrop", {"size": (50, 20), "pad_if_needed": True, "p": 1.0}),
@@ -178,6 +180,16 @@ def test_matrices_are_asked_for_or_not():
     policy = A.AutoAugment(transformation_matrix_mode="skip")
     policy(X)
     assert policy.transform_matrix is None
+
+
+def test_a_matrix_that_kornia_skips_is_skipped(kornia):
+    from kornia.constants import DataKey
+
+    known = {"transformation_matrix_mode": "skip", "extra_args": {DataKey.MASK: {"resample": "bilinear"}}}
+    found = A.convert(kornia.AugmentationSequential(kornia.RandomRotation((30.0, 30.0)), **known)).module
+    found(X)
+    assert found.transform_matrix is None
+    assert found.soft
 
 
 def test_parts_of_an_op():
