@@ -41,6 +41,11 @@ def slanted(x: Tensor, y: Tensor, scale: Tensor, sides: Tensor) -> Tensor:
     return slopes.atan().rad2deg()
 
 
+def room(x: Tensor, y: Tensor, width: Tensor, height: Tensor, sides: Tensor) -> Tensor:
+    """The place of a rectangle in what it leaves of the frame."""
+    return torch.stack([x, y], -1) / (sides - torch.stack([width, height], -1)).clamp(min=1)
+
+
 def outwards(start: Tensor, end: Tensor, sides: Tensor) -> Tensor:
     """How far corners move away from the middle, in half sides."""
     return 2 * (end - start) * (start * 2 - sides + 1).sign() / sides
@@ -85,6 +90,11 @@ TABLE: dict[str, dict[str, Rule]] = {
         "scale": (("src",), lambda v, sides: extent(v).prod(-1) / sides.prod()),
         "ratio": (("src",), lambda v, sides: extent(v)[:, 0] / extent(v)[:, 1]),
         "position": (("src",), position),
+    },
+    "RandomErasing": {
+        "scale": (("widths", "heights"), lambda w, h, sides: w * h / sides.prod()),
+        "ratio": (("widths", "heights"), lambda w, h, sides: w / h),
+        "position": (("xs", "ys", "widths", "heights"), room),
     },
     "ColorJitter": JITTER,
     "ColorJiggle": JITTER,

@@ -104,7 +104,7 @@ DIFFERENCES = [
         "`_params`",
         "a list of `ParamItem`",
         "a tree; the list is `param_items`",
-        "`params=` takes both, and what kornia has drawn (flips, affine maps, crops, colour; `augfn_nn.replays` lists them)",
+        "`params=` takes both, and what kornia has drawn, of the classes in `augfn_nn.replays.TABLE`",
     ),
     (
         "keywords of a call",
