@@ -138,8 +138,8 @@ def test_masks_and_points_as_arrays():
     aug = flips(data_keys=["input", "mask", "keypoints"])
     for given in (mask, mask[..., None], Image.fromarray(mask.astype(np.uint8))):
         _, m, k = aug(image, given, np.ones((1, 2), np.float32))
-        assert m.dtype == torch.as_tensor(np.asarray(given)).dtype
-        assert m[..., -2:].unique().tolist() == [int(np.asarray(given).max())]
+        assert m.dtype == torch.from_numpy(np.array(given)).dtype
+        assert m[..., -2:].unique().tolist() == [int(np.array(given).max())]
         assert not m[..., :-2].any()
         assert k.flatten().tolist() == [6.0, 1.0]
     out = flips()({"image": image[None].repeat(2, 0), "mask": mask[None, ..., None].repeat(2, 0)})
