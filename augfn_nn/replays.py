@@ -128,7 +128,7 @@ def of_kornia(module: Any, given: Mapping[str, Any]) -> Params:
         want, fix = f"kornia's of {', '.join(TABLE)}, or augfn's", "params=aug._params, of the module of augfn_nn"
         raise ValueError(explain(f"{name}: params in another form", left or [*own], want, fix))
     shape = given.get("forward_input_shape")
-    sides = torch.ones(2) if shape is None else torch.as_tensor(shape)[-2:].flip(-1)
+    sides = torch.ones(2) if shape is None else torch.as_tensor(shape).cpu()[-2:].flip(-1)
     out = empty(module.f.params)
     for leaf, (names, rule) in rules.items():
         if leaf in paths and all(n in given for n in names):
@@ -148,4 +148,6 @@ def put(tree: Params, path: str, value: Any) -> None:
 
 
 def floating(value: Tensor) -> Tensor:
+    """On the host, where params are drawn, whatever kornia's generators were moved to."""
+    value = value.cpu()
     return value if value.is_floating_point() else value.float()
