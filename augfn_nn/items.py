@@ -13,6 +13,8 @@ from augfn.errors import explain, unknown
 from augfn_nn.choosing import base_name
 from augfn_nn.replays import floating, of_kornia
 
+CLIPS = "video_batch_size"  # in kornia's params of frames
+
 
 class ParamItem(NamedTuple):
     """The params of one module: `data` is a dict of tensors, of a container a list of items."""
@@ -63,11 +65,22 @@ def tree_of(module: Any, params: Any) -> Params | None:
             raise ValueError(unknown(f"module of {type(module).__name__}", name, by_name))
         step = by_name[name]
         times = sum(base_name(n) == step for n in out)
+        data = of_clips(data, module.clips) if isinstance(data, Mapping) and CLIPS in data else data
         tree = {} if data is None else tree_of(module.steps[step], data)  # kornia has None for modules of others
         out[f"{step}~{times + 1}" if times else step] = tree
     if not getattr(getattr(module, "choosing", None), "per_batch", False):
         out = {step: out.get(step) for step in module.names}
     return out
+
+
+def of_clips(data: Mapping[str, Any], clips: Any) -> dict[str, Any]:
+    """What kornia has drawn for the frames of clips: of those that share a draw the first frame's."""
+    frames, known = len(data["batch_prob"]), {n: v for n, v in data.items() if n != CLIPS}
+    if clips is None or not clips.shared:
+        return known
+    step = frames // int(data[CLIPS])
+    alike = [n for n, v in known.items() if n != "forward_input_shape" and v.ndim and len(v) == frames]
+    return known | {n: known[n][::step] for n in alike}
 
 
 def gated(module: Any, found: Params, prob: Tensor) -> Params:

@@ -41,6 +41,16 @@ def slanted(x: Tensor, y: Tensor, scale: Tensor, sides: Tensor) -> Tensor:
     return slopes.atan().rad2deg()
 
 
+def room(x: Tensor, y: Tensor, width: Tensor, height: Tensor, sides: Tensor) -> Tensor:
+    """The place of a rectangle in what it leaves of the frame."""
+    return torch.stack([x, y], -1) / (sides - torch.stack([width, height], -1)).clamp(min=1)
+
+
+def outwards(start: Tensor, end: Tensor, sides: Tensor) -> Tensor:
+    """How far corners move away from the middle, in half sides."""
+    return 2 * (end - start) * (start * 2 - sides + 1).sign() / sides
+
+
 def extent(corners: Tensor) -> Tensor:
     """(width, height) of a window, from the middles of its outermost pixels."""
     return corners[:, 2] - corners[:, 0] + 1
@@ -70,12 +80,21 @@ TABLE: dict[str, dict[str, Rule]] = {
     "RandomTranslate": {
         "translate": (("translate_x", "translate_y"), lambda v, w, sides: torch.stack([v, w], -1) / sides)
     },
+    "RandomPerspective": {
+        "distortion_scale": (("batch_prob",), lambda prob, sides: torch.ones_like(prob)),
+        "corners": (("start_points", "end_points"), outwards),
+    },
     "RandomFisheye": {n: ((n,), lambda v, sides: v.flatten()) for n in ("center_x", "center_y", "gamma")},
     "RandomCrop": {"position": (("src", "input_size", "output_size"), place)},
     "RandomResizedCrop": {
         "scale": (("src",), lambda v, sides: extent(v).prod(-1) / sides.prod()),
         "ratio": (("src",), lambda v, sides: extent(v)[:, 0] / extent(v)[:, 1]),
         "position": (("src",), position),
+    },
+    "RandomErasing": {
+        "scale": (("widths", "heights"), lambda w, h, sides: w * h / sides.prod()),
+        "ratio": (("widths", "heights"), lambda w, h, sides: w / h),
+        "position": (("xs", "ys", "widths", "heights"), room),
     },
     "ColorJitter": JITTER,
     "ColorJiggle": JITTER,
@@ -109,7 +128,7 @@ def of_kornia(module: Any, given: Mapping[str, Any]) -> Params:
         want, fix = f"kornia's of {', '.join(TABLE)}, or augfn's", "params=aug._params, of the module of augfn_nn"
         raise ValueError(explain(f"{name}: params in another form", left or [*own], want, fix))
     shape = given.get("forward_input_shape")
-    sides = torch.ones(2) if shape is None else torch.as_tensor(shape)[-2:].flip(-1)
+    sides = torch.ones(2) if shape is None else torch.as_tensor(shape).cpu()[-2:].flip(-1)
     out = empty(module.f.params)
     for leaf, (names, rule) in rules.items():
         if leaf in paths and all(n in given for n in names):
@@ -129,4 +148,6 @@ def put(tree: Params, path: str, value: Any) -> None:
 
 
 def floating(value: Tensor) -> Tensor:
+    """On the host, where params are drawn, whatever kornia's generators were moved to."""
+    value = value.cpu()
     return value if value.is_floating_point() else value.float()

@@ -216,8 +216,8 @@ class AugmentationSequential(Listed, Base):
         if self.same:
             return [()]
         held = self.steps
-        known = [(n, g) for n, g in f.steps.items() if n != NONE]
-        return [(n, *p) for n, g in known for p in held[n if n in held else base_name(n)].shared_of(g)]
+        known = [(n, held[n if n in held else base_name(n)].shared_of(g)) for n, g in f.steps.items() if n != NONE]
+        return [(n, *p) for n, paths in known for p in paths]
 
     @property
     def same_on_batch(self) -> bool | None:

@@ -208,7 +208,7 @@ def is_array(value: Any) -> bool:
 
 def annotation_of(value: Any, kind: str) -> Any:
     """An array as a tensor with its numbers as they are; of masks `[*b, H, W, C]` and `[H, W]`, or of PIL, `[*b, C, H, W]`."""
-    x = torch.from_numpy(np.ascontiguousarray(value))
+    x = torch.from_numpy(np.array(value))  # a copy, which may be written to
     if kind not in MASKS:
         return x
     return x[None] if x.ndim == 2 else x.movedim(-1, -3)

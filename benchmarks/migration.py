@@ -104,7 +104,7 @@ DIFFERENCES = [
         "`_params`",
         "a list of `ParamItem`",
         "a tree; the list is `param_items`",
-        "`params=` takes both, and what kornia has drawn (flips, affine maps, crops, colour; `augfn_nn.replays` lists them)",
+        "`params=` takes both, and what kornia has drawn, of the classes in `augfn_nn.replays.TABLE`",
     ),
     (
         "keywords of a call",
@@ -312,8 +312,8 @@ def main() -> None:
         [
             "# A kornia script with its import changed",
             header(env),
-            f"{same} of {runs} calls of kornia's documentation, tutorials and scripts (`benchmarks/kornia_calls.py`) run with "
-            f"outputs of the same form: {same / runs:.1%}.",
+            f"{same} of {runs} calls of kornia's documentation, tutorials and scripts (`benchmarks/kornia_calls.py`, "
+            f"`kornia_scripts.py`) run with outputs of the same form: {same / runs:.1%}.",
             table(["call that does not", "why"], reasons),
             table(["name that is lacking", "why"], [[f"`{n}`", why] for n, why in LACKS.items()]),
             "## What differs",

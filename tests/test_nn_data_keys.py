@@ -2,8 +2,10 @@
 
 import enum
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.utils._pytree import tree_leaves
 
 import augfn as af
@@ -127,3 +129,18 @@ def test_extra_args(images, masks):
     want, _ = af.rotate(degrees=30.0, interpolation="nearest", fill_mask=9)({"image": images, "mask": masks})
     same([y, m], list(want.values()))
     assert (m == 9).any()
+
+
+def test_masks_and_points_as_arrays():
+    """Numbers and types stay; a mask [H, W] or [H, W, C] beside an image [H, W, C], or with a batch, or of PIL."""
+    image, mask = np.zeros((6, 8, 3), np.uint8), np.zeros((6, 8), np.int16)
+    mask[:, :2] = 300
+    aug = flips(data_keys=["input", "mask", "keypoints"])
+    for given in (mask, mask[..., None], Image.fromarray(mask.astype(np.uint8))):
+        _, m, k = aug(image, given, np.ones((1, 2), np.float32))
+        assert m.dtype == torch.from_numpy(np.array(given)).dtype
+        assert m[..., -2:].unique().tolist() == [int(np.array(given).max())]
+        assert not m[..., :-2].any()
+        assert k.flatten().tolist() == [6.0, 1.0]
+    out = flips()({"image": image[None].repeat(2, 0), "mask": mask[None, ..., None].repeat(2, 0)})
+    assert out["mask"].shape == (2, 1, 6, 8)

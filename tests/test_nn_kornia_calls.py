@@ -32,6 +32,9 @@ REPLAYS = [
     ("RandomShear", {"shear": (1.0, 9.0, 2.0, 8.0)}),
     ("RandomTranslate", {"translate_x": (-0.2, 0.2), "translate_y": (-0.1, 0.1)}),
     ("RandomFisheye", {n: torch.tensor(v) for n, v in (("center_x", (-0.3, 0.3)), ("center_y", (-0.3, 0.3)))}),
+    ("RandomPerspective", {"distortion_scale": 0.4}),
+    ("RandomPerspective", {"distortion_scale": 0.4, "sampling_method": "area_preserving"}),
+    ("RandomErasing", {"scale": (0.02, 0.4)}),
     ("RandomCrop", {"size": (8, 9), "p": 1.0}),
     ("RandomCrop", {"size": (8, 9), "padding": (1, 2, 3, 4), "p": 1.0}),
     ("RandomCrop", {"size": (50, 20), "pad_if_needed": True, "p": 1.0}),
@@ -84,6 +87,18 @@ def test_kornias_params_of_nested_containers(kornia):
     torch.testing.assert_close(found[2], want[2], atol=1e-3, rtol=0)
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_kornias_params_of_clips(kornia, shared):
+    def made(K):
+        steps = K.RandomRotation(30.0, p=0.7), K.ColorJiggle(0.2, 0.2, p=1.0)
+        return K.VideoSequential(*steps, same_on_frame=shared)
+
+    theirs, ours, clip = made(kornia), made(A), torch.stack([X, X.flip(-1), X.roll(3, -1), X * 0.5], 1)
+    want = theirs(clip)
+    found = ours(clip, params=theirs._params)
+    torch.testing.assert_close(found[..., 9:-9, 9:-9], want[..., 9:-9, 9:-9], atol=2e-4, rtol=0)
+
+
 def test_params_in_kornias_form():
     """Written by hand, as kornia draws them."""
     shape = torch.tensor(X.shape)
@@ -96,7 +111,7 @@ def test_params_in_kornias_form():
     assert drawn["gate"].tolist() == [1.0, 0.0, 1.0]
     torch.testing.assert_close(drawn["translate"], torch.tensor([[0.1, 0.0]]).expand(3, 2))
     with pytest.raises(ValueError, match="params in another form"):
-        A.RandomErasing()(X, params={"xs": torch.ones(3), "batch_prob": torch.ones(3)})
+        A.RandomMotionBlur(3, 9.0, 0.5)(X, params={"angle_factor": torch.ones(3), "batch_prob": torch.ones(3)})
     with pytest.raises(ValueError, match="params in another form"):
         A.RandomRotation(10)(X, params=data)
     flat = {"src": torch.zeros(3, 4, 2), "batch_prob": torch.zeros(3)}
@@ -178,6 +193,16 @@ def test_matrices_are_asked_for_or_not():
     policy = A.AutoAugment(transformation_matrix_mode="skip")
     policy(X)
     assert policy.transform_matrix is None
+
+
+def test_a_matrix_that_kornia_skips_is_skipped(kornia):
+    from kornia.constants import DataKey
+
+    known = {"transformation_matrix_mode": "skip", "extra_args": {DataKey.MASK: {"resample": "bilinear"}}}
+    found = A.convert(kornia.AugmentationSequential(kornia.RandomRotation((30.0, 30.0)), **known)).module
+    found(X)
+    assert found.transform_matrix is None
+    assert found.soft
 
 
 def test_parts_of_an_op():

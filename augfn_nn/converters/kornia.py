@@ -46,16 +46,23 @@ def converted(module: Any, notes: Notes) -> Any:
     if name in DIFFERS:
         notes.differ(module, DIFFERS[name])
     if name in POLICIES:
-        return policy(module, notes)
+        return asked(module, policy(module, notes))
     if not hasattr(augfn_nn, name):
         return notes.lack(module, "no counterpart")
     if name in CONTAINERS:
-        return container(module, notes)
+        return asked(module, container(module, notes))
     if str(getattr(module, "flags", {}).get("padding_mode")).endswith("REFLECTION"):
         notes.differ(module, "reflection is about the middle of the outermost pixels, as with align_corners=True")
     made = notes.tried(module, lambda: getattr(augfn_nn, name)(**arguments(module), kornia=True))
     if made is not None:
         made.p_batch = float(getattr(module, "p_batch", 1.0))
+    return made
+
+
+def asked(module: Any, made: Any) -> Any:
+    """The same, with a matrix or without."""
+    if made is not None and hasattr(module, "_transformation_matrix_arg"):
+        made.matrix_mode = module._transformation_matrix_arg
     return made
 
 
