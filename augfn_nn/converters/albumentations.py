@@ -8,8 +8,8 @@ from typing import Any
 import augfn as af
 from augfn.core.augmentation import Augmentation
 from augfn_nn.converters import albumentations_geometry as geometry
+from augfn_nn.converters import albumentations_light as light
 from augfn_nn.converters import albumentations_pixels as pixels
-from augfn_nn.converters import albumentations_weather as weather
 from augfn_nn.converters.albumentations_values import BORDERS, INTERPOLATIONS, Make, Said, Values
 from augfn_nn.converters.notes import Notes
 
@@ -91,11 +91,11 @@ GROUPS: dict[str, Callable[[Said, list[Augmentation]], Augmentation]] = {
     "SomeOf": lambda a, parts: several(a, parts, "given"),
     "RandomOrder": lambda a, parts: several(a, parts, "random"),
 }
-TABLE: dict[str, Make] = geometry.GEOMETRY | pixels.PIXELS | weather.WEATHER
+TABLE: dict[str, Make] = geometry.GEOMETRY | pixels.PIXELS | light.LIGHT
 COMMON: Values = {
     "interpolation": ((*INTERPOLATIONS,), " (nearest, linear, cubic and area have)"),
     "border_mode": ((*BORDERS,), ""),
 }
-EXPECTED = geometry.EXPECTED | pixels.EXPECTED | weather.EXPECTED  # arguments with the values that have a counterpart
-DIFFERS = geometry.DIFFERS | pixels.DIFFERS | weather.DIFFERS
+EXPECTED = geometry.EXPECTED | pixels.EXPECTED | light.EXPECTED  # arguments with the values that have a counterpart
+DIFFERS = geometry.DIFFERS | pixels.DIFFERS | light.DIFFERS
 LACKS = geometry.LACKS | pixels.LACKS

@@ -61,18 +61,24 @@ def moved(a: Said) -> Augmentation:
 
 
 def perspective(a: Said) -> Augmentation:
-    """Corners by a half-normal distribution, cut at three standard deviations."""
-    corners = normal(0.0, 1 / 3, 0.0, 1.0)
-    return af.perspective(distortion_scale=between(a["scale"], 1 / 6), corners=corners, **sampled(a))
+    """Corners by a half-normal distribution, cut at three standard deviations; then its second zoom about the top left."""
+    ways, scale = sampled(a), a["scale"]
+    zoomed = between(scale, 1 / 1.12, 1.0)  # the mean of its longer sides
+    right = pair(*([v * 0.56 for v in scale] for _ in "xy"))
+    return af.pipeline(
+        af.perspective(distortion_scale=between(scale, 1 / 6), corners=normal(0.0, 1 / 3, 0.0, 1.0), **ways),
+        af.scale(scale=zoomed, **ways),
+        af.translate(translate=right, unit="fraction", **ways),
+    )
 
 
 def optical(a: Said) -> Augmentation:
-    """With its radius in widths, and a second term, corners move by 1 + k / 2 + k / 4; else that of the half diagonal."""
-    return af.optical_distortion(k=between(a["distort_limit"], 4 / 3 if a["mode"] == "camera" else 1.0), **sampled(a))
+    """Of a radius in widths, with a second term, 2/3 fit best; else that of the half diagonal."""
+    return af.optical_distortion(k=between(a["distort_limit"], 1.5 if a["mode"] == "camera" else 1.0), **sampled(a))
 
 
-def gridded(a: Said) -> Any:
-    return af.pipeline(nn_.GridDistortion(a["num_steps"], tuple(a["distort_limit"])).f, **sampled(a))
+def gridded(a: Said) -> Augmentation:
+    return af.pipeline(nn_.GridDistortion(a["num_steps"], tuple(a["distort_limit"]), p=1.0).f, **sampled(a))
 
 
 def piecewise(a: Said) -> Augmentation:
@@ -289,21 +295,21 @@ DIFFERS: dict[str, Why] = {
     "Affine": lambda a: (
         "shears in x and y at once follow each other" if any(a["shear"]["x"]) and any(a["shear"]["y"]) else ""
     ),
-    "Perspective": "corners of the result move outwards by what the library moves those of the source inwards",
+    "Perspective": "corners of the result move out by what those of the source move in, and the second zoom is its mean",
     "OpticalDistortion": lambda a: (
-        "one radial term, about a centre half a pixel off; corners move alike"
+        "one radial term that fits best, and the centre lies half a pixel off"
         if a["mode"] == "camera"
         else "the centre lies half a pixel off"
     ),
     "GridDistortion": "lines are read at the pixels' centres: up to a pixel aside",
-    "PiecewiseAffine": "points move alike, and what lies between them linearly; the library's weights bend it without noise too",
+    "PiecewiseAffine": "points move alike, linear in between; the library's weights bend more, without noise too",
     "ThinPlateSpline": lambda a: (
         "the corners and the middle move, by the same spread"
-        + (", not a grid of points" if a["num_control_points"] != 2 else "")
+        + (", not a grid, which bends about twice as far" if a["num_control_points"] != 2 else "")
     ),
     "ElasticTransform": "a field of the same strength and width, with at most 8 x 8 bends",
     "RandomGridShuffle": "tiles are of one size, at least two change places, and what is left over at the border stays",
-    "Mosaic": "the other images are the batch's, all are stretched to the size, the own one lies top left; p=1, or frames of the size",
+    "Mosaic": "the others are of the batch, all stretched to the size, the own one top left; p=1, or frames of the size",
     "RandomResizedCrop": shrunk(),
     "RandomSizedCrop": lambda a: shrunk(
         f"one of {HEIGHTS} heights" if a["min_max_height"][1] - a["min_max_height"][0] >= HEIGHTS else ""

@@ -61,7 +61,7 @@ def sharpened(a: Said) -> Augmentation:
     """Its kernel sums to g = 1 + alpha (lightness - 1): the one of `sharpness`, times g."""
     if a["method"] == "gaussian":
         return af.unsharp_mask(sigma=a["sigma"], amount=between(a["alpha"]), kernel_size=int(a["kernel_size"]) | 1)
-    gains = [1 + alpha * (light - 1) for alpha in a["alpha"] for light in a["lightness"]]
+    gains = [1 + middle(a["alpha"]) * (light - 1) for light in a["lightness"]]
     alpha = [v / (1 + v * (middle(a["lightness"]) - 1)) for v in a["alpha"]]
     f = af.sharpness(factor=between(alpha, 1 / 13, 1.0), clip="clamp" if {*gains} == {1.0} else "none")
     return f if {*gains} == {1.0} else af.pipeline(f, af.brightness(factor=between((min(gains), max(gains)))))
@@ -128,56 +128,6 @@ def lit(a: Said) -> Augmentation:
     """x (1 + contrast) + brightness."""
     c, b = between(a["contrast_limit"], base=1.0), between(a["brightness_limit"])
     return af.pipeline(af.brightness(factor=c, clip="none"), af.brightness_shift(shift=b))
-
-
-def light(a: Said) -> Augmentation:
-    """Factors of 1 ± intensity, as light that is added to mid grey; its corner stays, and the far one changes."""
-    gain = between(a["intensity_range"], 2.0)
-    sign = {"brighten": 1.0, "darken": 0.0, "both": af.Bernoulli(0.5)}[a["effect_type"]]
-    if a["mode"] == "gaussian":
-        place, sigma = between(a["center_range"]), between(a["sigma_range"])
-        return af.gaussian_illumination(gain=gain, center=place, sigma=sigma, brighten=sign)
-    if a["mode"] == "corner":
-        far = 1 - sign if isinstance(sign, float) else sign
-        return af.linear_corner_illumination(gain=gain, brighten=far)
-    ramp = af.linear_illumination(gain=between(a["intensity_range"]), brighten=1.0, clip="none")
-    return af.pipeline(ramp, af.brightness_shift(shift=-middle(a["intensity_range"]) / 2))
-
-
-def plasma(a: Said) -> Augmentation:
-    """x + b plasma, then a contrast of 1 + c plasma: half of each even, half about the middle of the plasma."""
-    rough, b, c = min(float(a["roughness"]), 1.0), a["brightness_range"], a["contrast_range"]
-    steps = [
-        af.plasma_brightness(roughness=rough, intensity=between(b, 2.0), clip="none"),
-        af.brightness_shift(shift=between(b, 2.0)),
-        af.plasma_contrast(roughness=rough, intensity=between(c, 4.0), clip="none"),
-        af.linear_contrast(factor=between(c, 4.0, 1.0), clip="clamp"),
-    ]
-    return af.pipeline(*(steps[:2] if any(b) else []), *(steps[2:] if any(c) else []))
-
-
-def shaded(a: Said) -> Augmentation:
-    """x (1 - intensity plasma), as shade that is taken from mid grey, with an edge as wide as the plasma."""
-    shade = between([-v for v in reversed(a["shadow_intensity_range"])], 2.0)
-    known = {"shade_intensity": shade, "shade_quantity": 0.5, "softness": 0.25}
-    return af.plasma_shadow(roughness=min(float(a["roughness"]), 1.0), **known)
-
-
-def warmed(a: Said) -> Augmentation:
-    """A light below 6000 K with the probability 0.4."""
-    low, high = (v / 1000 for v in a["temperature_limit"])
-    if a["sampling_method"] == "uniform":
-        points = [low, (low + 6) / 2, 6.0, *(6 + i * (high - 6) / 3 for i in (1, 2, 3))]
-        temperature = low if low == high else af.Quantiles(points)
-    else:
-        below, above = (af.TruncatedNormal(6.0, max(abs(v - 6) / 3, 1e-3), *sorted((v, 6.0))) for v in (low, high))
-        mode = {"mode": MODES[a["mode"]]}
-        parts = (af.planckian_jitter(temperature=t, **mode) for t in (below, above))
-        return af.one_of(*parts, weights=(0.4, 0.6))
-    return af.planckian_jitter(temperature=temperature, mode=MODES[a["mode"]])
-
-
-MODES = {"blackbody": "blackbody", "cied": "CIED"}
 
 
 def sepia(a: Said) -> Augmentation:
@@ -261,10 +211,6 @@ PIXELS: dict[str, Make] = {
     "Equalize": lambda a: af.equalize(),
     "AutoContrast": lambda a: af.autocontrast() if a["method"] == "pil" else af.equalize(),
     "CLAHE": lambda a: af.clahe(clip_limit=between(a["clip_limit"]), grid_size=tuple(a["tile_grid_size"])),
-    "PlanckianJitter": warmed,
-    "Illumination": light,
-    "PlasmaBrightnessContrast": plasma,
-    "PlasmaShadow": shaded,
     "ChannelShuffle": lambda a: af.channel_shuffle(),
     "ChannelDropout": without_channels,
     "GaussianBlur": blurred,
@@ -308,7 +254,6 @@ EXPECTED: dict[str, Values] = {
 }
 SOFT = "an edge within a pixel covers it in part"
 NORMAL = "noise is normal, of the same mean and spread"
-GREYS = "light is added, as much as the library's factor changes mid grey"
 
 
 def of_holes(a: Said) -> str:
@@ -327,13 +272,16 @@ DIFFERS: dict[str, Why] = {
     "GridDropout": f"cells are squares of the shorter side, and their holes move together; {SOFT}",
     "Erasing": SOFT,
     "CLAHE": "works on each channel, not on the lightness",
-    "Equalize": lambda a: "by Pillow's table, not OpenCV's" if a["mode"] == "cv" else "",
+    "Equalize": lambda a: (
+        "by Pillow's table, "
+        + ("not OpenCV's" if a["mode"] == "cv" else "which counts what lies below a level, not the level too")
+    ),
     "AutoContrast": lambda a: "equalizes, by Pillow's table" if a["method"] == "cdf" else "",
     "MotionBlur": "a straight streak about the pixel",
     "AdvancedBlur": lambda a: (
-        ""
-        if not any(a["rotate_limit"]) and {*a["beta_limit"], *a["noise_limit"]} == {1}
-        else "a Gaussian along the axes, neither turned nor of another shape, without noise"
+        "a Gaussian along the axes, neither turned nor of another shape, without noise"
+        if any(a["rotate_limit"]) or any(abs(v - 1) > 0.01 for v in (*a["beta_limit"], *a["noise_limit"]))
+        else ""
     ),
     "Defocus": "radii between whole numbers too, and an edge of one pixel in place of the alias blur",
     "ZoomBlur": "steps of equal ratios, a power of two of them",
@@ -351,9 +299,6 @@ DIFFERS: dict[str, Why] = {
     "ShotNoise": "counts are normal, of the same mean and variance",
     "SaltAndPepper": "each pixel by chance, not a fixed number of them",
     "Downscale": "averages over cells",
-    "Illumination": GREYS,
-    "PlasmaBrightnessContrast": "a plasma of its own for each channel, roughness up to 1, a contrast about 0.5, not the mean",
-    "PlasmaShadow": "roughness up to 1; shade is taken away, as much as the library's factor changes mid grey",
     "GaussianBlur": lambda a: (
         "" if any(a["blur_limit"]) else "a kernel of size 0 is as wide as the largest sigma asks for"
     ),
