@@ -260,8 +260,8 @@ def test_albumentations_root_may_be_anything(photo: Tensor) -> None:
     [
         (
             "CoarseDropout",
-            {"hole_height_range": [8, 16], "hole_width_range": [8, 16], "num_holes_range": [1, 1], "fill": 0},
-            "pixels",
+            {"hole_height_range": [8, 16], "hole_width_range": [8, 16], "num_holes_range": [1, 1], "fill": "random"},
+            "fill=",
         ),
         ("RandomCrop3D", {"size": [8, 8, 8], "pad_if_needed": True}, "PadIfNeeded3D before"),
         ("Rotate", {"limit": [-10, 10], **WARP, "border_mode": 3}, "border_mode=3"),

@@ -8,6 +8,7 @@ from typing import Any
 import augfn as af
 import augfn_nn as nn_
 from augfn.core.augmentation import Augmentation
+from augfn_nn.by_frame import RotationByFrame
 from augfn_nn.converters.albumentations_values import (
     POSITIONS,
     Make,
@@ -235,6 +236,7 @@ GEOMETRY: dict[str, Make] = {
     "D4": lambda a: af.d4(),
     "SquareSymmetry": lambda a: af.d4(),
     "Rotate": lambda a: af.rotate(degrees=between(a["limit"]), **sampled(a)),
+    "SafeRotate": lambda a: af.pipeline(RotationByFrame(between(a["limit"])), **sampled(a)),
     "Affine": affine,
     "ShiftScaleRotate": moved,
     "Perspective": perspective,
@@ -295,6 +297,7 @@ DIFFERS: dict[str, Why] = {
     "Affine": lambda a: (
         "shears in x and y at once follow each other" if any(a["shear"]["x"]) and any(a["shear"]["y"]) else ""
     ),
+    "SafeRotate": "the library reads up to a pixel aside",
     "Perspective": "corners of the result move out by what those of the source move in, and the second zoom is its mean",
     "OpticalDistortion": lambda a: (
         "one radial term that fits best, and the centre lies half a pixel off"
@@ -331,7 +334,6 @@ DIFFERS: dict[str, Why] = {
 SIZE = "frames of a random size: a batch has one"
 LACKS = {
     "RandomScale": f"{SIZE}; af.scale zooms in the frame",
-    "SafeRotate": "the zoom depends on the angle; Affine with a scale below 1",
     "RandomCropFromBorders": SIZE,
     "RandomCropNearBBox": SIZE,
     "BBoxSafeRandomCrop": f"{SIZE}; RandomSizedBBoxSafeCrop has one size",

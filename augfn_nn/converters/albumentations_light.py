@@ -153,7 +153,7 @@ DIFFERS: dict[str, Why] = {
     "PlasmaShadow": "shade is taken away, as much as the library's factor changes mid grey",
     "RandomRain": f"sharp grey streaks, as many and as long {AS_LARGE}",
     "RandomFog": "a smooth field with as much white, not circles that are more in the middle",
-    "RandomSnow": "the lightness is not rounded",
+    "RandomSnow": "lightness, hue and saturation are not rounded",
     "RandomShadow": "quadrilaterals about the middle of the region, as large as those of five points",
     "RandomSunFlare": f"four soft ghosts through the middle of the frame; a sun as large {AS_LARGE}",
 }

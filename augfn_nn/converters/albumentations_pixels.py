@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import augfn as af
 import augfn_nn as nn_
 from augfn.core.augmentation import Augmentation
+from augfn_nn.by_frame import HolesByFrame
 from augfn_nn.converters.albumentations_values import (
     Make,
     Said,
@@ -23,7 +25,7 @@ from augfn_nn.converters.albumentations_values import (
 
 GREY = {"weighted_average": (0.299, 0.587, 0.114), "average": (1 / 3, 1 / 3, 1 / 3)}
 SEPIA = (0.393, 0.769, 0.189), (1.0, 0.8901, 0.6945)  # the weights of red, and each channel's share of it
-MOST_HOLES = 16
+MOST_HOLES = 15
 
 
 def blurred(a: Said) -> Augmentation:
@@ -171,16 +173,31 @@ def coarser(a: Said) -> Augmentation:
 
 
 def dropped(a: Said) -> Augmentation:
-    """Steps of at most 16 holes."""
-    if any(isinstance(v, int) or v > 1 for n in ("hole_height_range", "hole_width_range") for v in a[n]):
-        raise ValueError("holes in pixels: give fractions of the frame")
-    low, high = a["num_holes_range"]
-    n = math.ceil(high / MOST_HOLES)
-    known: Said = {"height": between(a["hole_height_range"]), "width": between(a["hole_width_range"])}
-    known |= {"depth": between(a["hole_depth_range"])} if "hole_depth_range" in a else {}
-    known |= {"fill": number(a["fill"]), "fill_mask": a.get("fill_mask")}
-    parts = [af.coarse_dropout(holes=between([(v + i) // n for v in (low, high)]), **known) for i in range(n)]
-    return parts[0] if n == 1 else af.pipeline(*parts)
+    """Holes in fractions of the frame, or in pixels."""
+    sides = {n: a[f"hole_{n}_range"] for n in ("depth", "height", "width") if f"hole_{n}_range" in a}
+    if sides["height"][1] < 1 or "depth" in sides:
+        return counted(a["num_holes_range"], a, {}, **{n: between(v) for n, v in sides.items()})
+    return counted(a["num_holes_range"], a, {n: tuple(v) for n, v in sides.items()})
+
+
+def counted(numbers: Sequence[int], a: Said, pixels: dict[str, Any], **fractions: Any) -> Augmentation:
+    """Steps of at most 15 holes, or none."""
+    (low, high), n = numbers, math.ceil(numbers[1] / MOST_HOLES)
+    parts = [HolesByFrame((low + i) // n, (high + i) // n, pixels, **fractions) for i in range(n)]
+    return af.pipeline(*parts, **filling(a)) if parts else af.identity()
+
+
+def filling(a: Said) -> Said:
+    fill_mask = {} if a.get("fill_mask") is None else {"fill_mask": float(a["fill_mask"])}
+    return {"fill": number(a["fill"])} | fill_mask
+
+
+def banded(a: Said) -> Augmentation:
+    """Bands across all of the frame, so many pixels wide."""
+    columns, rows = (tuple(a[f"mask_{n}_length"]) for n in "xy")
+    parts = [counted(a["num_masks_x"], a, {"width": columns}, height=1.0)] if columns[1] else []
+    parts += [counted(a["num_masks_y"], a, {"height": rows}, width=1.0)] if rows[1] else []
+    return af.pipeline(*parts) if parts else af.identity()
 
 
 def gridded(a: Said) -> Augmentation:
@@ -192,8 +209,7 @@ def gridded(a: Said) -> Augmentation:
         raise ValueError("holes_number_xy: as many along x and y")
     free = 1 - a["ratio"]
     place = af.Uniform(0.0, free) if a["random_offset"] and free else 0.0
-    known = {"fill": number(a["fill"]), "fill_mask": a.get("fill_mask")}
-    return af.grid_mask(period=1 / across, ratio=a["ratio"], angle=0.0, offset=place, **known)
+    return af.grid_mask(period=1 / across, ratio=a["ratio"], angle=0.0, offset=place, **filling(a))
 
 
 PIXELS: dict[str, Make] = {
@@ -236,6 +252,9 @@ PIXELS: dict[str, Make] = {
     "CoarseDropout": dropped,
     "CoarseDropout3D": dropped,
     "GridDropout": gridded,
+    "XYMasking": banded,
+    "TimeMasking": banded,
+    "FrequencyMasking": banded,
     "Erasing": lambda a: nn_.RandomErasing(tuple(a["scale"]), tuple(a["ratio"]), number(a["fill"]), p=1.0),
     "Normalize": normalized,
 }
@@ -257,11 +276,13 @@ NORMAL = "noise is normal, of the same mean and spread"
 
 
 def of_holes(a: Said) -> str:
-    low, high = a["num_holes_range"]
-    parts = [SOFT]
-    parts += ["a last hole may be smaller in place of none"] if low != high else []
-    parts += ["more than 16 holes are several steps, whose numbers are drawn apart"] if high > MOST_HOLES else []
-    return "; ".join(parts + (["volumes come as {'volume': x}"] if "hole_depth_range" in a else []))
+    many = "more than 15 holes are several steps, whose numbers are drawn apart"
+    lines = {
+        SOFT: True,
+        many: a["num_holes_range"][1] > MOST_HOLES,
+        "volumes come as {'volume': x}": "hole_depth_range" in a,
+    }
+    return "; ".join(line for line, so in lines.items() if so)
 
 
 DIFFERS: dict[str, Why] = {
@@ -270,6 +291,9 @@ DIFFERS: dict[str, Why] = {
     "CoarseDropout": of_holes,
     "CoarseDropout3D": of_holes,
     "GridDropout": f"cells are squares of the shorter side, and their holes move together; {SOFT}",
+    "XYMasking": SOFT,
+    "TimeMasking": SOFT,
+    "FrequencyMasking": SOFT,
     "Erasing": SOFT,
     "CLAHE": "works on each channel, not on the lightness",
     "Equalize": lambda a: (
@@ -305,9 +329,6 @@ DIFFERS: dict[str, Why] = {
     "ImageCompression": "the quantization of JPEG without its subsampling rules",
 }
 LACKS = {
-    "XYMasking": "lengths in pixels; CoarseDropout with fractions",
-    "TimeMasking": "lengths in pixels; CoarseDropout with fractions",
-    "FrequencyMasking": "lengths in pixels; CoarseDropout with fractions",
     "MaskDropout": "a number of objects; af.mask_dropout(p_object=...) hides each with a probability",
     "ConstrainedCoarseDropout": "holes in objects; af.mask_dropout hides whole ones",
     "Lambda": "its functions are not in the dict: af.opaque(function)",
