@@ -18,19 +18,18 @@ class HolesByFrame(Augmentation):
     """`af.coarse_dropout` of a whole number of holes, whose sides are fractions of the frame, or `pixels` as far as it has as
     many."""
 
-    def __init__(self, fewest: int, most: int, pixels: dict[str, Pair], **fractions: Range) -> None:
+    def __init__(self, fewest: int, most: int, pixels: dict[str, Pair], **known: Any) -> None:
         holes = af.Uniform(float(fewest), most + 1.0) if fewest < most else float(fewest)
-        sides: dict[str, Any] = {n: af.Uniform(0.0, 1.0) for n in pixels} | fractions
-        f = af.coarse_dropout(holes=holes, **sides)
-        super().__init__("coarse_dropout", f.params, f.schema)
+        self.f = af.coarse_dropout(holes=holes, **{n: af.Uniform(0.0, 1.0) for n in pixels}, **known)
+        super().__init__("coarse_dropout", self.f.params, self.f.schema, spatial=self.f.spatial)
         self.pixels = pixels
 
     def plan(self, params: Any, size: Any, sampling: Any) -> Any:
-        known = {**params, "holes": params["holes"].floor()}
+        sides = {**params, "holes": params["holes"].floor()}
         for name, (low, high) in self.pixels.items():
             n = size[-2:][name == "width"]
-            known[name] = ((low + (high - low) * params[name]) / n).clamp(max=1.0)
-        return af.coarse_dropout().plan(known, size, sampling)
+            sides[name] = ((low + (high - low) * params[name]) / n).clamp(max=1.0)
+        return self.f.plan(sides, size, sampling)
 
 
 class RotationByFrame(Augmentation):

@@ -213,9 +213,11 @@ def padded3d(a: Said) -> Augmentation:
 
 
 def padded_to3d(a: Said) -> Augmentation:
-    size, divisor = a["min_zyx"], a["pad_divisor_zyx"]
+    size, divisors = a["min_zyx"], a["pad_divisor_zyx"]
+    if (size and divisors) or (divisors and len({*divisors}) > 1):
+        raise ValueError("min_zyx, or one divisor of all sides")
+    known = {"divisible": divisors[0]} if divisors else {"size": tuple(size)}
     place = None if a["position"] == "center" else POSITIONS["random"]
-    known = {"size": size and tuple(size), "divisible": divisor and tuple(divisor)}
     return af.pad_to3d(position=place, **known, **bordered({"border_mode": 0, **a}))
 
 

@@ -183,8 +183,9 @@ def dropped(a: Said) -> Augmentation:
 def counted(numbers: Sequence[int], a: Said, pixels: dict[str, Any], **fractions: Any) -> Augmentation:
     """Steps of at most 15 holes, or none."""
     (low, high), n = numbers, math.ceil(numbers[1] / MOST_HOLES)
-    parts = [HolesByFrame((low + i) // n, (high + i) // n, pixels, **fractions) for i in range(n)]
-    return af.pipeline(*parts, **filling(a)) if parts else af.identity()
+    known = fractions | filling(a)
+    parts = [HolesByFrame((low + i) // n, (high + i) // n, pixels, **known) for i in range(n)]
+    return af.identity() if not n else parts[0] if n == 1 else af.pipeline(*parts)
 
 
 def filling(a: Said) -> Said:

@@ -26,11 +26,11 @@ INTERPOLATIONS = {
 BORDERS = {0: "constant", 1: "edge", 2: "symmetric", 4: "reflect"}
 AREA = 3
 POSITIONS = {  # where an image lies on a larger frame; of an odd number of pixels in the middle the one more lies behind
-    "center": (0.4999, 0.4999),
-    "top_left": (0.0, 0.0),
-    "top_right": (1.0, 0.0),
-    "bottom_left": (0.0, 1.0),
-    "bottom_right": (1.0, 1.0),
+    "center": af.Constant([0.4999, 0.4999]),
+    "top_left": af.Constant([0.0, 0.0]),
+    "top_right": af.Constant([1.0, 0.0]),
+    "bottom_left": af.Constant([0.0, 1.0]),
+    "bottom_right": af.Constant([1.0, 1.0]),
     "random": af.Uniform(0.0, 1.0),
 }
 
