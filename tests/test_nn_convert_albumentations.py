@@ -383,6 +383,10 @@ def test_what_differs_depends_on_the_arguments() -> None:
     assert not lines("UnsharpMask", threshold=0)
     assert "not a grid" in lines("ThinPlateSpline")[0]
     assert "not a grid" not in lines("ThinPlateSpline", num_control_points=2)[0]
+    assert not lines("Downscale", interpolation_pair={"upscale": 0, "downscale": 3}, scale_range=[0.5, 0.5])
+    assert "beyond" in lines("CropAndPad")[0]
+    assert "one size" in lines("Resize", p=0.5)[0]
+    assert not lines("Rotate", p=0.5)
     assert "numbers are drawn apart" in lines("CoarseDropout", num_holes_range=[1, 20])[0]
 
 

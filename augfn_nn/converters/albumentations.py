@@ -59,6 +59,8 @@ def step(a: Said, notes: Notes) -> Augmentation | None:
         notes.differ(name, "masks are read nearest (a soft mask: data key 'softmask'), boxes around their corners")
     if a.get("fill") == 1:
         notes.differ(name, "fill=1 is read as full scale")
+    if p < 1 and name in geometry.FRAMES:
+        notes.differ(name, f"p={p}: a batch has one size, so that it raises where the frame changes")
     return made if p == 1 else af.maybe(made, p=p)
 
 

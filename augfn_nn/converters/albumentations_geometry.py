@@ -295,6 +295,13 @@ def shrunk(line: str = "") -> Callable[[Said], str]:
     return lambda a: "; ".join(v for v in (line, area if is_area(a) else "") if v)
 
 
+def reframes(a: Said) -> str:
+    given = a["percent"] if isinstance(a["percent"], list) else [a["percent"]]
+    apart = a["sample_independently"] and len(given) == 2 and given[0] < given[1]
+    lines = {"each side's share of a zoom and a shift": apart, "the border reads beyond the crop": min(given) < 0}
+    return "; ".join(line for line, so in lines.items() if so)
+
+
 DIFFERS: dict[str, Why] = {
     "Affine": lambda a: (
         "shears in x and y at once follow each other" if any(a["shear"]["x"]) and any(a["shear"]["y"]) else ""
@@ -314,17 +321,13 @@ DIFFERS: dict[str, Why] = {
     ),
     "ElasticTransform": "a field of the same strength and width, with at most 8 x 8 bends",
     "RandomGridShuffle": "tiles are of one size, at least two change places, and what is left over at the border stays",
-    "Mosaic": "the others are of the batch, all stretched to the size, the own one top left; p=1, or frames of the size",
+    "Mosaic": "the others are of the batch, all stretched to the size, the own one top left",
     "RandomResizedCrop": shrunk(),
     "RandomSizedCrop": lambda a: shrunk(
         f"one of {HEIGHTS} heights" if a["min_max_height"][1] - a["min_max_height"][0] >= HEIGHTS else ""
     )(a),
     "RandomSizedBBoxSafeCrop": shrunk("without boxes the middle half of the frame is kept, not all of it"),
-    "CropAndPad": lambda a: (
-        "each side's share of a zoom and a shift"
-        if a["keep_size"] and a["sample_independently"] and isinstance(a["percent"], list) and len(a["percent"]) == 2
-        else ""
-    ),
+    "CropAndPad": lambda a: reframes(a) if a["keep_size"] else "",
     "Resize": lambda a: shrunk(
         "nearest reads at the centre of a pixel, OpenCV's at its corner" if a["interpolation"] == 0 else ""
     )(a),
@@ -332,6 +335,11 @@ DIFFERS: dict[str, Why] = {
     "LongestMaxSize": shrunk("the other side is rounded down"),
     "RandomRotate90": "frames that are not square need one sure turn",
     "Transpose": "frames that are not square need p=1",
+}
+FRAMES = {  # what changes the frame
+    *{"RandomResizedCrop", "RandomSizedCrop", "RandomSizedBBoxSafeCrop", "CropNonEmptyMaskIfExists", "RandomCrop"},
+    *{"CenterCrop", "Crop", "Pad", "PadIfNeeded", "Resize", "SmallestMaxSize", "LongestMaxSize", "Mosaic"},
+    *{"CenterCrop3D", "RandomCrop3D", "Pad3D", "PadIfNeeded3D"},
 }
 SIZE = "frames of a random size: a batch has one"
 LACKS = {

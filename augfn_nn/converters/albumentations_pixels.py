@@ -11,6 +11,7 @@ import augfn_nn as nn_
 from augfn.core.augmentation import Augmentation
 from augfn_nn.by_frame import HolesByFrame
 from augfn_nn.converters.albumentations_values import (
+    AREA,
     Make,
     Said,
     Values,
@@ -321,9 +322,13 @@ DIFFERS: dict[str, Why] = {
     ),
     "MultiplicativeNoise": lambda a: NORMAL if a["elementwise"] else "",
     "AdditiveNoise": lambda a: NORMAL if (a["noise_type"], a["spatial_mode"]) == ("uniform", "per_pixel") else "",
-    "ShotNoise": "counts are normal, of the same mean and variance",
+    "ShotNoise": "counts are normal, of the same mean and variance: where they are few it is brighter",
     "SaltAndPepper": "each pixel by chance, not a fixed number of them",
-    "Downscale": "averages over cells",
+    "Downscale": lambda a: (
+        ""
+        if a["interpolation_pair"]["downscale"] == AREA and all(float(1 / v).is_integer() for v in a["scale_range"])
+        else "averages over cells"
+    ),
     "GaussianBlur": lambda a: (
         "" if any(a["blur_limit"]) else "a kernel of size 0 is as wide as the largest sigma asks for"
     ),
