@@ -16,28 +16,25 @@ import argparse
 import re
 import warnings
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-import augfn as af
 import augfn_nn as A
 from benchmarks import (
+    conversions_albumentations,
     conversions_monai,
     conversions_torchio,
     replays_albumentations,
     replays_kornia,
     replays_torchvision,
 )
+from benchmarks.compared import Build, apart, converted, module_of, photo
 from benchmarks.equivalents import equivalents
 from benchmarks.measure import environment, header, table, write
-from benchmarks.peer_pipelines import PINNED, RECIPES, STD, Build
-from benchmarks.peers import torchvision_v2
+from benchmarks.peer_pipelines import PINNED, RECIPES, STD
 
 IMAGE_PEERS = ("torchvision", "albumentations", "kornia")
 VOLUME_PEERS: dict[str, Any] = {"monai": conversions_monai, "torchio": conversions_torchio}
@@ -46,49 +43,6 @@ REPLAYS: dict[str, Callable[[Any, Any, Tensor, int], tuple[Tensor, Tensor] | Non
     "albumentations": replays_albumentations.replayed,
     "kornia": replays_kornia.replayed,
 }
-
-
-def module_of(peer: str) -> Any:
-    known = {
-        "torchvision": torchvision_v2,
-        "kornia": lambda: import_module("kornia.augmentation"),
-    }
-    try:
-        return known.get(peer, lambda: import_module(peer))()
-    except ImportError:
-        return None
-
-
-def photo(size: tuple[int, int] = (96, 128)) -> Tensor:
-    data = import_module("skimage.data").astronaut()
-    x = torch.from_numpy(data).permute(2, 0, 1).float()[None]
-    return functional.interpolate(x, size, mode="area").to(torch.uint8)
-
-
-def theirs(peer: str, f: Any, x: Tensor) -> Tensor:
-    """What the peer gives, in [0, 1] where the photo was."""
-    if peer == "albumentations":
-        said = f(image=np.ascontiguousarray(x[0].permute(1, 2, 0).numpy()))["image"]
-        y = torch.from_numpy(said).permute(2, 0, 1)[None]
-    else:
-        of_floats = peer == "kornia" or type(f).__name__ == "Normalize"
-        y = f(x / 255 if of_floats else x)
-    return y if y.is_floating_point() else y.float() / 255
-
-
-def converted(peer: str, f: Any) -> A.Conversion:
-    return A.convert(f.to_dict() if peer == "albumentations" else f, partly=True)
-
-
-def apart(peer: str, library: Any, build: Build, x: Tensor) -> str:
-    """How far both lie apart: the largest difference in levels, and the share of values that differ by more than one."""
-    f = build(library)
-    found = converted(peer, library.Compose([f]) if peer == "albumentations" else f)
-    want, got = theirs(peer, f, x), found.pipeline(x / 255, found.pipeline.params, af.key(0))[0]
-    if want.shape != got.shape:
-        return f"{got.shape[-2]} x {got.shape[-1]}, not {want.shape[-2]} x {want.shape[-1]}"
-    d = (want - got).abs() * 255
-    return f"{d.max():.1f}, {(d > 1.01).float().mean():.1%}" if d.max() > 1.01 else f"{d.max():.1g}"
 
 
 def drawn_alike(peer: str, library: Any, build: Build, x: Tensor, seeds: int) -> str:
@@ -173,6 +127,8 @@ def main() -> None:
             + (" (of a head in air, and of one that the frame cuts)." if peer == "torchio" else "."),
             table(["", peer], [[*r] for r in rows if r not in close]),
         ]
+    if libraries["albumentations"]:
+        parts += conversions_albumentations.sections(libraries["albumentations"])
     parts += [
         "## Names",
         "Each function of augfn, and what becomes it when it is converted.",

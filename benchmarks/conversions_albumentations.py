@@ -1,11 +1,9 @@
-"""albumentations' transforms with their ranges pinned, and, of those that stay random, how strong they are in both libraries.
-
-python -m benchmarks.conversions_albumentations
+"""albumentations' transforms, for `benchmarks.conversions`: with their ranges pinned, and, of those that stay random, how
+strong they are in both libraries.
 """
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import torch
@@ -13,7 +11,7 @@ from torch import Tensor
 
 import augfn as af
 import augfn_nn as A
-from benchmarks.conversions import Build, apart, module_of, photo, theirs
+from benchmarks.compared import Build, apart, photo, theirs
 from benchmarks.measure import table
 
 ALONE = {"p": 1}
@@ -123,16 +121,17 @@ def strength(library: Any, build: Build, x: Tensor) -> list[str]:
     return [f"{d.mean():.1f}" for d in changes] + [f"{d.abs().mean():.1f}" for d in changes]
 
 
-def main() -> None:
-    library, x = module_of("albumentations"), photo()
+def sections(library: Any) -> list[str]:
+    """Of the page: the further transforms with ranges pinned, and the strength of those that draw otherwise."""
+    x = photo()
     large = torch.nn.functional.interpolate(x.float(), (512, 512), mode="bilinear").to(torch.uint8)
     weather = ("snow", "fog", "rain", "shadow", "sun flare")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        print(table(["", "apart"], [[n, apart("albumentations", library, f, x)] for n, f in PINNED.items()]))
-        rows = [[n, *strength(library, f, large if n in weather else x)] for n, f in DRAWN.items()]
-    print(table(["", "change, theirs", "ours", "absolute, theirs", "ours"], rows))
-
-
-if __name__ == "__main__":
-    main()
+    rows = [[n, *strength(library, f, large if n in weather else x)] for n, f in DRAWN.items()]
+    return [
+        "## Further transforms of albumentations, with their ranges pinned",
+        "The largest difference in levels of 1/255, and the share of values that differ by more than one.",
+        table(["", "apart"], [[n, apart("albumentations", library, f, x)] for n, f in PINNED.items()]),
+        "## Transforms of albumentations that draw otherwise, by their strength",
+        f"The mean change of the photo in levels, and its mean absolute change, over {DRAWS} draws.",
+        table(["", "change, theirs", "ours", "absolute, theirs", "ours"], rows),
+    ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import augfn as af
 from augfn.core.augmentation import Augmentation
-from augfn_nn.converters.albumentations import between
+from augfn_nn.converters.albumentations_values import between
 from augfn_nn.converters.monai_data import Data, many, plain
 
 FREE: dict[str, Any] = {"clip": "none"}  # values of any scale

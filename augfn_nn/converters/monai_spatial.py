@@ -8,7 +8,7 @@ from typing import Any
 
 import augfn as af
 from augfn.core.augmentation import Augmentation
-from augfn_nn.converters.albumentations import between
+from augfn_nn.converters.albumentations_values import between
 from augfn_nn.converters.monai_data import AXES, Data, many, plain
 
 FLIPS = {2: (af.vflip, af.hflip), 3: (af.dflip3d, af.vflip3d, af.hflip3d)}
