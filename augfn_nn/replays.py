@@ -85,6 +85,10 @@ TABLE: dict[str, dict[str, Rule]] = {
         "corners": (("start_points", "end_points"), outwards),
     },
     "RandomFisheye": {n: ((n,), lambda v, sides: v.flatten()) for n in ("center_x", "center_y", "gamma")},
+    "RandomThinPlateSpline": {
+        "scale": (("src",), lambda v, sides: torch.ones(len(v))),
+        "control": (("src", "dst"), lambda v, w, sides: w - v),
+    },
     "RandomCrop": {"position": (("src", "input_size", "output_size"), place)},
     "RandomResizedCrop": {
         "scale": (("src",), lambda v, sides: extent(v).prod(-1) / sides.prod()),

@@ -84,7 +84,7 @@ def measured(
     for peer, module in VOLUME_PEERS.items():
         if libraries[peer]:
             volumes[peer] = module.agreement(libraries[peer])
-            recipes += [recipe_row(peer, *row) for row in module.recipes(libraries[peer], seeds)]
+            recipes += [recipe_row(peer, *row) for row in module.recipes(libraries[peer], min(seeds, 4))]
     return images, volumes, recipes
 
 
@@ -110,8 +110,9 @@ def main() -> None:
         f"{whole} of {len(recipes)} are converted whole. Apart, of torchvision, albumentations and kornia: the mean difference "
         "in levels of 1/255, and the share of values that differ by more than three, of the worst of "
         f"{options.seeds} draws (in brackets: the draws that can be mapped; noise drawn pixel by pixel cannot). Peers that "
-        "work on bytes round after every step. Of MONAI and TorchIO, for each draw: the largest difference relative to the "
-        "range of the volume, the share of voxels where it is more than a hundredth, and the share of labels that differ.",
+        "work on bytes round after every step. Of MONAI and TorchIO, for each of at most four draws: the largest difference "
+        "relative to the range of the volume, the share of voxels where it is more than a hundredth, and the share of labels "
+        "that differ.",
         table(["peer", "recipe", "apart", "lacking", "differs"], recipes),
         "## Transforms of images, with their ranges pinned",
         "The largest difference in levels of 1/255, and where it is more than one level, the share of values of which "

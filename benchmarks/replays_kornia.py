@@ -10,10 +10,15 @@ from torch import Tensor
 import augfn_nn as A
 
 
-def replayed(module: Any, found: A.Conversion, x: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-    """What kornia gives for four photos, or clips of two, and the module converted with kornia's `_params`."""
+def replayed(module: Any, found: A.Conversion, x: Tensor, seed: int) -> tuple[Tensor, Tensor] | None:
+    """What kornia gives for four photos, or clips of two, and the module converted with kornia's `_params`.
+
+    None where these are of another form."""
     x = (x / 255).expand(4, -1, -1, -1)
     x = x[:, None].expand(-1, 2, -1, -1, -1) if type(module).__name__ == "VideoSequential" else x
     torch.manual_seed(seed)
     theirs = module(x)
-    return theirs, found.module(x, params=module._params)
+    try:
+        return theirs, found.module(x, params=module._params)
+    except (TypeError, ValueError):  # noise of plasmas, patches, one policy of the batch
+        return None

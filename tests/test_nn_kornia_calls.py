@@ -32,6 +32,7 @@ REPLAYS = [
     ("RandomShear", {"shear": (1.0, 9.0, 2.0, 8.0)}),
     ("RandomTranslate", {"translate_x": (-0.2, 0.2), "translate_y": (-0.1, 0.1)}),
     ("RandomFisheye", {n: torch.tensor(v) for n, v in (("center_x", (-0.3, 0.3)), ("center_y", (-0.3, 0.3)))}),
+    ("RandomThinPlateSpline", {"scale": 0.15}),
     ("RandomPerspective", {"distortion_scale": 0.4}),
     ("RandomPerspective", {"distortion_scale": 0.4, "sampling_method": "area_preserving"}),
     ("RandomErasing", {"scale": (0.02, 0.4)}),

@@ -296,7 +296,7 @@ def shrunk(line: str = "") -> Callable[[Said], str]:
 
 
 def reframes(a: Said) -> str:
-    given = a["percent"] if isinstance(a["percent"], list) else [a["percent"]]
+    given = a["percent"] if isinstance(a["percent"], list | tuple) else [a["percent"]]
     apart = a["sample_independently"] and len(given) == 2 and given[0] < given[1]
     lines = {"each side's share of a zoom and a shift": apart, "the border reads beyond the crop": min(given) < 0}
     return "; ".join(line for line, so in lines.items() if so)

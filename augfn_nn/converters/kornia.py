@@ -24,6 +24,7 @@ RESIZED = "antialias=True is torch's triangle, where kornia blurs by a Gaussian;
 DIFFERS = {
     "AugmentationSequential": "in eval() what is random is left out; boxes are continuous edges (a flip is W - x) and clipped",
     **dict.fromkeys(("Resize", "LongestMaxSize", "SmallestMaxSize"), RESIZED),
+    "RandomResizedCrop": "pixel edges meet, where its align_corners=True keeps the middles of corner pixels",
     "RandomMotionBlur": "another kernel: a streak of even weight, turned about its middle",
     "RandomErasing": "an edge within a pixel covers it in part",
     "RandomRotation90": "copies pixels, and swaps height and width",
@@ -43,7 +44,7 @@ def converted(module: Any, notes: Notes) -> Any:
         if any(c.__module__.startswith("kornia.augmentation") for c in type(module).__mro__):
             return notes.lack(module, "a class of your own: let it subclass augfn_nn's base of the same name")
         return module
-    if name in DIFFERS:
+    if name in DIFFERS and (name != "RandomResizedCrop" or module.flags.get("align_corners")):
         notes.differ(module, DIFFERS[name])
     if name in POLICIES:
         return asked(module, policy(module, notes))
