@@ -79,7 +79,7 @@ class Asked(nn.Module):
 
     def compute_transformation(self, input: Tensor, params: Any, flags: Any = None) -> Tensor:
         """The matrices of these params, whatever their gate says."""
-        return self.get_transformation_matrix(input, self.acting(params))
+        return self.get_transformation_matrix(input, self.acting(input, params))
 
     def compute_inverse_transformation(self, transform: Tensor) -> Tensor:
         """The matrices back."""
@@ -87,21 +87,21 @@ class Asked(nn.Module):
 
     def apply_transform(self, input: Tensor, params: Any, flags: Any = None, transform: Any = None) -> Tensor:
         """The images with these params, whatever their gate says."""
-        if flags:
-            return self(input, params=self.acting(params), **flags)
-        return self(input, params=self.acting(params))
+        return self(input, params=self.acting(input, params), **(flags or {}))
 
-    def acting(self, params: Any) -> Any:
-        tree = tree_of(self, params)
-        assert tree is not None
-        return {n: torch.ones_like(v) if n == "gate" else v for n, v in tree.items()}
+    def acting(self, input: Tensor, params: Any) -> Any:
+        """Params with an open gate, that of `generate_parameters` too, which has none."""
+        own: Any = self
+        tree: Any = tree_of(self, params)
+        gate = {"gate": torch.ones(len(self.transform_tensor(input)))} if "gate" in own.f.meanings else {}
+        return tree | gate
 
     def with_others(self, x: Any, call: Mapping[str, Any], others: dict[str, Any]) -> Any:
         """A call with further keywords: `output_type`, and what a module knows."""
         output_type = others.pop("output_type", "pt")
         if others:
             raise TypeError(unknown(f"keyword of a call of {type(self).__name__}", next(iter(others)), ["output_type"]))
-        y = self(x, **call)
+        y = self.forward(x, **call)
         return y if output_type == "pt" else as_type(y, output_type)
 
     def lacking(self, name: str) -> str:

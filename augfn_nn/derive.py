@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 from torch.serialization import add_safe_globals
 
@@ -22,8 +21,9 @@ from augfn.run.mode import require_eager
 from augfn_nn.augment import Augment, Path
 from augfn_nn.choosing import one_key
 from augfn_nn.items import tree_of
+from augfn_nn.lifting import lift
 from augfn_nn.ranges import Ranges
-from augfn_nn.replays import of_kornia
+from augfn_nn.replays import of_call
 from augfn_nn.shorthands import ALIASES, NEUTRAL, is_number, learned, neutral, only, plain, sampling_of
 from augfn_nn.slots import as_type
 
@@ -88,17 +88,27 @@ class Derived(Augment):
             neutral(type(self).__name__, name, others.pop(name))
         settings = {ALIASES.get(n, n): v for n, v in others.items() if ALIASES.get(n, n) in SAMPLING}
         leaves = {n: v for n, v in others.items() if ALIASES.get(n, n) not in settings}
-        if self.chooses:
+        if self.chooses and others:
             raise ValueError(explain("settings of a call beside p_batch", [*others], "p_batch=1", "arguments, or p"))
-        f = self.build(self.given | settings) if settings else self.f
-        params, generator = call["params"], call["generator"]
-        if leaves:
-            drawn = self.drawn_of(x, generator) if params is None else tree_of(self, params)
-            shape = torch.tensor(x.shape)
-            params = {**drawn, **of_kornia(self, leaves | {"forward_input_shape": shape})}  # type: ignore[dict-item]
-        tree = self.tree(params)
-        y = self.unchanged(x) if tree is None else self.augment(x, tree, generator, call["index"], call["epoch"], f)
+        f = self.build(self.given | settings) if settings else None
+        call = self.with_leaves(x, call, leaves) if leaves else call
+        if f is None:
+            y = self.forward(x, **call)
+        else:
+            tree, how = self.tree(call["params"]), (call["generator"], call["index"], call["epoch"])
+            y = self.unchanged(x) if tree is None else self.augment(x, tree, *how, f)
         return y if output_type == "pt" else as_type(y, output_type)
+
+    def with_leaves(self, x: Any, call: Mapping[str, Any], leaves: Mapping[str, Any]) -> dict[str, Any]:
+        """The call with params: these leaves, and beside them those that it draws, by index too."""
+        frame = lift(x, self.f)[1]
+        if frame is None:
+            raise TypeError(explain("params by name", x, "a tensor, or a dict of targets", "af.collate(samples)"))
+        given = of_call(self, leaves, (*frame[0], *frame[1]), SAMPLING)
+        params = tree_of(self, call["params"])
+        if params is None:
+            params = self.drawn_of(x, self.keyed(call["generator"], call["index"], call["epoch"], frame[0]))
+        return {"params": {**params, **given}, "generator": None, "index": None, "epoch": 0}
 
     @property
     def p(self) -> Any:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from augfn.core.draw import Params, leaves_of
-from augfn.errors import explain
+from augfn.errors import explain, unknown
 
 # of a leaf: the names of kornia's that it is made of, and how, beside the frame's (width, height)
 Rule = tuple[tuple[str, ...], Callable[..., Tensor]]
@@ -138,6 +138,21 @@ def of_kornia(module: Any, given: Mapping[str, Any]) -> Params:
         if leaf in paths and all(n in given for n in names):
             put(out, paths[leaf], rule(*(floating(given[n]) for n in names), sides))
     return out
+
+
+def of_call(module: Any, given: Mapping[str, Any], shape: tuple[int, ...], settings: Iterable[str]) -> Params:
+    """The leaves that keywords of a call stand for, on images of this shape; none of them is passed over."""
+    what, paths = type(module).__name__, {p.rpartition("/")[2] for p in leaves_of(module.f.schema)}
+    rules = [names for leaf, (names, _) in TABLE.get(what, {}).items() if leaf in paths]
+    known = {*paths, *(n for names in rules for n in names)} - {"batch_prob"}
+    for n in given:
+        if n not in known:
+            raise TypeError(unknown(f"keyword of a call of {what}", n, known | {*settings}))
+        if n not in paths and not any(n in names and given.keys() >= {*names} for names in rules):
+            together = next(names for names in rules if n in names)
+            want, fix = f"{', '.join(together)}, which are one param", f"{what}(x, {'=..., '.join(together)}=...)"
+            raise TypeError(explain(f"{what}: {n} by itself", [*given], want, fix))
+    return of_kornia(module, {**given, "forward_input_shape": torch.tensor(shape)})
 
 
 def empty(tree: Params) -> Params:

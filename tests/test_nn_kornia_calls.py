@@ -139,12 +139,37 @@ def test_settings_of_one_call():
     assert shift._params["degrees"].tolist() == [-5.0] * 3
     assert shift._params["translate"].shape == (3, 2)
     assert A.RandomInvert()(X, output_type="numpy").shape == (3, 36, 40, 3)
-    with pytest.raises(ValueError, match="params in another form"):
-        aug(X, wrong=1.0)
+    with pytest.raises(TypeError, match=r"keyword of a call of RandomRotation(?s:.)*did you mean 'degrees'"):
+        aug(X, degree=1.0)
+    with pytest.raises(TypeError, match="params by name"):
+        aug([X[0], X[1]], degrees=1.0)
+    with pytest.raises(TypeError, match=r"translate_x, translate_y, which are one param"):
+        A.RandomTranslate((-0.2, 0.2), (-0.1, 0.1))(X, translate_x=torch.ones(3))
+    assert torch.equal(aug({"image": X}, degrees=90.0)["image"], aug(X, degrees=90.0))
+    assert type(A.RandomRotation(10, p_batch=0.5)(X, output_type="numpy")).__name__ == "ndarray"
     with pytest.raises(TypeError, match="keyword of a call"):
         A.Augment(af.hflip())(X, degrees=3.0)
     with pytest.raises(ValueError, match="beside p_batch"):
         A.RandomRotation(10, p_batch=0.5)(X, padding_mode="border")
+
+
+def test_what_a_call_sets_leaves_the_other_draws_to_the_index():
+    aug = A.RandomAffine(10, (0.1, 0.1), p=0.5)
+    aug(X, index=[7, 8, 9], epoch=1)
+    want = aug._params
+    aug(X, index=[7, 8, 9], epoch=1, degrees=3.0)
+    assert torch.equal(aug._params["translate"], want["translate"])
+    assert torch.equal(aug._params["gate"], want["gate"])
+    with pytest.raises(ValueError, match="draws by index"):
+        aug(X, index=[7, 8], degrees=3.0)
+
+
+def test_hooks_see_a_call_with_keywords_once():
+    calls = []
+    for aug in (A.RandomRotation(10.0), A.RandomInvert(p_batch=0.5), A.Augment(af.hflip())):
+        aug.register_forward_hook(lambda *_: calls.append(1))
+        aug(X, output_type="numpy")
+    assert len(calls) == 3
 
 
 def test_how_a_container_reads_in_one_call():
@@ -214,6 +239,13 @@ def test_parts_of_an_op():
     torch.testing.assert_close(
         matrix @ aug.compute_inverse_transformation(matrix), aug.identity_matrix(X), atol=1e-4, rtol=0
     )
+    gateless = aug.generate_parameters(X.shape)
+    everywhere = aug(X, params=gateless | {"gate": torch.ones(3)})
+    for _ in range(4):
+        assert torch.equal(aug.apply_transform(X, gateless), everywhere)
+    assert (aug.compute_transformation(X, gateless) != aug.identity_matrix(X)).flatten(1).any(1).all()
+    flip = A.RandomHorizontalFlip(p=0.5)
+    assert torch.equal(flip.apply_transform(X, flip.generate_parameters(X.shape)), X.flip(-1))
     moved = aug.apply_transform(X, params, aug.flags, matrix)
     assert torch.equal(moved, aug(X, params=params | {"gate": torch.ones(3)}))
     assert aug.transform_tensor(X[0]).shape == (1, 3, 36, 40)
