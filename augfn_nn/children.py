@@ -98,10 +98,11 @@ def is_geometric(f: Any) -> bool:
     return getattr(getattr(f, "spec", None), "kind", "geometric") in ("geometric", "mix", "temporal")
 
 
-def sampling_from(extra_args: Mapping[Any, Mapping[str, Any]]) -> tuple[Sampling, bool]:
-    """How images and masks are read by the steps that do not say it themselves, and whether masks are soft ones."""
+def sampling_from(extra_args: Mapping[Any, Mapping[str, Any]]) -> tuple[Sampling, bool | None]:
+    """How images and masks are read by the steps that do not say it themselves, and whether masks are soft ones; None where
+    that is not said."""
     out: dict[str, Any] = {}
-    soft = False
+    soft = None
     for key, settings in extra_args.items():
         kind, given = slot_of(key, 2, {}).kind, sampling_of(settings, f"extra_args[{key!r}]")
         if kind == "mask":
@@ -112,13 +113,13 @@ def sampling_from(extra_args: Mapping[Any, Mapping[str, Any]]) -> tuple[Sampling
     return Sampling(**out), soft
 
 
-def mask_sampling(given: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+def mask_sampling(given: dict[str, Any]) -> tuple[dict[str, Any], bool | None]:
     """Masks have a fill of their own; those that are not read nearest are soft masks, which mix labels."""
     given = {("fill" if n == "fill_mask" else n): v for n, v in given.items() if v is not None}
-    how = given.pop("interpolation", "nearest")
+    how = given.pop("interpolation", None)
     others = {n: v for n, v in given.items() if n != "fill"}
     if others:
         want, fix = "resample, or a fill", 'extra_args={"mask": {"resample": "bilinear", "fill": 255}}'
         raise ValueError(explain("extra_args: of masks", others, want, fix))
-    soft = how != "nearest"
+    soft = None if how is None else how != "nearest"
     return {"fill_mask": given.get("fill")} | ({"by_target": (("softmask", how),)} if soft else {}), soft

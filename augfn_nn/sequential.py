@@ -88,7 +88,8 @@ class AugmentationSequential(Listed, Base):
             raise self.not_known(next(iter(others)))
         children = [self.held(m) for m in modules]
         choosing = Choosing(random_apply, random_apply_weights, random_apply_per, len(children))
-        sampling, self.soft = sampling_from(extra_args or {})
+        sampling, soft = sampling_from(extra_args or {})
+        self.soft = bool(soft)
         own = {n: "softmask" if self.soft and k == "mask" else k for n, k in (targets or {}).items()}
         self.names, self.own_clips = dict[str, str](), clips
         fs = [c.f for c in children]
@@ -283,13 +284,13 @@ class AugmentationSequential(Listed, Base):
         return collect(args, slots, values, out, output_type)
 
     def read_as(self, f: Any, extra_args: Mapping[Any, Mapping[str, Any]]) -> Augmentation:
-        """The same, read in another way in one call."""
+        """The same, in one call read in another way where these say it."""
         sampling, soft = sampling_from(extra_args)
-        if soft != self.soft and extra_args:
+        if soft not in (None, self.soft):
             want, fix = "masks that are read as they were", f"{type(self).__name__}(..., extra_args=...)"
             raise ValueError(explain("extra_args of a call", dict(extra_args), want, fix))
         made = copy.copy(f)
-        made.sampling = sampling if extra_args else f.sampling
+        made.sampling = sampling.within(f.sampling)
         return made
 
     def choice(self, generator: Generator | None, index: Any, epoch: int) -> tuple[Augmentation, Tensor]:

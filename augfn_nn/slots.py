@@ -67,7 +67,7 @@ class Slot(NamedTuple):
         if is_kornias(value):
             return self.of_kornia(value)
         if not isinstance(value, Tensor) and is_array(value):
-            value = annotation_of(value, self.kind)
+            value = annotation_of(value, self.kind, batch)
         if self.kind == "label" and isinstance(value, list | tuple):
             return torch.stack([torch.as_tensor(v) for v in value])
         if isinstance(value, list | tuple):
@@ -206,10 +206,11 @@ def is_array(value: Any) -> bool:
     return isinstance(value, np.ndarray) or type(value).__module__.startswith("PIL.")
 
 
-def annotation_of(value: Any, kind: str) -> Any:
-    """An array as a tensor with its numbers as they are; of masks `[*b, H, W, C]` and `[H, W]`, or of PIL, `[*b, C, H, W]`."""
+def annotation_of(value: Any, kind: str, batch: int | None) -> Any:
+    """An array as a tensor with its numbers as they are; of masks `[*b, H, W, C]` and `[H, W]`, or of PIL, `[*b, C, H, W]`;
+    `[B, H, W]` beside a batch of images stays."""
     x = torch.from_numpy(np.array(value))  # a copy, which may be written to
-    if kind not in MASKS:
+    if kind not in MASKS or (x.ndim == 3 and batch is not None and isinstance(value, np.ndarray)):
         return x
     return x[None] if x.ndim == 2 else x.movedim(-1, -3)
 

@@ -144,3 +144,7 @@ def test_masks_and_points_as_arrays():
         assert k.flatten().tolist() == [6.0, 1.0]
     out = flips()({"image": image[None].repeat(2, 0), "mask": mask[None, ..., None].repeat(2, 0)})
     assert out["mask"].shape == (2, 1, 6, 8)
+    cube = np.arange(512).reshape(8, 8, 8)  # a batch, whatever the sizes
+    for images in (np.zeros((8, 8, 8, 3), np.uint8), torch.zeros(8, 3, 8, 8)):
+        out = flips()({"image": images, "mask": cube})
+        assert torch.equal(out["mask"], torch.from_numpy(cube).flip(-1))

@@ -179,6 +179,12 @@ def test_how_a_container_reads_in_one_call():
     assert torch.equal(aug(X, extra_args={}), aug(X))
     with pytest.raises(ValueError, match="extra_args of a call"):
         aug(X, extra_args={"mask": {"resample": "bilinear"}})
+    known = {"data_keys": ["input", "mask"], "extra_args": {"mask": {"resample": "bilinear", "fill": 0.25}}}
+    soft, mask = A.AugmentationSequential(A.RandomRotation((30.0, 30.0), p=1.0), **known), (X[:, :1] > 0.5).float()
+    y, m = soft(X, mask, extra_args={"input": {"resample": "nearest"}})  # what it does not say stays
+    assert torch.equal(y, other(X))
+    assert torch.equal(m, soft(X, mask)[1])
+    assert (soft(X, mask, extra_args={"mask": {"fill": 0.75}})[1] == 0.75).any()
 
 
 def test_masks_that_are_read_between_pixels(kornia):
