@@ -178,7 +178,7 @@ def test_a_recipe_replays_and_keeps(head: Tensor) -> None:
     kept = io.BytesIO()
     torch.save(found.module, kept)
     kept.seek(0)
-    loaded = torch.load(kept, weights_only=False)
+    loaded = torch.load(kept, weights_only=True)
     assert torch.equal(loaded(head, generator=KEY), found.module(head, generator=KEY))
     volume = head.clone().requires_grad_()
     found.module(volume, generator=KEY).square().sum().backward()

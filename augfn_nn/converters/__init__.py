@@ -10,9 +10,11 @@ from torch import nn
 
 from augfn.core.augmentation import Augmentation
 from augfn.errors import explain
+from augfn_nn.converters import by_frame, functions
 from augfn_nn.converters.notes import Notes
 from augfn_nn.sequential import AugmentationSequential
 
+SAVED = (by_frame, functions)  # what saved modules hold, imported so that they load
 PEERS = ("kornia", "torchvision", "albumentations", "monai", "torchio")
 
 

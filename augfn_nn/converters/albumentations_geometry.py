@@ -8,7 +8,6 @@ from typing import Any
 import augfn as af
 import augfn_nn as nn_
 from augfn.core.augmentation import Augmentation
-from augfn_nn.by_frame import RotationByFrame
 from augfn_nn.converters.albumentations_values import (
     POSITIONS,
     Make,
@@ -24,6 +23,7 @@ from augfn_nn.converters.albumentations_values import (
     resampled,
     sampled,
 )
+from augfn_nn.converters.by_frame import RotationByFrame
 from augfn_nn.warp import ElasticByFrame
 
 HEIGHTS = 8

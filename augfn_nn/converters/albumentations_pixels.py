@@ -9,7 +9,6 @@ from typing import Any
 import augfn as af
 import augfn_nn as nn_
 from augfn.core.augmentation import Augmentation
-from augfn_nn.by_frame import HolesByFrame
 from augfn_nn.converters.albumentations_values import (
     AREA,
     Make,
@@ -23,6 +22,7 @@ from augfn_nn.converters.albumentations_values import (
     one_each,
     sizes,
 )
+from augfn_nn.converters.by_frame import HolesByFrame
 
 GREY = {"weighted_average": (0.299, 0.587, 0.114), "average": (1 / 3, 1 / 3, 1 / 3)}
 SEPIA = (0.393, 0.769, 0.189), (1.0, 0.8901, 0.6945)  # the weights of red, and each channel's share of it

@@ -1,8 +1,9 @@
-"""What TorchIO says otherwise than augfn's ops: in voxels or millimetres, of the frame that it meets; of values below 0."""
+"""What peers say otherwise than augfn's ops: in pixels, voxels or millimetres, of the frame that it meets; of values below 0."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,12 +22,53 @@ from augfn.math.resample import Sampling
 from augfn.math.stages import Displacement
 from augfn.math.variates import straight_through
 from augfn.run.constants import cached, constant
-from augfn.typing import Leaf
+from augfn.typing import Leaf, Range
 
 Size = tuple[int, ...]
+Pair = tuple[float, float]
 Triple = tuple[float, float, float]
 PIECES = 8  # straight ones that draw a cubic curve between two control points
 WIDER = 1 / 8  # of a voxel, by which ITK widens the box of its control points on each side
+
+
+# albumentations
+
+
+class HolesByFrame(Augmentation):
+    """`af.coarse_dropout` of a whole number of holes, whose sides are fractions of the frame, or `pixels` as far as it has as
+    many."""
+
+    def __init__(self, fewest: int, most: int, pixels: dict[str, Pair], **known: Any) -> None:
+        holes = af.Uniform(float(fewest), most + 1.0) if fewest < most else float(fewest)
+        self.f = af.coarse_dropout(holes=holes, **{n: af.Uniform(0.0, 1.0) for n in pixels}, **known)
+        super().__init__("coarse_dropout", self.f.params, self.f.schema, spatial=self.f.spatial)
+        self.pixels = pixels
+
+    def plan(self, params: Any, size: Any, sampling: Any) -> Any:
+        sides = {**params, "holes": params["holes"].floor()}
+        for name, (low, high) in self.pixels.items():
+            n = size[-2:][name == "width"]
+            sides[name] = ((low + (high - low) * params[name]) / n).clamp(max=1.0)
+        return self.f.plan(sides, size, sampling)
+
+
+class RotationByFrame(Augmentation):
+    """`af.rotate`, then a zoom that fits the turned frame into the frame."""
+
+    def __init__(self, degrees: Range) -> None:
+        f = af.rotate(degrees=degrees)
+        super().__init__("rotate", f.params, f.schema)
+
+    def plan(self, params: Any, size: Any, sampling: Any) -> Any:
+        height, width = size
+        angle = torch.deg2rad(params["degrees"])
+        sin, cos = angle.sin().abs(), angle.cos().abs()
+        zoom = {"scale": width / (height * sin + width * cos), "scale_y": height / (height * cos + width * sin)}
+        f = af.pipeline(af.rotate(), af.scale(scale_y=1.0))
+        return f.plan({"rotate": params, "scale": zoom}, size, sampling)
+
+
+# TorchIO
 
 
 class Splined(Augmentation):
@@ -139,4 +181,26 @@ class Cut(Augmentation):
         return [Geometric(fixed_window(size, target, start), self.sampling.within(sampling))]
 
 
-add_safe_globals([Cut, Moving, SignedGamma, Splined, Volumes, signed])
+@dataclass(frozen=True)
+class Ends:
+    """The window that is left without so many voxels before and behind, along each axis in turn."""
+
+    widths: tuple[int, ...]
+
+    def __call__(self, size: Size) -> tuple[Size, Size]:
+        start, behind = self.widths[::2], self.widths[1::2]
+        return start, tuple(n - a - b for n, a, b in zip(size, start, behind, strict=True))
+
+
+@dataclass(frozen=True)
+class Multiples:
+    """The largest window of such sides, in the middle, of an odd rest with the one more before it."""
+
+    of: tuple[int, ...]
+
+    def __call__(self, size: Size) -> tuple[Size, Size]:
+        target = tuple(max(n // m * m, 1) for n, m in zip(size, self.of, strict=True))
+        return tuple((n - m + 1) // 2 for n, m in zip(size, target, strict=True)), target
+
+
+add_safe_globals([Cut, Ends, HolesByFrame, Moving, Multiples, RotationByFrame, SignedGamma, Splined, Volumes, signed])

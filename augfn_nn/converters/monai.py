@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
-
-import torch
-from torch import Tensor
 
 import augfn as af
 from augfn.core.augmentation import Augmentation
 from augfn_nn.converters import monai_intensity as intensity
 from augfn_nn.converters import monai_spatial as spatial
+from augfn_nn.converters.functions import EachSample
 from augfn_nn.converters.monai_data import Data, base_name, is_monai, kept, keys_of, many
 from augfn_nn.converters.notes import Notes
 from augfn_nn.sequential import AugmentationSequential
@@ -126,16 +123,6 @@ def lacks_keys(name: str, t: Any, d: Data) -> bool:
         return True
     d.notes.differ(t, f"the masks {sorted(map(str, keys - wanted))} keep their values: intensity is that of images")
     return False
-
-
-@dataclass(frozen=True)
-class EachSample:
-    """A function of a sample, for a batch."""
-
-    function: Callable[[Any], Any]
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return torch.stack([torch.as_tensor(self.function(v)) for v in x])
 
 
 def opaque(t: Any, d: Data) -> Augmentation | None:

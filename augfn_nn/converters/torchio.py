@@ -14,7 +14,8 @@ from typing import Any
 
 import augfn as af
 from augfn.core.augmentation import Augmentation
-from augfn_nn.converters.by_frame import Cut, Volumes
+from augfn_nn.converters.by_frame import Cut, Ends, Volumes
+from augfn_nn.converters.functions import Outlined, Scored
 from augfn_nn.converters.notes import Notes
 from augfn_nn.converters.torchio_seen import Seen, gated
 from augfn_nn.converters.torchio_transforms import (
@@ -23,7 +24,6 @@ from augfn_nn.converters.torchio_transforms import (
     blurred,
     called,
     clamped,
-    cut,
     elastic,
     flipped,
     function,
@@ -33,12 +33,10 @@ from augfn_nn.converters.torchio_transforms import (
     moving,
     noisy,
     of_multiple,
-    outlined,
     relabelled,
     resampled,
     rescaled,
     resized,
-    scored,
     shaded,
     spiked,
     thick,
@@ -162,10 +160,10 @@ TABLE: dict[str, Made] = {
     **{f"Random{name}": make for name, make in PAIRS.items()},
     "RandomAnisotropy": thick,
     "RescaleIntensity": lambda t, seen: masked(t, lambda: rescaled(t, seen), None),
-    "ZNormalization": lambda t, seen: masked(t, af.zscore, scored),
-    "Mask": lambda t, seen: masked(t, None, partial(outlined, outside=float(t.outside_value))),
+    "ZNormalization": lambda t, seen: masked(t, af.zscore, Scored),
+    "Mask": lambda t, seen: masked(t, None, partial(Outlined, outside=float(t.outside_value))),
     "Clamp": clamped,
-    "Crop": lambda t, seen: Cut(partial(cut, t.bounds_parameters)),
+    "Crop": lambda t, seen: Cut(Ends(tuple(map(int, t.bounds_parameters)))),
     "Pad": widened,
     "CropOrPad": in_size,
     "EnsureShapeMultiple": of_multiple,

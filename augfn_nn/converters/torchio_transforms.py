@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 from itertools import product
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.serialization import add_safe_globals
 
 import augfn as af
 from augfn.core.augmentation import Augmentation
 from augfn.math.kspace import exponents
 from augfn.math.resample import Sampling
-from augfn_nn.converters.by_frame import Cut, Moving, SignedGamma, Splined
+from augfn_nn.converters.by_frame import Cut, Moving, Multiples, SignedGamma, Splined
+from augfn_nn.converters.functions import Clamped, EachSample, Relabelled
 from augfn_nn.converters.torchio_seen import (
     Seen,
     along_axes,
@@ -37,54 +35,23 @@ MODES = {"edge": "border", "reflect": "reflect", "symmetric": "symmetric"}
 # functions of others
 
 
-class Each:
-    """A function of `[C, W, H, D]` for a batch of them."""
-
-    def __init__(self, function: Callable[[Any], Any]) -> None:
-        self.function = function
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return torch.stack([self.function(v) for v in x])
-
-
-def remapped(x: Tensor, table: dict[int, int]) -> Tensor:
-    """Labels by a table, all at once."""
-    y = x
-    for old, new in table.items():
-        y = torch.where(x == old, new, y)
-    return y
-
-
 def called(t: Any) -> Augmentation:
     """TorchIO's own transform, of each volume by itself; its p is a gate around it."""
     sure = copy.copy(t)
     sure.probability = 1
-    return af.opaque(Each(sure), ("volume",), type(t).__name__)
+    return af.opaque(EachSample(sure), ("volume",), type(t).__name__)
 
 
-def masked(t: Any, make: Callable[[], Augmentation] | None, by_mask: Callable[..., Tensor] | None) -> Augmentation:
+def masked(t: Any, make: Callable[[], Augmentation] | None, by_mask: Callable[[Any], Any] | None) -> Augmentation:
     """What its masking method allows: none, a function of a volume, or what else the volume alone tells."""
     how = t.masking_method
     if how is None and make is not None:
         return make()
     if callable(how) and by_mask is not None:
-        return af.opaque(Each(partial(by_mask, how=how)), ("volume",), type(t).__name__)
+        return af.opaque(EachSample(by_mask(how)), ("volume",), type(t).__name__)
     if isinstance(how, str) and how.lower() not in SIDES:
         raise ValueError(f"masking_method={how!r}: an image cannot be changed by a label map (a function of it can)")
     return called(t)
-
-
-def scored(x: Tensor, how: Callable[[Tensor], Tensor]) -> Tensor:
-    """Standard scores by the mean and the standard deviation (n - 1) of what a mask shows."""
-    inside = how(x).to(x.dtype)
-    count = inside.sum()
-    centred = x - (x * inside).sum() / count
-    return centred * ((centred.square() * inside).sum() / (count - 1)).rsqrt()
-
-
-def outlined(x: Tensor, how: Callable[[Tensor], Tensor], outside: float) -> Tensor:
-    """One value where a mask does not show it."""
-    return torch.where(how(x), x, outside)
 
 
 # the transforms
@@ -227,7 +194,7 @@ def rescaled(t: Any, seen: Seen) -> Augmentation:
 
 
 def clamped(t: Any, seen: Seen) -> Augmentation:
-    return af.opaque(partial(torch.clamp, min=t.out_min, max=t.out_max), ("volume",), "clamp")
+    return af.opaque(Clamped(t.out_min, t.out_max), ("volume",), "clamp")
 
 
 def padded(padding_mode: Any, seen: Seen, t: Any) -> dict[str, Any]:
@@ -247,18 +214,6 @@ def padded(padding_mode: Any, seen: Seen, t: Any) -> dict[str, Any]:
 def widened(t: Any, seen: Seen) -> Augmentation:
     ends = t.bounds_parameters
     return af.pad3d(padding=(*ends[::2][::-1], *ends[1::2][::-1]), **padded(t.padding_mode, seen, t))
-
-
-def cut(ends: Sequence[int], size: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The window that is left without so many voxels before and behind, along each axis."""
-    start, behind = tuple(ends[::2]), ends[1::2]
-    return start, tuple(n - a - b for n, a, b in zip(size, start, behind, strict=True))
-
-
-def cut_to_multiple(of: Sequence[int], size: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The largest window of such sides, in the middle, of an odd rest with the one more before it."""
-    target = tuple(max(n // m * m, 1) for n, m in zip(size, of, strict=True))
-    return tuple((n - m + 1) // 2 for n, m in zip(size, target, strict=True)), target
 
 
 def in_size(t: Any, seen: Seen) -> Augmentation:
@@ -285,7 +240,7 @@ def in_size(t: Any, seen: Seen) -> Augmentation:
 def of_multiple(t: Any, seen: Seen) -> Augmentation:
     of = [int(n) for n in t.target_multiple]
     if t.method == "crop":
-        return Cut(partial(cut_to_multiple, of))
+        return Cut(Multiples(tuple(of)))
     if len({*of}) > 1:
         raise ValueError(f"target_multiple={of}: one for all axes")
     return af.pad_to3d(divisible=of[0], position=torch.full((3,), 0.5), fill=0.0, fill_mask=0.0)
@@ -317,7 +272,7 @@ def thick(t: Any, seen: Seen) -> Augmentation:
 
 def function(t: Any, seen: Seen) -> Augmentation:
     kinds = tuple(KINDS[kind] for kind in t.types_to_apply or KINDS)
-    return af.opaque(Each(t.function), kinds, getattr(t.function, "__name__", "Lambda"))
+    return af.opaque(EachSample(t.function), kinds, getattr(t.function, "__name__", "Lambda"))
 
 
 def typed(t: Any, seen: Seen) -> Augmentation:
@@ -331,7 +286,4 @@ def typed(t: Any, seen: Seen) -> Augmentation:
 def relabelled(t: Any, seen: Seen) -> Augmentation:
     if t.masking_method is not None:
         raise ValueError(f"masking_method={t.masking_method!r} has no counterpart")
-    return af.opaque(partial(remapped, table=dict(t.remapping)), ("mask",), type(t).__name__)
-
-
-add_safe_globals([Each, outlined, remapped, scored])
+    return af.opaque(Relabelled(dict(t.remapping)), ("mask",), type(t).__name__)
