@@ -401,3 +401,11 @@ def test_holes_and_turns_by_the_frame_can_be_saved_and_replayed(photo: Tensor, t
             fast = f.compiled(backend="eager")(photo, f.params, af.key(1))[0]
         torch.testing.assert_close(fast, y)
         torch.save(f, tmp_path / "f.pt")
+
+
+def test_ranges_of_whole_numbers_are_drawn_evenly(photo: Tensor) -> None:
+    """albumentations 2.0.8 keeps 2, 3 or 4 bits in a third of the images each."""
+    f = convert("Posterize", num_bits=[2, 4])
+    bits = f(photo[..., :2, :2].expand(3000, -1, -1, -1), f.params, af.key(0))[1]["posterize"]["bits"].round()
+    shares = torch.stack([(bits == n).float().mean() for n in (2, 3, 4)])
+    torch.testing.assert_close(shares, torch.full((3,), 1 / 3), atol=0.03, rtol=0)

@@ -12,6 +12,7 @@ from augfn_nn.converters import albumentations_light as light
 from augfn_nn.converters import albumentations_pixels as pixels
 from augfn_nn.converters.albumentations_values import BORDERS, INTERPOLATIONS, Make, Said, Values
 from augfn_nn.converters.notes import Notes
+from augfn_nn.converters.values import gated
 
 SEQUENCES = ("Compose", "Sequential", "ReplayCompose")
 LOADS = {"ToFloat", "ToTensorV2", "ToTensor3D", "FromFloat"}
@@ -61,7 +62,7 @@ def step(a: Said, notes: Notes) -> Augmentation | None:
         notes.differ(name, "fill=1 is read as full scale")
     if p < 1 and name in geometry.FRAMES:
         notes.differ(name, f"p={p}: a batch has one size, so that it raises where the frame changes")
-    return made if p == 1 else af.maybe(made, p=p)
+    return gated(made, p)
 
 
 def group(name: str, a: Said, p: float, notes: Notes) -> Augmentation | None:
@@ -74,7 +75,7 @@ def group(name: str, a: Said, p: float, notes: Notes) -> Augmentation | None:
     if not left:
         return None
     f = GROUPS[name](a, left)
-    return f if p == 1 or name == "OneOrOther" else af.maybe(f, p=p)
+    return f if name == "OneOrOther" else gated(f, p)
 
 
 def several(a: Said, parts: Sequence[Augmentation], order: str) -> Augmentation:

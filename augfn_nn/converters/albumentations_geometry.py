@@ -14,16 +14,15 @@ from augfn_nn.converters.albumentations_values import (
     Said,
     Values,
     Why,
-    between,
     bordered,
     is_area,
     normal,
-    one_each,
     pair,
     resampled,
     sampled,
 )
 from augfn_nn.converters.by_frame import RotationByFrame
+from augfn_nn.converters.values import between, one_each
 from augfn_nn.warp import ElasticByFrame
 
 HEIGHTS = 8

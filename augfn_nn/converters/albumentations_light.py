@@ -10,7 +10,8 @@ from typing import Any
 
 import augfn as af
 from augfn.core.augmentation import Augmentation
-from augfn_nn.converters.albumentations_values import Make, Said, Values, Why, between, middle
+from augfn_nn.converters.albumentations_values import Make, Said, Values, Why, middle
+from augfn_nn.converters.values import between, gated, in_order
 
 FRAME = 512
 WIDE = 0.75  # a quadrilateral with corners in the quarters of so much of the region is as large as a polygon of five points
@@ -50,8 +51,7 @@ def shadowed(a: Said) -> Augmentation:
     f = af.shadow(corners=af.Uniform(low, high), intensity=between(a["shadow_intensity_range"]), softness=0.0)
     fewest, most = a["num_shadows_limit"]
     chances = [min((most - k) / (most - fewest + 1), 1.0) for k in range(most)]
-    steps = [f if p == 1 else af.maybe(f, p=p) for p in chances]
-    return steps[0] if most == 1 else af.pipeline(*steps)
+    return in_order([gated(f, p) for p in chances])
 
 
 def flared(a: Said) -> Augmentation:

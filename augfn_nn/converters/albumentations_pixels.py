@@ -15,14 +15,13 @@ from augfn_nn.converters.albumentations_values import (
     Said,
     Values,
     Why,
-    between,
     middle,
     normal,
     number,
-    one_each,
     sizes,
 )
 from augfn_nn.converters.by_frame import HolesByFrame
+from augfn_nn.converters.values import between, one_each, whole
 
 GREY = {"weighted_average": (0.299, 0.587, 0.114), "average": (1 / 3, 1 / 3, 1 / 3)}
 SEPIA = (0.393, 0.769, 0.189), (1.0, 0.8901, 0.6945)  # the weights of red, and each channel's share of it
@@ -225,7 +224,7 @@ PIXELS: dict[str, Make] = {
     "ToSepia": sepia,
     "InvertImg": lambda a: nn_.RandomInvert(p=1.0),
     "Solarize": lambda a: af.solarize(threshold=between(a["threshold_range"])),
-    "Posterize": lambda a: af.posterize(bits=between(a["num_bits"])),
+    "Posterize": lambda a: af.posterize(bits=whole(a["num_bits"])),
     "Equalize": lambda a: af.equalize(),
     "AutoContrast": lambda a: af.autocontrast() if a["method"] == "pil" else af.equalize(),
     "CLAHE": lambda a: af.clahe(clip_limit=between(a["clip_limit"]), grid_size=tuple(a["tile_grid_size"])),

@@ -1,4 +1,4 @@
-"""What the tables of albumentations' transforms share: ranges, sampling, and choices of sizes."""
+"""What the tables of albumentations' transforms share: sampling, positions, and choices of sizes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import augfn as af
 from augfn.core.augmentation import Augmentation
 from augfn_nn.converters.torchvision import filled
+from augfn_nn.converters.values import one_each
 
 Said = dict[str, Any]
 Make = Callable[[Said], Any]
@@ -35,12 +36,6 @@ POSITIONS = {  # where an image lies on a larger frame; of an odd number of pixe
 }
 
 
-def between(pair: Any, unit: float = 1.0, base: float = 0.0) -> Any:
-    """The range of `base + value / unit`; a number if its ends are one."""
-    low, high = (base + v / unit for v in (pair if isinstance(pair, list | tuple) else (pair, pair)))
-    return low if low == high else af.Uniform(low, high)
-
-
 def middle(pair: Sequence[float]) -> float:
     return (pair[0] + pair[1]) / 2
 
@@ -53,11 +48,6 @@ def pair(x: Sequence[float], y: Sequence[float]) -> Any:
 def normal(mean: float, std: float, low: float, high: float) -> Any:
     """A normal distribution within bounds; a number if it has no spread."""
     return af.TruncatedNormal(mean, std, low, high) if std else mean
-
-
-def one_each(parts: Sequence[Augmentation]) -> Augmentation:
-    """One of them, all as likely."""
-    return parts[0] if len(parts) == 1 else af.one_of(*parts)
 
 
 def sizes(a: Said, make: Callable[[int], Augmentation]) -> Augmentation:

@@ -12,6 +12,7 @@ from augfn_nn.converters import monai_spatial as spatial
 from augfn_nn.converters.functions import EachSample
 from augfn_nn.converters.monai_data import Data, base_name, is_monai, kept, keys_of, many
 from augfn_nn.converters.notes import Notes
+from augfn_nn.converters.values import gated
 from augfn_nn.sequential import AugmentationSequential
 
 LOADS = {"LoadImage", "EnsureChannelFirst", "EnsureType", "ToTensor", "ToNumpy", "CastToType", "ToDevice", "Identity"}
@@ -102,10 +103,6 @@ def made_of(name: str, t: Any, s: Any, d: Data) -> Augmentation:
     f = gated(f, float(getattr(s, "prob", 1.0)))
     d.warps += name in spatial.WARPS
     return spatial.framed(t, s, d, f) if name in spatial.FRAMED else f
-
-
-def gated(f: Augmentation, p: float) -> Augmentation:
-    return f if p == 1 else af.maybe(f, p=p)
 
 
 def lacks_keys(name: str, t: Any, d: Data) -> bool:

@@ -8,8 +8,8 @@ from typing import Any
 
 import augfn as af
 from augfn.core.augmentation import Augmentation
-from augfn_nn.converters.albumentations_values import between
 from augfn_nn.converters.monai_data import Data, many, plain
+from augfn_nn.converters.values import between
 
 FREE: dict[str, Any] = {"clip": "none"}  # values of any scale
 

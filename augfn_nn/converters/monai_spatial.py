@@ -8,8 +8,8 @@ from typing import Any
 
 import augfn as af
 from augfn.core.augmentation import Augmentation
-from augfn_nn.converters.albumentations_values import between
 from augfn_nn.converters.monai_data import AXES, Data, many, plain
+from augfn_nn.converters.values import between, in_order, one_each
 
 FLIPS = {2: (af.vflip, af.hflip), 3: (af.dflip3d, af.vflip3d, af.hflip3d)}
 SHEARS = {2: ("xy", "yx"), 3: ("xy", "xz", "yx", "yz", "zx", "zy")}  # the entries of a shear, "xy": x moves with y
@@ -33,7 +33,7 @@ def axes_of(given: Any, d: Data) -> list[int]:
 def flip(t: Any, s: Any, d: Data) -> Augmentation:
     axes = range(d.ndim) if s.spatial_axis is None else sorted({*axes_of(s.spatial_axis, d)})
     steps = [FLIPS[d.ndim][a]() for a in axes]
-    return steps[0] if len(steps) == 1 else af.pipeline(*steps)
+    return in_order(steps)
 
 
 def quarter(d: Data, k: int, axes: Any) -> Augmentation:
@@ -57,7 +57,7 @@ def randomly_turned90(t: Any, s: Any, d: Data) -> Augmentation:
     if d.frame is None:
         d.notes.differ(t, "a frame whose sides differ needs one sure turn")
     turns = [quarter(d, k, s.spatial_axes) for k in range(1, s.max_k + 1)]
-    return turns[0] if len(turns) == 1 else af.one_of(*turns)
+    return one_each(turns)
 
 
 def squared(d: Data) -> None:
@@ -155,10 +155,6 @@ def of_range(t: Any, s: Any, d: Data) -> list[Augmentation]:
     """The steps of RandAffine."""
     zoom = [(1 + low, 1 + high) for low, high in pairs_of(s.scale_range)]
     return affine(t, s, d, pairs_of(s.rotate_range), pairs_of(s.shear_range), pairs_of(s.translate_range), zoom)
-
-
-def in_order(steps: list[Augmentation]) -> Augmentation:
-    return af.identity() if not steps else steps[0] if len(steps) == 1 else af.pipeline(*steps)
 
 
 def randomly_moved(t: Any, s: Any, d: Data) -> Augmentation:

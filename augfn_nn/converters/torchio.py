@@ -17,7 +17,7 @@ from augfn.core.augmentation import Augmentation
 from augfn_nn.converters.by_frame import Cut, Ends, Volumes
 from augfn_nn.converters.functions import Outlined, Scored
 from augfn_nn.converters.notes import Notes
-from augfn_nn.converters.torchio_seen import Seen, gated
+from augfn_nn.converters.torchio_seen import Seen
 from augfn_nn.converters.torchio_transforms import (
     affine,
     bent,
@@ -43,6 +43,7 @@ from augfn_nn.converters.torchio_transforms import (
     typed,
     widened,
 )
+from augfn_nn.converters.values import gated
 
 
 def converted(t: Any, notes: Notes) -> list[Augmentation] | None:
@@ -82,7 +83,7 @@ def step(t: Any, seen: Seen) -> Augmentation | None:
         if getattr(t, n) not in usual:
             return notes.lack(t, f"{n}={getattr(t, n)} has no counterpart{why}")
     before = copy.copy(seen)
-    made = notes.function(t, lambda: gated(TABLE[name](t, seen), t))
+    made = notes.function(t, lambda: gated(TABLE[name](t, seen), t.probability))
     if made is not None and name in DIFFERS:
         notes.differ(t, DIFFERS[name])
     seen.low = LOW[name](t, seen.low) if name in LOW and made is not None else seen.low
@@ -124,7 +125,9 @@ def group(t: Any, seen: Seen) -> Augmentation | None:
     weights = () if row else tuple(t.transforms_dict.values())
     if not left:
         return None
-    return seen.notes.function(t, lambda: gated(af.pipeline(*left) if row else af.one_of(*left, weights=weights), t))
+    return seen.notes.function(
+        t, lambda: gated(af.pipeline(*left) if row else af.one_of(*left, weights=weights), t.probability)
+    )
 
 
 def own(t: Any, seen: Seen) -> Augmentation | None:
@@ -135,7 +138,7 @@ def own(t: Any, seen: Seen) -> Augmentation | None:
         )
     seen.low = None
     seen.notes.differ(t, "no transform of TorchIO: called on each volume by itself, as af.opaque")
-    return seen.notes.function(t, lambda: gated(called(t), t))
+    return seen.notes.function(t, lambda: gated(called(t), t.probability))
 
 
 Made = Callable[[Any, Seen], Augmentation]

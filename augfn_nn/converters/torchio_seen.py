@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import augfn as af
 from augfn.core.augmentation import Augmentation
 from augfn_nn.converters.by_frame import Triple
 from augfn_nn.converters.notes import Notes
+from augfn_nn.converters.values import one_each
 
 AXES = "zyx"  # of TorchIO's axes 0, 1, 2
 NAMED = {"L": 0, "R": 0, "A": 1, "P": 1, "T": 1, "B": 1, "S": 2, "I": 2}
@@ -51,10 +51,6 @@ class Seen:
         self.low = self.low if self.low == other.low else None
 
 
-def gated(f: Augmentation, t: Any) -> Augmentation:
-    return f if t.probability == 1 else af.maybe(f, p=float(t.probability))
-
-
 def sextet(values: Sequence[Any]) -> tuple[list[float], list[float]]:
     """Lows and highs in augfn's order (x, y, z), of three numbers or three ranges along TorchIO's axes."""
     given = [float(v) for v in values]
@@ -62,22 +58,9 @@ def sextet(values: Sequence[Any]) -> tuple[list[float], list[float]]:
     return ends[0][::-1], ends[1][::-1]
 
 
-def between(ends: Any) -> Any:
-    """A range; a number if its ends are one."""
-    low, high = map(float, ends if isinstance(ends, list | tuple) else (ends, ends))
-    return low if low == high else af.Uniform(low, high)
-
-
-def whole(ends: Any) -> Any:
-    """A range of whole numbers, which are rounded."""
-    low, high = ends if isinstance(ends, list | tuple) else (ends, ends)
-    return float(low) if low == high else af.Uniform(low - 0.5, high + 0.5)
-
-
 def along_axes(axes: Any, make: Callable[[str], Augmentation]) -> Augmentation:
     """One of the axes."""
-    parts = [make(AXES[index_of(axis)]) for axis in (axes if isinstance(axes, list | tuple) else (axes,))]
-    return parts[0] if len(parts) == 1 else af.one_of(*parts)
+    return one_each([make(AXES[index_of(axis)]) for axis in (axes if isinstance(axes, list | tuple) else (axes,))])
 
 
 def index_of(axis: Any) -> int:

@@ -19,13 +19,12 @@ from augfn_nn.converters.functions import Clamped, EachSample, Relabelled
 from augfn_nn.converters.torchio_seen import (
     Seen,
     along_axes,
-    between,
     index_of,
     labels,
     sampled,
     sextet,
-    whole,
 )
+from augfn_nn.converters.values import between, whole
 
 KINDS = {"intensity": "volume", "label": "mask"}
 SIDES = ("left", "right", "posterior", "anterior", "inferior", "superior")
