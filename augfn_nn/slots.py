@@ -45,6 +45,7 @@ KEYS: dict[str, tuple[str, str]] = {
         if word not in ("bbox", "class")
     },
 }
+LONGEST = sorted(KEYS, key=len, reverse=True)
 NUMBERED = ("input", "mask", "bbox", "bbox_xyxy", "bbox_xywh", "keypoints", "class")  # the values of kornia's DataKey
 CORNERS = "xyxyxyxy"
 MASKS = ("mask", "softmask")
@@ -271,7 +272,7 @@ def slot_of(key: Any, ndim: int, given: Mapping[str, str], passing: bool = False
     if isinstance(key, int) and not isinstance(key, bool) and 0 <= key < len(NUMBERED):
         key = NUMBERED[key]  # kornia's enum is of whole numbers
     word = name_of(key).replace("-", "_")
-    stem = max((k for k in KEYS if word == k or word.startswith(k + "_")), key=len, default=None)
+    stem = next((k for k in LONGEST if word == k or word.startswith(k + "_")), None)
     if passing and (stem is None or word.split("_")[-1] in NO_TARGETS):
         return Slot(str(key), OTHER, "")
     told = format_in(word)

@@ -164,6 +164,22 @@ def test_what_a_call_sets_leaves_the_other_draws_to_the_index():
         aug(X, index=[7, 8], degrees=3.0)
 
 
+def test_what_a_call_says_compiles():
+    """In one graph: other keys, a dict, other sampling, leaves. Settings of an op are those of the module there."""
+    mask, stay = (X[:, :1] > 0.5).float(), {"generator": KEY}
+    aug, turn = A.AugmentationSequential(A.RandomRotation(30.0)), A.RandomRotation(30.0)
+    for module, args, said in (
+        (aug, (X, mask), {"data_keys": ["input", "mask"]}),
+        (aug, ({"image": X, "mask_b": mask},), {}),
+        (aug, (X,), {"extra_args": {"input": {"resample": "nearest"}}}),
+        (turn, (X,), {"degrees": torch.full((3,), 5.0)}),
+    ):
+        fast = torch.compile(module, fullgraph=True, backend="eager")
+        torch.testing.assert_close(fast(*args, **stay, **said), module(*args, **stay, **said))
+    with pytest.raises(RuntimeError, match="settings of a call"):
+        torch.compile(turn, fullgraph=True, backend="eager")(X, padding_mode="border")
+
+
 def test_hooks_see_a_call_with_keywords_once():
     calls = []
     for aug in (A.RandomRotation(10.0), A.RandomInvert(p_batch=0.5), A.Augment(af.hflip())):
