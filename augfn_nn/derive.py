@@ -91,9 +91,8 @@ class Derived(Augment):
         if self.chooses and others:
             raise ValueError(explain("settings of a call beside p_batch", [*others], "p_batch=1", "arguments, or p"))
         if settings:
-            require_eager(
-                "settings of a call", "those of the module", f"{type(self).__name__}(..., {[*settings][0]}=...)"
-            )
+            fix = f"{type(self).__name__}(..., {next(iter(settings))}=...)"
+            require_eager("settings of a call", "those of the module", fix)
         f = self.build(self.given | settings) if settings else None
         call = self.with_leaves(x, call, leaves) if leaves else call
         if f is None:
