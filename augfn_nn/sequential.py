@@ -29,7 +29,7 @@ from augfn_nn.choosing import NONE, Choosing, base_name
 from augfn_nn.items import tree_of
 from augfn_nn.listing import Listed
 from augfn_nn.ranges import Ranges
-from augfn_nn.shorthands import PadByFrame, WindowByFrame
+from augfn_nn.shorthands import PadByFrame, WindowByFrame, only
 from augfn_nn.slots import Clips, Slot, collect, framed, same, sample_of, slots_of, softened
 
 
@@ -56,10 +56,11 @@ class AugmentationSequential(Listed, Base):
 
     Boxes are continuous edges (a flip is W - x; kornia's are inclusive), masks keep dtype and rank, `p` holds per
     sample. Images may be arrays `[B, H, W, C]` or of PIL (uint8 is brought to [0, 1]), boxes four corners `[B, N, 4, 2]`,
-    kornia's objects, or lists with a tensor for each image; each comes back as it was given (images as tensors, or by
-    `output_type=` "numpy" or "pil"). What was drawn is the nested dict `aug._params`, `params=` replays it; `index=`
-    and `epoch=` draw by the samples' indices in the dataset, as in `Augment`. In `eval()` (the container's own mode
-    is what counts) only the steps that are not random act, as in `Augment`.
+    kornia's objects, lists with a tensor for each image, or rows `[N, 4]` of a batch of one; each comes back as it was given
+    (images as tensors, or by `output_type=` "numpy" or "pil"). What was drawn is the nested dict `aug._params`, `params=`
+    replays it; `index=` and `epoch=` draw by the samples' indices in the dataset, as in `Augment`. `inverse` undoes geometry:
+    colour and mixes stay. In `eval()` (the container's own mode is what counts) only the steps that are not random act, as in
+    `Augment`.
 
     >>> import torch, augfn_nn
     >>> aug = AugmentationSequential(augfn_nn.RandomHorizontalFlip(p=1.0), data_keys=["input", "keypoints"])
@@ -86,6 +87,7 @@ class AugmentationSequential(Listed, Base):
     ) -> None:
         if others:
             raise self.not_known(next(iter(others)))
+        only("unknown", unknown, ("raise", "pass"), "unknown='pass': names that are not known pass through")
         children = [self.held(m) for m in modules]
         choosing = Choosing(random_apply, random_apply_weights, random_apply_per, len(children))
         sampling, soft = sampling_from(extra_args or {})

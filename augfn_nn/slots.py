@@ -292,11 +292,20 @@ def sample_of(values: Sequence[Any], slots: Sequence[Slot]) -> dict[str, Any]:
     if len(values) == 1 and type(values[0]) is Tensor and slots[0].kind == "image":  # all that there is to do
         return {slots[0].name: values[0]}
     values = [of_array(v) if s.kind in CONVERTED else v for s, v in zip(slots, values, strict=True)]
+    values = [v[None] if alone else v for v, alone in zip(values, rows_of_one(values, slots), strict=True)]
     known = zip(slots, values, strict=True)
     images = (v for s, v in known if s.kind == "image" and isinstance(v, Tensor) and v.ndim > 3)
     batch = next((len(v) for v in images), None)
     pairs = [(s, v) for s, v in zip(slots, values, strict=True) if not passes(s, v)]
     return {s.name: s.wrap(v, batch) for s, v in pairs}
+
+
+def rows_of_one(values: Sequence[Any], slots: Sequence[Slot]) -> list[bool]:
+    """Which are boxes [N, 4] or keypoints [N, 2] beside a batch of one image: all of them are its."""
+    known = list(zip(slots, values, strict=True))
+    shapes = [v.shape for s, v in known if s.kind == "image" and isinstance(v, Tensor)]
+    one = bool(shapes) and len(shapes[0]) == 4 and shapes[0][0] == 1
+    return [one and s.kind in ("boxes", "keypoints") and isinstance(v, Tensor) and v.ndim == 2 for s, v in known]
 
 
 def passes(slot: Slot, value: Any) -> bool:
@@ -328,6 +337,7 @@ def collect(
 ) -> Any:
     """The output in the form of the call: a tensor, a list or a dict."""
     done = [v if passes(s, v) else s.unwrap(out[s.name], v) for s, v in zip(slots, values, strict=True)]
+    done = [v.flatten(0, 1) if alone else v for v, alone in zip(done, rows_of_one(values, slots), strict=True)]
     if output_type != "pt":
         done = [as_type(v, output_type) if s.kind == "image" else v for s, v in zip(slots, done, strict=True)]
     if len(args) == 1 and isinstance(args[0], Mapping):

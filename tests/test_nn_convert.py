@@ -180,6 +180,34 @@ def test_torchvisions_groups(photo: Tensor) -> None:
 LOADS = "what follows takes floats in [0, 1]"
 
 
+def test_torchvisions_fills_are_those_of_masks_too() -> None:
+    x, mask = torch.full((1, 3, 4, 4), 0.25), torch.ones(1, 4, 4, dtype=torch.long)
+    image, label = type("Image", (), {}), type("Mask", (), {})
+    for fill, want in [
+        ({image: 0.5, label: 255}, 255),
+        ({image: 0.5, "others": 3}, 3),
+        (114, 114),
+        (0.5, 0),
+        ((1, 2, 3), 0),
+    ]:
+        pad = of_torchvision("Pad", padding=1, fill=fill, padding_mode="constant")
+        zoom = of_torchvision("RandomZoomOut", fill=fill, side_range=(2.0, 2.0), p=1.0)
+        for t in (pad, zoom):
+            y, m = A.convert(t).module(x, mask, data_keys=["input", "mask"])
+            assert sorted(m.unique().tolist()) == sorted({1, want})
+            assert y.unique().numel() > 1
+    policy = {"num_ops": 1, "magnitude": 9, "num_magnitude_bins": 31, "interpolation": "nearest", "fill": 114}
+    assert A.convert(of_torchvision("RandAugment", **policy)).lacking == []
+
+
+def test_torchvisions_sanitizing_is_left_to_the_reader_of_boxes() -> None:
+    flip, drop = of_torchvision("RandomHorizontalFlip", p=1.0), of_torchvision("SanitizeBoundingBoxes", min_size=1.0)
+    found = A.convert(of_torchvision("Compose", transforms=[flip, drop]))
+    assert [line.partition(":")[0] for line in found.differs] == ["SanitizeBoundingBoxes"]
+    assert "drop_invalid" in found.differs[0]
+    assert repr(found.pipeline) == "pipeline(hflip())"  # it loads nothing
+
+
 def test_torchvisions_traps(photo: Tensor) -> None:
     erase = {"p": 1.0, "scale": (0.1, 0.2), "ratio": (1.0, 1.0)}
     blank = torch.zeros(1, 3, 16, 16)

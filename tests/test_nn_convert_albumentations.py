@@ -370,6 +370,21 @@ def test_volumes_are_padded_in_albumentations_order() -> None:
     assert y.shape[-3:] == (4, 4, 8)
 
 
+def test_targets_with_names_of_their_own() -> None:
+    more = {"right": "image", "lanes": "mask", "other_boxes": "bboxes", "joints": "keypoints", "scan": "volume"}
+    flip = {"__class_fullname__": "HorizontalFlip", "p": 1.0}
+    compose = {"__class_fullname__": "Compose", "p": 1.0, "transforms": [flip], "additional_targets": more}
+    found = A.convert({"__version__": "2.0.8", "transform": compose})
+    assert [line.split("'")[1] for line in found.differs] == ["scan"]
+    x, box = torch.rand(1, 3, 4, 8), torch.tensor([[[0.0, 0.0, 2.0, 2.0]]])
+    lanes = torch.randint(3, (1, 4, 8))
+    out = found.module({"image": x, "right": x, "lanes": lanes, "other_boxes": box, "joints": torch.zeros(1, 1, 2)})
+    assert torch.equal(out["right"], x.flip(-1))
+    assert torch.equal(out["lanes"], lanes.flip(-1))
+    assert out["other_boxes"].tolist() == [[[6.0, 0.0, 8.0, 2.0]]]
+    assert out["joints"].tolist() == [[[7.0, 0.0]]]
+
+
 def test_what_differs_depends_on_the_arguments() -> None:
     def lines(name: str, **given: Any) -> list[str]:
         return A.convert(said(name, **given)).differs

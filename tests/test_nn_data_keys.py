@@ -148,3 +148,17 @@ def test_masks_and_points_as_arrays():
     for images in (np.zeros((8, 8, 8, 3), np.uint8), torch.zeros(8, 3, 8, 8)):
         out = flips()({"image": images, "mask": cube})
         assert torch.equal(out["mask"], torch.from_numpy(cube).flip(-1))
+
+
+def test_rows_beside_a_batch_of_one_image_are_its():
+    boxes, points = torch.tensor([[0.0, 0.0, 2.0, 2.0], [1.0, 1.0, 4.0, 3.0]]), torch.tensor([[0.0, 1.0]])
+    aug = flips(data_keys=["input", "bbox_xyxy", "bbox_xywh", "keypoints"])
+    given = (torch.rand(1, 3, 4, 8), boxes, boxes.long(), points)
+    out = aug(*given)
+    assert out[1].tolist() == [[6.0, 0.0, 8.0, 2.0], [4.0, 1.0, 7.0, 3.0]]
+    assert out[2].tolist() == [[6.0, 0.0, 2.0, 2.0], [3.0, 1.0, 4.0, 3.0]]
+    assert out[3].tolist() == [[7.0, 1.0]]
+    same(aug.inverse(*out)[1:], [boxes, boxes, points])
+    same(flips(data_keys=None)({"image": given[0], "bbox_xyxy": boxes[:0]})["bbox_xyxy"], boxes[:0])
+    with pytest.raises(ValueError, match=r"boxes_xyxy\[:, None\], if that is one for each sample"):
+        flips(data_keys=["input", "bbox_xyxy"])(torch.rand(2, 3, 4, 8), boxes)

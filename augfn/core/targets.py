@@ -355,6 +355,8 @@ def check_shape(
         want, fix = f"{wanted(t, batch, d)} with a frame of {'x'.join(map(str, size))}", f"bring it to {ref}'s frame"
         if t.kind == "boxes" and rest[-2:] == (4, 2):
             fix = f'four corners each: af.Boxes({name}.flatten(-2), format="xyxyxyxy"), the data key "bbox_xyxyxyxy"'
+        if t.kind in ("boxes", "keypoints") and len(rest) == 1:
+            fix = f"{name}[:, None], if that is one for each sample"
         if t.kind == "keypoints" and isinstance(t.value, Keypoints) and rest and rest[-1] == d + 1:
             fix = "af.Keypoints.pad(..., levels=True), where the last number is a visibility"
         if t.kind == "depth" and rest == size:

@@ -13,13 +13,21 @@ from augfn_nn.converters import albumentations_pixels as pixels
 from augfn_nn.converters.albumentations_values import BORDERS, INTERPOLATIONS, Make, Said, Values
 from augfn_nn.converters.notes import Notes
 from augfn_nn.converters.values import gated
+from augfn_nn.sequential import AugmentationSequential
 
 SEQUENCES = ("Compose", "Sequential", "ReplayCompose")
+KINDS = {
+    "image": "image",
+    "mask": "mask",
+    "bboxes": "boxes",
+    "keypoints": "keypoints",
+}  # of targets with names of their own
 LOADS = {"ToFloat", "ToTensorV2", "ToTensor3D", "FromFloat"}
 
 
-def converted(compose: Any, notes: Notes) -> list[Augmentation] | None:
-    """A composition, or the dict of one, as steps that take uint8 images, or floats in [0, 1]."""
+def converted(compose: Any, notes: Notes) -> Any:
+    """A composition, or the dict of one, as steps that take uint8 images, or floats in [0, 1]; with targets that it names, as
+    a container that knows them."""
     said = compose if isinstance(compose, dict) else compose.to_dict()
     said = said["transform"]
     if said.get("bbox_params"):
@@ -29,11 +37,15 @@ def converted(compose: Any, notes: Notes) -> list[Augmentation] | None:
         )
     if said.get("keypoint_params"):
         notes.differ("keypoint_params", "give keypoints as (x, y) in pixels")
-    for name in said.get("additional_targets") or {}:
-        notes.differ("additional_targets", f"targets={{{name!r}: ...}} of AugmentationSequential, or of af.pipeline")
     plain = said["__class_fullname__"].rsplit(".", 1)[-1] in SEQUENCES and float(said.get("p", 1.0)) == 1
     steps = [f for t in (said["transforms"] if plain else [said]) if (f := step(t, notes)) is not None]
-    return [af.to_float(), *steps] if steps else None
+    more: dict[str, str] = said.get("additional_targets") or {}
+    named = {name: KINDS[kind] for name, kind in more.items() if kind in KINDS}
+    for name in more.keys() - named:
+        notes.differ("additional_targets", f"targets={{{name!r}: ...}} of AugmentationSequential, or of af.pipeline")
+    if not steps or not named:
+        return [af.to_float(), *steps] if steps else None
+    return AugmentationSequential(af.to_float(), *steps, targets=named)
 
 
 def step(a: Said, notes: Notes) -> Augmentation | None:
