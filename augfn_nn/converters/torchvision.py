@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
+from torch import nn
+
 import augfn as af
 import augfn_nn as nn_
 from augfn.core.augmentation import Augmentation
 from augfn_nn.converters.notes import Notes
 from augfn_nn.warp import ElasticByFrame
 
-LOADS = {"ToTensor", "ToImage", "PILToTensor", "ToPureTensor", "ConvertImageDtype", "ToDtype", "SanitizeBoundingBoxes"}
+LOADS = {"ToTensor", "ToImage", "PILToTensor", "ToPureTensor", "ConvertImageDtype", "ToDtype"}
+LEFT_OUT = {"SanitizeBoundingBoxes": "left out: rows stay; of af.Boxes(boxes) af.drop_invalid filters them"}
 SIGNED = {"kornia": True}  # the sign of RandomAffine, which both share
 
 
 def converted(t: Any, notes: Notes) -> list[Augmentation] | None:
     """A transform of torchvision as steps, of which the first turns uint8 into floats where torchvision's loads."""
-    known = t.transforms if type(t).__name__ == "Compose" else [t]
+    known = t.transforms if type(t).__name__ == "Compose" else t if type(t) is nn.Sequential else [t]
     steps = [f for u in known if (f := step(u, notes)) is not None]
     return ([af.to_float()] if notes.loads else []) + steps if steps else None
 
@@ -26,6 +29,8 @@ def step(t: Any, notes: Notes) -> Augmentation | None:
     name = type(t).__name__
     if not type(t).__module__.startswith("torchvision."):
         return opaque(t, notes)
+    if name in LEFT_OUT:
+        return notes.differ(t, LEFT_OUT[name])
     if name in LOADS:
         notes.loads = True
         if name == "ToDtype" and not t.scale and getattr(t.dtype, "is_floating_point", False):
