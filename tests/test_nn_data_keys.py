@@ -35,6 +35,47 @@ class DataKey(enum.Enum):
     BBOX_XYXY = 3
 
 
+class Format(enum.Enum):
+    XYXY = "XYXY"
+    XYWH = "XYWH"
+    CXCYWH = "CXCYWH"
+
+
+class BoundingBoxes(torch.Tensor):  # stand-ins, since torchvision is not needed
+    __module__ = "torchvision.tv_tensors"
+
+
+class Video(torch.Tensor):
+    __module__ = "torchvision.tv_tensors"
+
+
+@pytest.mark.parametrize(
+    ("form", "given", "want"),
+    [
+        (Format.XYXY, [2.0, 3.0, 6.0, 8.0], [14.0, 3.0, 18.0, 8.0]),
+        (Format.XYWH, [2.0, 3.0, 4.0, 5.0], [14.0, 3.0, 4.0, 5.0]),
+        (Format.CXCYWH, [4.0, 5.5, 4.0, 5.0], [16.0, 5.5, 4.0, 5.0]),
+    ],
+)
+def test_boxes_of_torchvision_are_of_their_own_format(form, given, want):
+    boxes = torch.tensor([given]).as_subclass(BoundingBoxes)
+    boxes.format, boxes.canvas_size = form, (16, 20)
+    x = torch.rand(3, 16, 20)
+    y = flips(data_keys=["input", "bbox"], keepdim=True)(x, boxes)[1]  # a sample, as torchvision's datasets give it
+    assert type(y) is torch.Tensor
+    assert y.tolist() == [want]
+    assert flips()({"image": x, "boxes": boxes})["boxes"].tolist() == [[want]]
+    alone = RandomHorizontalFlip(p=1.0)({"image": x, "boxes": boxes})["boxes"]
+    assert (alone.format, alone.data.tolist()) == (form.name.lower(), [[want]])
+
+
+def test_a_clip_of_torchvision_is_a_video():
+    clip = torch.rand(5, 3, 8, 8).as_subclass(Video)
+    with pytest.raises(ValueError, match=r"one draw for all frames(?s:.)*video"):
+        flips()(clip)
+    assert flips(data_keys=["video"])(clip[None]).shape == (1, 5, 3, 8, 8)
+
+
 def test_targets_of_volumes_and_clips():
     volume, affine, spacing = torch.rand(2, 1, 4, 5, 6), torch.eye(4).expand(2, 4, 4), torch.ones(2, 3)
     aug = AugmentationSequential(RandomHorizontalFlip3D(p=1.0), data_keys=["volume", "affine", "spacing"])
