@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map, tree_map_only
 
 from augfn.core.augmentation import Augmentation
-from augfn.core.targets import FRAMED, LAYOUT, OTHER, kind_of, of_torchvision
+from augfn.core.targets import FRAMED, LAYOUT, OTHER, kind_of, of_peer
 
 Size = tuple[int, ...]
 Frame = tuple[Size, Size]  # batch shape, size of the frame
@@ -42,7 +42,7 @@ def lift(x: Any, f: Augmentation) -> tuple[Any, Frame | None, Any]:
 def add_dims(x: Any, dims: Any) -> Any:
     if isinstance(x, Tensor):
         return x[(None,) * dims]
-    known = {n: of_torchvision(v) if dims[n] else v for n, v in x.items()}  # a slice has no format of boxes
+    known = {n: of_peer(v) if dims[n] else v for n, v in x.items()}  # a slice has no format of boxes
     return {
         n: tree_map_only(Tensor, lambda t, n=n: t[(None,) * dims[n]], v) if dims[n] else v for n, v in known.items()
     }

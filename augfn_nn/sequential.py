@@ -227,7 +227,7 @@ class AugmentationSequential(Listed, Base):
     @same_on_batch.setter
     def same_on_batch(self, value: bool | None) -> None:
         self.same = value
-        for child in self if value is not None else ():
+        for child in self.listed() if value is not None else ():
             child.same_on_batch = value
 
     @property
@@ -238,12 +238,12 @@ class AugmentationSequential(Listed, Base):
 
     @keepdim.setter
     def keepdim(self, value: bool | None) -> None:
-        for child in self if value is not None else ():
+        for child in self.listed() if value is not None else ():
             child.keepdim = bool(value)
 
     def is_intensity_only(self, strict: bool = True) -> bool:
         """True if no module moves pixels; `strict`: nor is any of them unknown."""
-        return all(is_intensity(c, strict) for c in self)
+        return all(is_intensity(c, strict) for c in self.listed())
 
     # calls
 

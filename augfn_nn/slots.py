@@ -13,7 +13,7 @@ from torch.serialization import add_safe_globals
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from augfn.core.boxes import Boxes, Keypoints
-from augfn.core.targets import CONVERTED, FRAMED, NO_TARGETS, OTHER, SPELLED, format_in, kind_of, of_torchvision
+from augfn.core.targets import CONVERTED, FRAMED, NO_TARGETS, OTHER, SPELLED, format_in, kind_of, of_peer
 from augfn.errors import explain, unknown
 from augfn.images import to_float
 from augfn_nn.shorthands import name_of
@@ -65,7 +65,7 @@ class Slot(NamedTuple):
         if self.kind == "image" and type(value).__name__ == "Video" and isinstance(value, Tensor):
             want, fix = "a video, which has one draw for all frames", 'aug({"video": clip}), or data_keys=["video"]'
             raise ValueError(explain(f"{self.name}: a clip of torchvision", value, want, fix))
-        given, value = value, of_torchvision(value)
+        given, value = value, of_peer(value)
         if value is not given and isinstance(value, Boxes) and value.format == "xyxy":
             value = value.data  # a plain tensor, of which rows that leave the frame are told
         if self.kind in CONVERTED and not isinstance(value, Tensor):

@@ -47,7 +47,7 @@ def told(said: Said, notes: Notes) -> None:
             if not is_known(name):
                 notes.targets[name] = "other"
     for name, kind in (said.get("additional_targets") or {}).items():
-        notes.targets[name] = KINDS.get(kind, kind)
+        notes.targets[name] = KINDS.get(kind, str(kind))
 
 
 def of_format(points: Said) -> str:
