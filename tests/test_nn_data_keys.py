@@ -69,6 +69,31 @@ def test_boxes_of_torchvision_are_of_their_own_format(form, given, want):
     assert (alone.format, alone.data.tolist()) == (form.name.lower(), [[want]])
 
 
+@pytest.mark.parametrize(
+    ("key", "given"),
+    [
+        ("bbox_xyxy", torch.tensor([[[1.0, 1.0, 3.0, 4.0], [2.0, 2.0, 5.0, 6.0]]])),
+        ("bbox_xywh", torch.tensor([[[1.0, 1.0, 3.0, 4.0]]])),
+        ("bbox", torch.tensor([[[[1.0, 1.0], [3.0, 1.0], [3.0, 4.0], [1.0, 4.0]]]])),
+        ("mask", torch.arange(80).reshape(1, 1, 8, 10)),
+        ("softmask", torch.arange(80.0).reshape(1, 1, 8, 10)),
+    ],
+)
+@pytest.mark.parametrize("keepdim", [False, True])
+def test_a_batch_of_one_beside_an_image_without(key, given, keepdim):
+    x = torch.rand(3, 8, 10)
+    image, got = flips(data_keys=["input", key], keepdim=keepdim)(x, given)
+    assert image.shape == (x if keepdim else x[None]).shape
+    assert got.equal(flips(data_keys=["input", key])(x[None], given)[1])
+
+
+def test_a_batch_of_one_in_a_dict():
+    x = {"image": torch.rand(3, 8, 10), "boxes": af.Boxes.pad([[[1, 1, 3, 4]]], labels=[[7]])}
+    y = RandomHorizontalFlip(p=1.0)(x)
+    assert y["boxes"].data.tolist() == [[[7.0, 1.0, 9.0, 4.0]]]
+    assert y["image"].shape == (1, 3, 8, 10)
+
+
 def test_a_clip_of_torchvision_is_a_video():
     clip = torch.rand(5, 3, 8, 8).as_subclass(Video)
     with pytest.raises(ValueError, match=r"one draw for all frames(?s:.)*video"):
