@@ -257,7 +257,14 @@ class AugmentationSequential(Listed, Base):
         epoch: int = 0,
         output_type: str = "pt",
         extra_args: Mapping[Any, Mapping[str, Any]] | None = None,
+        **named: Any,
     ) -> Any:
+        """Augment what the data keys name, a dict of targets, or keywords by their names, `aug(image=x, mask=m)`.
+
+        `params` replays, `generator` (or `index` and `epoch`) says what is drawn; `data_keys` and `extra_args` are others for
+        this call. It returns what it was given: a tensor, a list, or a dict.
+        """
+        args = self.by_name(args, named) if named else args
         f: Any = self.f
         key = generator
         params = params if params is None or isinstance(params, dict) else tree_of(self, params)
@@ -281,6 +288,18 @@ class AugmentationSequential(Listed, Base):
         out = self.augment(sample, tree, key, index, epoch, f)
         out = out if self.clips is None else self.clips.leave(out, slots, batch, f.mixes)
         return collect(args, slots, values, out, output_type)
+
+    def by_name(self, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+        """Keywords that are targets, as albumentations is called, in place of a dict."""
+        if args:
+            known = [
+                n
+                for n, p in inspect.signature(AugmentationSequential.forward).parameters.items()
+                if p.kind is p.KEYWORD_ONLY
+            ]
+            fix = "; targets by their names are given without others: aug(image=x, mask=m)"
+            raise TypeError(unknown_name(f"keyword of a call of {type(self).__name__}", next(iter(named)), known) + fix)
+        return (named,)
 
     def read_as(self, f: Any, extra_args: Mapping[Any, Mapping[str, Any]]) -> Augmentation:
         """The same, read in another way in one call."""

@@ -281,7 +281,7 @@ def slot_of(key: Any, ndim: int, given: Mapping[str, str], passing: bool = False
         return Slot(str(key), OTHER, "")
     told = format_in(word)
     if stem is None or word.split("_")[-1] in NO_TARGETS:
-        fix = f", or one of them with a suffix: 'mask_lanes'; targets={{{word!r}: 'other'}} passes it through"
+        fix = f", or one of them with a suffix: 'mask_lanes'; targets={{{word!r}: 'mask'}} calls it a mask, 'other' passes it on"
         fix += ", unknown='pass' all that are not known"
         raise ValueError(unknown("data key", key, KEYS) + fix)
     kind, form = KEYS[stem]

@@ -94,6 +94,19 @@ def test_a_batch_of_one_in_a_dict():
     assert y["image"].shape == (1, 3, 8, 10)
 
 
+def test_targets_by_keywords_are_a_dict():
+    x, m = torch.rand(3, 8, 10), torch.ones(8, 10)
+    aug = flips(targets={"seg": "mask"}, keepdim=True)
+    same(aug(image=x, seg=m), aug({"image": x, "seg": m}))
+    same(aug(image=x, params=aug._params), {"image": x.flip(-1)})
+    with pytest.raises(ValueError, match=r"unknown data key(?s:.)*'ground': 'mask'"):
+        aug(image=x, ground=m)
+    with pytest.raises(TypeError, match=r"'mask'(?s:.)*extra_args(?s:.)*image=x, mask=m"):
+        aug(x, mask=m)
+    with pytest.raises(TypeError, match="did you mean 'params'"):
+        aug(x, param={})
+
+
 def test_a_clip_of_torchvision_is_a_video():
     clip = torch.rand(5, 3, 8, 8).as_subclass(Video)
     with pytest.raises(ValueError, match=r"one draw for all frames(?s:.)*video"):
