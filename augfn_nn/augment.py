@@ -338,6 +338,7 @@ class Augment(Base):
         epoch: int = 0,
         **others: Any,
     ) -> Any:
+        """Augment a tensor `[B, C, H, W]` or a dict of targets; `params` replays, `generator` (or `index`, `epoch`) draws."""
         if others:
             return self.with_others(
                 x, {"params": params, "generator": generator, "index": index, "epoch": epoch}, others

@@ -61,7 +61,7 @@ class Listed(nn.Module):
         setattr(self, name, module)
 
     def __setitem__(self, index: int, module: Any) -> None:
-        children: list[Any] = [*self]
+        children: list[Any] = self.listed()
         children[index] = module
         self.change(children, self.choosing.weights)
 
@@ -70,21 +70,21 @@ class Listed(nn.Module):
 
     def append(self, module: Any) -> Any:
         """Add a module at the end."""
-        return self.change([*self, module])
+        return self.change([*self.listed(), module])
 
     def extend(self, modules: Sequence[Any]) -> Any:
         """Add modules at the end."""
-        return self.change([*self, *modules])
+        return self.change([*self.listed(), *modules])
 
     def insert(self, index: int, module: Any) -> Any:
         """Add a module before the one of this number."""
-        children: list[Any] = [*self]
+        children: list[Any] = self.listed()
         children.insert(index, module)
         return self.change(children)
 
     def pop(self, index: int = -1) -> nn.Module:
         """Take a module out."""
-        children = [*self]
+        children = self.listed()
         taken, weights = children.pop(index), self.choosing.weights
         left = None if weights is None else [w for i, w in enumerate(weights) if i != index % len(weights)]
         self.change(children, left)
@@ -140,5 +140,9 @@ class Listed(nn.Module):
         weights = self.choosing.weights
         return other.change(found, None if weights is None else weights[i])
 
+    def listed(self) -> list[Any]:
+        """Its modules, in their order."""
+        return [self._modules[name] for name in self.names.values()]
+
     def __iter__(self) -> Iterator[Any]:
-        return iter([self._modules[name] for name in self.names.values()])  # type: ignore[arg-type]
+        return iter(self.listed())

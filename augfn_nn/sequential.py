@@ -230,7 +230,7 @@ class AugmentationSequential(Listed, Base):
     @same_on_batch.setter
     def same_on_batch(self, value: bool | None) -> None:
         self.same = value
-        for child in self if value is not None else ():
+        for child in self.listed() if value is not None else ():
             child.same_on_batch = value
 
     @property
@@ -241,12 +241,12 @@ class AugmentationSequential(Listed, Base):
 
     @keepdim.setter
     def keepdim(self, value: bool | None) -> None:
-        for child in self if value is not None else ():
+        for child in self.listed() if value is not None else ():
             child.keepdim = bool(value)
 
     def is_intensity_only(self, strict: bool = True) -> bool:
         """True if no module moves pixels; `strict`: nor is any of them unknown."""
-        return all(is_intensity(c, strict) for c in self)
+        return all(is_intensity(c, strict) for c in self.listed())
 
     # calls
 
@@ -260,7 +260,14 @@ class AugmentationSequential(Listed, Base):
         epoch: int = 0,
         output_type: str = "pt",
         extra_args: Mapping[Any, Mapping[str, Any]] | None = None,
+        **named: Any,
     ) -> Any:
+        """Augment what the data keys name, a dict of targets, or keywords by their names, `aug(image=x, mask=m)`.
+
+        `params` replays, `generator` (or `index` and `epoch`) says what is drawn; `data_keys` and `extra_args` are others for
+        this call. It returns what it was given: a tensor, a list, or a dict.
+        """
+        args = self.by_name(args, named) if named else args
         f: Any = self.f
         key = generator
         params = params if params is None or isinstance(params, dict) else tree_of(self, params)
@@ -284,6 +291,18 @@ class AugmentationSequential(Listed, Base):
         out = self.augment(sample, tree, key, index, epoch, f)
         out = out if self.clips is None else self.clips.leave(out, slots, batch, f.mixes)
         return collect(args, slots, values, out, output_type)
+
+    def by_name(self, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+        """Keywords that are targets, as albumentations is called, in place of a dict."""
+        if args:
+            known = [
+                n
+                for n, p in inspect.signature(AugmentationSequential.forward).parameters.items()
+                if p.kind is p.KEYWORD_ONLY
+            ]
+            fix = "; targets by their names are given without others: aug(image=x, mask=m)"
+            raise TypeError(unknown_name(f"keyword of a call of {type(self).__name__}", next(iter(named)), known) + fix)
+        return (named,)
 
     def read_as(self, f: Any, extra_args: Mapping[Any, Mapping[str, Any]]) -> Augmentation:
         """The same, in one call read in another way where these say it."""

@@ -13,7 +13,7 @@ from torch.serialization import add_safe_globals
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from augfn.core.boxes import Boxes, Keypoints
-from augfn.core.targets import CONVERTED, FRAMED, NO_TARGETS, OTHER, SPELLED, format_in, kind_of
+from augfn.core.targets import CONVERTED, FRAMED, NO_TARGETS, OTHER, SPELLED, format_in, kind_of, of_peer
 from augfn.errors import explain, unknown
 from augfn.images import to_float
 from augfn_nn.shorthands import name_of
@@ -63,6 +63,12 @@ class Slot(NamedTuple):
         """A value as the pipeline takes it; beside a batch of so many images."""
         if self.kind == OTHER:
             return value
+        if self.kind == "image" and type(value).__name__ == "Video" and isinstance(value, Tensor):
+            want, fix = "a video, which has one draw for all frames", 'aug({"video": clip}), or data_keys=["video"]'
+            raise ValueError(explain(f"{self.name}: a clip of torchvision", value, want, fix))
+        given, value = value, of_peer(value)
+        if value is not given and isinstance(value, Boxes) and value.format == "xyxy":
+            value = value.data  # a plain tensor, of which rows that leave the frame are told
         if self.kind in CONVERTED and not isinstance(value, Tensor):
             value = of_array(value)
         if is_kornias(value):
@@ -277,7 +283,7 @@ def slot_of(key: Any, ndim: int, given: Mapping[str, str], passing: bool = False
         return Slot(str(key), OTHER, "")
     told = format_in(word)
     if stem is None or word.split("_")[-1] in NO_TARGETS:
-        fix = f", or one of them with a suffix: 'mask_lanes'; targets={{{word!r}: 'other'}} passes it through"
+        fix = f", or one of them with a suffix: 'mask_lanes'; targets={{{word!r}: 'mask'}} calls it a mask, 'other' passes it on"
         fix += ", unknown='pass' all that are not known"
         raise ValueError(unknown("data key", key, KEYS) + fix)
     kind, form = KEYS[stem]

@@ -382,8 +382,8 @@ def test_albumentations_lacks_are_listed() -> None:
     with pytest.raises(ValueError, match=r"nothing is left(?s:.)*OneOf: a choice of which one is lacking"):
         A.convert(of_albumentations(choice), partly=True)
     boxes = of_albumentations(said("HorizontalFlip"))
-    boxes["transform"]["bbox_params"] = {"format": "coco"}
-    assert "coco" in A.convert(boxes).differs[0]
+    boxes["transform"]["bbox_params"] = {"format": "coco", "min_area": 3.0, "min_visibility": 0.0}
+    assert "af.Boxes(torch.tensor(boxes), format='coco', min_area=3.0)" in A.convert(boxes).differs[0]
 
 
 @pytest.mark.parametrize("given", [3, [K.RandomInvert()], {"a": 1}, nn.Identity()])

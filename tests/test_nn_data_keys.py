@@ -35,6 +35,85 @@ class DataKey(enum.Enum):
     BBOX_XYXY = 3
 
 
+class Format(enum.Enum):
+    XYXY = "XYXY"
+    XYWH = "XYWH"
+    CXCYWH = "CXCYWH"
+
+
+class BoundingBoxes(torch.Tensor):  # stand-ins, since torchvision is not needed
+    __module__ = "torchvision.tv_tensors"
+
+
+class Video(torch.Tensor):
+    __module__ = "torchvision.tv_tensors"
+
+
+@pytest.mark.parametrize(
+    ("form", "given", "want"),
+    [
+        (Format.XYXY, [2.0, 3.0, 6.0, 8.0], [14.0, 3.0, 18.0, 8.0]),
+        (Format.XYWH, [2.0, 3.0, 4.0, 5.0], [14.0, 3.0, 4.0, 5.0]),
+        (Format.CXCYWH, [4.0, 5.5, 4.0, 5.0], [16.0, 5.5, 4.0, 5.0]),
+    ],
+)
+def test_boxes_of_torchvision_are_of_their_own_format(form, given, want):
+    boxes = torch.tensor([given]).as_subclass(BoundingBoxes)
+    boxes.format, boxes.canvas_size = form, (16, 20)
+    x = torch.rand(3, 16, 20)
+    y = flips(data_keys=["input", "bbox"], keepdim=True)(x, boxes)[1]  # a sample, as torchvision's datasets give it
+    assert type(y) is torch.Tensor
+    assert y.tolist() == [want]
+    assert flips()({"image": x, "boxes": boxes})["boxes"].tolist() == [[want]]
+    alone = RandomHorizontalFlip(p=1.0)({"image": x, "boxes": boxes})["boxes"]
+    assert (alone.format, alone.data.tolist()) == (form.name.lower(), [[want]])
+
+
+@pytest.mark.parametrize(
+    ("key", "given"),
+    [
+        ("bbox_xyxy", torch.tensor([[[1.0, 1.0, 3.0, 4.0], [2.0, 2.0, 5.0, 6.0]]])),
+        ("bbox_xywh", torch.tensor([[[1.0, 1.0, 3.0, 4.0]]])),
+        ("bbox", torch.tensor([[[[1.0, 1.0], [3.0, 1.0], [3.0, 4.0], [1.0, 4.0]]]])),
+        ("mask", torch.arange(80).reshape(1, 1, 8, 10)),
+        ("softmask", torch.arange(80.0).reshape(1, 1, 8, 10)),
+    ],
+)
+@pytest.mark.parametrize("keepdim", [False, True])
+def test_a_batch_of_one_beside_an_image_without(key, given, keepdim):
+    x = torch.rand(3, 8, 10)
+    image, got = flips(data_keys=["input", key], keepdim=keepdim)(x, given)
+    assert image.shape == (x if keepdim else x[None]).shape
+    assert got.equal(flips(data_keys=["input", key])(x[None], given)[1])
+
+
+def test_a_batch_of_one_in_a_dict():
+    x = {"image": torch.rand(3, 8, 10), "boxes": af.Boxes.pad([[[1, 1, 3, 4]]], labels=[[7]])}
+    y = RandomHorizontalFlip(p=1.0)(x)
+    assert y["boxes"].data.tolist() == [[[7.0, 1.0, 9.0, 4.0]]]
+    assert y["image"].shape == (1, 3, 8, 10)
+
+
+def test_targets_by_keywords_are_a_dict():
+    x, m = torch.rand(3, 8, 10), torch.ones(8, 10)
+    aug = flips(targets={"seg": "mask"}, keepdim=True)
+    same(aug(image=x, seg=m), aug({"image": x, "seg": m}))
+    same(aug(image=x, params=aug._params), {"image": x.flip(-1)})
+    with pytest.raises(ValueError, match=r"unknown data key(?s:.)*'ground': 'mask'"):
+        aug(image=x, ground=m)
+    with pytest.raises(TypeError, match=r"'mask'(?s:.)*extra_args(?s:.)*image=x, mask=m"):
+        aug(x, mask=m)
+    with pytest.raises(TypeError, match="did you mean 'params'"):
+        aug(x, param={})
+
+
+def test_a_clip_of_torchvision_is_a_video():
+    clip = torch.rand(5, 3, 8, 8).as_subclass(Video)
+    with pytest.raises(ValueError, match=r"one draw for all frames(?s:.)*video"):
+        flips()(clip)
+    assert flips(data_keys=["video"])(clip[None]).shape == (1, 5, 3, 8, 8)
+
+
 def test_targets_of_volumes_and_clips():
     volume, affine, spacing = torch.rand(2, 1, 4, 5, 6), torch.eye(4).expand(2, 4, 4), torch.ones(2, 3)
     aug = AugmentationSequential(RandomHorizontalFlip3D(p=1.0), data_keys=["volume", "affine", "spacing"])

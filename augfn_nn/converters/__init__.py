@@ -40,18 +40,20 @@ def convert(x: Any, partly: bool = False, ndim: int | None = None) -> Conversion
     """A pipeline of kornia, torchvision, albumentations, MONAI or TorchIO as one of augfn, and what differs.
 
     Args:
-        x: a module of `kornia.augmentation`; a transform of `torchvision.transforms` or its v2; what albumentations'
-            `Compose.to_dict()` gives, or the `Compose` itself; a transform of `monai.transforms`, of arrays or of
-            dictionaries; a transform of `torchio`, for tensors `[B, C, W, H, D]` as its subjects hold them. Fresh or used;
-            it stays as it is.
+        x: a module of `kornia.augmentation`; a transform of `torchvision.transforms` or its v2 (of both an `nn.Sequential`
+            too); what albumentations' `Compose.to_dict()` gives, or the `Compose` itself; a transform of `monai.transforms`,
+            of arrays or of dictionaries; a transform of `torchio`, for tensors `[B, C, W, H, D]` as its subjects hold them.
+            Fresh or used; it stays as it is.
         partly: leave out what has no counterpart, and list it in `lacking`. By default that is an error.
         ndim: 2 for images, 3 for volumes, where MONAI's transforms do not tell; what they tell else, or 3.
 
     Returns:
         `Conversion(module, lacking, differs)`; its `pipeline` is the function. Signs, units and probabilities are the
         peer's: kornia's classes come with `kornia=True`, torchvision's `RandomAffine` turns clockwise for positive degrees.
-        MONAI's transforms see one sample `[C, (D,) H, W]`; here it is that or a batch `[B, C, (D,) H, W]`, in the dictionary
-        with its own keys (a mask is what is read nearest beside others, or named so).
+        All but kornia's see one sample `[C, (D,) H, W]`; here it is that, and comes back so, or a batch `[B, C, (D,) H, W]`, of
+        which each has a draw of its own (a clip: `{"video": x}`). MONAI's take the dictionary with its own keys (a mask is what
+        is read nearest beside others, or named so); other names of the other peers are given by
+        `AugmentationSequential(found.module, targets={"t1": "volume", "path": "other"})`.
 
     Raises:
         TypeError: of no peer that is known. ValueError: something has no counterpart.
@@ -73,13 +75,14 @@ def convert(x: Any, partly: bool = False, ndim: int | None = None) -> Conversion
             "af.identity()",
         )
         raise ValueError(explain("convert: nothing is left", left, want, fix))
-    module = f if isinstance(f, nn.Module) else AugmentationSequential(*f)
+    module = f if isinstance(f, nn.Module) else AugmentationSequential(*f, keepdim=True, targets=notes.targets)
     return Conversion(module, notes.lacking, notes.differs)
 
 
 def converter_of(x: Any, ndim: int | None = None) -> Callable[[Any, Notes], Any]:
     """The converter for what the name of its package, or a dict's keys, tell."""
-    kinds = [c.__module__.split(".")[0] for c in type(x).__mro__]
+    held: list[Any] = [*x.children()] if type(x) is nn.Sequential else []
+    kinds = [c.__module__.split(".")[0] for c in type(held[0] if held else x).__mro__]
     peer = (
         "albumentations" if isinstance(x, dict) and "transform" in x else next((k for k in kinds if k in PEERS), None)
     )
@@ -88,4 +91,8 @@ def converter_of(x: Any, ndim: int | None = None) -> Callable[[Any, Notes], Any]
         raise TypeError(explain("convert", x, want, fix))
     if ndim not in (None, 2, 3) or (ndim is not None and peer != "monai"):
         raise ValueError(explain("convert: ndim", ndim, "None; of MONAI's transforms 2 or 3", "convert(x)"))
+    if held and peer not in ("kornia", "torchvision"):
+        raise TypeError(
+            explain("convert: an nn.Sequential", x, "one of kornia or torchvision", "convert(Compose([...]))")
+        )
     return import_module(f"augfn_nn.converters.{peer}").converted

@@ -13,39 +13,69 @@ from augfn_nn.converters import albumentations_pixels as pixels
 from augfn_nn.converters.albumentations_values import BORDERS, INTERPOLATIONS, Make, Said, Values
 from augfn_nn.converters.notes import Notes
 from augfn_nn.converters.values import gated
-from augfn_nn.sequential import AugmentationSequential
+from augfn_nn.slots import slot_of
 
 SEQUENCES = ("Compose", "Sequential", "ReplayCompose")
+# of targets with names of their own
 KINDS = {
     "image": "image",
+    "images": "image",
     "mask": "mask",
+    "masks": "mask",
     "bboxes": "boxes",
     "keypoints": "keypoints",
-}  # of targets with names of their own
+}
 LOADS = {"ToFloat", "ToTensorV2", "ToTensor3D", "FromFloat"}
 
 
-def converted(compose: Any, notes: Notes) -> Any:
-    """A composition, or the dict of one, as steps that take uint8 images, or floats in [0, 1]; with targets that it names, as
-    a container that knows them."""
+def converted(compose: Any, notes: Notes) -> list[Augmentation] | None:
+    """A composition, or the dict of one, as steps that take uint8 images, or floats in [0, 1]."""
     said = compose if isinstance(compose, dict) else compose.to_dict()
     said = said["transform"]
-    if said.get("bbox_params"):
-        kind = said["bbox_params"]["format"]
-        notes.differ(
-            "bbox_params", f"give boxes as corners in pixels (here they are {kind!r}); af.drop_invalid filters rows"
-        )
-    if said.get("keypoint_params"):
-        notes.differ("keypoint_params", "give keypoints as (x, y) in pixels")
+    told(said, notes)
     plain = said["__class_fullname__"].rsplit(".", 1)[-1] in SEQUENCES and float(said.get("p", 1.0)) == 1
     steps = [f for t in (said["transforms"] if plain else [said]) if (f := step(t, notes)) is not None]
-    more: dict[str, str] = said.get("additional_targets") or {}
-    named = {name: KINDS[kind] for name, kind in more.items() if kind in KINDS}
-    for name in more.keys() - named:
-        notes.differ("additional_targets", f"targets={{{name!r}: ...}} of AugmentationSequential, or of af.pipeline")
-    if not steps or not named:
-        return [af.to_float(), *steps] if steps else None
-    return AugmentationSequential(af.to_float(), *steps, targets=named)
+    return [af.to_float(), *steps] if steps else None
+
+
+def told(said: Said, notes: Notes) -> None:
+    """What a composition says of boxes, keypoints and further names."""
+    if boxes := said.get("bbox_params"):
+        given = [f"{n}={boxes[n]}" for n in ("min_area", "min_visibility") if boxes.get(n)]
+        call = ", ".join(["torch.tensor(boxes)", f"format={boxes['format']!r}", *given])
+        notes.differ(
+            "bbox_params", f"corners in pixels, else af.Boxes({call}); af.drop_invalid filters rows of af.Boxes"
+        )
+        sides = [f"{n}={boxes[n]}" for n in ("min_width", "min_height", "max_accept_ratio") if boxes.get(n)]
+        if sides:
+            notes.differ("bbox_params", f"{', '.join(sides)}: min_size= of af.Boxes is for the shorter side")
+    if points := said.get("keypoint_params"):
+        notes.differ("keypoint_params", "give keypoints as (x, y) in pixels" + of_format(points))
+    for params in (said.get("bbox_params") or {}, said.get("keypoint_params") or {}):
+        for name in params.get("label_fields") or ():
+            if not is_known(name):
+                notes.targets[name] = "other"
+    for name, kind in (said.get("additional_targets") or {}).items():
+        if kind in KINDS:
+            notes.targets[name] = KINDS[kind]
+        else:
+            notes.differ(
+                "additional_targets", f"targets={{{name!r}: ...}} of AugmentationSequential, or of af.pipeline"
+            )
+
+
+def of_format(points: Said) -> str:
+    form = points.get("format", "xy")
+    return "" if form == "xy" else f" (here they are {form!r})"
+
+
+def is_known(name: str) -> bool:
+    """True of a name that tells what it is."""
+    try:
+        slot_of(name, 2, {})
+    except ValueError:
+        return False
+    return True
 
 
 def step(a: Said, notes: Notes) -> Augmentation | None:

@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from torch import nn
+
 import augfn_nn
 from augfn_nn import auto
 from augfn_nn.converters.notes import Notes
@@ -40,6 +42,9 @@ FISHEYE = ("center_x", "center_y", "gamma")
 def converted(module: Any, notes: Notes) -> Any:
     """A module of kornia as one of augfn; a module or function of anyone else as it is."""
     name = type(module).__name__
+    if type(module) is nn.Sequential:
+        known = [made for child in module if (made := converted(child, notes)) is not None]
+        return augfn_nn.ImageSequential(*known) if known else None
     if not hasattr(type(module), "__module__") or not type(module).__module__.startswith("kornia."):
         if any(c.__module__.startswith("kornia.augmentation") for c in type(module).__mro__):
             return notes.lack(module, "a class of your own: let it subclass augfn_nn's base of the same name")

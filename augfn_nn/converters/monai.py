@@ -11,6 +11,7 @@ from augfn_nn.converters import monai_intensity as intensity
 from augfn_nn.converters import monai_spatial as spatial
 from augfn_nn.converters.functions import EachSample
 from augfn_nn.converters.monai_data import Data, base_name, is_monai, kept, keys_of, many
+from augfn_nn.converters.monai_module import BENDS, Dictionaries
 from augfn_nn.converters.notes import Notes
 from augfn_nn.converters.values import gated
 from augfn_nn.sequential import AugmentationSequential
@@ -32,7 +33,9 @@ def converted(t: Any, notes: Notes) -> AugmentationSequential | None:
     kind = "image" if data.ndim == 2 else "volume"
     others = {k: "other" for u in leaves_of(t) for k in (*keys_of(u), "label") if keys and k not in keys}
     known = {"data_keys": keys or [kind], "targets": data.targets | others, "unknown": "pass"}
-    return AugmentationSequential(*steps, keepdim=True, **known)
+    module = Dictionaries(*steps, keepdim=True, **known)
+    module.bends = any(base_name(u) in BENDS for u in leaves_of(t))
+    return module
 
 
 def data_of(t: Any, notes: Notes) -> Data:
@@ -75,7 +78,7 @@ def step(t: Any, d: Data) -> Augmentation | None:
         return opaque(t, d)
     if name in LOADS:
         return d.notes.differ(
-            t, "left out: takes tensors of floats, channels first (a MetaTensor's affine would not follow)"
+            t, "left out: takes tensors of floats, channels first (of a MetaTensor the function gives a plain tensor)"
         )
     if name in GROUPS:
         return group(name, t, d)

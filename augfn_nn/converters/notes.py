@@ -16,6 +16,7 @@ class Notes:
         self.lacking: list[str] = []
         self.differs: list[str] = []
         self.loads = False  # images come as uint8
+        self.targets: dict[str, str] = {}  # the kinds of names that do not tell them
 
     def lack(self, x: Any, why: str) -> None:
         """Something that is left out."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
+from torch import nn
+
 import augfn as af
 import augfn_nn as nn_
 from augfn.core.augmentation import Augmentation
@@ -12,12 +14,15 @@ from augfn_nn.converters.notes import Notes
 from augfn_nn.warp import ElasticByFrame
 
 LOADS = {"ToTensor", "ToImage", "PILToTensor", "ToPureTensor", "ConvertImageDtype", "ToDtype"}
+LEFT_OUT = {
+    "SanitizeBoundingBoxes": "left out: every box keeps its row; of af.Boxes(boxes) af.drop_invalid drops those without an area"
+}
 SIGNED = {"kornia": True}  # the sign of RandomAffine, which both share
 
 
 def converted(t: Any, notes: Notes) -> list[Augmentation] | None:
     """A transform of torchvision as steps, of which the first turns uint8 into floats where torchvision's loads."""
-    known = t.transforms if type(t).__name__ == "Compose" else [t]
+    known = t.transforms if type(t).__name__ == "Compose" else t if type(t) is nn.Sequential else [t]
     steps = [f for u in known if (f := step(u, notes)) is not None]
     return ([af.to_float()] if notes.loads else []) + steps if steps else None
 
@@ -26,16 +31,14 @@ def step(t: Any, notes: Notes) -> Augmentation | None:
     name = type(t).__name__
     if not type(t).__module__.startswith("torchvision."):
         return opaque(t, notes)
+    if name in LEFT_OUT:
+        return notes.differ(t, LEFT_OUT[name])
     if name in LOADS:
         notes.loads = True
         if name == "ToDtype" and not t.scale and getattr(t.dtype, "is_floating_point", False):
             return notes.lack(t, "scale=False: floats here are in [0, 1], and so are the mean and std that follow")
         notes.differ(t, "af.to_float comes first instead: what follows takes floats in [0, 1]")
         return None
-    if name == "SanitizeBoundingBoxes":
-        return notes.differ(
-            t, "every box keeps its row, without an area where it left the frame: af.drop_invalid drops those"
-        )
     if name in GROUPS:
         parts = [step(u, notes) for u in t.transforms]
         left = [p for p in parts if p is not None]
