@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
 from augfn import random
@@ -16,6 +16,7 @@ from augfn.core.timed import drawn_for
 from augfn.errors import explain
 from augfn.run.compiling import own_code
 from augfn.undoing import geometry_of, transform_matrix, undone
+from augfn_nn.asked import LACKING, Asked
 from augfn_nn.items import items_of, tree_of
 from augfn_nn.lifting import Frame, lift, lower
 from augfn_nn.ranges import Ranges
@@ -29,7 +30,7 @@ class NotCalled(RuntimeError, AttributeError):
     """Nothing was drawn yet. An AttributeError, so that `hasattr`, `inspect` and `torch.jit.trace` pass by."""
 
 
-class Base(nn.Module):
+class Base(Asked):
     """What modules share: registered ranges, the last call's draw, and what can be asked of it."""
 
     at_home: tuple[str, ...] = ("key",)
@@ -99,7 +100,8 @@ class Base(nn.Module):
     @property
     def params(self) -> Params:
         """The current ranges, in the form of `f.params`: a tree to look at, edit and hand in."""
-        return self.ranges.tree()
+        held: Any = self._modules  # faster than the attribute
+        return held["ranges"].tree()
 
     def picked(self, key: Tensor | None, params: Params | None) -> Augmentation:
         """What acts in a call with this key, or in one that these params replay."""
@@ -190,9 +192,12 @@ class Base(nn.Module):
         tree, key = self.with_shared(f, x, self.ranges_of(f), key)
         return with_gaps(f, drawn_for(f, f.read(x), tree, key))
 
-    def get_transformation_matrix(self, x: Any, params: Params | None = None) -> Tensor:
-        """The matrix `[B, 3, 3]` (`[B, 4, 4]` of volumes) for images like x, of these params or of new ones."""
-        given = self.forward_parameters(x.shape) if params is None else params
+    def get_transformation_matrix(
+        self, x: Any, params: Params | None = None, recompute: bool = True, extra_args: Any = None
+    ) -> Tensor:
+        """The matrix `[B, 3, 3]` (`[B, 4, 4]` of volumes) for images like x, of these params or of new ones; it is computed,
+        whatever `recompute` says, and `extra_args` do not change it."""
+        given: Any = self.forward_parameters(x.shape) if params is None else tree_of(self, params)
         f = self.picked(None, given)
         _, frame, _ = lift(x, f)
         batch, size = frame or ((1,), tuple(x.shape[-f.ndim :]))
@@ -233,6 +238,8 @@ class Base(nn.Module):
     @property
     def transform_matrix(self) -> Tensor:
         """The last call's matrix `[B, 3, 3]` (`[B, 4, 4]` of volumes), from input to output pixels (x, y[, z], 1)."""
+        if self.matrix_mode == "skip":
+            return None  # type: ignore[return-value]
         if self._unchanged and self._frame:
             batch, size = self._frame
             return torch.eye(len(size) + 1).expand(*batch, len(size) + 1, len(size) + 1)
@@ -258,7 +265,12 @@ class Base(nn.Module):
         """What nn.Module keeps; Python asks here after a property has raised an AttributeError, whose words this keeps."""
         if name == "transform_matrix":
             self.last()
-        return super().__getattr__(name)
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if name in LACKING:
+                raise AttributeError(self.lacking(name)) from None
+            raise
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy or a saved module knows the last call by value, without its graph."""
@@ -295,7 +307,8 @@ class Augment(Base):
     drawn is kept in `aug._params`; `aug(x, params=aug._params)` replays it. Without a generator one key is drawn from
     torch's default one, so `torch.manual_seed` rules. With `index=` (the samples' indices in the dataset) and `epoch=` the
     draws follow `aug.key`, which is drawn when the module is made, saved in its `state_dict` and set by
-    `aug.reseed(seed)`: then they are the same for any order, batch size, number of workers or ranks.
+    `aug.reseed(seed)`: then they are the same for any order, batch size, number of workers or ranks. Further keywords are
+    kornia's: `output_type`, and of a class settings and leaves for one call.
 
     >>> import augfn as af
     >>> aug = Augment(af.rotate(degrees=(-15, 15)), learnable=True)
@@ -323,12 +336,19 @@ class Augment(Base):
         *,
         index: Any = None,
         epoch: int = 0,
+        **others: Any,
     ) -> Any:
+        """Augment a tensor `[B, C, H, W]` or a dict of targets; `params` replays, `generator` (or `index`, `epoch`) draws."""
+        if others:
+            return self.with_others(
+                x, {"params": params, "generator": generator, "index": index, "epoch": epoch}, others
+            )
         if not self.chooses:
             tree = self.tree(params)
             return self.unchanged(x) if tree is None else self.augment(x, tree, generator, index, epoch)
         if params is None and not self.training:
             return self.unchanged(x)
+        params = tree_of(self, params)
         key = as_key(self.keyed(generator, index, epoch, None)) if params is None else None
         f = self.picked(key, params)
         return self.augment(x, self.tree(params, f), key, None, 0, f)  # type: ignore[arg-type]

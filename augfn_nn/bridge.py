@@ -86,11 +86,11 @@ class CustomBase(Augment):
     def generate_parameters(self, batch_shape: Any) -> dict[str, Tensor]:
         return {} if self._param_generator is None else self._param_generator(batch_shape, self.same_on_batch)
 
-    def apply_transform(self, input: Tensor, params: Any, flags: Any, transform: Any = None) -> Tensor:
+    def apply_transform(self, input: Tensor, params: Any, flags: Any = None, transform: Any = None) -> Tensor:
         want = "apply_transform(self, input, params, flags, transform)"
         raise NotImplementedError(explain(type(self).__name__, "no apply_transform", want, "define it"))
 
-    def compute_transformation(self, input: Tensor, params: Any, flags: Any) -> Tensor:
+    def compute_transformation(self, input: Tensor, params: Any, flags: Any = None) -> Tensor:
         return self.identity_matrix(input)
 
     def identity_matrix(self, input: Tensor) -> Tensor:

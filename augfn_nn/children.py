@@ -31,7 +31,7 @@ class Through:
 
 
 class Foreign(Augment):
-    """A module of others, or a function, which is called with images alone."""
+    """A module of others, or a function, which is called with images alone; in a container it has the module's name."""
 
     def __init__(self, module: Any) -> None:
         f = af.opaque(module)
@@ -39,6 +39,10 @@ class Foreign(Augment):
         if isinstance(module, nn.Module):
             self.module = module
             f.function = Through(self)
+
+    @property
+    def label(self) -> str:
+        return type(self.module).__name__ if "module" in self._modules else "Function"
 
     def __repr__(self) -> str:
         f: Any = self.f
@@ -94,24 +98,28 @@ def is_geometric(f: Any) -> bool:
     return getattr(getattr(f, "spec", None), "kind", "geometric") in ("geometric", "mix", "temporal")
 
 
-def sampling_from(extra_args: Mapping[Any, Mapping[str, Any]]) -> Sampling:
-    """How images (and masks: their fill) are read by the steps that do not say it themselves."""
+def sampling_from(extra_args: Mapping[Any, Mapping[str, Any]]) -> tuple[Sampling, bool | None]:
+    """How images and masks are read by the steps that do not say it themselves, and whether masks are soft ones; None where
+    that is not said."""
     out: dict[str, Any] = {}
+    soft = None
     for key, settings in extra_args.items():
         kind, given = slot_of(key, 2, {}).kind, sampling_of(settings, f"extra_args[{key!r}]")
         if kind == "mask":
-            given = mask_sampling(given)
+            given, soft = mask_sampling(given)
         elif kind not in FRAMED and given:
             raise ValueError(explain("extra_args: nothing is sampled", key, "'input' or 'mask'", "leave it out"))
         out |= {n: v for n, v in given.items() if v is not None}
-    return Sampling(**out)
+    return Sampling(**out), soft
 
 
-def mask_sampling(given: dict[str, Any]) -> dict[str, Any]:
-    """Masks have a fill of their own; all else but nearest is refused."""
-    given = {("fill" if n == "fill_mask" else n): v for n, v in given.items()}
-    others = {n: v for n, v in given.items() if n != "fill" and (n, v) != ("interpolation", "nearest")}
+def mask_sampling(given: dict[str, Any]) -> tuple[dict[str, Any], bool | None]:
+    """Masks have a fill of their own; those that are not read nearest are soft masks, which mix labels."""
+    given = {("fill" if n == "fill_mask" else n): v for n, v in given.items() if v is not None}
+    how = given.pop("interpolation", None)
+    others = {n: v for n, v in given.items() if n != "fill"}
     if others:
-        fix = "a soft mask: the data key 'softmask'"
-        raise ValueError(explain("extra_args: masks are always read nearest", others, "'nearest', or a fill", fix))
-    return {"fill_mask": given.get("fill")}
+        want, fix = "resample, or a fill", 'extra_args={"mask": {"resample": "bilinear", "fill": 255}}'
+        raise ValueError(explain("extra_args: of masks", others, want, fix))
+    soft = None if how is None else how != "nearest"
+    return {"fill_mask": given.get("fill")} | ({"by_target": (("softmask", how),)} if soft else {}), soft

@@ -13,14 +13,16 @@ from augfn.errors import explain
 from augfn_nn.augment import Path
 from augfn_nn.choosing import Choosing
 from augfn_nn.sequential import AugmentationSequential
+from augfn_nn.shorthands import only
 from augfn_nn.slots import Clips
 
 
 class ImageSequential(AugmentationSequential):
     """Modules one after another, for images alone: `AugmentationSequential` with the data key "input".
 
-    `random_apply` and its weights, `same_on_batch`, `keepdim` and foreign modules as there. `if_unsupported_ops` and the two
-    `disable_*` are kornia's, and change nothing here: an inverse undoes the geometry of the modules that have one.
+    `random_apply` and its weights, `same_on_batch`, `keepdim` and foreign modules as there. `if_unsupported_ops` ("raise" or
+    "skip") and the two `disable_*` are kornia's, and change nothing here: an inverse undoes the geometry of the modules that
+    have one.
 
     >>> import torch, augfn_nn
     >>> aug = ImageSequential(augfn_nn.RandomHorizontalFlip(p=1.0), torch.nn.Hardtanh(0.0, 0.5))
@@ -41,6 +43,13 @@ class ImageSequential(AugmentationSequential):
         disable_sequential_features: bool = False,
         clips: Clips | None = None,
     ) -> None:
+        name = type(self).__name__
+        only(
+            f"{name}: if_unsupported_ops",
+            if_unsupported_ops,
+            ("raise", "skip"),
+            "leave it out: it changes nothing here",
+        )
         super().__init__(
             *modules,
             same_on_batch=same_on_batch,
@@ -118,12 +127,15 @@ class VideoSequential(ImageSequential):
         random_apply_per: str = "batch",
         if_unsupported_ops: str = "raise",
     ) -> None:
+        layout, fix = data_format.upper(), "x.movedim(-1, 2) brings channels that are last to their place in BTCHW"
+        only("VideoSequential: data_format", layout, ("BTCHW", "BCTHW"), fix)
         super().__init__(
             *modules,
             random_apply=random_apply,
             random_apply_weights=random_apply_weights,
             random_apply_per=random_apply_per,
-            clips=Clips(data_format.upper(), same_on_frame),
+            if_unsupported_ops=if_unsupported_ops,
+            clips=Clips(layout, same_on_frame),
         )
 
 

@@ -47,7 +47,7 @@ def RandomResizedCrop(
 
 
 @derive(af.resize, p=1.0, resizes=True)
-def Resize(size: Size, side: str = "short", antialias: bool | None = None, *, kornia: bool | None = None) -> Any:
+def Resize(size: Size, side: str = "short", *, antialias: bool | None = None, kornia: bool | None = None) -> Any:
     """Resize to (h, w), or one side to an int; antialiased where it shrinks (kornia, and `kornia=True`, is not, unless told; its
     default `align_corners=True`, which keeps corner pixels, is not followed).
 

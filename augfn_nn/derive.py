@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -19,9 +20,14 @@ from augfn.errors import explain, unknown
 from augfn.run.mode import require_eager
 from augfn_nn.augment import Augment, Path
 from augfn_nn.choosing import one_key
+from augfn_nn.items import tree_of
+from augfn_nn.lifting import lift
 from augfn_nn.ranges import Ranges
+from augfn_nn.replays import of_call
 from augfn_nn.shorthands import ALIASES, NEUTRAL, is_number, learned, neutral, only, plain, sampling_of
+from augfn_nn.slots import as_type
 
+OF_KORNIA = {own: name for name, own in ALIASES.items()}
 FLAGS = {"same_on_batch": False, "keepdim": False, "learnable": False, "p_batch": 1.0, "kornia": None}
 OFF = af.pipeline(off=af.identity())  # what a batch meets that is left alone
 OF_BATCH = random.salt("p_batch")
@@ -66,6 +72,46 @@ class Derived(Augment):
                 "IntensityAugmentationBase2D, or GeometricAugmentationBase2D, for a class of your own",
             )
             raise TypeError(explain(f"{cls.__name__}: methods of kornia's on a class of augfn", own, want, fix))
+
+    @property
+    def flags(self) -> Mapping[str, Any]:
+        """How it reads pixels, in kornia's words: to be looked at."""
+        known = {n: own for own in SAMPLING if own in self.given for n in (OF_KORNIA.get(own, own),)}
+        return MappingProxyType({n: self.given[own] for n, own in known.items()} | {"align_corners": None})
+
+    def with_others(self, x: Any, call: Mapping[str, Any], others: dict[str, Any]) -> Any:
+        """A call with other settings (`padding_mode=`, `resample=`), or with some of its params (`degrees=`, kornia's `angle=`)
+        in place of those that it draws, which `_params` then has."""
+        output_type = others.pop("output_type", "pt")
+        others.pop("save_kwargs", None)
+        for name in NEUTRAL.keys() & others:
+            neutral(type(self).__name__, name, others.pop(name))
+        settings = {ALIASES.get(n, n): v for n, v in others.items() if ALIASES.get(n, n) in SAMPLING}
+        leaves = {n: v for n, v in others.items() if ALIASES.get(n, n) not in settings}
+        if self.chooses and others:
+            raise ValueError(explain("settings of a call beside p_batch", [*others], "p_batch=1", "arguments, or p"))
+        if settings:
+            fix = f"{type(self).__name__}(..., {next(iter(settings))}=...)"
+            require_eager("settings of a call", "those of the module", fix)
+        f = self.build(self.given | settings) if settings else None
+        call = self.with_leaves(x, call, leaves) if leaves else call
+        if f is None:
+            y = self.forward(x, **call)
+        else:
+            tree, how = self.tree(call["params"]), (call["generator"], call["index"], call["epoch"])
+            y = self.unchanged(x) if tree is None else self.augment(x, tree, *how, f)
+        return y if output_type == "pt" else as_type(y, output_type)
+
+    def with_leaves(self, x: Any, call: Mapping[str, Any], leaves: Mapping[str, Any]) -> dict[str, Any]:
+        """The call with params: these leaves, and beside them those that it draws, by index too."""
+        frame = lift(x, self.f)[1]
+        if frame is None:
+            raise TypeError(explain("params by name", x, "a tensor, or a dict of targets", "af.collate(samples)"))
+        given = of_call(self, leaves, (*frame[0], *frame[1]), SAMPLING)
+        params = tree_of(self, call["params"])
+        if params is None:
+            params = self.drawn_of(x, self.keyed(call["generator"], call["index"], call["epoch"], frame[0]))
+        return {"params": {**params, **given}, "generator": None, "index": None, "epoch": 0}
 
     @property
     def p(self) -> Any:

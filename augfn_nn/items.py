@@ -11,8 +11,9 @@ from torch import Tensor
 from augfn.core.draw import Params
 from augfn.errors import explain, unknown
 from augfn_nn.choosing import base_name
+from augfn_nn.replays import floating, of_kornia
 
-FURTHER = ("batch_prob", "forward_input_shape")  # what kornia's have beside an op's own
+CLIPS = "video_batch_size"  # in kornia's params of frames
 
 
 class ParamItem(NamedTuple):
@@ -51,13 +52,11 @@ def data_of(params: Mapping[str, Any], shape: tuple[int, ...]) -> dict[str, Any]
 
 
 def tree_of(module: Any, params: Any) -> Params | None:
-    """Params as a tree: of a list of items those that it is a view of."""
+    """Params as a tree: of a list of items those that it is a view of, or those that kornia's stand for."""
     if params is None or (isinstance(params, dict) and "batch_prob" not in params):
         return params
     if isinstance(params, Mapping):
-        found = {n: v for n, v in params.items() if n not in FURTHER}
-        gated = "gate" in module.f.meanings and "off" not in found
-        return {**found, "gate": params["batch_prob"]} if gated else found
+        return gated(module, of_kornia(module, params), floating(params["batch_prob"]))
     if not isinstance(params, Sequence) or not hasattr(module, "names"):
         raise TypeError(explain("params", params, "a tree, or a list of ParamItem", "aug._params, aug.param_items"))
     by_name, out = {name: step for step, name in module.names.items()}, {}
@@ -66,7 +65,34 @@ def tree_of(module: Any, params: Any) -> Params | None:
             raise ValueError(unknown(f"module of {type(module).__name__}", name, by_name))
         step = by_name[name]
         times = sum(base_name(n) == step for n in out)
-        out[f"{step}~{times + 1}" if times else step] = tree_of(module.steps[step], data)
+        data = of_clips(data, module.clips) if isinstance(data, Mapping) and CLIPS in data else data
+        tree = {} if data is None else tree_of(module.steps[step], data)  # kornia has None for modules of others
+        out[f"{step}~{times + 1}" if times else step] = tree
     if not getattr(getattr(module, "choosing", None), "per_batch", False):
         out = {step: out.get(step) for step in module.names}
     return out
+
+
+def of_clips(data: Mapping[str, Any], clips: Any) -> dict[str, Any]:
+    """What kornia has drawn for the frames of clips: of those that share a draw the first frame's."""
+    frames, known = len(data["batch_prob"]), {n: v for n, v in data.items() if n != CLIPS}
+    if clips is None or not clips.shared:
+        return known
+    step = frames // int(data[CLIPS])
+    alike = [n for n, v in known.items() if n != "forward_input_shape" and v.ndim and len(v) == frames]
+    return known | {n: known[n][::step] for n in alike}
+
+
+def gated(module: Any, found: Params, prob: Tensor) -> Params:
+    """The leaves with the gate; what cannot be switched for each sample acts on all of them or on none."""
+    if "off" in found:
+        return found
+    if "gate" in module.f.meanings and not getattr(module, "resizes", False):
+        return {**found, "gate": prob}
+    acts = (prob >= 0.5).tolist()
+    if not any(acts) and module.chooses:
+        return {"off": {}}
+    if not all(acts):
+        want, fix = "ones: the samples of a batch have one size", "ones, or p_batch= and zeros"
+        raise ValueError(explain(f"{type(module).__name__}: batch_prob", prob, want, fix))
+    return found

@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.utils._pytree import tree_map, tree_map_only
 
 from augfn.core.augmentation import Augmentation
-from augfn.core.targets import FRAMED, LAYOUT, OTHER, kind_of
+from augfn.core.boxes import Boxes
+from augfn.core.targets import FRAMED, LAYOUT, OTHER, kind_of, of_peer
 
 Size = tuple[int, ...]
 Frame = tuple[Size, Size]  # batch shape, size of the frame
@@ -35,14 +36,25 @@ def lift(x: Any, f: Augmentation) -> tuple[Any, Frame | None, Any]:
     dims: Any = rank + 1 - value.ndim
     if not isinstance(x, Tensor):
         kinds = {n: kind_of(n, f.targets) for n in x}
-        dims = {n: dims if k == kind else 0 if k == OTHER else 1 for n, k in kinds.items()}
+        whole = {n for n, k in kinds.items() if k == OTHER or (kind in ("image", "volume") and leads(x[n], k, d))}
+        dims = {n: dims if k == kind else int(n not in whole) for n, k in kinds.items()}
     return add_dims(x, dims), ((1,), size), dims
+
+
+def leads(value: Any, kind: str, d: int) -> bool:
+    """True of boxes and masks that have a batch of one already, beside an image that has none."""
+    ranks = {"boxes": 3} | dict.fromkeys(("mask", "softmask", "heatmap", "instances"), d + 2)
+    data = value.data if isinstance(value, Boxes) else value
+    return isinstance(data, Tensor) and data.ndim == ranks.get(kind) and len(data) == 1
 
 
 def add_dims(x: Any, dims: Any) -> Any:
     if isinstance(x, Tensor):
         return x[(None,) * dims]
-    return {n: tree_map_only(Tensor, lambda t, n=n: t[(None,) * dims[n]], v) if dims[n] else v for n, v in x.items()}
+    known = {n: of_peer(v) if dims[n] else v for n, v in x.items()}  # a slice has no format of boxes
+    return {
+        n: tree_map_only(Tensor, lambda t, n=n: t[(None,) * dims[n]], v) if dims[n] else v for n, v in known.items()
+    }
 
 
 def lower(y: Any, dims: Any) -> Any:

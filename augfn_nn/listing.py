@@ -10,7 +10,9 @@ from torch import nn
 
 from augfn.errors import explain
 from augfn.run.compiling import own_code
-from augfn_nn.choosing import Choosing
+from augfn_nn.augment import as_key
+from augfn_nn.choosing import Choosing, base_name
+from augfn_nn.items import ParamItem, tree_of
 
 
 class Listed(nn.Module):
@@ -19,6 +21,7 @@ class Listed(nn.Module):
     names: dict[str, str]
     choosing: Choosing
     forward: Any
+    picked: Any
 
     @staticmethod
     def held(module: Any) -> Any:
@@ -58,7 +61,7 @@ class Listed(nn.Module):
         setattr(self, name, module)
 
     def __setitem__(self, index: int, module: Any) -> None:
-        children: list[Any] = [*self]
+        children: list[Any] = self.listed()
         children[index] = module
         self.change(children, self.choosing.weights)
 
@@ -67,25 +70,60 @@ class Listed(nn.Module):
 
     def append(self, module: Any) -> Any:
         """Add a module at the end."""
-        return self.change([*self, module])
+        return self.change([*self.listed(), module])
 
     def extend(self, modules: Sequence[Any]) -> Any:
         """Add modules at the end."""
-        return self.change([*self, *modules])
+        return self.change([*self.listed(), *modules])
 
     def insert(self, index: int, module: Any) -> Any:
         """Add a module before the one of this number."""
-        children: list[Any] = [*self]
+        children: list[Any] = self.listed()
         children.insert(index, module)
         return self.change(children)
 
     def pop(self, index: int = -1) -> nn.Module:
         """Take a module out."""
-        children = [*self]
+        children = self.listed()
         taken, weights = children.pop(index), self.choosing.weights
         left = None if weights is None else [w for i, w in enumerate(weights) if i != index % len(weights)]
         self.change(children, left)
         return taken
+
+    # kornia's ways to its modules
+
+    def get_forward_sequence(self, params: Any = None) -> Iterator[tuple[str, nn.Module]]:
+        """Names and modules in the order in which they act: of these params, else of a new choice."""
+        if params is not None:
+            return self.get_children_by_params(params)
+        f = self.picked(as_key(None), None) if self.choosing.per_batch else None
+        steps = self.names if f is None else [base_name(n) for n in f.steps if base_name(n) in self.names]
+        return ((self.names[n], self.steps[n]) for n in steps)
+
+    def get_children_by_params(self, params: Any) -> Iterator[tuple[str, nn.Module]]:
+        """Names and modules of these params, in their order."""
+        tree = tree_of(self, params) or {}
+        names = [self.names[base_name(n)] for n, p in tree.items() if p is not None and base_name(n) in self.names]
+        return ((n, self._modules[n]) for n in names)  # type: ignore[misc]
+
+    def get_children_by_indices(self, indices: Any) -> Iterator[tuple[str, nn.Module]]:
+        """Names and modules of these numbers."""
+        known = [*self.names.values()]
+        return ((known[int(i)], self._modules[known[int(i)]]) for i in indices)  # type: ignore[misc]
+
+    def get_children_by_module_names(self, names: Any) -> Iterator[tuple[str, nn.Module]]:
+        """Names and modules of these names."""
+        return ((n, self.get_submodule(n)) for n in names)
+
+    def get_params_by_module(self, named_modules: Any) -> Iterator[ParamItem]:
+        """Items without params, one for each name."""
+        return (ParamItem(name, None) for name, _ in named_modules)
+
+    def update_attribute(self, same_on_batch: bool | None = None, keepdim: bool | None = None) -> None:
+        """Set both for all modules; None leaves them theirs."""
+        for name, value in (("same_on_batch", same_on_batch), ("keepdim", keepdim)):
+            if value is not None:
+                setattr(self, name, value)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -102,5 +140,9 @@ class Listed(nn.Module):
         weights = self.choosing.weights
         return other.change(found, None if weights is None else weights[i])
 
+    def listed(self) -> list[Any]:
+        """Its modules, in their order."""
+        return [self._modules[name] for name in self.names.values()]
+
     def __iter__(self) -> Iterator[Any]:
-        return iter([self._modules[name] for name in self.names.values()])  # type: ignore[arg-type]
+        return iter(self.listed())

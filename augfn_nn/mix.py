@@ -8,7 +8,7 @@ import augfn as af
 from augfn.typing import Range
 from augfn_nn.derive import derive
 from augfn_nn.mixing import Mixes
-from augfn_nn.shorthands import WindowByFrame, only, pair
+from augfn_nn.shorthands import WindowByFrame, one_less, only, pair
 
 
 @derive(af.mixup, p=1.0, base=Mixes)
@@ -27,8 +27,7 @@ def RandomMixUp(
     if kornia and lambda_val is None:
         lambda_val = (0.0, 1.0)
     elif kornia:
-        low, high = pair("lambda_val", lambda_val)
-        lambda_val = (1 - high, 1 - low)
+        lambda_val = one_less("lambda_val", lambda_val)
     return {"weight": af.Beta(alpha, alpha) if lambda_val is None else lambda_val, "num_classes": num_classes}
 
 
@@ -52,11 +51,7 @@ def RandomCutMix(
     """
     only("RandomCutMix: num_mix", num_mix, (1,), "AugmentationSequential of several")
     alpha = alpha if beta is None else beta
-    if cut_size is None:
-        weight: Any = af.Beta(alpha, alpha)
-    else:
-        low, high = pair("cut_size", cut_size)
-        weight = (1 - high, 1 - low)
+    weight = af.Beta(alpha, alpha) if cut_size is None else one_less("cut_size", cut_size)
     return {"weight": weight, "num_classes": num_classes}
 
 

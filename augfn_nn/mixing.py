@@ -12,6 +12,7 @@ from augfn.core.draw import Params
 from augfn.errors import explain
 from augfn_nn.augment import Generator
 from augfn_nn.derive import Derived
+from augfn_nn.shorthands import only
 from augfn_nn.slots import collect, sample_of, slots_of
 
 
@@ -65,6 +66,7 @@ class Mixes(Derived):
 
     def as_pairs(self, labels: Tensor) -> bool:
         """True if labels come back in kornia's form."""
+        only(f"{type(self).__name__}: labels", self.labels, (None, "kornia"), "labels=None: soft, with num_classes")
         whole = isinstance(labels, Tensor) and not labels.is_floating_point()
         asked = self.labels == "kornia" or (self.labels is None and whole and self.given.get("num_classes") is None)
         if asked and not whole:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch import Tensor
+
 import augfn as af
+from augfn.distributions import Span
 from augfn.errors import explain
 from augfn.typing import Range
 from augfn_nn.derive import derive
-from augfn_nn.shorthands import around, is_number, jitter, sort_keys
+from augfn_nn.shorthands import ENDS, around, is_number, jitter, learned, sort_keys
 
 
 @derive(af.brightness, p=1.0)
@@ -17,21 +20,21 @@ def RandomBrightness(brightness: Range = (1.0, 1.0), clip_output: bool = True, *
     factor, mode = around(brightness, 1.0, 0.0), clip(clip_output)
     if not kornia:
         return {"factor": factor, "clip": mode}
-    return af.brightness_shift(shift=numbers("RandomBrightness", factor, -1.0), clip=mode)  # type: ignore[arg-type]
+    return other(af.brightness_shift, "shift", shifted("RandomBrightness", factor, -1.0), mode)
 
 
 @derive(af.contrast, p=1.0)
 def RandomContrast(contrast: Range = (1.0, 1.0), clip_output: bool = True, *, kornia: bool | None = None) -> Any:
     """Spread about the grey mean by a factor; a number x is 1 ± x (kornia, and `kornia=True`, multiplies: RandomBrightness)."""
-    made = {"factor": around(contrast, 1.0, 0.0), "clip": clip(clip_output)}
-    return af.brightness(**made) if kornia else made
+    factor, mode = around(contrast, 1.0, 0.0), clip(clip_output)
+    return other(af.brightness, "factor", factor, mode) if kornia else {"factor": factor, "clip": mode}
 
 
 @derive(af.saturation, p=1.0)
 def RandomSaturation(saturation: Range = (1.0, 1.0), clip_output: bool = True, *, kornia: bool | None = None) -> Any:
     """Blend with grey by a factor; a number x is 1 ± x (kornia, and `kornia=True`, scales that of HSV: RandomHSVSaturation)."""
-    made = {"factor": around(saturation, 1.0, 0.0), "clip": clip(clip_output)}
-    return af.hsv_saturation(**made) if kornia else made
+    factor, mode = around(saturation, 1.0, 0.0), clip(clip_output)
+    return other(af.hsv_saturation, "factor", factor, mode) if kornia else {"factor": factor, "clip": mode}
 
 
 @derive(af.hue, p=1.0)
@@ -116,14 +119,23 @@ def Denormalize(mean: Any, std: Any) -> Any:
     return {"mean": mean, "std": std}
 
 
-def numbers(what: str, value: Any, more: float) -> Any:
-    """Numbers with another added, of kornia's formula."""
+def shifted(what: str, value: Any, more: float) -> Any:
+    """A range with a number added, of kornia's formula."""
     if is_number(value):
         return value + more
     if isinstance(value, tuple) and all(map(is_number, value)):
         return tuple(v + more for v in value)
-    want, fix = "numbers", "RandomBrightnessShift, whose range learns"
+    if isinstance(value, Tensor) and list(value.shape) == [2]:
+        return Span(value, ENDS, more)
+    if isinstance(value, Span):
+        return Span(value.x, value.matrix, value.offset + more)
+    want, fix = "numbers, or a Parameter (low, high)", "RandomBrightnessShift, whose range learns"
     raise ValueError(explain(f"{what}: kornia=True", value, want, fix))
+
+
+def other(op: Any, leaf: str, value: Any, mode: str) -> Any:
+    """An op of another formula under the class's name."""
+    return op(**{leaf: learned(leaf, op.spec.leaves[leaf], value)}, clip=mode)
 
 
 def clip(on: bool) -> str:
@@ -147,13 +159,13 @@ def ColorJiggle(
 @derive(af.brightness_shift, p=1.0)
 def RandomBrightnessShift(shift: Range = (0.0, 0.0), clip_output: bool = True) -> Any:
     """Add a number; x is ±x. kornia's RandomBrightness with 1 less: (-0.2, 0.2) for its (0.8, 1.2)."""
-    return {"shift": around(shift), "clip": "clamp" if clip_output else "none"}
+    return {"shift": around(shift), "clip": clip(clip_output)}
 
 
 @derive(af.hsv_saturation, p=1.0)
 def RandomHSVSaturation(saturation: Range = (1.0, 1.0), clip_output: bool = True) -> Any:
     """Scale the saturation of HSV by a factor; a number x is 1 ± x. This is kornia's RandomSaturation."""
-    return {"factor": around(saturation, 1.0, 0.0), "clip": "clamp" if clip_output else "none"}
+    return {"factor": around(saturation, 1.0, 0.0), "clip": clip(clip_output)}
 
 
 @derive(af.hsv_shift, p=1.0)

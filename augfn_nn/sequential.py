@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -21,14 +22,15 @@ from augfn.errors import unknown as unknown_name
 from augfn.math.resample import Sampling
 from augfn.run.mode import require_eager
 from augfn.undoing import geometry_of
+from augfn_nn.asked import matrix_mode
 from augfn_nn.augment import Augment, Base, Generator, Path, Size, as_key, without
 from augfn_nn.children import child_of, is_intensity, sampling_from
 from augfn_nn.choosing import NONE, Choosing, base_name
 from augfn_nn.items import tree_of
 from augfn_nn.listing import Listed
 from augfn_nn.ranges import Ranges
-from augfn_nn.shorthands import PadByFrame, WindowByFrame
-from augfn_nn.slots import Clips, Slot, collect, framed, same, sample_of, slots_of
+from augfn_nn.shorthands import PadByFrame, WindowByFrame, only
+from augfn_nn.slots import Clips, Slot, collect, framed, same, sample_of, slots_of, softened
 
 
 class AugmentationSequential(Listed, Base):
@@ -47,14 +49,18 @@ class AugmentationSequential(Listed, Base):
       many draws, which may be the same module again (a mix once). `random_apply_weights`: their relative probabilities. Chosen
       once for the batch, as in kornia; with `random_apply_per="sample"` for each sample, in the order given, which compiles and
       can be drawn by `index`.
-    * `extra_args`: how a kind is read, `{"input": {"resample": "bicubic"}}`. Masks are always read nearest.
+    * `extra_args`: how a kind is read, `{"input": {"resample": "bicubic"}}`. Masks are read nearest; with `{"mask": {"resample":
+      "bilinear"}}` they are soft masks, whose labels mix.
+    * `transformation_matrix_mode`: "silent" and "rigid" are one here (a bend has no matrix: asking for it raises); with
+      "skip" `transform_matrix` is None.
 
     Boxes are continuous edges (a flip is W - x; kornia's are inclusive), masks keep dtype and rank, `p` holds per
     sample. Images may be arrays `[B, H, W, C]` or of PIL (uint8 is brought to [0, 1]), boxes four corners `[B, N, 4, 2]`,
-    kornia's objects, or lists with a tensor for each image; each comes back as it was given (images as tensors, or by
-    `output_type=` "numpy" or "pil"). What was drawn is the nested dict `aug._params`, `params=` replays it; `index=`
-    and `epoch=` draw by the samples' indices in the dataset, as in `Augment`. In `eval()` (the container's own mode
-    is what counts) only the steps that are not random act, as in `Augment`.
+    kornia's objects, lists with a tensor for each image, or rows `[N, 4]` of a batch of one; each comes back as it was given
+    (images as tensors, or by `output_type=` "numpy" or "pil"). What was drawn is the nested dict `aug._params`, `params=`
+    replays it; `index=` and `epoch=` draw by the samples' indices in the dataset, as in `Augment`. `inverse` undoes geometry:
+    colour and mixes stay. In `eval()` (the container's own mode is what counts) only the steps that are not random act, as in
+    `Augment`.
 
     >>> import torch, augfn_nn
     >>> aug = AugmentationSequential(augfn_nn.RandomHorizontalFlip(p=1.0), data_keys=["input", "keypoints"])
@@ -75,14 +81,18 @@ class AugmentationSequential(Listed, Base):
         extra_args: Mapping[Any, Mapping[str, Any]] | None = None,
         targets: Mapping[str, str] | None = None,
         unknown: str = "raise",
+        transformation_matrix_mode: str = "silent",
         clips: Clips | None = None,
         **others: Any,
     ) -> None:
         if others:
             raise self.not_known(next(iter(others)))
+        only("unknown", unknown, ("raise", "pass"), "unknown='pass': names that are not known pass through")
         children = [self.held(m) for m in modules]
         choosing = Choosing(random_apply, random_apply_weights, random_apply_per, len(children))
-        sampling, own = sampling_from(extra_args or {}), dict(targets or {})
+        sampling, soft = sampling_from(extra_args or {})
+        self.soft = bool(soft)
+        own = {n: "softmask" if self.soft and k == "mask" else k for n, k in (targets or {}).items()}
         self.names, self.own_clips = dict[str, str](), clips
         fs = [c.f for c in children]
         f = self.chained(choosing, dict(zip(names_of(fs), fs, strict=True)), (sampling, own))
@@ -96,7 +106,8 @@ class AugmentationSequential(Listed, Base):
         for name in self.f.targets:
             kind_of(name, self.f.targets)
         self.data_keys = list(data_keys or ["input"])
-        self.slots = slots_of(self.data_keys, self.f.ndim, self.f.targets)
+        self.slots = self.slots_for(self.data_keys, self.f)
+        self.matrix_mode = matrix_mode(type(self).__name__, transformation_matrix_mode)
 
     @staticmethod
     def held(module: Any) -> Base:
@@ -116,7 +127,7 @@ class AugmentationSequential(Listed, Base):
         for name in self.names.values():
             del self._modules[name]
         steps = names_of([c.f for c in children])
-        self.names = {step: f"{type(c).__name__}_{i}" for i, (step, c) in enumerate(zip(steps, children, strict=True))}
+        self.names = {step: f"{c.label}_{i}" for i, (step, c) in enumerate(zip(steps, children, strict=True))}
         for name, child in zip(self.names.values(), children, strict=True):
             self._modules[name] = child
         self.chains: dict[Any, Augmentation] = {}
@@ -208,8 +219,8 @@ class AugmentationSequential(Listed, Base):
         if self.same:
             return [()]
         held = self.steps
-        known = [(n, g) for n, g in f.steps.items() if n != NONE]
-        return [(n, *p) for n, g in known for p in held[n if n in held else base_name(n)].shared_of(g)]
+        known = [(n, held[n if n in held else base_name(n)].shared_of(g)) for n, g in f.steps.items() if n != NONE]
+        return [(n, *p) for n, paths in known for p in paths]
 
     @property
     def same_on_batch(self) -> bool | None:
@@ -219,7 +230,7 @@ class AugmentationSequential(Listed, Base):
     @same_on_batch.setter
     def same_on_batch(self, value: bool | None) -> None:
         self.same = value
-        for child in self if value is not None else ():
+        for child in self.listed() if value is not None else ():
             child.same_on_batch = value
 
     @property
@@ -230,12 +241,12 @@ class AugmentationSequential(Listed, Base):
 
     @keepdim.setter
     def keepdim(self, value: bool | None) -> None:
-        for child in self if value is not None else ():
+        for child in self.listed() if value is not None else ():
             child.keepdim = bool(value)
 
     def is_intensity_only(self, strict: bool = True) -> bool:
         """True if no module moves pixels; `strict`: nor is any of them unknown."""
-        return all(is_intensity(c, strict) for c in self)
+        return all(is_intensity(c, strict) for c in self.listed())
 
     # calls
 
@@ -248,7 +259,15 @@ class AugmentationSequential(Listed, Base):
         index: Any = None,
         epoch: int = 0,
         output_type: str = "pt",
+        extra_args: Mapping[Any, Mapping[str, Any]] | None = None,
+        **named: Any,
     ) -> Any:
+        """Augment what the data keys name, a dict of targets, or keywords by their names, `aug(image=x, mask=m)`.
+
+        `params` replays, `generator` (or `index` and `epoch`) says what is drawn; `data_keys` and `extra_args` are others for
+        this call. It returns what it was given: a tensor, a list, or a dict.
+        """
+        args = self.by_name(args, named) if named else args
         f: Any = self.f
         key = generator
         params = params if params is None or isinstance(params, dict) else tree_of(self, params)
@@ -257,6 +276,8 @@ class AugmentationSequential(Listed, Base):
                 f = self.picked(None, params)
             elif self.training:
                 f, key = self.choice(generator, index, epoch)
+        if extra_args is not None:
+            f = self.read_as(f, extra_args)
         tree = self.tree(params, f)
         values, slots = self.assign(args, data_keys, f)
         sample = sample_of(values, slots)
@@ -270,6 +291,28 @@ class AugmentationSequential(Listed, Base):
         out = self.augment(sample, tree, key, index, epoch, f)
         out = out if self.clips is None else self.clips.leave(out, slots, batch, f.mixes)
         return collect(args, slots, values, out, output_type)
+
+    def by_name(self, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+        """Keywords that are targets, as albumentations is called, in place of a dict."""
+        if args:
+            known = [
+                n
+                for n, p in inspect.signature(AugmentationSequential.forward).parameters.items()
+                if p.kind is p.KEYWORD_ONLY
+            ]
+            fix = "; targets by their names are given without others: aug(image=x, mask=m)"
+            raise TypeError(unknown_name(f"keyword of a call of {type(self).__name__}", next(iter(named)), known) + fix)
+        return (named,)
+
+    def read_as(self, f: Any, extra_args: Mapping[Any, Mapping[str, Any]]) -> Augmentation:
+        """The same, in one call read in another way where these say it."""
+        sampling, soft = sampling_from(extra_args)
+        if soft not in (None, self.soft):
+            want, fix = "masks that are read as they were", f"{type(self).__name__}(..., extra_args=...)"
+            raise ValueError(explain("extra_args of a call", dict(extra_args), want, fix))
+        made = copy.copy(f)
+        made.sampling = sampling.within(f.sampling)
+        return made
 
     def choice(self, generator: Generator | None, index: Any, epoch: int) -> tuple[Augmentation, Tensor]:
         """What acts in a call, and the key of its draws."""
@@ -310,13 +353,18 @@ class AugmentationSequential(Listed, Base):
     ) -> tuple[list[Any], list[Slot]]:
         """The values of a call, and what they are."""
         if len(args) == 1 and isinstance(args[0], Mapping):
-            return list(args[0].values()), slots_of(args[0], f.ndim, f.targets, self.passing)
-        slots = self.slots if data_keys is None else slots_of(data_keys, f.ndim, f.targets)
+            return list(args[0].values()), self.slots_for(args[0], f)
+        slots = self.slots if data_keys is None else self.slots_for(data_keys, f)
         if len(args) != len(slots):
             keys = list(self.data_keys if data_keys is None else data_keys)
             fix = f"{call}(x, data_keys=[...]) names others for one call"
             raise ValueError(explain("arguments and data keys disagree", f"{len(args)} arguments", f"{keys}", fix))
         return list(args), slots
+
+    def slots_for(self, keys: Iterable[Any], f: Augmentation) -> list[Slot]:
+        """Where values of these keys go."""
+        slots = slots_of(keys, f.ndim, f.targets, self.passing and isinstance(keys, Mapping))
+        return softened(slots) if self.soft else slots
 
     def __getstate__(self) -> dict[str, Any]:
         return super().__getstate__() | {"chains": {}}

@@ -29,11 +29,12 @@ NEUTRAL: dict[str, tuple[tuple[Any, ...], str]] = {
     "expand": ((False,), "Pad before it"),
     "center": ((None,), "Pad or crop before it: turns are about the image's centre"),
     "inplace": ((False,), "leave it out: inputs are never changed"),
-    "data_keys": ((None,), "name the targets in AugmentationSequential"),
+    "data_keys": ((None, ["input"], ["image"]), "name the targets in AugmentationSequential"),
 }
 
 
 WIDTH = ((-1.0,), (1.0,))  # x as -x to x
+ENDS = ((1.0, 0.0), (0.0, 1.0))  # (low, high) as they are
 
 
 def widths(n: int) -> tuple[Any, ...]:
@@ -125,6 +126,14 @@ def pair(what: str, value: Any) -> Any:
         fix = f"{what}=({value}, {value}) fixes it"
         raise ValueError(explain(f"{what}: a single number", value, "a pair (low, high)", fix))
     return value
+
+
+def one_less(what: str, value: Any) -> Any:
+    """The range of 1 - x, for x in a range."""
+    if isinstance(value, Tensor) and list(value.shape) == [2]:
+        return Span(value, ((0.0, -1.0), (-1.0, 0.0)), 1.0)
+    low, high = pair(what, value)
+    return 1 - high, 1 - low
 
 
 def reach(value: Any, axes: int) -> Any:

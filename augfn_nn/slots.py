@@ -13,7 +13,7 @@ from torch.serialization import add_safe_globals
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from augfn.core.boxes import Boxes, Keypoints
-from augfn.core.targets import CONVERTED, FRAMED, NO_TARGETS, OTHER, SPELLED, format_in, kind_of
+from augfn.core.targets import CONVERTED, FRAMED, NO_TARGETS, OTHER, SPELLED, format_in, kind_of, of_peer
 from augfn.errors import explain, unknown
 from augfn.images import to_float
 from augfn_nn.shorthands import name_of
@@ -45,8 +45,10 @@ KEYS: dict[str, tuple[str, str]] = {
         if word not in ("bbox", "class")
     },
 }
+LONGEST = sorted(KEYS, key=len, reverse=True)
 NUMBERED = ("input", "mask", "bbox", "bbox_xyxy", "bbox_xywh", "keypoints", "class")  # the values of kornia's DataKey
 CORNERS = "xyxyxyxy"
+MASKS = ("mask", "softmask")
 Size = tuple[int, ...]
 
 
@@ -61,15 +63,23 @@ class Slot(NamedTuple):
         """A value as the pipeline takes it; beside a batch of so many images."""
         if self.kind == OTHER:
             return value
+        if self.kind == "image" and type(value).__name__ == "Video" and isinstance(value, Tensor):
+            want, fix = "a video, which has one draw for all frames", 'aug({"video": clip}), or data_keys=["video"]'
+            raise ValueError(explain(f"{self.name}: a clip of torchvision", value, want, fix))
+        given, value = value, of_peer(value)
+        if value is not given and isinstance(value, Boxes) and value.format == "xyxy":
+            value = value.data  # a plain tensor, of which rows that leave the frame are told
         if self.kind in CONVERTED and not isinstance(value, Tensor):
             value = of_array(value)
         if is_kornias(value):
             return self.of_kornia(value)
+        if not isinstance(value, Tensor) and is_array(value):
+            value = annotation_of(value, self.kind, batch)
         if self.kind == "label" and isinstance(value, list | tuple):
             return torch.stack([torch.as_tensor(v) for v in value])
         if isinstance(value, list | tuple):
             return self.of_list([*value])
-        if self.kind == "mask" and batch is not None and isinstance(value, Tensor) and len(value) == 1 < batch:
+        if self.kind in MASKS and batch is not None and isinstance(value, Tensor) and len(value) == 1 < batch:
             return value.expand(batch, *value.shape[1:])
         if self.kind in ("boxes", "keypoints") and isinstance(value, Tensor):
             value = value if value.is_floating_point() else value.float()
@@ -96,7 +106,7 @@ class Slot(NamedTuple):
             )
         if self.kind == "keypoints" and tensors:
             return Keypoints.pad(value)
-        if self.kind == "mask" and tensors and all(v.ndim in (3, 4) for v in value):
+        if self.kind in MASKS and tensors and all(v.ndim in (3, 4) for v in value):
             each = [v if v.ndim == 4 else v[None] for v in value]
             most = max(v.shape[1] for v in each)
             return torch.cat([pad(v, (0, 0, 0, 0, 0, most - v.shape[1])) for v in each])
@@ -199,6 +209,19 @@ def is_kornias(value: Any) -> bool:
     return type(value).__module__.startswith("kornia.geometry.") and hasattr(value, "data")
 
 
+def is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray) or type(value).__module__.startswith("PIL.")
+
+
+def annotation_of(value: Any, kind: str, batch: int | None) -> Any:
+    """An array as a tensor with its numbers as they are; of masks `[*b, H, W, C]` and `[H, W]`, or of PIL, `[*b, C, H, W]`;
+    `[B, H, W]` beside a batch of images stays."""
+    x = torch.from_numpy(np.array(value))  # a copy, which may be written to
+    if kind not in MASKS or (x.ndim == 3 and batch is not None and isinstance(value, np.ndarray)):
+        return x
+    return x[None] if x.ndim == 2 else x.movedim(-1, -3)
+
+
 def of_array(value: Any) -> Any:
     """An array `[*b, H, W, C]`, or an image of PIL, as a tensor `[*b, C, H, W]`; whole numbers in [0, 1], as by `af.to_float`."""
     if isinstance(value, list | tuple) and value and not isinstance(value[0], Tensor):
@@ -241,6 +264,11 @@ def slots_of(
     return out
 
 
+def softened(slots: list[Slot]) -> list[Slot]:
+    """Masks as soft ones, which are read between pixels."""
+    return [s._replace(name=f"soft{s.name}", kind="softmask") if s.kind == "mask" else s for s in slots]
+
+
 def slot_of(key: Any, ndim: int, given: Mapping[str, str], passing: bool = False) -> Slot:
     """A data key, perhaps with a suffix: "mask", "image_right", "bbox_xywh-left", kornia's `DataKey.MASK` or its number; or a
     name whose kind is given."""
@@ -250,12 +278,12 @@ def slot_of(key: Any, ndim: int, given: Mapping[str, str], passing: bool = False
     if isinstance(key, int) and not isinstance(key, bool) and 0 <= key < len(NUMBERED):
         key = NUMBERED[key]  # kornia's enum is of whole numbers
     word = name_of(key).replace("-", "_")
-    stem = max((k for k in KEYS if word == k or word.startswith(k + "_")), key=len, default=None)
+    stem = next((k for k in LONGEST if word == k or word.startswith(k + "_")), None)
     if passing and (stem is None or word.split("_")[-1] in NO_TARGETS):
         return Slot(str(key), OTHER, "")
     told = format_in(word)
     if stem is None or word.split("_")[-1] in NO_TARGETS:
-        fix = f", or one of them with a suffix: 'mask_lanes'; targets={{{word!r}: 'other'}} passes it through"
+        fix = f", or one of them with a suffix: 'mask_lanes'; targets={{{word!r}: 'mask'}} calls it a mask, 'other' passes it on"
         fix += ", unknown='pass' all that are not known"
         raise ValueError(unknown("data key", key, KEYS) + fix)
     kind, form = KEYS[stem]
@@ -270,11 +298,20 @@ def sample_of(values: Sequence[Any], slots: Sequence[Slot]) -> dict[str, Any]:
     if len(values) == 1 and type(values[0]) is Tensor and slots[0].kind == "image":  # all that there is to do
         return {slots[0].name: values[0]}
     values = [of_array(v) if s.kind in CONVERTED else v for s, v in zip(slots, values, strict=True)]
+    values = [v[None] if alone else v for v, alone in zip(values, rows_of_one(values, slots), strict=True)]
     known = zip(slots, values, strict=True)
     images = (v for s, v in known if s.kind == "image" and isinstance(v, Tensor) and v.ndim > 3)
     batch = next((len(v) for v in images), None)
     pairs = [(s, v) for s, v in zip(slots, values, strict=True) if not passes(s, v)]
     return {s.name: s.wrap(v, batch) for s, v in pairs}
+
+
+def rows_of_one(values: Sequence[Any], slots: Sequence[Slot]) -> list[bool]:
+    """Which are boxes [N, 4] or keypoints [N, 2] beside a batch of one image: all of them are its."""
+    known = list(zip(slots, values, strict=True))
+    shapes = [v.shape for s, v in known if s.kind == "image" and isinstance(v, Tensor)]
+    one = bool(shapes) and len(shapes[0]) == 4 and shapes[0][0] == 1
+    return [one and s.kind in ("boxes", "keypoints") and isinstance(v, Tensor) and v.ndim == 2 for s, v in known]
 
 
 def passes(slot: Slot, value: Any) -> bool:
@@ -306,6 +343,7 @@ def collect(
 ) -> Any:
     """The output in the form of the call: a tensor, a list or a dict."""
     done = [v if passes(s, v) else s.unwrap(out[s.name], v) for s, v in zip(slots, values, strict=True)]
+    done = [v.flatten(0, 1) if alone else v for v, alone in zip(done, rows_of_one(values, slots), strict=True)]
     if output_type != "pt":
         done = [as_type(v, output_type) if s.kind == "image" else v for s, v in zip(slots, done, strict=True)]
     if len(args) == 1 and isinstance(args[0], Mapping):

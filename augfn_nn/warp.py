@@ -15,7 +15,7 @@ from augfn.distributions import Span
 from augfn.errors import explain
 from augfn.typing import Range
 from augfn_nn.derive import derive
-from augfn_nn.shorthands import around, inside, is_number, only
+from augfn_nn.shorthands import ENDS, around, inside, is_number, only
 
 Pair = tuple[float, float]
 
@@ -100,7 +100,7 @@ def cells(what: str, num_steps: int, distort_limit: Any) -> Any:
     """Sides of 1 + `distort_limit`."""
     only(f"{what}: num_steps", num_steps, (5,), "the grid has 5 cells along each axis: leave it out")
     if isinstance(distort_limit, Tensor) and list(distort_limit.shape) == [2]:
-        return Span(distort_limit, ((1.0, 0.0), (0.0, 1.0)), 1.0)
+        return Span(distort_limit, ENDS, 1.0)
     limit = around(distort_limit, 1.0)
     if isinstance(distort_limit, tuple) and all(map(is_number, distort_limit)):
         limit = tuple(1 + v for v in distort_limit)

@@ -1,391 +1,157 @@
-"""Pipelines of peers, converted: what each transform is here, how far its result lies from the peer's, and recipes.
+"""Pipelines of peers, converted: how far each transform and each recipe lies from the peer's, and what has which name.
 
-    python -m benchmarks.conversions
+    python -m benchmarks.conversions [--seeds 8] [--out benchmarks/results]
 
-Agreement is measured on a photo of uint8 with every range pinned to one value, so that nothing is random, by what both
-give in levels of 1/255. A peer that is not installed is left out, and said to be.
+* Transforms: on a photo of uint8 with every range pinned to one value, so that nothing is random.
+* Recipes: the peer draws; what it drew is written into the params of the recipe converted, and both are compared.
+* Names: what the peers call each function, as the converters have it.
+
+By what both give in levels of 1/255 (of a volume: of its range). A peer that is not installed is left out, and said to be.
+torchvision and albumentations are installed as `benchmarks/peers.py` says; MONAI and TorchIO as `benchmarks/volumes.py`.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import warnings
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-import augfn as af
 import augfn_nn as A
+from benchmarks import (
+    conversions_albumentations,
+    conversions_monai,
+    conversions_torchio,
+    replays_albumentations,
+    replays_kornia,
+    replays_torchvision,
+)
+from benchmarks.compared import Build, apart, converted, module_of, photo
+from benchmarks.equivalents import equivalents
 from benchmarks.measure import environment, header, table, write
-from benchmarks.peers import torchvision_v2
+from benchmarks.peer_pipelines import PINNED, RECIPES, STD
 
-Build = Callable[[Any], Any]
-PEERS = ("torchvision", "albumentations", "kornia")
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
-
-def mode(v2: Any, name: str = "BILINEAR") -> dict[str, Any]:
-    return {"interpolation": v2.InterpolationMode[name]}
-
-
-XY = lambda x, y: {"x": (x, x), "y": (y, y)}  # noqa: E731
-
-# what, and how each peer writes it with its ranges pinned
-PINNED: dict[str, tuple[Build | None, Build | None, Build | None]] = {
-    "horizontal flip": (
-        lambda v: v.RandomHorizontalFlip(1.0),
-        lambda v: v.HorizontalFlip(p=1),
-        lambda v: v.RandomHorizontalFlip(p=1.0),
-    ),
-    "vertical flip": (
-        lambda v: v.RandomVerticalFlip(1.0),
-        lambda v: v.VerticalFlip(p=1),
-        lambda v: v.RandomVerticalFlip(p=1.0),
-    ),
-    "transpose": (None, lambda v: v.Transpose(p=1), None),
-    "rotate 20 degrees": (
-        lambda v: v.RandomRotation((20, 20), **mode(v)),
-        lambda v: v.Rotate((20, 20), p=1),
-        lambda v: v.RandomRotation((20.0, 20.0), p=1.0, align_corners=False),
-    ),
-    "rotate, nearest": (
-        lambda v: v.RandomRotation((20, 20)),
-        lambda v: v.Rotate((20, 20), interpolation=0, p=1),
-        lambda v: v.RandomRotation((20.0, 20.0), p=1.0, resample="nearest", align_corners=False),
-    ),
-    "rotate and scale": (
-        lambda v: v.RandomAffine((20, 20), None, (1.2, 1.2), **mode(v)),
-        lambda v: v.Affine(rotate=(20, 20), scale=(1.2, 1.2), p=1),
-        lambda v: v.RandomAffine((20.0, 20.0), scale=(1.2, 1.2), p=1.0),
-    ),
-    "shear in x": (
-        lambda v: v.RandomAffine((0, 0), None, None, (15, 15, 0, 0), **mode(v)),
-        lambda v: v.Affine(shear=XY(15, 0), p=1),
-        lambda v: v.RandomAffine((0.0, 0.0), shear=(15.0, 15.0), p=1.0),
-    ),
-    "shear in x and y": (
-        lambda v: v.RandomAffine((0, 0), None, None, (15, 15, 5, 5), **mode(v)),
-        lambda v: v.Affine(shear=XY(15, 5), p=1),
-        lambda v: v.RandomAffine((0.0, 0.0), shear=(15.0, 15.0, 5.0, 5.0), p=1.0),
-    ),
-    "shift, scale, rotate": (None, lambda v: v.ShiftScaleRotate((0.1, 0.1), (0.2, 0.2), (20, 20), p=1), None),
-    "centre crop": (lambda v: v.CenterCrop((40, 50)), lambda v: v.CenterCrop(40, 50), lambda v: v.CenterCrop((40, 50))),
-    "resize to less": (
-        lambda v: v.Resize((50, 40)),
-        lambda v: v.Resize(50, 40),
-        lambda v: v.Resize((50, 40), antialias=True, align_corners=False),
-    ),
-    "resize to more": (
-        lambda v: v.Resize((200, 190)),
-        lambda v: v.Resize(200, 190),
-        lambda v: v.Resize((200, 190), align_corners=False),
-    ),
-    "resize, nearest": (lambda v: v.Resize((50, 40), **mode(v, "NEAREST_EXACT")), lambda v: v.Resize(50, 40, 0), None),
-    "resize the shorter side": (lambda v: v.Resize(48), lambda v: v.SmallestMaxSize(48), None),
-    "pad": (lambda v: v.Pad((6, 12)), lambda v: v.PadIfNeeded(120, 140), lambda v: v.PadTo((120, 140))),
-    "pad by reflection": (
-        lambda v: v.Pad((6, 12), padding_mode="reflect"),
-        lambda v: v.PadIfNeeded(120, 140, border_mode=4),
-        None,
-    ),
-    "brightness": (
-        lambda v: v.ColorJitter(brightness=(1.2, 1.2)),
-        lambda v: v.ColorJitter((1.2, 1.2), (1, 1), (1, 1), (0, 0), p=1),
-        lambda v: v.RandomBrightness((1.2, 1.2), p=1.0),
-    ),
-    "contrast": (
-        lambda v: v.ColorJitter(contrast=(1.2, 1.2)),
-        lambda v: v.ColorJitter((1, 1), (1.2, 1.2), (1, 1), (0, 0), p=1),
-        lambda v: v.RandomContrast((1.2, 1.2), p=1.0),
-    ),
-    "saturation": (
-        lambda v: v.ColorJitter(saturation=(1.3, 1.3)),
-        lambda v: v.ColorJitter((1, 1), (1, 1), (1.3, 1.3), (0, 0), p=1),
-        lambda v: v.RandomSaturation((1.3, 1.3), p=1.0),
-    ),
-    "hue": (
-        lambda v: v.ColorJitter(hue=(0.1, 0.1)),
-        lambda v: v.ColorJitter((1, 1), (1, 1), (1, 1), (0.1, 0.1), p=1),
-        lambda v: v.RandomHue((0.1, 0.1), p=1.0),
-    ),
-    "brightness and contrast": (None, lambda v: v.RandomBrightnessContrast((0.1, 0.1), (0.2, 0.2), p=1), None),
-    "RGB shift": (
-        None,
-        lambda v: v.RGBShift((10, 10), (20, 20), (-10, -10), p=1),
-        None,
-    ),
-    "gamma": (None, lambda v: v.RandomGamma((150, 150), p=1), lambda v: v.RandomGamma((1.5, 1.5), p=1.0)),
-    "grey": (lambda v: v.RandomGrayscale(1.0), lambda v: v.ToGray(p=1), lambda v: v.RandomGrayscale(p=1.0)),
-    "invert": (lambda v: v.RandomInvert(1.0), lambda v: v.InvertImg(p=1), lambda v: v.RandomInvert(p=1.0)),
-    "solarize": (
-        lambda v: v.RandomSolarize(128, 1.0),
-        lambda v: v.Solarize((0.5, 0.5), p=1),
-        lambda v: v.RandomSolarize((0.5, 0.5), (0.0, 0.0), p=1.0),
-    ),
-    "posterize": (
-        lambda v: v.RandomPosterize(4, 1.0),
-        lambda v: v.Posterize(4, p=1),
-        lambda v: v.RandomPosterize((4.0, 4.0), p=1.0),
-    ),
-    "equalize": (lambda v: v.RandomEqualize(1.0), lambda v: v.Equalize(p=1), lambda v: v.RandomEqualize(p=1.0)),
-    "autocontrast": (
-        lambda v: v.RandomAutocontrast(1.0),
-        lambda v: v.AutoContrast(method="pil", p=1),
-        lambda v: v.RandomAutoContrast(p=1.0),
-    ),
-    "sharpness": (lambda v: v.RandomAdjustSharpness(2.0, 1.0), None, lambda v: v.RandomSharpness((1.5, 1.5), p=1.0)),
-    "CLAHE": (None, lambda v: v.CLAHE((2, 2), p=1), lambda v: v.RandomClahe((2.0, 2.0), p=1.0)),
-    "Gaussian blur": (
-        lambda v: v.GaussianBlur(5, (1.5, 1.5)),
-        lambda v: v.GaussianBlur((5, 5), (1.5, 1.5), p=1),
-        lambda v: v.RandomGaussianBlur((5, 5), (1.5, 1.5), p=1.0),
-    ),
-    "box blur": (None, lambda v: v.Blur((5, 5), p=1), lambda v: v.RandomBoxBlur((5, 5), p=1.0)),
-    "median blur": (None, lambda v: v.MedianBlur((5, 5), p=1), lambda v: v.RandomMedianBlur((5, 5), p=1.0)),
-    "JPEG": (
-        None,
-        lambda v: v.ImageCompression("jpeg", (60, 60), p=1),
-        lambda v: v.RandomJPEG((60.0, 60.0), p=1.0),
-    ),
-    "normalize": (lambda v: v.Normalize(MEAN, STD), lambda v: v.Normalize(MEAN, STD), None),
+IMAGE_PEERS = ("torchvision", "albumentations", "kornia")
+VOLUME_PEERS: dict[str, Any] = {"monai": conversions_monai, "torchio": conversions_torchio}
+REPLAYS: dict[str, Callable[[Any, Any, Tensor, int], tuple[Tensor, Tensor] | None]] = {
+    "torchvision": replays_torchvision.replayed,
+    "albumentations": replays_albumentations.replayed,
+    "kornia": replays_kornia.replayed,
 }
 
 
-def floats(v: Any) -> list[Any]:
-    return [v.ToDtype(torch.float32, scale=True), v.Normalize(MEAN, STD)]
+def drawn_alike(peer: str, library: Any, build: Build, x: Tensor, seeds: int) -> str:
+    """The mean difference in levels at the peer's own draws, and the share of values more than 3 levels apart: the worst
+    draw of each; and how many draws could be mapped."""
+    means, shares = [], []
+    for seed in range(seeds):
+        f = build(library)
+        found = converted(peer, f)
+        pair = REPLAYS[peer](f, found if peer == "kornia" else found.pipeline, x, seed)
+        if pair is None:
+            continue
+        normal = min(float(pair[0].min()), float(pair[1].min())) < -0.1
+        d = (pair[0] - pair[1]).abs() * 255 * (sum(STD) / 3 if normal else 1)
+        means.append(float(d.mean()))
+        shares.append(float((d > 3).float().mean()))
+    return f"{max(means):.2f}, {max(shares):.1%} ({len(means)})" if means else "no draw that can be mapped"
 
 
-def simclr(v: Any, size: int, blur: float, solarize: float) -> Any:
-    jitter = v.RandomApply([v.ColorJitter(0.4, 0.4, 0.2, 0.1)], 0.8)
-    steps = [v.RandomResizedCrop(size), v.RandomHorizontalFlip(), jitter, v.RandomGrayscale(0.2)]
-    steps += [v.RandomApply([v.GaussianBlur(23, (0.1, 2.0))], blur), v.RandomSolarize(128, solarize)]
-    return v.Compose([*steps, *floats(v)])
+def recipe_row(peer: str, name: str, alike: str, found: A.Conversion) -> list[str]:
+    return [peer, name, alike, "; ".join(found.lacking), "; ".join(found.differs)]
 
 
-# recipes in wide use, as their scripts write them
-RECIPES: dict[str, dict[str, Build]] = {
-    "torchvision": {
-        "ImageNet reference, training": lambda v: v.Compose(
-            [v.RandomResizedCrop(224), v.RandomHorizontalFlip(), *floats(v)]
-        ),
-        "ImageNet reference, evaluation": lambda v: v.Compose([v.Resize(256), v.CenterCrop(224), *floats(v)]),
-        "ImageNet, TrivialAugment and erasing": lambda v: v.Compose(
-            [
-                v.RandomResizedCrop(176),
-                v.RandomHorizontalFlip(),
-                v.TrivialAugmentWide(),
-                *floats(v),
-                v.RandomErasing(0.1),
-            ]
-        ),
-        "ImageNet, RandAugment (DeiT)": lambda v: v.Compose(
-            [v.RandomResizedCrop(224), v.RandomHorizontalFlip(), v.RandAugment(), *floats(v), v.RandomErasing(0.25)]
-        ),
-        "ImageNet, AugMix": lambda v: v.Compose([v.RandomResizedCrop(224), v.AugMix(), *floats(v)]),
-        "CIFAR-10, crop and flip": lambda v: v.Compose(
-            [v.RandomCrop(32, padding=4), v.RandomHorizontalFlip(), *floats(v)]
-        ),
-        "CIFAR-10, AutoAugment": lambda v: v.Compose(
-            [v.RandomCrop(32, padding=4), v.AutoAugment(v.AutoAugmentPolicy.CIFAR10), *floats(v)]
-        ),
-        "SimCLR": lambda v: simclr(v, 224, 0.5, 0.0),
-        "BYOL, second view": lambda v: simclr(v, 224, 0.1, 0.2),
-        "DINO, local crop": lambda v: simclr(v, 96, 0.5, 0.0),
-        "SSD": lambda v: v.Compose(
-            [v.RandomPhotometricDistort(), v.RandomZoomOut(), v.RandomIoUCrop(), v.RandomHorizontalFlip(), *floats(v)]
-        ),
-        "segmentation reference": lambda v: v.Compose(
-            [v.RandomHorizontalFlip(), v.RandomCrop(480, pad_if_needed=True), *floats(v)]
-        ),
-        "MNIST, affine": lambda v: v.Compose(
-            [v.RandomAffine(10, (0.1, 0.1), (0.9, 1.1), 5), v.ToDtype(torch.float32, scale=True)]
-        ),
-    },
-    "albumentations": {
-        "ImageNet": lambda v: v.Compose([v.RandomResizedCrop((224, 224)), v.HorizontalFlip(), v.Normalize()]),
-        "classification of its guide": lambda v: v.Compose(
-            [
-                v.SmallestMaxSize(160),
-                v.ShiftScaleRotate(0.05, 0.05, 15, p=0.5),
-                v.RandomCrop(128, 128),
-                v.RGBShift(15, 15, 15, p=0.5),
-                v.RandomBrightnessContrast(p=0.5),
-                v.Normalize(MEAN, STD),
-            ]
-        ),
-        "segmentation of its guide": lambda v: v.Compose(
-            [
-                v.RandomCrop(128, 128),
-                v.SquareSymmetry(p=1.0),
-                v.CoarseDropout(p=0.3),
-                v.OneOf([v.GaussianBlur(), v.MotionBlur(), v.MedianBlur()], p=0.3),
-                v.Normalize(),
-            ]
-        ),
-        "detection of its guide": lambda v: v.Compose(
-            [v.RandomCrop(96, 96), v.HorizontalFlip(), v.RandomBrightnessContrast(p=0.2)],
-            bbox_params=v.BboxParams("coco", label_fields=["kinds"]),
-        ),
-        "satellite": lambda v: v.Compose(
-            [v.RandomRotate90(), v.Transpose(p=0.5), v.RandomBrightnessContrast(), v.GaussNoise(), v.Normalize()]
-        ),
-        "histology": lambda v: v.Compose(
-            [v.D4(), v.ColorJitter(0.2, 0.2, 0.2, 0.05), v.GaussianBlur(p=0.2), v.Normalize()]
-        ),
-        "X-ray": lambda v: v.Compose(
-            [
-                v.Resize(128, 128),
-                v.CLAHE(p=0.5),
-                v.RandomGamma(),
-                v.Affine(rotate=(-10, 10), scale=(0.9, 1.1)),
-                v.Normalize(),
-            ]
-        ),
-        "kaggle, all sorts": lambda v: v.Compose(
-            [
-                v.HorizontalFlip(),
-                v.HueSaturationValue(),
-                v.ElasticTransform(),
-                v.OneOf([v.GaussNoise(), v.ISONoise()], p=0.2),
-                v.SomeOf([v.ToGray(), v.RandomGamma(), v.ChannelShuffle()], n=2),
-            ]
-        ),
-    },
-    "kornia": {
-        "README": lambda v: v.AugmentationSequential(
-            v.ColorJitter(0.1, 0.1, 0.1, 0.1), v.RandomAffine(360.0, p=0.5), v.RandomPerspective(0.5, p=0.5)
-        ),
-        "ImageNet": lambda v: v.AugmentationSequential(
-            v.RandomResizedCrop((224, 224)),
-            v.RandomHorizontalFlip(),
-            v.Normalize(torch.tensor(MEAN), torch.tensor(STD)),
-        ),
-        "SimCLR on a batch": lambda v: v.AugmentationSequential(
-            v.RandomResizedCrop((96, 96)),
-            v.RandomHorizontalFlip(p=0.5),
-            v.ColorJitter(0.8, 0.8, 0.8, 0.2, p=0.8),
-            v.RandomGrayscale(p=0.2),
-            v.RandomGaussianBlur((9, 9), (0.1, 2.0), p=0.5),
-        ),
-        "segmentation tutorial": lambda v: v.AugmentationSequential(
-            v.RandomHorizontalFlip(p=0.5), v.RandomAffine((-30.0, 30.0)), v.RandomErasing(p=0.3), same_on_batch=False
-        ),
-        "two of six": lambda v: v.AugmentationSequential(
-            v.RandomInvert(),
-            v.RandomSharpness(),
-            v.RandomSolarize(),
-            v.RandomRotation(15.0),
-            v.RandomHue(),
-            v.RandomEqualize(),
-            random_apply=2,
-        ),
-        "patches": lambda v: v.PatchSequential(
-            v.ColorJitter(0.1, 0.1, 0.1, 0.1, p=0.5), v.RandomErasing(p=0.5), grid_size=(2, 2), patchwise_apply=False
-        ),
-        "clips": lambda v: v.VideoSequential(
-            v.RandomAffine(10.0), v.ColorJitter(0.1, 0.1, 0.1, 0.1), same_on_frame=True
-        ),
-        "RandAugment": lambda v: import_module("kornia.augmentation.auto").RandAugment(2, 9),
-        "GAN": lambda v: v.AugmentationSequential(
-            v.RandomHorizontalFlip(), v.RandomCrop((64, 64)), v.RandomThinPlateSpline(), v.RandomPlasmaShadow()
-        ),
-    },
-}
-
-
-def module_of(peer: str) -> Any:
-    try:
-        return {"torchvision": torchvision_v2, "kornia": lambda: import_module("kornia.augmentation")}.get(
-            peer, lambda: import_module(peer)
-        )()
-    except ImportError:
-        return None
-
-
-def photo() -> Tensor:
-    data = import_module("skimage.data").astronaut()
-    x = torch.from_numpy(data).permute(2, 0, 1).float()[None]
-    return torch.nn.functional.interpolate(x, (96, 128), mode="area").to(torch.uint8)
-
-
-def theirs(peer: str, f: Any, x: Tensor) -> Tensor:
-    """What the peer gives, in [0, 1] where the photo was."""
-    if peer == "albumentations":
-        y = torch.from_numpy(f(image=np.ascontiguousarray(x[0].permute(1, 2, 0).numpy()))["image"]).permute(2, 0, 1)[
-            None
-        ]
-    else:
-        of_floats = peer == "kornia" or type(f).__name__ == "Normalize"
-        y = f(x / 255 if of_floats else x)
-    return y if y.is_floating_point() else y.float() / 255
-
-
-def apart(peer: str, library: Any, build: Build, x: Tensor) -> str:
-    """How far both lie apart: the largest difference in levels, and the share of values that differ by more than one."""
-    f = build(library)
-    found = A.convert(library.Compose([f]).to_dict() if peer == "albumentations" else f)
-    want, got = theirs(peer, f, x), found.pipeline(x / 255, found.pipeline.params, af.key(0))[0]
-    if want.shape != got.shape:
-        return f"{got.shape[-2]} x {got.shape[-1]}, not {want.shape[-2]} x {want.shape[-1]}"
-    d = (want - got).abs() * 255
-    return f"{d.max():.1f}, {(d > 1.01).float().mean():.1%}" if d.max() > 1.01 else f"{d.max():.1g}"
-
-
-def tried(peer: str, library: Any, build: Build, x: Tensor) -> tuple[int, list[str], list[str]]:
-    """The steps that a recipe has here, what lacks, what differs; its pipeline is called once."""
-    f = build(library)
-    found = A.convert(f.to_dict() if peer == "albumentations" else f, partly=True)
-    batch = (x / 255).expand(4, -1, -1, -1)
-    batch = torch.nn.functional.interpolate(batch, (256, 256))
-    y = found.module(batch[:, None] if type(found.module) is A.VideoSequential else batch)
-    assert isinstance(y, Tensor)
-    assert y.isfinite().all()
-    return len(list(found.pipeline.steps)) if hasattr(found.pipeline, "steps") else 1, found.lacking, found.differs
+def measured(
+    libraries: dict[str, Any], seeds: int
+) -> tuple[list[list[str]], dict[str, list[tuple[str, str]]], list[list[str]]]:
+    """Rows of the transforms of images, of those of volumes, and of the recipes."""
+    x, recipes = photo(), list[list[str]]()
+    images = []
+    for name, builds in PINNED.items():
+        cells = zip(IMAGE_PEERS, builds, strict=True)
+        each = ("" if b is None or not libraries[p] else apart(p, libraries[p], b, x) for p, b in cells)
+        images.append([name, *each])
+    for peer, known in RECIPES.items():
+        for name, build in known.items() if libraries[peer] else ():
+            alike = drawn_alike(peer, libraries[peer], build, photo((256, 256)), seeds)
+            recipes.append(recipe_row(peer, name, alike, converted(peer, build(libraries[peer]))))
+    volumes = {}
+    for peer, module in VOLUME_PEERS.items():
+        if libraries[peer]:
+            volumes[peer] = module.agreement(libraries[peer])
+            recipes += [recipe_row(peer, *row) for row in module.recipes(libraries[peer], min(seeds, 4))]
+    return images, volumes, recipes
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
     env = environment("python -m benchmarks.conversions", torch.get_num_threads())
-    libraries, x = {peer: module_of(peer) for peer in PEERS}, photo()
-    rows, recipes = [], []
+    libraries = {p: module_of(p) for p in IMAGE_PEERS} | {p: m.library() for p, m in VOLUME_PEERS.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for name, builds in PINNED.items():
-            cells = zip(PEERS, builds, strict=True)
-            rows.append(
-                [name, *("" if b is None or not libraries[p] else apart(p, libraries[p], b, x) for p, b in cells)]
-            )
-        for peer, known in RECIPES.items():
-            for name, build in known.items():
-                if libraries[peer]:
-                    n, lacking, differs = tried(peer, libraries[peer], build, x)
-                    recipes.append([peer, name, str(n), "; ".join(lacking), "; ".join(differs)])
+        images, volumes, recipes = measured(libraries, options.seeds)
+        found = equivalents(libraries)
+    names = [[f, *(", ".join(c.get(p, [])) for p in libraries)] for f, c in found.items()]
     whole = sum(not r[3] for r in recipes)
-    absent = [p for p in PEERS if not libraries[p]]
-    page = "\n\n".join(
-        [
-            "# Pipelines of peers, converted",
-            header(env),
-            *([f"Not installed, and left out: {', '.join(absent)}."] if absent else []),
-            "## Agreement with ranges pinned",
-            "The largest difference in levels of 1/255, and where it is more than one level, the share of values of which "
-            "that holds. Empty: not compared, since the peer has no such transform, or (JPEG of torchvision) needs its binary.",
-            table(["", *PEERS], rows),
-            "## Recipes",
-            f"{whole} of {len(recipes)} are converted whole.",
-            table(["peer", "recipe", "steps", "lacking", "differs"], recipes),
+    absent = [p for p in libraries if not libraries[p]]
+    parts = [
+        "# Pipelines of peers, converted",
+        header(env),
+        *([f"Not installed, and left out: {', '.join(absent)}."] if absent else []),
+        "## Recipes, at what the peer drew",
+        f"{whole} of {len(recipes)} are converted whole. Apart, of torchvision, albumentations and kornia: the mean difference "
+        "in levels of 1/255, and the share of values that differ by more than three, of the worst of "
+        f"{options.seeds} draws (in brackets: the draws that can be mapped; noise drawn pixel by pixel cannot). Peers that "
+        "work on bytes round after every step. Of MONAI and TorchIO, for each of at most four draws: the largest difference "
+        "relative to the range of the volume, the share of voxels where it is more than a hundredth, and the share of labels "
+        "that differ.",
+        table(["peer", "recipe", "apart", "lacking", "differs"], recipes),
+        "## Transforms of images, with their ranges pinned",
+        "The largest difference in levels of 1/255, and where it is more than one level, the share of values of which "
+        "that holds. Empty: not compared, since the peer has no such transform, or (JPEG of torchvision) needs its binary.",
+        table(["", *IMAGE_PEERS], images),
+    ]
+    for peer, rows in volumes.items():
+        close = [r for r in rows if near(r[1])]
+        parts += [
+            f"## Transforms of {peer}, with their ranges pinned",
+            f"{len(close)} of {len(rows)} agree to 1e-5 of the range of the image or volume. The others: the largest "
+            "difference relative to it, and the share of values where it is more than a hundredth"
+            + (" (of a head in air, and of one that the frame cuts)." if peer == "torchio" else "."),
+            table(["", peer], [[*r] for r in rows if r not in close]),
         ]
-    )
-    data = {"environment": env, "agreement": rows, "recipes": recipes, "absent": absent}
+    if libraries["albumentations"]:
+        parts += conversions_albumentations.sections(libraries["albumentations"])
+    parts += [
+        "## Names",
+        "Each function of augfn, and what becomes it when it is converted.",
+        table(["augfn", *libraries], names),
+    ]
+    page = "\n\n".join(parts)
+    data = {
+        "environment": env,
+        "images": images,
+        "volumes": volumes,
+        "recipes": recipes,
+        "names": names,
+        "absent": absent,
+    }
     paths = write(options.out, "conversions", data, page)
     print(page, *(f"written: {path}" for path in paths), sep="\n")
+
+
+def near(said: str) -> bool:
+    """Whether all figures of a cell are at most 1e-5."""
+    figures = re.split(r", | and ", said)
+    return all(re.fullmatch(r"[\d.e+-]+", f) and float(f) <= 1e-5 for f in figures)
 
 
 if __name__ == "__main__":

@@ -18,12 +18,21 @@ import torch
 from torch import Tensor
 
 import augfn_nn as A
-from benchmarks.kornia_calls import CALLS
+from benchmarks import kornia_calls
+from benchmarks.kornia_scripts import SCRIPTS
 from benchmarks.measure import Contestant, Lane, by_turns, environment, header, table, write
 
+CALLS = kornia_calls.CALLS | SCRIPTS
 # calls that run on kornia and not here
 REFUSED = {
-    "gallery CenterCrop": "the second number is taken for align_corners there, and is not the width: CenterCrop((18, 18))"
+    "gallery CenterCrop": "the second number is taken for align_corners there, and is not the width: CenterCrop((18, 18))",
+    "arguments by position after an op's own": "torchvision's come in another order: by name",
+    "a crop larger than the frame": "stretches the image there: `pad_if_needed=True`, or a resize before it",
+    "a fisheye of a negative exponent": "tears the image at its centre: an exponent above 0, whose inverse bends the other way",
+    "a mosaic of nine": "four images: `af.mosaic`",
+    "a mosaic of large boxes": "`af.Boxes(boxes, min_size=...)` says which count, in every op",
+    "several cuts": "several of them one after another",
+    "an empty container": "a mistake, more often than not: `nn.Identity()`",
 }
 # public names that are lacking
 LACKS = {
@@ -52,10 +61,16 @@ DIFFERENCES = [
         "`kornia=True`, `antialias=False`",
     ),
     (
-        "`Resize(align_corners=True)`",
+        "`align_corners=True` of `Resize`, `RandomResizedCrop` (there the default), `LongestMaxSize`, `SmallestMaxSize`",
         "corner pixels stay",
         "edges of the frame stay",
         "boxes, masks and images then agree; the argument is accepted, and changes nothing",
+    ),
+    (
+        "`RandomAffine`: a shear beside two scales",
+        "shears first",
+        "scales first",
+        "torchvision's order; kornia's params replay as there",
     ),
     (
         "`RandomMixUp`: lambda",
@@ -77,7 +92,7 @@ DIFFERENCES = [
     ),
     ("boxes beyond the frame", "as they come", "clipped (quads never)", "`Boxes(clip=False)`"),
     ("masks `[B, H, W]`", "come back `[B, 1, H, W]`", "keep their rank", ""),
-    ("masks by `extra_args` bilinear", "mixed labels", "an error", 'a soft mask: data key "softmask"'),
+    ("masks of whole numbers by `extra_args` bilinear", "mixed labels, cut off", "an error", "`mask.float()`"),
     ("keypoints beside an image without a batch", "`[N, 2]`", "`[1, N, 2]`, as the image", "`keepdim=True`"),
     (
         "`RandomRotation90`",
@@ -85,7 +100,21 @@ DIFFERENCES = [
         "copies pixels, swaps H and W",
         "exact; a frame that is not square needs one sure turn",
     ),
-    ("`_params`", "a list of `ParamItem`", "a tree; the list is `param_items`", "`params=` takes both"),
+    (
+        "`_params`",
+        "a list of `ParamItem`",
+        "a tree; the list is `param_items`",
+        "`params=` takes both, and what kornia has drawn, of the classes in `augfn_nn.replays.TABLE`",
+    ),
+    (
+        "keywords of a call",
+        "are not recorded without `save_kwargs=True`; others are swallowed",
+        "are recorded; others raise",
+        "`_params` replays what was done",
+    ),
+    ("`transformation_matrix_mode`", '"rigid" raises at the call', "where the matrix is asked for", "the call goes on"),
+    ("`show`, `save`", "of the last output, which is kept", "raise", "`augfn.app.viz`: the output is yours to keep"),
+    ("`is_intensity_only(strict=False)`", "true beside geometry", "false", "strict=False is about unknown modules"),
     ("`transform_matrix` before a call", "None", "raises", "a wrong default would pass in silence"),
     ("`transform_matrix` with a bend", "ignores it", "raises", "what bends has no matrix"),
     (
@@ -95,7 +124,12 @@ DIFFERENCES = [
         "the samples of a batch have one size",
     ),
     ("`random_apply`", "for the batch, in random order", "the same", '`random_apply_per="sample"` compiles'),
-    ("policies", "one choice for the batch", "one for each image", "the papers'"),
+    (
+        "policies",
+        "one choice for the batch",
+        "one for each image",
+        "the papers'; lists of one's own by the papers' formulas, with `kornia=True` by kornia's",
+    ),
     (
         "a custom class",
         "draws for the batch; its params can be read and edited",
@@ -278,8 +312,8 @@ def main() -> None:
         [
             "# A kornia script with its import changed",
             header(env),
-            f"{same} of {runs} calls of kornia's documentation, tutorials and scripts (`benchmarks/kornia_calls.py`) run with "
-            f"outputs of the same form: {same / runs:.1%}.",
+            f"{same} of {runs} calls of kornia's documentation, tutorials and scripts (`benchmarks/kornia_calls.py`, "
+            f"`kornia_scripts.py`) run with outputs of the same form: {same / runs:.1%}.",
             table(["call that does not", "why"], reasons),
             table(["name that is lacking", "why"], [[f"`{n}`", why] for n, why in LACKS.items()]),
             "## What differs",

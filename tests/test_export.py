@@ -9,7 +9,21 @@ from torch import nn
 
 import augfn as af
 from augfn.testing.case import agree, smooth_image
-from augfn_nn import Augment
+from augfn_nn import (
+    Augment,
+    AugmentationSequential,
+    CenterCrop,
+    ColorJitter,
+    ImageSequential,
+    Normalize,
+    PatchSequential,
+    RandomAffine,
+    RandomBrightness,
+    RandomHorizontalFlip,
+    RandomResizedCrop,
+    Resize,
+    VideoSequential,
+)
 
 KEY = af.key(3)
 F = af.pipeline(
@@ -80,6 +94,51 @@ def test_export_leaves_the_module_as_it_was():
     y = module(X, generator=KEY)
     torch.export.export(module, (X,), {"generator": KEY})
     agree("replay", module(X, params=module._params), y)
+
+
+FIXED = Resize((10, 12)), CenterCrop((8, 8)), Normalize((0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
+LIGHT = RandomHorizontalFlip(), RandomAffine(15, (0.1, 0.1), p=0.8)
+COLOUR = *LIGHT, ColorJitter(0.2, 0.2, 0.2, 0.1, p=1.0)
+CONTAINERS = {
+    "fixed steps": (AugmentationSequential(*FIXED), (X,), {}),
+    "eval": (AugmentationSequential(*COLOUR, *FIXED).eval(), (X,), {}),
+    "drawing": (AugmentationSequential(*COLOUR), (X,), {"generator": KEY}),
+    "targets": (
+        AugmentationSequential(*COLOUR, data_keys=["input", "mask", "keypoints"]),
+        (X, X[:, :1], X[:, 0, :5, :2] * 8),
+        {"generator": KEY},
+    ),
+    "a dict": (AugmentationSequential(*COLOUR), ({"image": X, "mask": X[:, :1]},), {"generator": KEY}),
+    "nested": (AugmentationSequential(ImageSequential(*COLOUR), *FIXED), (X,), {"generator": KEY}),
+    "clips": (VideoSequential(*COLOUR), (X[:, None].repeat(1, 3, 1, 1, 1),), {"generator": KEY}),
+    "patches": (PatchSequential(*COLOUR, grid_size=(2, 2), patchwise_apply=False), (X,), {"generator": KEY}),
+}
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_containers_are_exported(name):
+    module, args, keywords = CONTAINERS[name]
+    program = torch.export.export(module, args, keywords).module()
+    agree(name, program(*args, **keywords), module(*args, **keywords), 1e-5)
+
+
+def test_an_exported_container_runs_without_augfn(tmp_path):
+    module, args, keywords = CONTAINERS["targets"]
+    agree("targets", elsewhere(tmp_path, module, args, keywords), module(*args, **keywords), 1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:.isinstance.treespec, LeafSpec.:FutureWarning")  # torch's own exporter
+@pytest.mark.filterwarnings("ignore:Exporting a model while it is in training mode")  # so that it draws
+@pytest.mark.parametrize("name", ["fixed", "drawn"])
+def test_containers_run_as_onnx(name):
+    """Of ops that do (ColorJitter sorts, which ONNX cannot in the way that it needs)."""
+    pytest.importorskip("onnxscript")
+    pytest.importorskip("onnxruntime")
+    fixed = name == "fixed"
+    steps = FIXED if fixed else (*LIGHT, RandomBrightness(0.2, p=0.5), RandomResizedCrop((8, 8)))
+    module, keywords = AugmentationSequential(*steps), {} if fixed else {"generator": KEY}
+    program = torch.onnx.export(module, (X,), kwargs=keywords, dynamo=True, verbose=False)
+    agree(name, program(X, **keywords)[0], module(X, **keywords), 1e-4)
 
 
 # one of each way to run; `python -m benchmarks.onnx` tries every op

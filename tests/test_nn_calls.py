@@ -6,8 +6,7 @@ import pytest
 import torch
 
 import augfn_nn as A
-from benchmarks.kornia_calls import CALLS
-from benchmarks.migration import REFUSED, form
+from benchmarks.migration import CALLS, REFUSED, form
 
 
 @pytest.fixture(scope="module")

@@ -336,8 +336,6 @@ def test_policies_are_the_functions():
         (A.TrivialAugment(), af.trivial_augment()),
     ):
         assert torch.equal(module(X, generator=af.key(0)), f(X, None, af.key(0))[0])
-    with pytest.raises(ValueError, match="a policy of one's own"):
-        A.RandAugment(2, 10, policy=[[("rotate", -30, 30)]])
 
 
 def test_a_share_of_images_follows_the_discriminator():
@@ -600,3 +598,19 @@ def test_pictures_of_a_palette():
     )
     assert (b.shape, m.shape) == ((2, 4, 2), (2, 1, 8, 8))
     assert aug(array, data_keys=["input"], output_type="numpy").shape == array.shape
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        (A.ImageSequential, {"if_unsupported_ops": "bogus"}),
+        (A.VideoSequential, {"if_unsupported_ops": "bogus"}),
+        (A.VideoSequential, {"data_format": "BTHWC"}),
+        (A.AugmentationSequential, {"unknown": "skip"}),
+    ],
+)
+def test_a_word_that_there_is_not_is_refused(kind, given):
+    with pytest.raises(ValueError, match=next(iter(given))):
+        kind(FLIP(), **given)
+    with pytest.raises(ValueError, match="RandomMixUp: labels"):
+        A.RandomMixUpV2(labels="bogus")(X, torch.arange(6))

@@ -351,7 +351,7 @@ def test_a_module_adds_little_to_a_call():
         (lambda x, m: flips(random_apply=1)(x, index=[0, 1, 2, 3]), "random_apply_per"),
         (lambda x, m: flips(random_apply=1)(x, generator=af.split(af.key(0), 4)), "random_apply_per"),
         (lambda x, m: AugmentationSequential(nn.MaxPool2d(2))(x), "changes the frame"),
-        (lambda x, m: flips(extra_args={"mask": {"resample": "bilinear"}}), "always read nearest"),
+        (lambda x, m: flips(extra_args={"mask": {"padding_mode": "border"}}), "extra_args: of masks"),
         (lambda x, m: flips(extra_args={"mask": {"interpolate": "nearest"}}), "unknown setting"),
         (lambda x, m: flips(extra_args={"keypoints": {"resample": "nearest"}}), "nothing is sampled"),
         (lambda x, m: flips().inverse(x), "nothing drawn yet"),

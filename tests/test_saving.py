@@ -11,8 +11,10 @@ import augfn as af
 from augfn.core.augmentation import build
 from augfn.core.spec import SPECS
 from augfn.testing.case import FRAMES, LARGE, agree, smooth_image, targets_for
-from augfn_nn import Augment, AugmentationSequential
+from augfn_nn import Augment, AugmentationSequential, convert
 from tests.test_laws import COMBINED
+from tests.test_nn_convert_albumentations import said
+from tests.test_nn_convert_torchio import LINEAR, of_torchio
 from tests.test_nn_ops import CLASSES, make, sample_for
 
 K = af.key(3)
@@ -42,7 +44,34 @@ def module(name):
     return made, sample_for(name, 3, 8, 8)
 
 
-KINDS = {"ops": (SPECS, op_with_targets), "combinators": (COMBINED, combined), "modules": (CLASSES, module)}
+SHAKE = {"degrees_range": (-9, 9), "translation_range": (-2, 5), "num_transforms": 2, **LINEAR}
+BEND = {"num_control_points": (5, 5, 5), "max_displacement": (1, 2, 3), "num_locked_borders": 1, **LINEAR}
+CONVERTED = {  # what only conversions hold
+    "holes": said("CoarseDropout", hole_height_range=[2, 3], hole_width_range=[2, 4]),
+    "turn": said("SafeRotate"),
+    "bend": said("ElasticTransform"),
+    "crop": of_torchio("Crop", bounds_parameters=(1, 2, 0, 1, 2, 0)),
+    "multiple": of_torchio("EnsureShapeMultiple", target_multiple=(5, 4, 3), method="crop"),
+    "clamp": of_torchio("Clamp", out_min=0.2, out_max=None),
+    "labels": of_torchio("RemapLabels", remapping={0: 1, 1: 0}, masking_method=None),
+    "gamma": of_torchio("RandomGamma", log_gamma_range=(-0.3, 0.3)),
+    "motion": of_torchio("RandomMotion", **SHAKE),
+    "elastic": of_torchio("RandomElasticDeformation", **BEND),
+}
+
+
+def conversion(name):
+    made = convert(CONVERTED[name]).module
+    x = smooth_image((3,), 3, FRAMES[made.f.ndim], torch.float32)
+    return made, {"volume": x, "mask": (x[:, 0] > 0.5).long()} if made.f.ndim == 3 else x
+
+
+KINDS = {
+    "ops": (SPECS, op_with_targets),
+    "combinators": (COMBINED, combined),
+    "modules": (CLASSES, module),
+    "conversions": (CONVERTED, conversion),
+}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -42,6 +42,7 @@ FRAMED = ("image", "video", "volume", "depth")
 FLOATING = (*FRAMED, "softmask", "heatmap", "boxes", "keypoints", "intrinsics", "affine", "spacing", "flow")
 SPATIAL = (*FRAMED, "mask", "softmask", "heatmap", "instances", "flow")  # arrays whose last axes are the frame's
 OTHER = "other"
+PEERS = ("torchvision.", "monai.")  # with tensors of their own
 SPELLED = {  # what else users call them
     "images": "image",
     "masks": "mask",
@@ -163,7 +164,7 @@ def read(
 ) -> Sample:
     """A bare tensor (of the kind `bare`) or a dict of targets, checked, for ops of `ndim` spatial dimensions; where these are
     not `spatial` (colour, noise), a dict with a volume is one of 3. `integers`: images may hold them."""
-    x = of_torchvision(x)
+    x = of_peer(x)
     if isinstance(x, Tensor):
         kind = bare or ("image" if ndim == 2 else "volume")
         targets = {kind: Target(kind, x)}
@@ -176,7 +177,7 @@ def read(
     if not isinstance(x, Mapping) or not x:
         want, fix = "torch tensors [*batch, C, H, W], or a dict of targets", "af.to_float(x)"
         raise TypeError(explain("nothing to augment", x, want, '{"image": x}' if isinstance(x, Mapping) else fix))
-    targets = {name: Target(kind_of(name, given), of_torchvision(value)) for name, value in x.items()}
+    targets = {name: Target(kind_of(name, given), of_peer(value)) for name, value in x.items()}
     others = {n: t.value for n, t in targets.items() if t.kind == OTHER}
     targets = {n: t for n, t in targets.items() if n not in others} if others else targets
     if not spatial and any(is_deep(t) for t in targets.values()):
@@ -195,9 +196,10 @@ def is_deep(t: Target) -> bool:
     return t.kind == "volume" or (value.ndim > 0 and value.shape[-1] == widths.get(t.kind))
 
 
-def of_torchvision(value: Any) -> Any:
-    """A `tv_tensor` as a plain tensor, its boxes by their own format."""
-    if type(value) is Tensor or not (isinstance(value, Tensor) and type(value).__module__.startswith("torchvision.")):
+def of_peer(value: Any) -> Any:
+    """A `tv_tensor` of torchvision or a `MetaTensor` of MONAI as a plain tensor, boxes by their own format: what such a tensor
+    tells of itself (an affine, a frame) would not be true of the result."""
+    if type(value) is Tensor or not (isinstance(value, Tensor) and type(value).__module__.startswith(PEERS)):
         return value
     plain = value.as_subclass(Tensor)
     form = getattr(value, "format", None)
@@ -355,6 +357,8 @@ def check_shape(
         want, fix = f"{wanted(t, batch, d)} with a frame of {'x'.join(map(str, size))}", f"bring it to {ref}'s frame"
         if t.kind == "boxes" and rest[-2:] == (4, 2):
             fix = f'four corners each: af.Boxes({name}.flatten(-2), format="xyxyxyxy"), the data key "bbox_xyxyxyxy"'
+        if t.kind in ("boxes", "keypoints") and len(rest) == 1:
+            fix = f"{name}[:, None], if that is one for each sample"
         if t.kind == "keypoints" and isinstance(t.value, Keypoints) and rest and rest[-1] == d + 1:
             fix = "af.Keypoints.pad(..., levels=True), where the last number is a visibility"
         if t.kind == "depth" and rest == size:

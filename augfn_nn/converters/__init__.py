@@ -10,10 +10,12 @@ from torch import nn
 
 from augfn.core.augmentation import Augmentation
 from augfn.errors import explain
+from augfn_nn.converters import by_frame, functions
 from augfn_nn.converters.notes import Notes
 from augfn_nn.sequential import AugmentationSequential
 
-PEERS = ("kornia", "torchvision", "albumentations")
+SAVED = (by_frame, functions)  # what saved modules hold, imported so that they load
+PEERS = ("kornia", "torchvision", "albumentations", "monai", "torchio")
 
 
 class Conversion(NamedTuple):
@@ -34,17 +36,24 @@ class Conversion(NamedTuple):
         return self.module.f  # type: ignore[return-value]
 
 
-def convert(x: Any, partly: bool = False) -> Conversion:
-    """A pipeline of kornia, torchvision or albumentations as one of augfn, and what differs.
+def convert(x: Any, partly: bool = False, ndim: int | None = None) -> Conversion:
+    """A pipeline of kornia, torchvision, albumentations, MONAI or TorchIO as one of augfn, and what differs.
 
     Args:
-        x: a module of `kornia.augmentation`; a transform of `torchvision.transforms` or its v2; what albumentations'
-            `Compose.to_dict()` gives, or the `Compose` itself. Fresh or used; it stays as it is.
+        x: a module of `kornia.augmentation`; a transform of `torchvision.transforms` or its v2 (of both an `nn.Sequential`
+            too); what albumentations' `Compose.to_dict()` gives, or the `Compose` itself; a transform of `monai.transforms`,
+            of arrays or of dictionaries; a transform of `torchio`, for tensors `[B, C, W, H, D]` as its subjects hold them.
+            Fresh or used; it stays as it is.
         partly: leave out what has no counterpart, and list it in `lacking`. By default that is an error.
+        ndim: 2 for images, 3 for volumes, where MONAI's transforms do not tell; what they tell else, or 3.
 
     Returns:
         `Conversion(module, lacking, differs)`; its `pipeline` is the function. Signs, units and probabilities are the
         peer's: kornia's classes come with `kornia=True`, torchvision's `RandomAffine` turns clockwise for positive degrees.
+        All but kornia's see one sample `[C, (D,) H, W]`; here it is that, and comes back so, or a batch `[B, C, (D,) H, W]`, of
+        which each has a draw of its own (a clip: `{"video": x}`). MONAI's take the dictionary with its own keys (a mask is what
+        is read nearest beside others, or named so); other names of the other peers are given by
+        `AugmentationSequential(found.module, targets={"t1": "volume", "path": "other"})`.
 
     Raises:
         TypeError: of no peer that is known. ValueError: something has no counterpart.
@@ -54,8 +63,8 @@ def convert(x: Any, partly: bool = False) -> Conversion:
     >>> found.pipeline
     pipeline(to_float(), maybe(hflip()))
     """
-    notes = Notes()
-    f = converter_of(x)(x, notes)
+    notes = Notes(ndim)
+    f = converter_of(x, ndim)(x, notes)
     if notes.lacking and not partly:
         want, fix = "transforms with a counterpart", "convert(x, partly=True) leaves them out and lists them"
         raise ValueError(explain("convert", "; ".join(notes.lacking), want, fix))
@@ -66,17 +75,24 @@ def convert(x: Any, partly: bool = False) -> Conversion:
             "af.identity()",
         )
         raise ValueError(explain("convert: nothing is left", left, want, fix))
-    module = f if isinstance(f, nn.Module) else AugmentationSequential(*f)
+    module = f if isinstance(f, nn.Module) else AugmentationSequential(*f, keepdim=True, targets=notes.targets)
     return Conversion(module, notes.lacking, notes.differs)
 
 
-def converter_of(x: Any) -> Callable[[Any, Notes], Any]:
+def converter_of(x: Any, ndim: int | None = None) -> Callable[[Any, Notes], Any]:
     """The converter for what the name of its package, or a dict's keys, tell."""
-    kinds = [c.__module__.split(".")[0] for c in type(x).__mro__]
+    held: list[Any] = [*x.children()] if type(x) is nn.Sequential else []
+    kinds = [c.__module__.split(".")[0] for c in type(held[0] if held else x).__mro__]
     peer = (
         "albumentations" if isinstance(x, dict) and "transform" in x else next((k for k in kinds if k in PEERS), None)
     )
     if peer is None:
         want, fix = f"a pipeline of {', '.join(PEERS)}", "for a list: convert(Compose([...]))"
         raise TypeError(explain("convert", x, want, fix))
+    if ndim not in (None, 2, 3) or (ndim is not None and peer != "monai"):
+        raise ValueError(explain("convert: ndim", ndim, "None; of MONAI's transforms 2 or 3", "convert(x)"))
+    if held and peer not in ("kornia", "torchvision"):
+        raise TypeError(
+            explain("convert: an nn.Sequential", x, "one of kornia or torchvision", "convert(Compose([...]))")
+        )
     return import_module(f"augfn_nn.converters.{peer}").converted

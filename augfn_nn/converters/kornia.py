@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from torch import nn
+
 import augfn_nn
 from augfn_nn import auto
 from augfn_nn.converters.notes import Notes
@@ -24,37 +26,49 @@ RESIZED = "antialias=True is torch's triangle, where kornia blurs by a Gaussian;
 DIFFERS = {
     "AugmentationSequential": "in eval() what is random is left out; boxes are continuous edges (a flip is W - x) and clipped",
     **dict.fromkeys(("Resize", "LongestMaxSize", "SmallestMaxSize"), RESIZED),
+    "RandomResizedCrop": "pixel edges meet, where its align_corners=True keeps the middles of corner pixels",
     "RandomMotionBlur": "another kernel: a streak of even weight, turned about its middle",
     "RandomErasing": "an edge within a pixel covers it in part",
     "RandomRotation90": "copies pixels, and swaps height and width",
     "RandomElasticTransform": "a smooth field of the same width and standard deviation, with at most 8 x 8 bends",
     "RandomCutMixV2": "labels come back soft with num_classes",
     "RandomMixUpV2": "labels come back soft with num_classes",
-    **dict.fromkeys(POLICIES, "draws for each image, with the papers' tables"),
 }
+# the classes of the ops of policies
+POLICY_STEPS = {"".join(w.title() for w in n.split("_")): n for n in auto.STEPS if n != "color"} | {"Saturate": "color"}
 FISHEYE = ("center_x", "center_y", "gamma")
 
 
 def converted(module: Any, notes: Notes) -> Any:
     """A module of kornia as one of augfn; a module or function of anyone else as it is."""
     name = type(module).__name__
+    if type(module) is nn.Sequential:
+        known = [made for child in module if (made := converted(child, notes)) is not None]
+        return augfn_nn.ImageSequential(*known) if known else None
     if not hasattr(type(module), "__module__") or not type(module).__module__.startswith("kornia."):
         if any(c.__module__.startswith("kornia.augmentation") for c in type(module).__mro__):
             return notes.lack(module, "a class of your own: let it subclass augfn_nn's base of the same name")
         return module
-    if name in DIFFERS:
+    if name in DIFFERS and (name != "RandomResizedCrop" or module.flags.get("align_corners")):
         notes.differ(module, DIFFERS[name])
     if name in POLICIES:
-        return policy(module, notes)
+        return asked(module, policy(module, notes))
     if not hasattr(augfn_nn, name):
         return notes.lack(module, "no counterpart")
     if name in CONTAINERS:
-        return container(module, notes)
+        return asked(module, container(module, notes))
     if str(getattr(module, "flags", {}).get("padding_mode")).endswith("REFLECTION"):
         notes.differ(module, "reflection is about the middle of the outermost pixels, as with align_corners=True")
     made = notes.tried(module, lambda: getattr(augfn_nn, name)(**arguments(module), kornia=True))
     if made is not None:
         made.p_batch = float(getattr(module, "p_batch", 1.0))
+    return made
+
+
+def asked(module: Any, made: Any) -> Any:
+    """The same, with a matrix or without."""
+    if made is not None and hasattr(module, "_transformation_matrix_arg"):
+        made.matrix_mode = module._transformation_matrix_arg
     return made
 
 
@@ -75,14 +89,35 @@ def container(module: Any, notes: Notes) -> Any:
 
 
 def policy(module: Any, notes: Notes) -> Any:
-    """A published policy; kornia keeps the name of none, but its steps tell."""
+    """A published policy, or one of one's own; kornia keeps the name of none, but its steps tell."""
     kind, ours = type(module), getattr(auto, type(module).__name__)
     given = {n: getattr(module, n) for n in POLICIES[kind.__name__]}
     choices = [{"policy": n} for n in ("imagenet", "cifar10", "svhn")] if kind.__name__ == "AutoAugment" else [given]
     for choice in choices:
         if repr(kind(**choice)) == repr(module):
+            notes.differ(module, "draws for each image, with the papers' tables")
             return ours(**choice)
-    return notes.lack(module, "a policy of one's own: write it as a pipeline of one_of and some_of")
+    notes.differ(module, "draws for each image")
+    return notes.tried(module, lambda: ours(**given, policy=entries(module), kornia=True))
+
+
+def entries(module: Any) -> list[list[tuple[str, Any, Any]]]:
+    """The ops of a policy of kornia's, as its policies are written."""
+    form = binned if type(module).__name__ == "AutoAugment" else ranged
+    return [[form(POLICY_STEPS[type(step).__name__], step) for step in sub.children()] for sub in module.children()]
+
+
+def binned(name: str, step: Any) -> tuple[str, Any, Any]:
+    """Name, probability, interval of ten."""
+    first, last = auto.STEPS[name].ends or (0.0, 1.0)
+    low = first if step.magnitude_range is None else float(step.magnitude_range[0])
+    return name, float(step.op.p), round(10 * (low - first) / (last - first))
+
+
+def ranged(name: str, step: Any) -> tuple[str, Any, Any]:
+    """Name, lowest and highest magnitude."""
+    low, high = (0.0, 1.0) if step.magnitude_range is None else map(float, step.magnitude_range)
+    return name, -high if step.symmetric_megnitude else low, high
 
 
 def arguments(module: Any) -> dict[str, Any]:

@@ -11,10 +11,12 @@ from augfn.core.augmentation import Augmentation
 class Notes:
     """Collects, once each, what has no counterpart and what differs."""
 
-    def __init__(self) -> None:
+    def __init__(self, ndim: int | None = None) -> None:
+        self.ndim = ndim  # of what a pipeline is, where that is given
         self.lacking: list[str] = []
         self.differs: list[str] = []
         self.loads = False  # images come as uint8
+        self.targets: dict[str, str] = {}  # the kinds of names that do not tell them
 
     def lack(self, x: Any, why: str) -> None:
         """Something that is left out."""

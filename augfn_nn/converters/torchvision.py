@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
+from torch import nn
+
 import augfn as af
 import augfn_nn as nn_
 from augfn.core.augmentation import Augmentation
 from augfn_nn.converters.notes import Notes
 from augfn_nn.warp import ElasticByFrame
 
-LOADS = {"ToTensor", "ToImage", "PILToTensor", "ToPureTensor", "ConvertImageDtype", "ToDtype", "SanitizeBoundingBoxes"}
+LOADS = {"ToTensor", "ToImage", "PILToTensor", "ToPureTensor", "ConvertImageDtype", "ToDtype"}
+LEFT_OUT = {
+    "SanitizeBoundingBoxes": "left out: every box keeps its row; of af.Boxes(boxes) af.drop_invalid drops those without an area"
+}
 SIGNED = {"kornia": True}  # the sign of RandomAffine, which both share
 
 
 def converted(t: Any, notes: Notes) -> list[Augmentation] | None:
     """A transform of torchvision as steps, of which the first turns uint8 into floats where torchvision's loads."""
-    known = t.transforms if type(t).__name__ == "Compose" else [t]
+    known = t.transforms if type(t).__name__ == "Compose" else t if type(t) is nn.Sequential else [t]
     steps = [f for u in known if (f := step(u, notes)) is not None]
     return ([af.to_float()] if notes.loads else []) + steps if steps else None
 
@@ -26,6 +31,8 @@ def step(t: Any, notes: Notes) -> Augmentation | None:
     name = type(t).__name__
     if not type(t).__module__.startswith("torchvision."):
         return opaque(t, notes)
+    if name in LEFT_OUT:
+        return notes.differ(t, LEFT_OUT[name])
     if name in LOADS:
         notes.loads = True
         if name == "ToDtype" and not t.scale and getattr(t.dtype, "is_floating_point", False):
@@ -47,8 +54,6 @@ def step(t: Any, notes: Notes) -> Augmentation | None:
             return notes.lack(t, f"{n}={getattr(t, n)} has no counterpart")
     if 1 in (getattr(t, "fill", 0), getattr(t, "threshold", 0)):
         notes.differ(t, "1 is read as full scale")
-    if isinstance(getattr(t, "fill", 0), dict):
-        notes.differ(t, "the fill of images, and 0 of masks")
     return notes.function(t, lambda: TABLE[name](t))
 
 
@@ -61,7 +66,12 @@ def opaque(t: Any, notes: Notes) -> Any:
 
 def sampled(t: Any) -> dict[str, Any]:
     """How it reads between and beyond pixels."""
-    return {"interpolation": kind_of(t)} | ({"fill": filled(t.fill)} if hasattr(t, "fill") else {})
+    return {"interpolation": kind_of(t)} | (fills(t.fill) if hasattr(t, "fill") else {})
+
+
+def of_images(t: Any) -> dict[str, Any]:
+    """The same of a policy, which torchvision has for images alone."""
+    return {n: v for n, v in sampled(t).items() if n != "fill_mask"}
 
 
 def kind_of(t: Any) -> Any:
@@ -70,11 +80,25 @@ def kind_of(t: Any) -> Any:
     return "nearest" if kind == "nearest-exact" else kind
 
 
+def fills(value: Any) -> dict[str, Any]:
+    """What fills images, and masks: one number is for both, in masks a label as it stands."""
+    label = of_kind(value, "Mask")
+    label = label[0] if isinstance(label, list | tuple) and len(label) == 1 else label
+    masks = {"fill_mask": float(int(label))} if isinstance(label, int | float) and int(label) else {}
+    return {"fill": filled(value)} | masks
+
+
+def of_kind(value: Any, kind: str) -> Any:
+    """Of a dict by kinds of targets, the entry of this one."""
+    if not isinstance(value, dict):
+        return value
+    named = {getattr(k, "__name__", k): v for k, v in value.items()}
+    return named.get(kind, named.get("others"))
+
+
 def filled(value: Any) -> Any:
     """Fill values in [0, 1]: torchvision has those of the image's dtype, and by default 0."""
-    if isinstance(value, dict):
-        named = {getattr(kind, "__name__", kind): v for kind, v in value.items()}
-        value = named.get("Image", named.get("others"))
+    value = of_kind(value, "Image")
     values = [float(v or 0) for v in (value if isinstance(value, list | tuple) else [value])]
     unit = 255.0 if max(values) > 1 else 1.0
     return values[0] / unit if len(values) == 1 else tuple(v / unit for v in values)
@@ -83,7 +107,7 @@ def filled(value: Any) -> Any:
 def padded(t: Any) -> dict[str, Any]:
     """Widths as the classes here take them, and what fills them."""
     mode = {"constant": "constant", "edge": "replicate", "reflect": "reflect"}.get(t.padding_mode, t.padding_mode)
-    return {"padding": t.padding, "fill": filled(t.fill), "padding_mode": mode}
+    return {"padding": t.padding, "padding_mode": mode} | fills(t.fill)
 
 
 def resized(t: Any) -> Augmentation:
@@ -150,7 +174,7 @@ TABLE: dict[str, Callable[[Any], Any]] = {
         t.min_scale, t.max_scale, t.min_aspect_ratio, t.max_aspect_ratio, tuple(t.options), t.trials
     ),
     "ElasticTransform": bent,
-    "RandomZoomOut": lambda t: nn_.RandomZoomOut(filled(t.fill), t.side_range, p=t.p),
+    "RandomZoomOut": lambda t: nn_.RandomZoomOut(**fills(t.fill), side_range=t.side_range, p=t.p),
     "ColorJitter": lambda t: nn_.ColorJitter(*(r or 0.0 for r in (t.brightness, t.contrast, t.saturation, t.hue))),
     "RandomGrayscale": lambda t: af.grayscale(p=t.p),
     "Grayscale": lambda t: af.grayscale(),
@@ -167,10 +191,12 @@ TABLE: dict[str, Callable[[Any], Any]] = {
     "JPEG": lambda t: af.jpeg(quality=af.Uniform(*map(float, t.quality))),
     "RandomErasing": erased,
     "Normalize": lambda t: nn_.Normalize(tuple(t.mean), tuple(t.std)),
-    "AutoAugment": lambda t: af.auto_augment(t.policy.value, **sampled(t)),
-    "RandAugment": lambda t: af.rand_augment(t.num_ops, t.magnitude * 30 / (t.num_magnitude_bins - 1), **sampled(t)),
-    "TrivialAugmentWide": lambda t: af.trivial_augment(bins=t.num_magnitude_bins, **sampled(t)),
-    "AugMix": lambda t: af.augmix(t.severity, t.mixture_width, t.chain_depth, t.alpha, all_ops=t.all_ops, **sampled(t)),
+    "AutoAugment": lambda t: af.auto_augment(t.policy.value, **of_images(t)),
+    "RandAugment": lambda t: af.rand_augment(t.num_ops, t.magnitude * 30 / (t.num_magnitude_bins - 1), **of_images(t)),
+    "TrivialAugmentWide": lambda t: af.trivial_augment(bins=t.num_magnitude_bins, **of_images(t)),
+    "AugMix": lambda t: af.augmix(
+        t.severity, t.mixture_width, t.chain_depth, t.alpha, all_ops=t.all_ops, **of_images(t)
+    ),
     "MixUp": lambda t: af.mixup(weight=af.Beta(t.alpha, t.alpha), num_classes=t.num_classes),
     "CutMix": lambda t: af.cutmix(weight=af.Beta(t.alpha, t.alpha), num_classes=t.num_classes),
 }
