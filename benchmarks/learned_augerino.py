@@ -126,7 +126,7 @@ def plot(results: Results, path: Path) -> None:
 
     figure = Figure(figsize=(8, 3.6), layout="constrained")
     ax = figure.subplots()
-    ax.plot(range(3), [90, 45, 22.5], "k_", markersize=60, label="limit, 180 / K")
+    ax.hlines([90, 45, 22.5], [-0.3, 0.7, 1.7], [0.3, 1.3, 2.3], "k", linewidth=1, label="limit, 180 / K")
     for i, after in enumerate(("", ", lambda .1", ", narrow start", ", lambda 0", ", detached")):
         label = after[2:] or "lambda .3"
         for j, k in enumerate((2, 4, 8)):

@@ -94,6 +94,12 @@ def test_gates_are_found_among_the_starts(photos):
     assert losses[-1].max() < 1e-3
 
 
+def test_what_jumps_alone_is_drawn_and_compared(photos):
+    found, losses = fit(af.hflip(p=0.5), photos, photos.flip(-1), K, starts=8, steps=1)
+    assert found["gate"].tolist() == [1.0, 1.0, 1.0]
+    assert losses[-1].max() == 0
+
+
 def test_volumes_and_modules():
     import augfn_nn
 

@@ -130,7 +130,8 @@ def descended(
             break
         history.append(seen.reshape(starts, n).amin(0))
         optimizer.param_groups[0]["lr"] = lr * (1 + math.cos(math.pi * step / steps)) / 2
-        (free.grad,) = torch.autograd.grad(found.sum(), free, materialize_grads=True)
+        slopes = torch.autograd.grad(found.sum(), free, materialize_grads=True) if found.requires_grad else [None]
+        free.grad = slopes[0]
         optimizer.step()
     first = best.reshape(starts, n).argmin(0)
     return at.reshape(starts, n, size)[first, torch.arange(n, device=HOST)][None], torch.stack(history)
