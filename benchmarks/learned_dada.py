@@ -232,8 +232,14 @@ def verdicts(results: Results) -> list[Verdict]:
         ]
     right, wrong = (of(results, f"choice: {how}", "rotate") for how in ("RELAX", "other draw"))
     most = "choice: the probability of rotate ends above .6 for every seed"
-    least = "choice, control: by the gain of another draw it does not, for any seed"
-    return [*found, Verdict(most, spelled(right), min(right) > 0.6), Verdict(least, spelled(wrong), max(wrong) <= 0.6)]
+    fails = "choice, control: by the gain of another draw it does not for every seed"
+    never = "choice, control: nor for any seed"
+    return [
+        *found,
+        Verdict(most, spelled(right), min(right) > 0.6),
+        Verdict(fails, spelled(wrong), min(wrong) <= 0.6),
+        Verdict(never, spelled(wrong), max(wrong) <= 0.6),
+    ]
 
 
 def plot(results: Results, path: Path) -> None:
@@ -275,7 +281,8 @@ costs are a table (policy): 20,000 single estimates (one draw each), their mean 
 variance (summed over the logits). `estimate`, `exact` and `error` are those of the gate's logit; `off` is the largest
 distance over the logits, in standard errors, and the interval is 3.5 of these to each side. RELAX: a net of 100 tanh, which
 learned for 1500 steps of 64 draws (Adam .01) to lower the variance. REINFORCE: no baseline; and with the mean loss as one,
-which is the best there can be for a single gate, and no criterion. Control: straight-through draws, which are biased.
+which is no criterion: for one gate it leaves little variance, and for the policy as little as RELAX or less. Control:
+straight-through draws, which are biased.
 
 **The choice.** 600 upright digits (12 pixels) train a net of 64 tanh (SGD .1, momentum .9, weight decay .001, 400 steps of
 64); 300 others, turned by up to 30 degrees, are the validation set. The ops: rotate (30 degrees), invert, none. At each step
@@ -285,7 +292,8 @@ control variate as above, Adam .01 along the way) or REINFORCE's (no baseline), 
 before, turned digits are not yet the better step. Images are trained with ops drawn by the probabilities. Control: each draw
 is judged by the gain of another draw. Tuned by looks at seeds 90 and 91 alone: steps of the control variates and their start
 at 0, 4 or 8 draws, the 50 steps, and the whole validation set at each step rather than 64 of it, with which the choice of
-seed 90 was left to chance.
+seed 90 was left to chance. The control has no signal, and Adam makes a random walk of it: one of five seeds ends above .6 by
+chance, so that the stricter of its two criteria fails; it was set before the run and stays.
 """
 
 STUDY = Study("DADA: gradients to choices", ABOUT, list(ARMS), run, verdicts, plot)
