@@ -39,8 +39,8 @@ def relax(
     | `loss(drawn)` | the losses `[n]`, i-th of the i-th draw alone; `drawn` is as `params`, with a hard draw `[n, ...]` in the
     place of each gate and choice |
     | `params` | an augmentation's params, or one distribution. What is drawn: `Bernoulli`, `RelaxedBernoulli`, `Choice`,
-    `GumbelChoice`, of relaxed ones those with hard=True. All else stays as it is, so that the augmentation draws it, and
-    its gradient is that of the draw |
+    `GumbelChoice`, of relaxed ones those with hard=True; the logits of a leaf of several numbers, such as a gate for each
+    channel, are as many. All else stays as it is, so that the augmentation draws it, and its gradient is that of the draw |
     | `key` | one key |
     | `control(relaxed)` | c as a function of the same tree with relaxed values, `[n]`, such as a small net, a multiple of `loss`
     itself (REBAR), or both. A number or tensor: a constant baseline. None: the mean loss of the other draws (for n = 1:
