@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_map_only
 from augfn import random
 from augfn.core.augmentation import Augmentation
 from augfn.core.draw import Params, checked_key, draw, leaves_of, nested, noise_of, noise_shape, parts_of
+from augfn.core.targets import Sample
 from augfn.distributions import Beta, Dirichlet, Distribution
 from augfn.errors import explain, warn
 from augfn.models import device_of, evaluating, first_tensor
@@ -109,7 +110,7 @@ def worst_params(
         best = Best.of(attack)
         for seen in trajectory(attack, attack.keys(key), steps, method, restarts):
             best.look(seen)
-        return attack.params(best.noise, torch.arange(len(best.noise), device=HOST))
+        return attack.cube.params(best.noise, torch.arange(len(best.noise), device=HOST))
 
 
 class Seen(NamedTuple):
@@ -122,26 +123,23 @@ class Seen(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Attack:
-    """The loss of each image as a function of the noise `[n, N]` that its params are drawn from, which is on the host.
+class Cube:
+    """The params of each sample as a function of the noise `[n, N]` that they are drawn from, which is on the host.
 
-    `shapes`: the noise of each leaf that is drawn, one after the other; `fixed [B, ...]`: the leaves that are not.
+    `shapes`: the noise of each leaf that is drawn, one after the other; `fixed [B, ...]`: the leaves that are not. `home`
+    is where leaves are.
     """
 
-    model: Callable[[Tensor], Any]
-    images: Tensor
-    labels: Tensor
     f: Augmentation
     ranges: Params
     shapes: dict[str, tuple[int, ...]]
     fixed: dict[str, Tensor]
-    loss: Loss
+    home: torch.device
 
-    def keys(self, key: Any) -> Tensor:
-        """A key for each image `[B, 2]`."""
-        n = len(self.images)
+    def keys(self, key: Any, n: int, what: str) -> Tensor:
+        """A key for each sample `[n, 2]`."""
         if key is None:
-            raise ValueError(explain("worst_case: a key is needed to draw", [*self.shapes], "a key", "key=af.key(0)"))
+            raise ValueError(explain(f"{what}: a key is needed to draw", [*self.shapes], "a key", "key=af.key(0)"))
         key = checked_key(key, (n,)).cpu()
         return random.split(key, n) if key.ndim == 1 else key.expand(n, 2)
 
@@ -149,18 +147,46 @@ class Attack:
         return noise_of(self.shapes, self.f.salts, (len(keys),), keys, HOST)
 
     def params(self, noise: Tensor, rows: Tensor) -> Params:
-        """The params of some images, at their noise."""
+        """The params of some samples, at their noise."""
         leaves = leaves_of(self.ranges)
-        home = home_of(leaves, self.images.device)
         values = {path: t[rows] for path, t in self.fixed.items()}
         for path, u in parts_of(noise, self.shapes).items():
-            values[path] = leaves[path].draw((u.detach() if isinstance(leaves[path], STEPWISE) else u).to(home))
+            values[path] = leaves[path].draw((u.detach() if isinstance(leaves[path], STEPWISE) else u).to(self.home))
         return nested(self.ranges, iter([values[path] for path in leaves]))
+
+
+def cube_of(f: Augmentation, ranges: Params, sample: Sample, what: str) -> Cube:
+    """Where the params of a batch are searched, checked."""
+    batch, meanings = sample.batch, f.sized(sample, {})
+    ranges = tree_map_only(Tensor, Tensor.detach, ranges)
+    leaves = leaves_of(ranges)
+    shapes = {p: noise_shape(d, meanings[p], p) for p, d in leaves.items() if isinstance(d, Distribution)}
+    shapes = {p: shape for p, shape in shapes.items() if math.prod(shape)}
+    if not shapes:
+        fix = "give it a range, af.rotate(degrees=(-15, 15))"
+        raise ValueError(explain(f"{what}: nothing to search", f, "at least one leaf that is drawn", fix))
+    still = {path: leaf for path, leaf in leaves.items() if path not in shapes}
+    home = home_of(leaves, sample.device)
+    return Cube(f, ranges, shapes, draw(still, still, meanings, f.salts, batch, None, home), home)
+
+
+@dataclass(frozen=True)
+class Attack:
+    """The loss of each image as a function of the noise `[n, N]` of its params."""
+
+    model: Callable[[Tensor], Any]
+    images: Tensor
+    labels: Tensor
+    cube: Cube
+    loss: Loss
+
+    def keys(self, key: Any) -> Tensor:
+        return self.cube.keys(key, len(self.images), "worst_case")
 
     def evaluate(self, noise: Tensor, rows: Tensor) -> Tensor:
         """The loss of some images, at their noise."""
-        params = self.params(noise, rows)
-        y = self.f.on(self.f.read(self.images[rows]), params, None)[0]
+        f, params = self.cube.f, self.cube.params(noise, rows)
+        y = f.on(f.read(self.images[rows]), params, None)[0]
         y = y.to(*device_of(self.model)) if isinstance(self.model, nn.Module) else y
         found = self.loss(self.model(y), self.labels[rows])
         if not isinstance(found, Tensor) or found.shape != (len(rows),):
@@ -199,22 +225,13 @@ def attacked(
     if not isinstance(images, Tensor):
         raise TypeError(explain("worst_case: images", images, "a batch [B, C, H, W]", "af.to_float(images)"))
     sample = f.read(images)
-    batch, meanings = sample.batch, f.sized(sample, {})
+    batch = sample.batch
     if len(batch) != 1:
         raise ValueError(explain("worst_case: images", images, "one batch [B, C, H, W]", "image[None], label[None]"))
     if not isinstance(labels, Tensor) or labels.shape[:1] != batch:
         want = f"a tensor of one for each image, [{batch[0]}] or [{batch[0]}, K]"
         raise ValueError(explain("worst_case: labels", labels, want, "the labels of these images"))
-    ranges = tree_map_only(Tensor, Tensor.detach, ranges)
-    leaves = leaves_of(ranges)
-    shapes = {p: noise_shape(d, meanings[p], p) for p, d in leaves.items() if isinstance(d, Distribution)}
-    shapes = {p: shape for p, shape in shapes.items() if math.prod(shape)}
-    if not shapes:
-        fix = "give it a range, af.rotate(degrees=(-15, 15))"
-        raise ValueError(explain("worst_case: nothing to search", f, "at least one leaf that is drawn", fix))
-    still = {path: leaf for path, leaf in leaves.items() if path not in shapes}
-    fixed = draw(still, still, meanings, f.salts, batch, None, home_of(leaves, images.device))
-    return Attack(model, images.detach(), labels, f, ranges, shapes, fixed, loss or per_image)
+    return Attack(model, images.detach(), labels, cube_of(f, ranges, sample, "worst_case"), loss or per_image)
 
 
 def per_image(outputs: Any, labels: Tensor) -> Tensor:
@@ -251,7 +268,7 @@ class Best:
 
     @classmethod
     def of(cls, attack: Attack) -> Best:
-        n, size = len(attack.images), sum(map(math.prod, attack.shapes.values()))
+        n, size = len(attack.images), sum(map(math.prod, attack.cube.shapes.values()))
         return cls(torch.zeros(n, size, **FLOATS), torch.full((n,), -torch.inf, **FLOATS))
 
     def look(self, seen: Seen) -> Tensor:
@@ -284,7 +301,7 @@ def trajectory(
         if not len(draws) + len(ascents):
             return
         if len(draws):
-            u = attack.noise(numbered(keys[draws], drawn[draws]))
+            u = attack.cube.noise(numbered(keys[draws], drawn[draws]))
             with torch.no_grad():
                 seen = Seen(draws, u, attack.evaluate(u, draws), 1)
             yield seen

@@ -46,7 +46,8 @@ def tta(
     """The model under test-time augmentation: `predict = tta(model, f)`, then `predict(x)`.
 
     * `f`: views, such as `product([identity(), hflip()], ...)` or a list of augmentations; or one augmentation, of which
-      `n` draws are made with the key that is handed in, `predict(x, key)`.
+      `n` draws are made with the key that is handed in, `predict(x, key)`, from its own ranges or, with `predict(x, key,
+      params)`, from others, such as learned ones.
     * `targets`: what the model gives for images `[B, C, H, W]`, or, where views are 3-D, volumes `[B, C, D, H, W]`: "label"
       (scores `[B, K]`, which no view changes), or what lies on the image and is taken back by the inverse of each view:
       "softmask" or "heatmap" (`[B, K, H, W]`), "boxes" (`Boxes` or xyxy), "keypoints". For a model that gives a dict, a kind
@@ -75,17 +76,20 @@ def tta(
 
     each = [f] if isinstance(f, Augmentation) else list(f)
 
-    def predict(x: Tensor, key: Tensor | None = None) -> Any:
+    def predict(x: Tensor, key: Tensor | None = None, params: Params | None = None) -> Any:
         deep = x.ndim == 5 and not any(view.spatial for view in each)  # colour alone, of volumes
         d = 3 if deep else max(view.ndim for view in each)
         if x.ndim < d + 2:
             want = "a batch [B, C, H, W]" if d == 2 else "a batch of volumes [B, C, D, H, W]"
             raise ValueError(explain("tta: one image", x, want, "predict(x[None], key)"))
+        if views is not None and params is not None:
+            want, fix = "one augmentation, that is drawn from", "af.tta(model, f, n=8)(x, key, params)"
+            raise ValueError(explain("tta: params for a list of views", params, want, fix))
         if views is None and key is None:
             raise ValueError(explain("tta: draws need a key", None, "predict(x, key)", "predict(x, af.key(0))"))
         some: list[Augmentation] = [f] * n if views is None else views  # type: ignore[list-item]
         keys = [None] * len(some) if key is None else [*random.split(key, len(some))]
-        found = [one_view(model, g, x, d, k, targets) for g, k in zip(some, keys, strict=True)]
+        found = [one_view(model, g, x, d, k, targets, params) for g, k in zip(some, keys, strict=True)]
         first = found[0][0]
         if isinstance(first, Mapping):
             kinds = kinds_of(first, targets)
@@ -107,13 +111,14 @@ def one_view(
     d: int,
     key: Tensor | None,
     targets: str | Mapping[str, str],
+    ranges: Params | None,
 ) -> tuple[Any, Tensor]:
     """What the model gives for a view, on the image (for d = 3 the volume) as it was; and where that was seen."""
     if d == 3:
-        seen, params = g({"volume": x}, None, key)
+        seen, params = g({"volume": x}, ranges, key)
         y = seen["volume"]
     else:
-        y, params = g(x, None, key)
+        y, params = g(x, ranges, key)
     given = model(y)
     predictions = dict(given) if isinstance(given, Mapping) else {"prediction": given}
     names = kinds_of(predictions, targets)

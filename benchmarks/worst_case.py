@@ -101,7 +101,7 @@ def first_hits(region: Region, smooth: bool, method: str, seeds: int, steps: int
     attack = attacked(planted(region, smooth), images, labels, AUGMENT, AUGMENT.params, None)
     spent, hit = torch.zeros(seeds), torch.full((seeds,), torch.inf)
     for seen in trajectory(attack, torch.stack([af.key(seed) for seed in range(seeds)]), steps, method):
-        params = attack.params(seen.noise, seen.rows)
+        params = attack.cube.params(seen.noise, seen.rows)
         inside = depth(region, params["rotate"]["degrees"], params["brightness"]["factor"]) > 0
         spent[seen.rows] += seen.cost
         rows = seen.rows[inside]

@@ -58,6 +58,64 @@ def test_ada_is_one_resample_and_reaches_the_image():
     torch.testing.assert_close((slope * step).sum(), moved.detach(), rtol=1e-6, atol=0)
 
 
+@pytest.mark.parametrize("name", ["diff_augment", "ada"])
+def test_the_gradient_through_the_augmentation_to_the_generator(name):
+    """A generator of two numbers, and a discriminator: as finite differences say, and not 0."""
+    f = af.recipe(name, size=16)
+    params = f(X.double(), af.learn.ada_params(f, 0.8) if name == "ada" else None, af.key(3))[1]
+    base, look = X.double(), torch.randn(3, 16, 16, dtype=torch.float64)
+
+    def loss(w):
+        fake = torch.sigmoid(w[0] * (base - 0.5) + w[1] * base.flip(-1))
+        return torch.nn.functional.softplus(-(f(fake, params)[0] * look).mean((1, 2, 3))).mean()
+
+    w, h = torch.tensor([0.7, -0.4], dtype=torch.float64), 1e-5
+    found = torch.func.grad(loss)(w)
+    want = torch.stack([(loss(w + h * e) - loss(w - h * e)) / (2 * h) for e in torch.eye(2, dtype=w.dtype)])
+    torch.testing.assert_close(found, want, rtol=1e-5, atol=1e-9)
+    assert (found.abs() > 1e-6).all()
+
+
+def test_a_discriminator_is_less_sure_of_augmented_images():
+    """r = mean sign(D(real)) of one that knows 24 images by heart: augmentation takes certainty away."""
+    f, real, fake = af.recipe("ada", size=8), torch.rand(24, 3, 8, 8), torch.rand(24, 3, 8, 8)
+    sure = {}
+    for p in (0.0, 0.9):
+        d = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 1))
+        optimizer, params = torch.optim.Adam(d.parameters(), 0.02), af.learn.ada_params(f, p)
+        for i in range(50):
+            y = d(f(torch.cat([real, fake]), params, af.fold_in(K, i))[0])[:, 0]
+            loss = torch.nn.functional.softplus(torch.cat([-y[:24], y[24:]])).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        sure[p] = d(f(real, params, af.key(9))[0]).sign().mean().item()
+    assert sure[0.0] > 0.9
+    assert sure[0.9] < sure[0.0] - 0.25
+
+
+@pytest.mark.parametrize("fakes_too", [False, True])
+def test_augmentation_of_real_images_alone_leaks(fakes_too):
+    """A generator of flat images, matched by its sorted levels: brightness leaks into it, unless its own images are augmented."""
+    f, n, own = af.recipe("ada", size=2), 800, 0.03
+    params = {name: {**leaves, "gate": af.Bernoulli(0.0)} for name, leaves in f.params.items()}
+    params["brightness"] = af.learn.ada_params(f, 0.7)["brightness"]
+    spread = torch.tensor(math.log(0.05), requires_grad=True)
+    optimizer = torch.optim.Adam([spread], 0.05)
+
+    def levels(std, key, augmented):
+        x = (0.5 + std * af.normal(key, (n, 1, 1, 1))).expand(-1, 3, 2, 2)
+        return (f(x, params, af.fold_in(key, 1))[0] if augmented else x).mean((1, 2, 3)).sort().values
+
+    for i in range(50):
+        real, fake = levels(own, af.fold_in(K, 2 * i), True), levels(spread.exp(), af.fold_in(K, 2 * i + 1), fakes_too)
+        optimizer.zero_grad()
+        (fake - real).square().mean().backward()
+        optimizer.step()
+    leaked = math.hypot(own, math.sqrt(0.7) * 0.1)
+    assert spread.exp().item() == pytest.approx(own, abs=0.015) if fakes_too else spread.exp().item() > 0.8 * leaked
+
+
 def test_the_controller_finds_its_target():
     """A discriminator that is as sure of real images as r = 0.95 - 0.6 p: r is 0.6 at p = 0.583."""
     p, key = torch.zeros(()), K

@@ -141,7 +141,7 @@ def test_the_slope_is_that_of_finite_differences():
     attack = attacked(NET.double(), X.double(), Y, f, f.params, None)
     rows = torch.arange(4)
     try:
-        u = attack.noise(attack.keys(K)).clamp(0.05, 0.95)
+        u = attack.cube.noise(attack.keys(K)).clamp(0.05, 0.95)
         with torch.enable_grad():
             slope = attack.slopes(u, rows)[1]
         for j, h in enumerate(5e-3 * torch.eye(2)):
@@ -344,7 +344,7 @@ def test_a_gradient_that_is_no_number_is_none():
     attack = attacked(lambda x: x.mean((1, 2, 3)), X, Y, TURN, TURN.params, loss)
     costs = [seen.cost for seen in trajectory(attack, attack.keys(K), 20)]
     assert costs.count(2) == 1
-    assert attack.slopes(attack.noise(attack.keys(K)), torch.arange(4))[1].eq(0).all()
+    assert attack.slopes(attack.cube.noise(attack.keys(K)), torch.arange(4))[1].eq(0).all()
 
 
 def test_other_defaults_of_torch():

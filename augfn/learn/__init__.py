@@ -4,7 +4,20 @@ Every function is usable alone, with a model and a loop of one's own.
 """
 
 from augfn.adversarial import worst_case
+from augfn.learn.estimators import relax
 from augfn.learn.implicit import hypergradient
+from augfn.learn.invariance import augerino_loss, range_widths, reverse_gradient
+from augfn.learn.matching import fit
 from augfn.policies.gan import ada_params, ada_probability
 
-__all__ = ["ada_params", "ada_probability", "hypergradient", "worst_case"]
+__all__ = [
+    "ada_params",
+    "ada_probability",
+    "augerino_loss",
+    "fit",
+    "hypergradient",
+    "range_widths",
+    "relax",
+    "reverse_gradient",
+    "worst_case",
+]
