@@ -4,7 +4,7 @@ Every function is usable alone, with a model and a loop of one's own.
 """
 
 from augfn.adversarial import worst_case
-from augfn.learn.implicit import hypergradient
+from augfn.learn.implicit import bilevel, hypergradient
 from augfn.policies.gan import ada_params, ada_probability
 
-__all__ = ["ada_params", "ada_probability", "hypergradient", "worst_case"]
+__all__ = ["ada_params", "ada_probability", "bilevel", "hypergradient", "worst_case"]
