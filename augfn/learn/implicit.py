@@ -62,8 +62,11 @@ def hypergradient(
     A product costs about two gradients of f. Bias, each at the minimum of f and against H^-1: of "neumann" in a direction of
     curvature lambda the share (1 - alpha lambda)^(steps + 1) is missing; "unrolled" is "neumann" of one step fewer, so that
     of one step takes alpha for H^-1; "cg" is exact after as many steps as H has distinct eigenvalues,
-    up to rounding; damping shrinks a direction by lambda / (lambda + damping). Away from the minimum the three with H
-    have an error of the order of |d_theta f|; "unrolled" is the exact gradient of g at the weights after its steps.
+    up to rounding; damping shrinks a direction by lambda / (lambda + damping). A short series has the sign right but is too
+    small (by a factor of 10 to 100 in `benchmarks/results/learned-hypergradient.md`), which an optimiser such as Adam makes
+    good, unless g has a direct part, which is then too large beside it. Away from the minimum the three with H have an error
+    of the order of |d_theta f|; "unrolled" is the exact gradient of g at the weights after its steps, and blind to earlier
+    ones.
 
     Returns a pytree as `phi`, zero where a leaf reaches neither loss. Inputs are not changed, and no graph is kept.
 
@@ -118,9 +121,9 @@ def bilevel(
     graph. The function draws nothing, changes nothing and compiles; theta may be the parameters that an optimiser steps,
     or all that a net's `named_parameters()` gives.
 
-    The inner loop is the user's. With any optimiser, MADAO is: train theta on the inner loss, and after every few steps
-    give phi's optimiser the gradient. Here a Gaussian noise of learned width sigma = softplus(phi) on the training data; the
-    validation data have a width of .5:
+    The inner loop is the user's. MADAO is: train theta on the inner loss, and after every few steps give phi's optimiser the
+    gradient; ten lines from `step` on. Here the training data get noise of a learned width, softplus(phi); that in the
+    validation data has a width of .5:
 
     >>> import augfn as af
     >>> from torch.func import functional_call
@@ -138,12 +141,11 @@ def bilevel(
     >>> sgd, adam = torch.optim.SGD(theta.values(), 0.1, momentum=0.9), torch.optim.Adam(phi.values(), 0.1)
     >>> for i in range(300):
     ...     batch = (x, x, af.fold_in(key, i))
-    ...     for t, g in zip(theta.values(), torch.autograd.grad(inner(theta, phi, batch), list(theta.values()))):
-    ...         t.grad = g
+    ...     sgd.zero_grad()
+    ...     inner(theta, phi, batch).backward(inputs=list(theta.values()))
     ...     sgd.step()
     ...     if i % 5 == 4:
-    ...         value, gradient = step(theta, phi, batch, (seen, x))
-    ...         phi["width"].grad = gradient["width"]
+    ...         phi["width"].grad = step(theta, phi, batch, (seen, x))[1]["width"]
     ...         adam.step()
     >>> 0.4 < torch.nn.functional.softplus(phi["width"]).item() < 0.6
     True
