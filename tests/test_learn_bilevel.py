@@ -89,6 +89,8 @@ def test_what_is_not_finite_is_seen():
     problem = Quadratic()
     problem.hessian[0, 0] = torch.nan
     assert of(problem, solver="cg").isnan().any()
+    found = hypergradient(lambda t, p: torch.inf * t * p, lambda t, p: t, torch.ones(()), torch.ones(()), alpha=0.1)
+    assert not found.isfinite()
 
 
 def regression():
