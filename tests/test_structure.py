@@ -80,6 +80,7 @@ FLOORS = [
     [
         "augfn.adversarial",
         "augfn.learn.implicit",
+        "augfn.learn.solvers",
         "augfn.nifti",
         "augfn.losses",
         "augfn.models",

@@ -5,7 +5,7 @@ Every function is usable alone, with a model and a loop of one's own.
 
 from augfn.adversarial import worst_case
 from augfn.learn.estimators import relax
-from augfn.learn.implicit import hypergradient
+from augfn.learn.implicit import bilevel, hypergradient
 from augfn.learn.invariance import augerino_loss, range_widths, reverse_gradient
 from augfn.learn.matching import fit
 from augfn.policies.gan import ada_params, ada_probability
@@ -14,6 +14,7 @@ __all__ = [
     "ada_params",
     "ada_probability",
     "augerino_loss",
+    "bilevel",
     "fit",
     "hypergradient",
     "range_widths",
