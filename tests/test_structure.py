@@ -80,6 +80,7 @@ FLOORS = [
     [
         "augfn.adversarial",
         "augfn.learn.implicit",
+        "augfn.learn.local_features",
         "augfn.nifti",
         "augfn.losses",
         "augfn.models",

@@ -1,0 +1,129 @@
+"""An orientation that a net learns from pairs of turned patches, against a histogram of gradients."""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import augfn as af
+from augfn.learn import hardnet_loss, orientation
+from benchmarks.local_patches import (
+    SIDE,
+    UNSEEN,
+    Look,
+    Net,
+    described,
+    hard,
+    matched,
+    noisy,
+    stereo,
+    trained,
+    windows,
+)
+from benchmarks.measure import Verdict
+from benchmarks.studies import Figures, Results, Study, of
+
+ARMS = ("HardNegC", "geometric loss", "gradient histogram", "constant", "detached warp")
+turn = af.affine(degrees=(-180, 180), translate=((-0.007, 0.007),) * 2)  # of the window: 2 % of the patch
+view = af.pipeline(turn=turn, upright=af.rotate(degrees=0.0), crop=af.center_crop(size=SIDE))  # one resample
+BLUR = {False: 1.0, True: 2.0}  # what is best for the histogram: without noise, and with it
+
+
+def turned(x: Tensor, key: Any) -> tuple[Tensor, dict[str, Tensor]]:
+    y, params = view(x, None, key)
+    return y, params["turn"]
+
+
+def upright(x: Tensor, drawn: dict[str, Tensor], degrees: Tensor) -> Tensor:
+    """The patches with their estimated turn undone, in the same resample as the turn."""
+    return view(x, {"turn": drawn, "upright": {"degrees": -degrees}})[0]
+
+
+def loss_of(net: Net, arm: str) -> Any:
+    def loss(x: Tensor, key: Any) -> Tensor:
+        keys, ends, found, angles = af.split(key, 4), [], [], []
+        for k in range(2):
+            y, drawn = turned(x, keys[k])
+            degrees = orientation(net(noisy(y, None, keys[k + 2])[0]))
+            undone = degrees.detach() if arm == "detached warp" else degrees
+            ends.append(undone if arm == "geometric loss" else upright(x, drawn, undone))
+            found.append(degrees)
+            angles.append(drawn["degrees"])
+        if arm == "geometric loss":
+            return (1 - torch.deg2rad(found[0] - found[1] - angles[0] + angles[1]).cos()).mean()
+        return hardnet_loss(*(described(y) for y in ends)) + 0.0 * (found[0] + found[1]).sum()
+
+    return loss
+
+
+def histogram(x: Tensor, sigma: float, bins: int = 36) -> Tensor:
+    """The direction of most gradient in degrees: SIFT's histogram, smoothed, its peak by a parabola."""
+    y = af.gaussian_blur(kernel_size=13, sigma=sigma)(x)[0][:, 0]
+    gx, gy = y[:, 1:-1, 2:] - y[:, 1:-1, :-2], y[:, 2:, 1:-1] - y[:, :-2, 1:-1]
+    place = torch.arange(SIDE - 2) - (SIDE - 3) / 2
+    near = (-(place**2 + place[:, None] ** 2) / (2 * (SIDE / 4) ** 2)).exp()
+    weight, at = (torch.hypot(gx, gy) * near).flatten(1), torch.atan2(-gy, gx).flatten(1) / (2 * torch.pi) * bins
+    low = at.floor()
+    votes = torch.zeros(len(x), bins)
+    votes.scatter_add_(1, low.long() % bins, weight * (1 - at + low))
+    votes.scatter_add_(1, (low.long() + 1) % bins, weight * (at - low))
+    for _ in range(6):
+        votes = (votes.roll(1, 1) + votes + votes.roll(-1, 1)) / 3
+    best = votes.argmax(1, keepdim=True)
+    left, top, right = (votes.gather(1, (best + k) % bins)[:, 0] for k in (-1, 0, 1))
+    return (best[:, 0] + (left - right) / (2 * (left - 2 * top + right)).clamp(max=-1e-9)) * 360 / bins
+
+
+def estimator(arm: str, seed: int, quick: bool) -> tuple[Look, Look]:
+    """What tells the degrees of patches, without and with noise."""
+    if arm == "gradient histogram":
+        return (lambda x: histogram(x, BLUR[False])), (lambda x: histogram(x, BLUR[True]))
+    if arm == "constant":
+        return (lambda x: torch.zeros(len(x)),) * 2
+    torch.manual_seed(seed)
+    net = Net(2, (0.0, 0.0), 0.9)
+    trained(net, loss_of(net, arm), seed, quick)
+    return (lambda x: orientation(net(x)),) * 2
+
+
+def errors(look: Look, noise: bool, seed: int) -> Tensor:
+    """By how many degrees the turn between two views of unseen windows is missed."""
+    x, keys = windows(UNSEEN, 1000, seed + 1000), af.split(af.key(seed + 2000), 4)
+    found, angles = [], []
+    for k in range(2):
+        y, drawn = turned(x, keys[k])
+        found.append(look(hard(y, None, keys[k + 2])[0] if noise else y))
+        angles.append(drawn["degrees"])
+    wrong = found[0] - found[1] - angles[0] + angles[1]
+    return ((wrong + 180) % 360 - 180).abs()
+
+
+def matching(look: Look, seed: int, turns: int = 6) -> float:
+    """Percent of the left photo's corners matched to the right one's, which is turned by U(0, 360); mean of so many turns."""
+    left, right, same = stereo()
+    found = []
+    for degrees in 360 * af.uniform(af.key(seed + 3000), (turns,)):
+        ends = []
+        for x, by in ((left, torch.zeros(())), (right, degrees)):
+            drawn = {"degrees": by.expand(len(x)), "translate": torch.zeros(len(x), 2)}
+            seen = upright(x, drawn, torch.zeros(len(x)))
+            ends.append(described(upright(x, drawn, look(seen))))
+        found.append(matched(*ends, same))
+    return statistics.fmean(found)
+
+
+def run(arm: str, seed: int, quick: bool) -> Figures:
+    look, look_noisy = estimator(arm, seed, quick)
+    with torch.no_grad():
+        clean, noise = errors(look, False, seed), errors(look_noisy, True, seed)
+        return {
+            "median error, degrees": clean.median().item(),
+            "within 20 degrees": (clean < 20).float().mean().item(),
+            "median error with noise, degrees": noise.median().item(),
+            "within 20 with noise": (noise < 20).float().mean().item(),
+            "stereo matches, %": matching(look, seed),
+        }
