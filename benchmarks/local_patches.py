@@ -85,7 +85,9 @@ def trained(net: Net, loss: Callable[[Tensor, Any], Tensor], seed: int, quick: b
     for i in range(steps):
         key, at = af.split(af.fold_in(af.key(seed), i))
         optimizer.zero_grad()
-        loss(x[(af.uniform(at, (BATCH,)) * len(x)).long()], key).backward()
+        value = loss(x[(af.uniform(at, (BATCH,)) * len(x)).long()], key)
+        if value.requires_grad:  # a detached warp gives none
+            value.backward()
         optimizer.step()
         schedule.step()
     return net.eval()
