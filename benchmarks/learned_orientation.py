@@ -17,6 +17,7 @@ from benchmarks.local_patches import (
     Look,
     Net,
     described,
+    dots,
     hard,
     matched,
     noisy,
@@ -30,7 +31,8 @@ from benchmarks.studies import Figures, Results, Study, of
 ARMS = ("HardNegC", "geometric loss", "gradient histogram", "constant", "detached warp")
 turn = af.affine(degrees=(-180, 180), translate=((-0.007, 0.007),) * 2)  # of the window: 2 % of the patch
 view = af.pipeline(turn=turn, upright=af.rotate(degrees=0.0), crop=af.center_crop(size=SIDE))  # one resample
-BLUR = {False: 1.0, True: 2.0}  # what is best for the histogram: without noise, and with it
+RATE = 2e-3
+BLUR = {False: 1.5, True: 2.0}  # what is best for the histogram: without noise, and with it
 
 
 def turned(x: Tensor, key: Any) -> tuple[Tensor, dict[str, Tensor]]:
@@ -38,7 +40,7 @@ def turned(x: Tensor, key: Any) -> tuple[Tensor, dict[str, Tensor]]:
     return y, params["turn"]
 
 
-def upright(x: Tensor, drawn: dict[str, Tensor], degrees: Tensor) -> Tensor:
+def undone(x: Tensor, drawn: dict[str, Tensor], degrees: Tensor) -> Tensor:
     """The patches with their estimated turn undone, in the same resample as the turn."""
     return view(x, {"turn": drawn, "upright": {"degrees": -degrees}})[0]
 
@@ -49,13 +51,13 @@ def loss_of(net: Net, arm: str) -> Any:
         for k in range(2):
             y, drawn = turned(x, keys[k])
             degrees = orientation(net(noisy(y, None, keys[k + 2])[0]))
-            undone = degrees.detach() if arm == "detached warp" else degrees
-            ends.append(undone if arm == "geometric loss" else upright(x, drawn, undone))
+            if arm != "geometric loss":
+                ends.append(undone(x, drawn, degrees.detach() if arm == "detached warp" else degrees))
             found.append(degrees)
             angles.append(drawn["degrees"])
         if arm == "geometric loss":
             return (1 - torch.deg2rad(found[0] - found[1] - angles[0] + angles[1]).cos()).mean()
-        return hardnet_loss(*map(described, ends))
+        return hardnet_loss(described(ends[0]), described(ends[1]))
 
     return loss
 
@@ -83,11 +85,11 @@ def estimator(arm: str, seed: int, quick: bool) -> tuple[Look, Look]:
     if arm == "gradient histogram":
         return (lambda x: histogram(x, BLUR[False])), (lambda x: histogram(x, BLUR[True]))
     if arm == "constant":
-        return (lambda x: torch.zeros(len(x)),) * 2
+        return (lambda x: torch.zeros(len(x))), (lambda x: torch.zeros(len(x)))
     torch.manual_seed(seed)
     net = Net(2, (0.0, 0.0), 0.9)
-    trained(net, loss_of(net, arm), seed, quick)
-    return (lambda x: orientation(net(x)),) * 2
+    trained(net, loss_of(net, arm), seed, quick, RATE)
+    return (lambda x: orientation(net(x))), (lambda x: orientation(net(x)))
 
 
 def errors(look: Look, noise: bool, seed: int) -> Tensor:
@@ -110,9 +112,9 @@ def matching(look: Look, seed: int, turns: int = 6) -> float:
         ends = []
         for x, by in ((left, torch.zeros(())), (right, degrees)):
             drawn = {"degrees": by.expand(len(x)), "translate": torch.zeros(len(x), 2)}
-            seen = upright(x, drawn, torch.zeros(len(x)))
-            ends.append(described(upright(x, drawn, look(seen))))
-        found.append(matched(*ends, same))
+            seen = undone(x, drawn, torch.zeros(len(x)))
+            ends.append(described(undone(x, drawn, look(seen))))
+        found.append(matched(ends[0], ends[1], same))
     return statistics.fmean(found)
 
 
@@ -127,3 +129,67 @@ def run(arm: str, seed: int, quick: bool) -> Figures:
             "within 20 with noise": (noise < 20).float().mean().item(),
             "stereo matches, %": matching(look, seed),
         }
+
+
+def verdicts(results: Results) -> list[Verdict]:
+    def mean(arm: str, what: str) -> float:
+        return statistics.fmean(of(results, arm, what))
+
+    def below(what: str, other: str) -> list[bool]:
+        return [a < b for a, b in zip(of(results, "HardNegC", what), of(results, other, what), strict=True)]
+
+    clean, noise, stereo_ = "median error, degrees", "median error with noise, degrees", "stereo matches, %"
+    ours, theirs = mean("HardNegC", noise), mean("gradient histogram", noise)
+    least = min(a - b for a, b in zip(of(results, "HardNegC", stereo_), of(results, "constant", stereo_), strict=True))
+    found = [
+        Verdict(
+            "HardNegC: median error below 5 degrees on unseen photos, every seed",
+            f"at most {max(of(results, 'HardNegC', clean)):.2f}",
+            max(of(results, "HardNegC", clean)) < 5,
+        ),
+        Verdict(
+            "HardNegC: median error below that of the histogram under noise, every seed",
+            f"{ours:.2f} against {theirs:.2f} on average, {sum(below(noise, 'gradient histogram'))} seeds",
+            all(below(noise, "gradient histogram")),
+        ),
+        Verdict(
+            "HardNegC: more matches on the turned stereo pair than without orientation, every seed",
+            f"at least {least:.1f} points more",
+            least > 0,
+        ),
+    ]
+    for arm in ("constant", "detached warp"):
+        low = min(of(results, arm, clean))
+        found.append(Verdict(f"control, {arm}: fails, with a median error above 45 degrees", f"{low:.1f}", low > 45))
+    return found
+
+
+def plot(results: Results, path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 3.2), layout="constrained")
+    names = ("median error, degrees", "median error with noise, degrees", "stereo matches, %")
+    for i, (ax, what) in enumerate(zip(figure.subplots(1, 3), names, strict=True)):
+        dots(ax, results, what, labels=not i)
+        if "error" in what:
+            ax.set_xscale("log")
+    figure.savefig(path, dpi=100)
+
+
+ABOUT = """
+Two views of a window of a photo, each turned by U(-180, 180) degrees and shifted by up to 2 % of the patch. A net of four
+convolutions sees 24 x 24 pixels of each, under gain and noise, and says two numbers; what it says is undone in the same resample,
+and `af.learn.hardnet_loss` on the raw pixels teaches it (400 steps, batch 64). Trained on camera, coffee and chelsea; measured on
+1000 pairs from astronaut and motorcycle, which it has not seen: by how much the turn between two views is missed.
+
+* noise: a gain of .6 to 1.4, then Gaussian noise of .1, other for each view. The histogram sees its patches blurred by what
+  is best for it (sigma 1.5 without noise, 2 with it), so that the baseline is as strong as it can be.
+* stereo: Harris corners of the motorcycle's two photos, found apart; the right one turned by U(0, 360), six times for each seed.
+  Percent of the left corners matched rightly (raw pixels, mutually nearest, ratio .9, 3 pixels, disparity as ground truth).
+* controls: "constant" says 0 for all, which is matching without orientation; "detached warp" trains by HardNegC, but no
+  gradient passes the warp.
+
+Steps, rates, blurs and the net were tuned with seed 90, which is not among those below.
+"""
+
+STUDY = Study("Orientation: HardNegC through the warp", ABOUT, ARMS, run, verdicts, plot)

@@ -15,7 +15,7 @@ import augfn as af
 
 SIDE, WINDOW = 24, 72  # of a patch that a net sees, and of what a warp reads
 TRAIN, UNSEEN = ("camera", "coffee", "chelsea"), ("astronaut", "motorcycle")
-BATCH, STEPS = 128, 400
+BATCH, STEPS = 64, 400
 FLAT = 0.06  # a patch with a smaller standard deviation shows nothing
 Look = Callable[[Tensor], Tensor]
 
@@ -77,10 +77,10 @@ def described(x: Tensor) -> Tensor:
     return F.normalize(normalised(x).flatten(1), dim=-1)
 
 
-def trained(net: Net, loss: Callable[[Tensor, Any], Tensor], seed: int, quick: bool) -> Net:
+def trained(net: Net, loss: Callable[[Tensor, Any], Tensor], seed: int, quick: bool, rate: float) -> Net:
     """Adam with a cosine schedule on `loss(windows, key)` of batches from the photos for training."""
     x, steps = windows(TRAIN, 3000, seed), 20 if quick else STEPS
-    optimizer = torch.optim.Adam(net.parameters(), 2e-3)
+    optimizer = torch.optim.Adam(net.parameters(), rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for i in range(steps):
         key, at = af.split(af.fold_in(af.key(seed), i))
@@ -99,12 +99,13 @@ hard = af.pipeline(af.brightness(factor=(0.6, 1.4)), af.gaussian_noise(std=0.1))
 
 def corners(image: Tensor, n: int, seen: np.ndarray | None = None) -> Tensor:
     """The strongest Harris corners (x, y) `[n, 2]`, a window away from the border."""
-    from skimage.feature import corner_harris, corner_peaks
+    from skimage import feature
 
-    response = corner_harris(image.numpy(), sigma=1.5)
+    response = feature.corner_harris(image.numpy(), sigma=2)
     if seen is not None:
         response = np.where(seen, response, 0.0)
-    rows = corner_peaks(response, min_distance=4, threshold_rel=1e-4, exclude_border=WINDOW // 2, num_peaks=n)
+    room: Any = WINDOW // 2
+    rows = feature.corner_peaks(response, min_distance=4, threshold_rel=1e-4, exclude_border=room, num_peaks=n)
     return torch.from_numpy(rows[:, ::-1].copy())
 
 
@@ -132,3 +133,14 @@ def matched(a: Tensor, b: Tensor, same: Tensor, ratio: float = 0.9) -> float:
     mutual = distance.argmin(0)[at[:, 0]] == torch.arange(len(a))
     good = mutual & (least[:, 0] < ratio * least[:, 1])
     return 100 * (same.gather(1, at[:, :1])[:, 0] & good).float().mean().item()
+
+
+def dots(ax: Any, results: dict[str, list[dict[str, float]]], what: str, labels: bool) -> None:
+    """A row of points for each arm, one for each seed, and their mean."""
+    for i, figures in enumerate(results.values()):
+        values = [f[what] for f in figures]
+        ax.plot(values, [i] * len(values), "o", alpha=0.5, markersize=4)
+        ax.plot([sum(values) / len(values)], [i], "k|", markersize=14)
+    ax.set_yticks(range(len(results)), list(results) if labels else [""] * len(results), fontsize=8)
+    ax.invert_yaxis()
+    ax.set_title(what, fontsize=9, loc="left")
