@@ -144,7 +144,7 @@ ABOUT = """
 Two views of a window of a photo: one turn for both, then for each a squeeze along an axis of its own, in which up stays up, whose
 longer axis is up to 3 times the shorter one, and a shift of up to 2 % of the patch. A net sees 24 x 24 pixels of each and says
 three numbers, `af.learn.affine_shape` makes the matrix of them that undoes the squeeze, in the same resample. Trained on camera,
-coffee and chelsea (400 steps, batch 64); measured on 1000 pairs from astronaut and motorcycle, which it has not seen.
+coffee and chelsea (500 steps, batch 64); measured on 1000 pairs from astronaut and motorcycle, which it has not seen.
 
 * HardNegC: `af.learn.hardnet_loss` on raw pixels. Geometric loss: the mean Frobenius norm of the difference of the two maps.
 * Overlap error: 1 - intersection / union of the ellipses that the two estimates make of one circle. "Nearest is its own":

@@ -179,7 +179,7 @@ def plot(results: Results, path: Path) -> None:
 ABOUT = """
 Two views of a window of a photo, each turned by U(-180, 180) degrees and shifted by up to 2 % of the patch. A net of four
 convolutions sees 24 x 24 pixels of each, under gain and noise, and says two numbers; what it says is undone in the same resample,
-and `af.learn.hardnet_loss` on the raw pixels teaches it (400 steps, batch 64). Trained on camera, coffee and chelsea; measured on
+and `af.learn.hardnet_loss` on the raw pixels teaches it (500 steps, batch 64). Trained on camera, coffee and chelsea; measured on
 1000 pairs from astronaut and motorcycle, which it has not seen: by how much the turn between two views is missed.
 
 * noise: a gain of .6 to 1.4, then Gaussian noise of .1, other for each view. The histogram sees its patches blurred by what

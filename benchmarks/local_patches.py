@@ -15,7 +15,7 @@ import augfn as af
 
 SIDE, WINDOW = 24, 72  # of a patch that a net sees, and of what a warp reads
 TRAIN, UNSEEN = ("camera", "coffee", "chelsea"), ("astronaut", "motorcycle")
-BATCH, STEPS = 64, 400
+BATCH, STEPS = 64, 500
 FLAT = 0.06  # a patch with a smaller standard deviation shows nothing
 Look = Callable[[Tensor], Tensor]
 
