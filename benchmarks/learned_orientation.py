@@ -28,10 +28,11 @@ from benchmarks.local_patches import (
 from benchmarks.measure import Verdict
 from benchmarks.studies import Figures, Results, Study, of
 
-ARMS = ("HardNegC", "geometric loss", "gradient histogram", "constant", "detached warp")
+ARMS = ("HardNegC", "geometric loss", "gradient histogram", "the same, no blur", "constant", "detached warp")
 turn = af.affine(degrees=(-180, 180), translate=((-0.007, 0.007),) * 2)  # of the window: 2 % of the patch
 view = af.pipeline(turn=turn, upright=af.rotate(degrees=0.0), crop=af.center_crop(size=SIDE))  # one resample
-RATE = 2e-3
+RATE = 6e-3
+NONE = 0.3  # pixels of blur that change little
 BLUR = {False: 1.5, True: 2.0}  # what is best for the histogram: without noise, and with it
 
 
@@ -84,10 +85,12 @@ def estimator(arm: str, seed: int, quick: bool) -> tuple[Look, Look]:
     """What tells the degrees of patches, without and with noise."""
     if arm == "gradient histogram":
         return (lambda x: histogram(x, BLUR[False])), (lambda x: histogram(x, BLUR[True]))
+    if arm == "the same, no blur":
+        return (lambda x: histogram(x, NONE)), (lambda x: histogram(x, NONE))
     if arm == "constant":
         return (lambda x: torch.zeros(len(x))), (lambda x: torch.zeros(len(x)))
     torch.manual_seed(seed)
-    net = Net(2, (0.0, 0.0), 0.9)
+    net = Net(2, (0.0, 0.0), 0.9, blur=2.0)
     trained(net, loss_of(net, arm), seed, quick, RATE)
     return (lambda x: orientation(net(x))), (lambda x: orientation(net(x)))
 
@@ -139,7 +142,6 @@ def verdicts(results: Results) -> list[Verdict]:
         return [a < b for a, b in zip(of(results, "HardNegC", what), of(results, other, what), strict=True)]
 
     clean, noise, stereo_ = "median error, degrees", "median error with noise, degrees", "stereo matches, %"
-    ours, theirs = mean("HardNegC", noise), mean("gradient histogram", noise)
     least = min(a - b for a, b in zip(of(results, "HardNegC", stereo_), of(results, "constant", stereo_), strict=True))
     found = [
         Verdict(
@@ -147,10 +149,13 @@ def verdicts(results: Results) -> list[Verdict]:
             f"at most {max(of(results, 'HardNegC', clean)):.2f}",
             max(of(results, "HardNegC", clean)) < 5,
         ),
-        Verdict(
-            "HardNegC: median error below that of the histogram under noise, every seed",
-            f"{ours:.2f} against {theirs:.2f} on average, {sum(below(noise, 'gradient histogram'))} seeds",
-            all(below(noise, "gradient histogram")),
+        *(
+            Verdict(
+                f"HardNegC: median error under noise below that of the histogram{how}, every seed",
+                f"{mean('HardNegC', noise):.2f} against {mean(arm, noise):.2f} on average, {sum(below(noise, arm))} seeds",
+                all(below(noise, arm)),
+            )
+            for arm, how in (("gradient histogram", " at its best blur"), ("the same, no blur", " without blur"))
         ),
         Verdict(
             "HardNegC: more matches on the turned stereo pair than without orientation, every seed",
@@ -183,13 +188,19 @@ and `af.learn.hardnet_loss` on the raw pixels teaches it (500 steps, batch 64). 
 1000 pairs from astronaut and motorcycle, which it has not seen: by how much the turn between two views is missed.
 
 * noise: a gain of .6 to 1.4, then Gaussian noise of .1, other for each view. The histogram sees its patches blurred by what
-  is best for it (sigma 1.5 without noise, 2 with it), so that the baseline is as strong as it can be.
+  is best for it (sigma 1.5 without noise, 2 with it), so that the baseline is as strong as it can be; the net blurs its own by 2
+  (its best of 0 and 2) in both.
 * stereo: Harris corners of the motorcycle's two photos, found apart; the right one turned by U(0, 360), six times for each seed.
   Percent of the left corners matched rightly (raw pixels, mutually nearest, ratio .9, 3 pixels, disparity as ground truth).
 * controls: "constant" says 0 for all, which is matching without orientation; "detached warp" trains by HardNegC, but no
   gradient passes the warp.
 
-Steps, rates, blurs and the net were tuned with seed 90, which is not among those below.
+Steps, rates, blurs and the net were tuned with seed 90, which is not among those below. There, the net's median error under noise
+stayed at 3.9 to 4.7 degrees against the histogram's 2.6, whatever was tried: 400 to 2000 steps, four rates, first filters of 3, 7
+and 9 pixels, a hidden layer, the mean over quarter turns, no shift while training, raw pixels of 40 instead of 24, and losses on
+the angle itself (1 - cos, and |sin| of the half). So neither the loss nor the number of steps is what lacks. A likely reason, not
+tested: the histogram takes the strongest of several directions, a net whose last layer is linear a weighted mean of them. Heads
+that choose (a softmax over 36 angles, on the net or on a polar grid) had learned less after as many steps.
 """
 
 STUDY = Study("Orientation: HardNegC through the warp", ABOUT, ARMS, run, verdicts, plot)

@@ -49,10 +49,12 @@ def windows(names: tuple[str, ...], n: int, seed: int) -> Tensor:
 
 
 class Net(nn.Module):
-    """AffNet's layers, at fewer pixels: what a patch shows in a few numbers. The last layer starts near the bias."""
+    """AffNet's layers, at fewer pixels: what a patch, blurred by so many pixels, shows in a few numbers. The last layer starts
+    near the bias."""
 
-    def __init__(self, numbers: int, bias: tuple[float, ...], gain: float) -> None:
+    def __init__(self, numbers: int, bias: tuple[float, ...], gain: float, blur: float = 0.0) -> None:
         super().__init__()
+        self.blur = af.gaussian_blur(kernel_size=9, sigma=blur) if blur else af.identity()
         layers: list[nn.Module] = []
         for a, b, stride in ((1, 16, 2), (16, 32, 1), (32, 32, 2), (32, 64, 1)):
             layers += [nn.Conv2d(a, b, 3, stride, 1, bias=False), nn.BatchNorm2d(b, affine=False), nn.ReLU()]
@@ -63,7 +65,7 @@ class Net(nn.Module):
         self.layers[-1].bias.data = torch.tensor(bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layers(normalised(x))
+        return self.layers(normalised(self.blur(x)[0]))
 
 
 def normalised(x: Tensor) -> Tensor:
