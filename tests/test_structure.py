@@ -80,7 +80,11 @@ FLOORS = [
     [
         "augfn.adversarial",
         "augfn.learn.implicit",
+<<<<<<< HEAD
         "augfn.learn.solvers",
+=======
+        "augfn.learn.local_features",
+>>>>>>> local
         "augfn.nifti",
         "augfn.losses",
         "augfn.models",

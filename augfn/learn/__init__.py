@@ -7,18 +7,24 @@ from augfn.adversarial import worst_case
 from augfn.learn.estimators import relax
 from augfn.learn.implicit import bilevel, hypergradient
 from augfn.learn.invariance import augerino_loss, range_widths, reverse_gradient
+from augfn.learn.local_features import affine_params, affine_shape, hardnet_loss, orientation, upright
 from augfn.learn.matching import fit
 from augfn.policies.gan import ada_params, ada_probability
 
 __all__ = [
     "ada_params",
     "ada_probability",
+    "affine_params",
+    "affine_shape",
     "augerino_loss",
     "bilevel",
     "fit",
+    "hardnet_loss",
     "hypergradient",
+    "orientation",
     "range_widths",
     "relax",
     "reverse_gradient",
+    "upright",
     "worst_case",
 ]
