@@ -11,14 +11,13 @@ from torch import Tensor, nn
 
 import augfn as af
 from augfn.core.augmentation import Augmentation
-from augfn.core.spec import SPECS
 from augfn.learn import learnable, search_policy
 from augfn.learn.policy import tensors_of
 from benchmarks.measure import Verdict
 from benchmarks.studies import Figures, Results, Study, of
 
 FULL = {"degrees": 90.0, "gain": 1.0}  # what a magnitude of 1 is
-STEPS, QUICK = 400, 10
+STEPS, QUICK, RATE = 400, 10, 0.03
 # hidden: degrees is half the range of turns, gain the range below 1; the others are probabilities
 TRUTHS: dict[str, dict[str, float]] = {
     "turns 25, gain .5": {"degrees": 25.0, "gain": 0.5},
@@ -28,23 +27,21 @@ TRUTHS: dict[str, dict[str, float]] = {
 }
 RANGES, GATES = [*TRUTHS][:2], [*TRUTHS][2:]
 ARMS: dict[str, tuple[str, str, str]] = {t: (t, "straight-through", "") for t in TRUTHS}
-ARMS |= {f"{t}, {e}": (t, e, "") for t in GATES for e in ("relaxed", "score")}
-ARMS |= {f"{t}, {c}": (t, "straight-through", c) for t in (RANGES[0], GATES[0]) for c in ("frozen critic", "detached ops")}
+ARMS[f"{GATES[0]}, score"] = (GATES[0], "score", "")
+ARMS |= {f"{RANGES[0]}, {c}": (RANGES[0], "straight-through", c) for c in ("frozen critic", "detached ops")}
 
 
 class Critic(nn.Module):
-    """Two convolutions and two layers, without norms, which would couple the samples."""
+    """Three layers on 64 pixels, without norms, which would couple the samples."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()
         torch.manual_seed(seed)
         self.body = nn.Sequential(
-            nn.Conv2d(1, 16, 3, padding=1),
-            nn.LeakyReLU(0.2),
-            nn.Conv2d(16, 32, 3, stride=2, padding=1),
-            nn.LeakyReLU(0.2),
             nn.Flatten(),
-            nn.Linear(512, 64),
+            nn.Linear(64, 128),
+            nn.LeakyReLU(0.2),
+            nn.Linear(128, 64),
             nn.LeakyReLU(0.2),
             nn.Linear(64, 1),
         )
@@ -82,24 +79,7 @@ def start(truth: dict[str, float], estimator: str) -> Augmentation:
 
 def detached(f: Augmentation) -> Augmentation:
     """The same, whose result is a function of nothing that learns."""
-    return af.pipeline(f, cut())
-
-
-def cut_body(x: Tensor) -> Tensor:
-    """The image, without its gradient.
-
-    Source: none.
-    """
-    return x.detach()
-
-
-def cut() -> Augmentation:
-    known = SPECS.copy()
-    try:
-        return af.photometric(cut_body)()
-    finally:
-        SPECS.clear()
-        SPECS.update(known)
+    return af.pipeline(f, af.opaque(Tensor.detach, name="detach"))
 
 
 def learned(f: Augmentation, truth: dict[str, float]) -> dict[str, float]:
@@ -126,6 +106,88 @@ def run(arm: str, seed: int, quick: bool) -> Figures:
     begin = detached(begin) if control == "detached ops" else begin
     frozen = {"critic_optimizer": partial(torch.optim.SGD, lr=0.0)} if control == "frozen critic" else {}
     steps = QUICK if quick else STEPS
-    how = {"warmup": min(30, steps // 2), "optimizer": partial(torch.optim.Adam, lr=0.03, betas=(0.5, 0.9)), **frozen}
+    how = {
+        "warmup": min(30, steps // 2),
+        "decay": 0.98,
+        "optimizer": partial(torch.optim.Adam, lr=RATE, betas=(0.5, 0.9)),
+        **frozen,
+    }
     found = search_policy(begin, batches, Critic(seed), steps=steps, key=af.key(seed), **how)
     return learned(found.policy, truth)
+
+
+def errors(arm: str, found: Figures) -> tuple[float, float]:
+    """The largest relative error of a range, and the largest error of a probability."""
+    truth = TRUTHS[ARMS[arm][0]]
+    ranges = [abs(found[n] / truth[n] - 1) for n in ("degrees", "gain") if n in truth]
+    gates = [abs(found[n] - truth[n]) for n in ("rotate", "vflip", "invert") if n in truth]
+    return max(ranges), max(gates, default=0.0)
+
+
+def recovered(arm: str, results: Results) -> list[bool]:
+    """For each seed: ranges within 20 %, probabilities within .2."""
+    found = [errors(arm, figures) for figures in results[arm]]
+    return [ranges <= 0.2 and gates <= 0.2 for ranges, gates in found]
+
+
+def verdicts(results: Results) -> list[Verdict]:
+    out = []
+    for arm, (_, estimator, control) in ARMS.items():
+        good, found = recovered(arm, results), [errors(arm, figures) for figures in results[arm]]
+        worst = f"{sum(good)} of {len(good)}; range errors {', '.join(f'{r:.0%}' for r, _ in found)}"
+        if any(g for _, g in found):
+            worst += f"; probability errors {', '.join(f'{g:.2f}' for _, g in found)}"
+        if control:
+            out.append(Verdict(f"{arm}: a control, which recovers no seed", worst, not any(good)))
+        elif estimator == "straight-through":
+            text = f"{arm}: range error <= 20 %, probability error <= .2 in at least 4 of 5 seeds"
+            out.append(Verdict(text, worst, sum(good) >= 0.8 * len(good)))
+    some, more = (of(results, arm, "degrees") for arm in RANGES)
+    ordered = all(a < b for a, b in zip(some, more, strict=True))
+    shown = "; ".join(" ".join(f"{d:.0f}" for d in degrees) for degrees in (some, more))
+    out.append(Verdict("the wider turns are found wider, with every seed", shown, ordered))
+    still = [figures for arm, (*_, c) in ARMS.items() if c == "detached ops" for figures in results[arm]]
+    same = all(f["degrees"] == still[0]["degrees"] for f in still)
+    out.append(
+        Verdict("detached ops stay where they began", f"{still[0]['degrees']:.3g} degrees with every seed", same)
+    )
+    return out
+
+
+def plot(results: Results, path: Path) -> None:
+    """What was learned beside what was hidden, for each arm."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 1.2 + 0.75 * len(ARMS)), layout="constrained")
+    for ax, (arm, (name, *_)) in zip(figure.subplots(len(ARMS), 1), ARMS.items(), strict=True):
+        names = [*TRUTHS[name]]
+        for i, n in enumerate(names):
+            scale = FULL.get(n, 1.0)
+            ax.plot([f[n] / scale for f in results[arm]], [i] * len(results[arm]), "o", alpha=0.5, markersize=4)
+            ax.plot([TRUTHS[name][n] / scale], [i], "k|", markersize=12)
+        ax.set_yticks(range(len(names)), names, fontsize=7)
+        ax.set_xlim(-0.03, 1.03)
+        ax.invert_yaxis()
+        ax.tick_params(axis="x", labelsize=7)
+        ax.set_title(arm, fontsize=8, loc="left")
+    figure.savefig(path, dpi=100)
+
+
+ABOUT = f"""
+Real images: 850 digits of 8 x 8 pixels, with a hidden policy drawn anew for each batch. Images to augment: 850 others, clean.
+`af.learn.search_policy` with a critic of three layers (WGAN-GP, weight 10, Adam 1e-3, betas 0 and .9), batches of 96, three
+critic steps for each step of the policy, {STEPS} steps of which the first 30 are the critic's alone; the policy's Adam {RATE},
+betas .5 and .9; what is reported is the moving average (.98) of the last steps, as the policy is used.
+
+* The hidden policies: turns uniform in +/- `degrees` and a brightness factor uniform from 1 - `gain` to 1; or turns (always),
+  a vertical flip and an inversion with probabilities. Searched are ranges (`af.Magnitude`, uniform from 0, from 9 degrees and
+  a gain of .1) and gates (on logits, from .5), straight-through unless it says "score" (`af.LogitBernoulli`).
+* Controls: a critic that is never trained, which pushes the policy somewhere, but not to what is hidden; and ops whose result
+is detached from what learns, which stay where they began.
+* Error of a range: relative; of a probability: absolute; a seed counts if all numbers of the policy hold.
+
+The critic was chosen with seeds 90 to 93 alone: one of two convolutions takes twice the time, and found the gain of .2 as .19,
+.07, .19 and .23; this one found .20 and .19 (seeds 90 and 91). Seeds 0 to 4 are published.
+"""
+
+STUDY = Study("Faster AutoAugment: a hidden policy is recovered", ABOUT, [*ARMS], run, verdicts, plot)
