@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,10 @@ from benchmarks.studies import Figures, Results, Study, of
 
 OPS = ("rotate", "translate_x", "translate_y", "brightness", "contrast", "solarize", "invert")
 DESTRUCTIVE = ("solarize", "invert")  # they turn what is dark into what is bright
-POLICIES, STAGES, STEPS, TRAINING, UNLABELLED = 2, 2, 100, 200, 300
-# the way that METHODS proposes, that of the reference code (blends, one critic step, no warm-up, the last numbers), and scores
+POLICIES, STAGES, STEPS, TRAINING, UNLABELLED = 1, 2, 100, 150, 300
+# hard selection, several steps of the critic, a warm-up and the average of the last numbers; and blends of results, as they were
 WAYS: dict[str, dict[str, Any]] = {
     "searched": {"estimator": "straight-through", "n_critic": 2, "warmup": 25, "decay": 0.95},
-    "searched by scores": {"estimator": "score", "n_critic": 2, "warmup": 25, "decay": 0.95},
     "searched on blends": {"estimator": "relaxed", "n_critic": 1, "warmup": 0, "decay": 0.0},
 }
 FREE: dict[str, Callable[[], Augmentation]] = {
@@ -103,13 +103,17 @@ def trained(seed: int, given: Split, augment: Augmentation, steps: int) -> float
     return accuracy(fit(net, step, len(x), steps), test_x, test_y)
 
 
-def masses(f: Augmentation) -> dict[str, float]:
-    """What is done to an image: of all ops, and of destructive ones, how often times how strongly; the same of turns."""
+def masses(f: Augmentation, x: Tensor) -> dict[str, float]:
+    """What is done to an image: how often times how strongly by all ops, by destructive ones, by turns; and the share of its
+    pixels that destructive ones turn, which of a solarize is those above its threshold."""
     found = shares(f)
+    bad = [s for s in found if s.name in DESTRUCTIVE]
+    above = [float((x >= 1 - torch.linspace(0, s.strength, 21).reshape(-1, 1, 1, 1, 1)).float().mean()) for s in bad]
     return {
         "mass": sum(s.mass for s in found),
-        "destructive": sum(s.mass for s in found if s.name in DESTRUCTIVE),
+        "destructive": sum(s.mass for s in bad),
         "turns": sum(s.mass for s in found if s.name == "rotate"),
+        "pixels": sum(s.chance * (1.0 if s.name == "invert" else a) for s, a in zip(bad, above, strict=True)),
     }
 
 
@@ -119,7 +123,7 @@ def run(arm: str, seed: int, quick: bool) -> Figures:
     if way in FREE:
         return {"accuracy": trained(seed, given, FREE[way](), 5 if quick else TRAINING)}
     policy = discrete(beginning(seed)) if way == "random" else searched(way, given, seed, 4 if quick else STEPS)
-    return {"accuracy": trained(seed, given, policy, 5 if quick else TRAINING), **masses(policy)}
+    return {"accuracy": trained(seed, given, policy, 5 if quick else TRAINING), **masses(policy, given[0])}
 
 
 def verdicts(results: Results) -> list[Verdict]:
@@ -127,12 +131,15 @@ def verdicts(results: Results) -> list[Verdict]:
         return statistics.fmean(of(results, arm, what))
 
     out = []
-    for data in SETS:
-        before, after = (of(results, f"{data}: {way}", "destructive") for way in ("random", "searched"))
+    kinds = {
+        "destructive": "magnitude-weighted mass of destructive ops",
+        "pixels": "share of pixels that destructive ops turn",
+    }
+    for data, (what, text) in product(SETS, kinds.items()):
+        before, after = (of(results, f"{data}: {way}", what) for way in ("random", "searched"))
         fell = sum(a < b for a, b in zip(after, before, strict=True))
-        text = f"{data}: the mass of destructive ops falls with every seed"
         shown = f"{statistics.fmean(before):.3f} to {statistics.fmean(after):.3f}, {fell} of {len(before)}"
-        out.append(Verdict(text, shown, fell == len(before)))
+        out.append(Verdict(f"{data}: the {text} falls with every seed", shown, fell == len(before)))
     for data, ways in SETS.items():
         best = max((w for w in ways if w not in WAYS), key=lambda w: mean(f"{data}: {w}"))
         for rival in dict.fromkeys(("none", "random", best)):
@@ -168,8 +175,26 @@ def plot(results: Results, path: Path) -> None:
     figure.savefig(path, dpi=100)
 
 
-ABOUT = """
-WILL BE WRITTEN
+ABOUT = f"""
+A policy of {STAGES} stages, each a choice of {len(OPS)} ops ({", ".join(OPS)}) with probabilities and ranges of magnitudes, is
+searched by `af.learn.search_policy` ({STEPS} steps, batches of 96, class weight .1, Adam .05), then a small net is trained from
+scratch with it ({TRAINING} steps of 64, Adam with a cosine) and tested on images that neither saw.
+
+* Data: 100 labelled digits and the other 1,697; 60 labelled textures and the other 540; and turned digits: 100 upright labelled
+digits, 300 others without labels that are turned by up to 40 degrees, which are what the critic sees as real, and a test set
+that is turned likewise.
+* Arms: no augmentation; RandAugment and TrivialAugment as they are; `random`: the policy before its search; `searched`: hard
+straight-through selection for each image, two critic steps for each of the policy after a warm-up of 25, the average of the
+last numbers, ranges of magnitudes; `searched on blends`: sums of all ops' results, one critic step, no warm-up, the last numbers.
+* Mass: how often an op acts, times the upper end of its magnitude (invert: 1), summed over stages. Pixels: the share of pixels
+that solarize and invert turn, on the labelled images. They differ where images are dark: of textures no pixel is above .8.
+
+What explains the figures: a critic's optimum is the policy whose images are distributed as the real ones. Where both halves are
+of one set, as on digits and textures, that is the identity, or whatever does nothing to those images, and the net is then
+trained as without a policy: so such a search cannot beat none. It gives what the real images hold beyond the labelled ones,
+which turned digits have and the other two have not.
+
+Steps, rates and the angle were set with seeds 90 and 91 alone. Seeds 0 to 4 are published.
 """
 
 STUDY = Study("Faster AutoAugment on few labels", ABOUT, ARMS, run, verdicts, plot)
