@@ -18,6 +18,8 @@ from augfn.distributions import (
     Interval,
     InverseUniform,
     Knots,
+    LogitBernoulli,
+    LogitChoice,
     LogNormal,
     LogUniform,
     Magnitude,

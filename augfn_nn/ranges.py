@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from augfn.core.draw import Params, leaves_of, nested
+from augfn.core.intervals import in_order, limits_of
 from augfn.distributions import Bernoulli, Choice, Constant, Distribution, Interval, Span
 from augfn.errors import explain, unknown
 from augfn.math.folding import Limits, folded
@@ -91,16 +92,6 @@ def copied(tree: Params) -> Params:
     return {n: copied(v) if isinstance(v, dict) else v for n, v in tree.items()}
 
 
-def limits_of(leaf: Any, field: str, meaning: Leaf) -> Limits:
-    """The interval of a field: that of the leaf, where it holds values of it, and its own."""
-    if isinstance(leaf, Tensor):
-        return meaning.low, meaning.high
-    low, high = leaf.limits.get(field, (None, None))
-    if field not in leaf.values:
-        return low, high
-    return meaning.low if low is None else max(low, meaning.low or low), high if meaning.high is None else meaning.high
-
-
 def widened(name: str, limits: Limits, leaf: Any, field: str) -> Limits:
     """Limits that hold what is there: surer logits widen theirs, a value outside of its leaf's interval is an error."""
     start = leaf if isinstance(leaf, Tensor) else getattr(leaf, field)
@@ -112,15 +103,6 @@ def widened(name: str, limits: Limits, leaf: Any, field: str) -> Limits:
         fix = "begin inside: what learns stays there"
         raise ValueError(explain(f"{name} is outside its interval", start.tolist(), f"{low} to {high}", fix))
     return low if low is None else min(low, least), high if high is None else max(high, most)
-
-
-def in_order(leaf: Distribution) -> Distribution:
-    """The range with its lower end first."""
-    if isinstance(leaf, Interval):
-        return leaf.renewed(bounds=leaf.bounds.sort(-1).values)
-    low, high = (getattr(leaf, field) for field in leaf.ordered)
-    ends = dict(zip(leaf.ordered, (torch.minimum(low, high), torch.maximum(low, high)), strict=True))
-    return leaf.renewed(**ends)
 
 
 def tensors_of(path: str, leaf: Any) -> Iterator[tuple[str, str, Tensor]]:

@@ -184,6 +184,8 @@ ALL = [
     af.RelaxedBernoulli(0.0, 0.3, hard=False),
     af.Choice([1.0, 2.0]),
     af.GumbelChoice([1.0, 2.0]),
+    af.LogitBernoulli(0.3),
+    af.LogitChoice([1.0, 2.0]),
     af.Beta(1.0, 2.0),
     af.Quantiles([0.5, 1.0, 3.0]),
     af.InverseUniform(0.5, 2.0),

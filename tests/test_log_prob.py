@@ -55,6 +55,13 @@ DENSITIES = {
         [1e-4, 0.3, 0.98],
     ),
     "RelaxedBernoulli, hard": (af.RelaxedBernoulli, lambda v: D.Bernoulli(logits=v), (tensor(0.4),), [0.0, 1.0]),
+    "LogitBernoulli": (af.LogitBernoulli, lambda v: D.Bernoulli(logits=v), (tensor(0.4),), [0.0, 1.0]),
+    "LogitChoice": (
+        af.LogitChoice,
+        lambda v: D.OneHotCategorical(logits=v),
+        (tensor(0.4, 0.1, -0.3),),
+        torch.eye(3).tolist(),
+    ),
     "Choice": (af.Choice, D.OneHotCategorical, (tensor(0.5, 1.0, 3.0),), torch.eye(3).tolist()),
     "GumbelChoice": (
         lambda v, t: af.GumbelChoice(v, t, hard=False),

@@ -102,6 +102,8 @@ def test_all_of_them_in_a_second_process(kind, tmp_path):
         af.RelaxedBernoulli(0.5, hard=False),
         af.Choice([1.0, 2.0]),
         af.GumbelChoice([0.0, 1.0], temperature=0.3),
+        af.LogitBernoulli(0.3),
+        af.LogitChoice([0.0, 1.0]),
     ],
     ids=lambda d: type(d).__name__,
 )

@@ -90,6 +90,7 @@ FLOORS = [
         "augfn.models",
         "augfn.moments",
         "augfn.predict",
+        "augfn.progress",
         "augfn.words",
         "augfn.saving",
         "augfn.testing",

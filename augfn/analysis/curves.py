@@ -16,7 +16,7 @@ from augfn.adversarial import augmentation_of
 from augfn.analysis.capture import Layers, bare
 from augfn.analysis.intervals import check_level, estimate, interval, resamples
 from augfn.analysis.passes import quiet, self_measured, stacked, watched
-from augfn.analysis.plans import Measures, Plan, check_key, checked, positive, shown
+from augfn.analysis.plans import Measures, Plan, check_key, checked, positive
 from augfn.analysis.reports import finish_of
 from augfn.analysis.scores import EMBEDDING, OUTPUT, Measure, Moments
 from augfn.analysis.shares import undo_of
@@ -25,6 +25,7 @@ from augfn.analysis.switching import steady
 from augfn.analysis.tables import Estimate, Table
 from augfn.core.draw import merge
 from augfn.errors import explain, unknown
+from augfn.progress import shown
 from augfn.typing import Leaf
 
 # where a model does not hold, these rise, and these fall

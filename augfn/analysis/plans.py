@@ -174,14 +174,3 @@ def positive(n: Any, what: str) -> int:
     if not isinstance(n, int) or isinstance(n, bool) or n < 1:
         raise ValueError(explain(what, n, "a whole number, at least 1", f"{what}=16"))
     return n
-
-
-def shown(items: Any, progress: bool, unit: str) -> Iterable[Any]:
-    """The items, with a bar where one is wanted and there is a terminal."""
-    if not progress:
-        return items
-    try:
-        from tqdm import tqdm
-    except ImportError as error:
-        raise ImportError("progress=True needs tqdm: pip install tqdm (it is in augfn[analysis])") from error
-    return tqdm(items, unit=f" {unit}", disable=None)

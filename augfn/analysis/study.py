@@ -17,7 +17,7 @@ from augfn.analysis.capture import Layers, bare
 from augfn.analysis.intervals import check_level
 from augfn.analysis.measures import neighbours, shared
 from augfn.analysis.passes import Watched, quiet, self_measured, stacked, watched
-from augfn.analysis.plans import Measures, Plan, check_key, checked, positive, shown
+from augfn.analysis.plans import Measures, Plan, check_key, checked, positive
 from augfn.analysis.reports import Report
 from augfn.analysis.scores import EMBEDDING, LAYER, OUTPUT, Moments
 from augfn.analysis.shares import Shares, shares_of, undo_of
@@ -25,6 +25,7 @@ from augfn.analysis.stores import Store
 from augfn.analysis.switching import flat, steady, varied
 from augfn.core.augmentation import Op
 from augfn.errors import explain
+from augfn.progress import shown
 
 USUAL = ("relative_l2", "cosine", "cka", "rank_correlation")
 NEIGHBOURS = 5

@@ -12,10 +12,11 @@ from augfn import random
 from augfn.adversarial import augmentation_of
 from augfn.analysis.capture import Layers, Tap, bare, by_sample, layouts, require_heard
 from augfn.analysis.passes import quiet
-from augfn.analysis.plans import Plan, check_key, checked, positive, shown
+from augfn.analysis.plans import Plan, check_key, checked, positive
 from augfn.analysis.tables import Table
 from augfn.errors import explain
 from augfn.models import device_of
+from augfn.progress import shown
 
 
 class Sums:

@@ -16,9 +16,11 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from augfn.core.augmentation import Augmentation
 from augfn.core.boxes import Boxes, Keypoints
 from augfn.core.targets import Target, read
 from augfn.errors import explain
+from augfn.learn.policy import shares
 
 PALETTE = colormaps["Set1"].colors  # type: ignore[attr-defined]
 MASKS = ((0.0, 0.9, 1.0), (1.0, 0.2, 0.9), (0.7, 1.0, 0.0), (1.0, 0.75, 0.0), (0.4, 0.4, 1.0))  # rarely seen in photos
@@ -81,6 +83,47 @@ def grid(
         if i % columns == 0 and i // columns < len(rows):
             ax.set_ylabel(rows[i // columns], fontsize=8)
     return figure
+
+
+def policy(f: Augmentation, before: Augmentation | None = None) -> Figure:
+    """A picture of what a policy does: for each op how often it acts on an image (light), and that times its strength (dark,
+    see `augfn.learn.shares`), summed over its places, the most first.
+
+    `before`: the policy at the beginning of a search, whose masses are marked.
+
+    >>> import augfn as af
+    >>> figure = policy(af.one_of(af.hflip(p=0.5), af.invert(), weights=[3.0, 1.0]))
+    >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    ['hflip', 'invert']
+    """
+    found, start = summed(f), summed(before) if before is not None else {}
+    names = sorted({**found, **start}, key=lambda n: -found.get(n, (0.0, 0.0))[1])
+    figure = Figure(figsize=(6, 1.0 + 0.28 * len(names)), layout="constrained")
+    FigureCanvasAgg(figure)
+    ax = figure.subplots()
+    for i, name in enumerate(names):
+        chance, mass = found.get(name, (0.0, 0.0))
+        ax.barh(i, chance, color=PALETTE[1], alpha=0.3, label="chance" if i == 0 else None)
+        ax.barh(i, mass, color=PALETTE[1], label="chance times strength" if i == 0 else None)
+    if start:
+        marks = [start.get(name, (0.0, 0.0))[1] for name in names]
+        ax.plot(marks, range(len(names)), "k|", markersize=10, label="before the search")
+    ax.set_yticks(range(len(names)), names, fontsize=8)
+    ax.invert_yaxis()
+    ax.set_xlabel("times an image", fontsize=8)
+    ax.tick_params(axis="x", labelsize=8)
+    ax.legend(fontsize=7, loc="lower right")
+    return figure
+
+
+def summed(f: Augmentation) -> dict[str, tuple[float, float]]:
+    """Chance and mass of each op, over all its places."""
+    out: dict[str, tuple[float, float]] = {}
+    for path, name, chance, strength in shares(f):
+        name = path.rpartition("/")[2] if "/" in path else name
+        before = out.get(name, (0.0, 0.0))
+        out[name] = before[0] + chance, before[1] + chance * strength
+    return out
 
 
 def save(figure: Figure, path: str | Path) -> Path:

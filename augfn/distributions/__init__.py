@@ -19,7 +19,7 @@ from augfn.distributions.continuous import (
     TruncatedNormal,
     Uniform,
 )
-from augfn.distributions.discrete import Bernoulli, Choice, GumbelChoice, RelaxedBernoulli
+from augfn.distributions.discrete import Bernoulli, Choice, GumbelChoice, LogitBernoulli, LogitChoice, RelaxedBernoulli
 from augfn.distributions.magnitude import Magnitude
 from augfn.distributions.paths import Knots
 from augfn.distributions.quantiles import InverseUniform, Quantiles
@@ -38,6 +38,8 @@ __all__ = [
     "Knots",
     "LogNormal",
     "LogUniform",
+    "LogitBernoulli",
+    "LogitChoice",
     "Magnitude",
     "Normal",
     "Quantiles",

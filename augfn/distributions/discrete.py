@@ -116,10 +116,7 @@ class Choice(Distribution):
         return (*self.shape[:-1], 1)
 
     def draw(self, u: Tensor) -> Tensor:
-        weights = self.tensors(u)[0]
-        edges = weights.cumsum(-1)
-        index = (cast(u, weights.dtype) * edges[..., -1:] >= edges[..., :-1]).sum(-1)
-        return one_hot(index, weights)
+        return chosen(u, self.tensors(u)[0])
 
     def log_prob(self, value: Tensor) -> Tensor:
         weights = self.tensors(value)[0]
@@ -131,6 +128,33 @@ class Choice(Distribution):
         return torch.log(total) + torch.special.entr(self.weights).sum(-1) / total
 
     hard = True
+
+
+class LogitBernoulli(RelaxedBernoulli):
+    """A gate that learns by its score: 1 with probability sigmoid(logits), else 0, on the noise of `Bernoulli`.
+
+    No gradient of a draw reaches the logits, `log_prob` carries it (`augfn.learn.surrogate_loss`): unbiased, and a closed
+    gate costs nothing. Source: Williams 1992 (REINFORCE).
+
+    >>> LogitBernoulli(0.0).draw(torch.tensor([0.2, 0.8]))
+    tensor([1., 0.])
+    """
+
+    fields = ("logits",)
+    static = ()
+    settings = ()
+    hard = True
+
+    def __init__(self, logits: Any) -> None:
+        self._set(logits=logits)
+
+    def draw(self, u: Tensor) -> Tensor:
+        probs = torch.sigmoid(self.tensors(u)[0].detach())
+        return (cast(u, probs.dtype) < probs).to(probs.dtype)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        logits = self.tensors(value)[0]
+        return within(is_switch(value), logsigmoid(torch.where(value > 0.5, logits, -logits)))
 
 
 class GumbelChoice(Distribution):
@@ -174,6 +198,44 @@ class GumbelChoice(Distribution):
         return -(log.exp() * log).sum(-1)
 
     logits: Tensor
+
+
+class LogitChoice(GumbelChoice):
+    """A choice that learns by its score: one of n with probabilities softmax(logits), as a one-hot vector `[n]`.
+
+    No gradient of a draw reaches the logits, `log_prob` carries it (`augfn.learn.surrogate_loss`): unbiased, and each
+    sample costs its own branch alone. Source: Williams 1992 (REINFORCE).
+
+    >>> LogitChoice([0.0, 0.0]).draw(torch.tensor([[0.2], [0.7]]))
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+
+    fields = ("logits",)
+    static = ()
+    settings = ()
+    hard = True
+
+    def __init__(self, logits: Any) -> None:
+        self._set(logits=logits)
+
+    @property
+    def noise_shape(self) -> tuple[int, ...]:
+        return (*self.shape[:-1], 1)
+
+    def draw(self, u: Tensor) -> Tensor:
+        return chosen(u, torch.softmax(self.tensors(u)[0].detach(), -1))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        logits = self.tensors(value)[0]
+        return within(is_one_hot(value), torch.where(value > 0.5, torch.log_softmax(logits, -1), 0.0).sum(-1))
+
+
+def chosen(u: Tensor, weights: Tensor) -> Tensor:
+    """One-hot vectors `[*b, n]` for noise `[*b, 1]`, with probabilities in proportion to the weights."""
+    edges = weights.cumsum(-1)
+    index = (cast(u, weights.dtype) * edges[..., -1:] >= edges[..., :-1]).sum(-1)
+    return one_hot(index, weights)
 
 
 def is_switch(value: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from augfn.distributions.base import Distribution
+from augfn.distributions.base import Distribution, Limits
 from augfn.errors import explain
 from augfn.math.shapes import cast
 from augfn.math.variates import gaussian, straight_through
@@ -40,6 +40,10 @@ class Magnitude(Distribution):
     signed: bool
     along: tuple[float, ...] | None
     settings = ("std",)
+
+    @property
+    def limits(self) -> Limits:  # type: ignore[override]
+        return {"level": (0.0, len(self.table) - 1.0)}
 
     def __init__(
         self,

@@ -33,8 +33,10 @@ DISTRIBUTIONS: dict[str, type[Distribution]] = {
     "constant": dist.Constant,
     "bernoulli": dist.Bernoulli,
     "relaxed_bernoulli": dist.RelaxedBernoulli,
+    "logit_bernoulli": dist.LogitBernoulli,
     "choice": dist.Choice,
     "gumbel_choice": dist.GumbelChoice,
+    "logit_choice": dist.LogitChoice,
 }
 NAMES = {cls: name for name, cls in DISTRIBUTIONS.items()}
 DTYPES = {str(d).removeprefix("torch."): d for d in (torch.float16, torch.bfloat16, torch.float32, torch.float64)}

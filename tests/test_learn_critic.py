@@ -1,0 +1,202 @@
+"""Critics and score-function gradients, against closed forms and finite differences."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import augfn as af
+from augfn.learn import critic_loss, gradient_penalty, policy_losses, surrogate_loss
+
+F64 = torch.float64
+SHAPE = (6, 2, 3, 3)
+
+
+def images(seed, shape=SHAPE):
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=F64)
+
+
+class Smooth(nn.Module):
+    """A smooth critic with a classifier of three classes."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.body, self.score, self.classes = nn.Linear(18, 5), nn.Linear(5, 1), nn.Linear(5, 3)
+        self.double()
+
+    def forward(self, x):
+        z = torch.tanh(self.body(x.flatten(1)))
+        return self.score(z), self.classes(z)
+
+
+def test_penalty_of_a_linear_critic():
+    """(|w| - 1)^2 wherever it is asked, with the gradient 2 (|w| - 1) w / |w|."""
+    w = torch.randn(18, generator=torch.Generator().manual_seed(1), dtype=F64).requires_grad_()
+    found = gradient_penalty(lambda x: x.flatten(1) @ w, images(0), images(1), af.key(0))
+    torch.testing.assert_close(found, (w.norm() - 1) ** 2)
+    slope = torch.autograd.grad(found, w)[0]
+    torch.testing.assert_close(slope, 2 * (w.norm() - 1) * w / w.norm())
+
+
+def test_penalty_of_a_quadratic_critic_is_each_samples_own():
+    """D = |z|^2 / 2 has the slope z: so the penalty is the mean of (|z_i| - 1)^2 at points between."""
+    real, fake = images(0), images(1)
+    share = af.uniform(af.key(3), (6,)).to(F64).reshape(-1, 1, 1, 1)
+    between = (share * real + (1 - share) * fake).flatten(1)
+    found = gradient_penalty(lambda x: (x.flatten(1) ** 2).sum(1) / 2, real, fake, af.key(3))
+    torch.testing.assert_close(found, ((between.norm(dim=1) - 1) ** 2).mean())
+    together = (between.norm() - 1) ** 2  # of all samples as one vector
+    assert not torch.isclose(found, together)
+
+
+def test_penalty_of_another_norm_and_of_a_flat_critic():
+    flat = nn.Linear(18, 1).double()
+    nn.init.zeros_(flat.weight)
+    found = gradient_penalty(lambda x: flat(x.flatten(1)), images(0), images(1), af.key(0), norm=3.0)
+    found.backward()
+    assert found == 9
+    assert torch.isfinite(flat.weight.grad).all()
+
+
+def test_penalty_of_a_constant():
+    assert (
+        gradient_penalty(lambda x: torch.zeros(len(x), dtype=F64) + 0 * x.sum(), images(0), images(1), af.key(0)) == 1
+    )
+
+
+def test_critic_loss_is_its_sum():
+    net, real, fake, labels = Smooth(), images(0), images(1), torch.tensor([0, 1, 2, 0, 1, 2])
+    found = critic_loss(net, real, fake, af.key(2), penalty=7.0, labels=labels, class_weight=0.3)
+    scores, logits = net(real)
+    want = net(fake)[0].mean() - scores.mean() + 0.3 * F.cross_entropy(logits, labels)
+    want = want + 7 * gradient_penalty(net, real, fake, af.key(2))
+    torch.testing.assert_close(found, want)
+    torch.testing.assert_close(
+        critic_loss(net, real, fake, af.key(2), penalty=0.0), net(fake)[0].mean() - scores.mean()
+    )
+
+
+def test_critic_loss_agrees_with_finite_differences():
+    net, real, fake = Smooth(), images(0), images(1)
+    critic_loss(net, real, fake, af.key(2)).backward()
+    weight, step = net.body.weight, 1e-6
+    for at in ((0, 0), (3, 11)):
+        values = []
+        for sign in (1, -1):
+            with torch.no_grad():
+                weight[at] += sign * step
+            values.append(critic_loss(net, real, fake, af.key(2)).detach())
+            with torch.no_grad():
+                weight[at] -= sign * step
+        torch.testing.assert_close((values[0] - values[1]) / (2 * step), weight.grad[at], rtol=1e-6, atol=1e-8)
+
+
+def test_no_gradient_reaches_the_images_of_a_critics_step():
+    real, fake = images(0).requires_grad_(), images(1).requires_grad_()
+    critic_loss(Smooth(), real, fake, af.key(0)).backward()
+    assert fake.grad is None
+
+
+def test_losses_of_a_policy():
+    net, fake, labels = Smooth(), images(1), torch.tensor([0, 1, 2, 0, 1, 2])
+    scores, logits = net(fake)
+    want = 0.3 * F.cross_entropy(logits, labels, reduction="none") - scores.flatten()
+    torch.testing.assert_close(policy_losses(net, fake, labels, 0.3), want)
+    torch.testing.assert_close(policy_losses(net, fake), -scores.flatten())
+
+
+# gradients by the score
+
+WEIGHTS = torch.tensor([0.25, 0.5, 2.0])
+
+
+def policy(make_gate, make_choice):
+    """Factors .25, .5 and 2 with gates of their own, of which one is chosen; then half of it, behind a gate."""
+    gates = [torch.tensor(g, requires_grad=True) for g in (0.3, -0.4, 0.8)]
+    logits, last = torch.tensor([0.2, -0.1, 0.4], requires_grad=True), torch.tensor(-0.5, requires_grad=True)
+    ops = [af.brightness(factor=float(w), p=make_gate(g), clip="none") for w, g in zip(WEIGHTS, gates, strict=True)]
+    chosen = af.one_of(*ops, weights=make_choice(logits))
+    half = af.maybe(af.brightness(factor=0.5, clip="none"), p=make_gate(last))
+    return af.pipeline(chosen, half), [*gates, logits, last]
+
+
+def expected(gates, logits, last):
+    """E[y] for an image of 1."""
+    each = [1 + torch.sigmoid(g) * (w - 1) for w, g in zip(WEIGHTS, gates, strict=True)]
+    return (logits.softmax(-1) * torch.stack(each)).sum() * (1 - torch.sigmoid(last) / 2)
+
+
+@pytest.mark.parametrize("n", [3000])
+def test_score_is_unbiased(n):
+    """The exact gradient of E[y^1] lies within four standard errors of the estimate, for each number."""
+    f, numbers = policy(af.LogitBernoulli, af.LogitChoice)
+    exact = torch.autograd.grad(expected(numbers[:3], *numbers[3:]), numbers)
+    found = []
+    for i in range(20):
+        y, drawn = f(torch.ones(n // 20, 1, 1, 1), None, af.fold_in(af.key(0), i))
+        found.append(torch.autograd.grad(surrogate_loss(f, y.flatten(), drawn), numbers))
+    for k, want in enumerate(exact):
+        each = torch.stack([g[k] for g in found])
+        error = each.std(0) / len(found) ** 0.5
+        assert ((each.mean(0) - want).abs() <= 4 * error + 1e-6).all(), k
+
+
+def test_what_was_not_chosen_is_left_out():
+    """A gate of a branch that no sample took has the gradient 0, not noise."""
+    f, numbers = policy(af.LogitBernoulli, af.LogitChoice)
+    y, drawn = f(torch.ones(2, 1, 1, 1), None, af.key(5))
+    slopes = torch.autograd.grad(surrogate_loss(f, y.flatten(), drawn), numbers)
+    taken = drawn["one_of"]["choice"].sum(0) > 0
+    assert not taken.all()
+    assert all(bool(t) or g == 0 for t, g in zip(taken, slopes[:3], strict=True))
+
+
+def test_the_distribution_says_which_gradient():
+    """Of the same policy: what a draw carries is not added twice, and the value is the mean loss."""
+    for gate, choice in ((af.RelaxedBernoulli, af.GumbelChoice), (af.LogitBernoulli, af.LogitChoice)):
+        f, numbers = policy(gate, choice)
+        y, drawn = f(torch.ones(8, 1, 1, 1), None, af.key(1))
+        losses = y.flatten()
+        loss = surrogate_loss(f, losses, drawn)
+        torch.testing.assert_close(loss, losses.mean())
+        slopes = torch.autograd.grad(loss, numbers, retain_graph=True)
+        if gate is af.RelaxedBernoulli:
+            torch.testing.assert_close(slopes, torch.autograd.grad(losses.mean(), numbers))
+        else:
+            assert not losses.requires_grad or all(g == 0 for g in torch.autograd.grad(losses.sum(), numbers[4:]))
+
+
+def test_ranges_beside_scores():
+    """A range learns by its draw and a gate by its score, in one loss."""
+    high, logit = torch.tensor(0.8, requires_grad=True), torch.tensor(0.0, requires_grad=True)
+    f = af.brightness(factor=af.Uniform(torch.tensor(0.2), high), p=af.LogitBernoulli(logit), clip="none")
+    y, drawn = f(torch.ones(4000, 1, 1, 1), None, af.key(0))
+    surrogate_loss(f, y.flatten(), drawn).backward()
+    torch.testing.assert_close(high.grad, torch.tensor(0.25), atol=0.01, rtol=0)  # p / 2
+    torch.testing.assert_close(logit.grad, torch.tensor(-0.125), atol=0.01, rtol=0)  # p (1 - p) (.5 - 1)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: critic_loss(Smooth(), images(0), images(1)[:4], af.key(0)), ValueError, "one shape"),
+        (lambda: gradient_penalty(lambda x: x, images(0), images(1), af.key(0)), ValueError, "a score for each image"),
+        (
+            lambda: critic_loss(
+                lambda x: x.mean((1, 2, 3)), images(0), images(1), af.key(0), labels=torch.zeros(6).long()
+            ),
+            ValueError,
+            "without a classifier",
+        ),
+        (
+            lambda: policy_losses(lambda x: x.mean((1, 2, 3)), images(0), torch.zeros(6).long()),
+            ValueError,
+            "classifier",
+        ),
+        (lambda: surrogate_loss(af.hflip(p=0.5), torch.tensor(1.0), {}), ValueError, "one for each sample"),
+    ],
+)
+def test_bad_input_is_named(call, error, words):
+    with pytest.raises(error, match=words):
+        call()
