@@ -79,12 +79,6 @@ FLOORS = [
     ["augfn.files.reading"],
     [
         "augfn.adversarial",
-        "augfn.learn.implicit",
-<<<<<<< HEAD
-        "augfn.learn.solvers",
-=======
-        "augfn.learn.local_features",
->>>>>>> local
         "augfn.nifti",
         "augfn.losses",
         "augfn.models",
