@@ -7,16 +7,8 @@ import pytest
 
 nbclient = pytest.importorskip("nbclient")
 FOLDER = Path(__file__).parent.parent / "notebooks"
-PICTURES = {
-    "tour": 6,
-    "everyday": 8,
-    "policies": 4,
-    "contrastive": 2,
-    "detection": 4,
-    "dense_tta": 4,
-    "behaviour": 8,
-    "learned": 3,
-}
+PICTURES = {"tour": 6, "everyday": 8, "policies": 4, "contrastive": 2, "detection": 4, "dense_tta": 4, "behaviour": 8}
+PICTURES |= {"learned": 3}
 LINES = 12  # of a task's code
 
 
