@@ -54,7 +54,8 @@ def hypergradient(
     | "neumann" | H^-1 v ~ alpha sum_{j=0..steps} (I - alpha H)^j v | `steps` products with H | H is well conditioned, or
     its flat directions shall be left alone, as by stopping early; diverges where alpha is too large |
     | "cg" | `steps` of conjugate gradients on (H + damping I) x = v | `steps` products | H is ill conditioned, and no
-    alpha is known; best for the same cost where H > 0 |
+    alpha is known; best for the same cost at a minimum, away from one it needs damping (.1, say), or noise in flat
+    directions drowns the rest |
     | "exact" | a dense solve | a product for each number in theta, at most 4096 | small problems, and checks |
     | "unrolled" | reverse mode through `steps` steps theta - alpha d_theta f from theta | `steps` gradients, and the memory
     of all of them | theta is far from the minimum, or H is not positive; 1 step is that of DARTS and DADA |
@@ -63,7 +64,7 @@ def hypergradient(
     curvature lambda the share (1 - alpha lambda)^(steps + 1) is missing; "unrolled" is "neumann" of one step fewer, so that
     of one step takes alpha for H^-1; "cg" is exact after as many steps as H has distinct eigenvalues,
     up to rounding; damping shrinks a direction by lambda / (lambda + damping). A short series has the sign right but is too
-    small (by a factor of 10 to 100 in `benchmarks/results/learned-hypergradient.md`), which an optimiser such as Adam makes
+    small (by a factor of 4 to 100 in `benchmarks/results/learned-hypergradient.md`), which an optimiser such as Adam makes
     good, unless g has a direct part, which is then too large beside it. Away from the minimum the three with H have an error
     of the order of |d_theta f|; "unrolled" is the exact gradient of g at the weights after its steps, and blind to earlier
     ones.
