@@ -7,9 +7,19 @@ import pytest
 
 nbclient = pytest.importorskip("nbclient")
 FOLDER = Path(__file__).parent.parent / "notebooks"
-PICTURES = {"tour": 6, "everyday": 8, "policies": 4, "contrastive": 2, "detection": 4, "dense_tta": 4, "behaviour": 8}
-PICTURES |= {"learned": 3}
+PICTURES = {
+    "tour": 6,
+    "everyday": 8,
+    "policies": 4,
+    "contrastive": 2,
+    "detection": 4,
+    "dense_tta": 4,
+    "behaviour": 8,
+    "learned": 3,
+    "local_features": 2,
+}
 LINES = 12  # of a task's code
+ESTIMATORS = 30  # lines of the orientation and shape estimators
 
 
 @pytest.mark.filterwarnings("ignore")  # of the notebook server's own
@@ -30,3 +40,9 @@ def test_an_everyday_task_is_short():
     assert len(cells) > LINES  # twelve tasks, and the imports and data before them
     for cell in cells[1:]:
         assert len([line for line in cell.source.splitlines() if line.strip()]) <= LINES, cell.source
+
+
+def test_the_estimators_are_thirty_lines():
+    cells = [c for c in nbformat.read(FOLDER / "local_features.ipynb", as_version=4).cells if c.cell_type == "code"]
+    assert "hardnet_loss(*ends)" in cells[1].source
+    assert len([line for line in cells[1].source.splitlines() if line.strip()]) <= ESTIMATORS
