@@ -195,14 +195,13 @@ and `af.learn.hardnet_loss` on the raw pixels teaches it (500 steps, batch 64). 
 * controls: "constant" says 0 for all, which is matching without orientation; "detached warp" trains by HardNegC, but no
   gradient passes the warp.
 
-Steps, rates, blurs and the net were tuned with seed 90, which is not among those below. There, the net's median error under
-noise did not fall below 3.9 degrees, against the histogram's 2.6, whatever was tried: 400 to 2000 steps, five rates, first
-filters of 3, 7 and 9 pixels, a hidden layer, gradients as input, the mean over quarter turns, no shift while training, raw
-pixels of 40 instead of 24, and losses on the angle itself (1 - cos, and |sin| of the half). It was as high on the photos of
-the training, and with four times the steps: so neither unseen photos nor too few steps explain it. A likely reason, not
-tested: the histogram takes the strongest of several directions, a net whose last layer is linear a weighted mean of them.
-Heads that choose (a softmax over 36 angles, on the net or on a polar grid) had learned less after as many steps (43 and 5.5
-degrees).
+Steps, rates, blurs and the net were tuned with seed 90, which is not among those below. There, the net's median error under noise
+did not fall below 3.9 degrees, against the histogram's 2.6, whatever was tried: 400 to 2000 steps, five rates, first filters of
+3, 7 and 9 pixels, a hidden layer, gradients as input, the mean over quarter turns, no shift while training, a descriptor of 40
+pixels, and losses on the angle itself (1 - cos, and |sin| of the half). It was no lower on the photos of the training, nor with
+four times the steps: so neither unseen photos nor too few steps explain it. A likely reason, not tested: the histogram takes the
+strongest of several directions, a net whose last layer is linear a weighted mean of them. Heads that choose (a softmax over 36
+angles, on the net or on a polar grid) had learned less after as many steps (43 and 5.5 degrees).
 """
 
 STUDY = Study("Orientation: HardNegC through the warp", ABOUT, ARMS, run, verdicts, plot)
