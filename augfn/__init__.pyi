@@ -40,6 +40,8 @@ from augfn.distributions.continuous import Uniform as Uniform
 from augfn.distributions.discrete import Bernoulli as Bernoulli
 from augfn.distributions.discrete import Choice as Choice
 from augfn.distributions.discrete import GumbelChoice as GumbelChoice
+from augfn.distributions.discrete import LogitBernoulli as LogitBernoulli
+from augfn.distributions.discrete import LogitChoice as LogitChoice
 from augfn.distributions.discrete import RelaxedBernoulli as RelaxedBernoulli
 from augfn.distributions.magnitude import Magnitude as Magnitude
 from augfn.distributions.paths import Knots as Knots
@@ -94,6 +96,8 @@ __all__ = [
     "Knots",
     "LogNormal",
     "LogUniform",
+    "LogitBernoulli",
+    "LogitChoice",
     "Magnitude",
     "Normal",
     "Quantiles",
