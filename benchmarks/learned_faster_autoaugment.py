@@ -161,7 +161,8 @@ def plot(results: Results, path: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 5), layout="constrained")
-    for ax, what in zip(figure.subplots(1, 2, sharey=True), ("accuracy", "destructive"), strict=True):
+    both = figure.subplots(1, 2, sharey=True)
+    for ax, what in zip(both, ("accuracy", "destructive"), strict=True):
         for i, arm in enumerate(ARMS):
             values = [f[what] for f in results[arm] if what in f]
             ax.plot(values, [i] * len(values), "o", alpha=0.5, markersize=4)
@@ -171,7 +172,7 @@ def plot(results: Results, path: Path) -> None:
         ax.set_xlabel(
             "accuracy, %" if what == "accuracy" else "magnitude-weighted mass of solarize and invert", fontsize=8
         )
-    ax.invert_yaxis()
+    both[0].invert_yaxis()
     figure.savefig(path, dpi=100)
 
 

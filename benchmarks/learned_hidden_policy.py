@@ -54,7 +54,8 @@ def digits(seed: int) -> tuple[Tensor, Tensor]:
     """850 digits, and 850 others."""
     from sklearn.datasets import load_digits
 
-    x = torch.from_numpy(load_digits().images).float()[:, None] / 16
+    found: Any = load_digits()
+    x = torch.from_numpy(found.images).float()[:, None] / 16
     x = x[torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))]
     return x[:850], x[850:1700]
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from augfn import compose, ops, random
+from augfn import compose, random
 from augfn.core.augmentation import Augmentation, Op
 from augfn.core.combined import Maybe, OneOf
 from augfn.core.draw import Params, leaves_of, nested
@@ -30,6 +30,7 @@ from augfn.distributions import (
 )
 from augfn.errors import explain, unknown
 from augfn.math.folding import Limits, folded
+from augfn.ops import filters, geometric, photometric, tone
 from augfn.typing import Leaf
 
 # what a gate and a choice become, from their logits
@@ -38,7 +39,7 @@ ESTIMATORS: dict[str, tuple[Callable[..., Distribution], Callable[..., Distribut
     "relaxed": (partial(RelaxedBernoulli, hard=False), partial(GumbelChoice, hard=False)),
     "score": (LogitBernoulli, LogitChoice),
 }
-LEARNED = {Magnitude: ("level",)}  # where it is not all fields but the settings
+LEARNED: dict[type, tuple[str, ...]] = {Magnitude: ("level",)}  # where it is not all fields but the settings
 
 
 def learnable(
@@ -120,10 +121,9 @@ def searchable(
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
             raise ValueError(explain(f"searchable: {what}", n, "a positive whole number", f"{what}=2"))
     named = compose.named([], ops, "searchable") if isinstance(ops, Mapping) else compose.named(ops, {}, "searchable")
-    one = compose.pipeline(**{f"stage_{j + 1}": compose.one_of(**named) for j in range(stages)})
-    f = compose.pipeline(compose.one_of(**{f"policy_{i + 1}": one for i in range(policies)}))
-    how = {"temperature": temperature, "noise": noise, "key": key}
-    return learnable(f, estimator, fixed=["one_of/choice"], **how)
+    inner: dict[str, Any] = {f"stage_{j + 1}": compose.one_of(**named) for j in range(stages)}
+    f = compose.pipeline(compose.one_of(**{f"policy_{i + 1}": compose.pipeline(**inner) for i in range(policies)}))
+    return learnable(f, estimator, temperature=temperature, fixed=["one_of/choice"], noise=noise, key=key)
 
 
 def search_space(level: float = 0.5, p: float = 0.5) -> dict[str, Augmentation]:
@@ -144,20 +144,20 @@ def search_space(level: float = 0.5, p: float = 0.5) -> dict[str, Augmentation]:
     x, y = (1.0, 0.0), (0.0, 1.0)
     turn = float(torch.rad2deg(torch.atan(torch.tensor(0.3))))
     return {
-        "shear_x": ops.geometric.shear(shear=to(turn, signed=True, along=x), p=p),
-        "shear_y": ops.geometric.shear(shear=to(turn, signed=True, along=y), p=p),
-        "translate_x": ops.geometric.translate(translate=to(0.45, signed=True, along=x), p=p),
-        "translate_y": ops.geometric.translate(translate=to(0.45, signed=True, along=y), p=p),
-        "rotate": ops.geometric.rotate(degrees=to(30.0, signed=True), p=p),
-        "brightness": ops.photometric.brightness(factor=factor(), p=p),
-        "saturation": ops.photometric.saturation(factor=factor(), p=p),
-        "contrast": ops.photometric.contrast(factor=factor(), p=p),
-        "sharpness": ops.filters.sharpness(factor=factor(), p=p),
-        "solarize": ops.photometric.solarize(threshold=to(0.0, 1.0), grad="soft", p=p),
-        "posterize": ops.tone.posterize(bits=to(0.0, 8.0), grad="soft", p=p),
-        "autocontrast": ops.tone.autocontrast(p=p),
-        "equalize": ops.tone.equalize(grad="soft", p=p),
-        "invert": ops.photometric.invert(p=p),
+        "shear_x": geometric.shear(shear=to(turn, signed=True, along=x), p=p),
+        "shear_y": geometric.shear(shear=to(turn, signed=True, along=y), p=p),
+        "translate_x": geometric.translate(translate=to(0.45, signed=True, along=x), p=p),
+        "translate_y": geometric.translate(translate=to(0.45, signed=True, along=y), p=p),
+        "rotate": geometric.rotate(degrees=to(30.0, signed=True), p=p),
+        "brightness": photometric.brightness(factor=factor(), p=p),
+        "saturation": photometric.saturation(factor=factor(), p=p),
+        "contrast": photometric.contrast(factor=factor(), p=p),
+        "sharpness": filters.sharpness(factor=factor(), p=p),
+        "solarize": photometric.solarize(threshold=to(0.0, 1.0), grad="soft", p=p),
+        "posterize": tone.posterize(bits=to(0.0, 8.0), grad="soft", p=p),
+        "autocontrast": tone.autocontrast(p=p),
+        "equalize": tone.equalize(grad="soft", p=p),
+        "invert": photometric.invert(p=p),
     }
 
 

@@ -98,9 +98,9 @@ def search_policy(
     search = Search(policy, critic, numbers, optimizer, critic_optimizer, state)
     for step in shown(range(search.step, steps), progress, "steps"):
         at = random.fold_in(key, step)
+        first = second = torch.zeros(())
         for i in range(n_critic):
             first = search.teach(batches, random.fold_in(at, i), penalty, class_weight)
-        second = torch.zeros(())
         if step >= warmup:
             second = search.learn(batches, random.fold_in(at, n_critic), class_weight, decay, step - warmup)
         search.losses.append(torch.stack([first.detach().cpu(), second.detach().cpu()]))
