@@ -34,7 +34,8 @@ FREE: dict[str, Callable[[], Augmentation]] = {
     "TrivialAugment": af.trivial_augment,
 }
 SETS = {"digits": (*FREE, "random", *WAYS), "textures": (*FREE, "random", "searched")}
-SETS["turned digits"] = ("none", "random", "searched")
+UPRIGHT = "searched on upright digits"  # the control
+SETS["turned digits"] = ("none", "random", "searched", UPRIGHT)
 ARMS = [f"{data}: {way}" for data, ways in SETS.items() for way in ways]
 Split = tuple[
     Tensor, Tensor, Tensor, Tensor, Tensor | None
@@ -122,7 +123,9 @@ def run(arm: str, seed: int, quick: bool) -> Figures:
     given = data_of(data, seed)
     if way in FREE:
         return {"accuracy": trained(seed, given, FREE[way](), 5 if quick else TRAINING)}
-    policy = discrete(beginning(seed)) if way == "random" else searched(way, given, seed, 4 if quick else STEPS)
+    seen = (*given[:4], None) if way == UPRIGHT else given
+    how = "searched" if way == UPRIGHT else way
+    policy = discrete(beginning(seed)) if way == "random" else searched(how, seen, seed, 4 if quick else STEPS)
     return {"accuracy": trained(seed, given, policy, 5 if quick else TRAINING), **masses(policy, given[0])}
 
 
@@ -141,7 +144,7 @@ def verdicts(results: Results) -> list[Verdict]:
         shown = f"{statistics.fmean(before):.3f} to {statistics.fmean(after):.3f}, {fell} of {len(before)}"
         out.append(Verdict(f"{data}: the {text} falls with every seed", shown, fell == len(before)))
     for data, ways in SETS.items():
-        best = max((w for w in ways if w not in WAYS), key=lambda w: mean(f"{data}: {w}"))
+        best = max((w for w in ways if w not in (*WAYS, UPRIGHT)), key=lambda w: mean(f"{data}: {w}"))
         for rival in dict.fromkeys(("none", "random", best)):
             pairs = [of(results, f"{data}: {way}", "accuracy") for way in ("searched", rival)]
             gaps = [a - b for a, b in zip(*pairs, strict=True)]
@@ -149,7 +152,11 @@ def verdicts(results: Results) -> list[Verdict]:
             shown = f"{statistics.fmean(gaps):+.1f} points ({error:.1f})"
             name = f"{rival}, the best of the others" if rival == best and rival != "none" else rival
             out.append(Verdict(f"{data}: searched above {name}, by two standard errors", shown, gaps_hold(gaps, error)))
-    return out
+    data = "turned digits"
+    gains = [mean(f"{data}: {way}") - mean(f"{data}: none") for way in (UPRIGHT, "searched")]
+    shown = f"{gains[0]:+.1f} and {gains[1]:+.1f} points"
+    text = f"{data}: a control, {UPRIGHT} gains over none less than a tenth of what the search gains"
+    return [*out, Verdict(text, shown, gains[0] < gains[1] / 10)]
 
 
 def gaps_hold(gaps: list[float], error: float) -> bool:
@@ -187,15 +194,21 @@ that is turned likewise.
 * Arms: no augmentation; RandAugment and TrivialAugment as they are; `random`: the policy before its search; `searched`: hard
 straight-through selection for each image, two critic steps for each of the policy after a warm-up of 25, the average of the
 last numbers, ranges of magnitudes; `searched on blends`: sums of all ops' results, one critic step, no warm-up, the last numbers.
+* Control: `{UPRIGHT}` is the same search, whose real images are half of the labelled digits, for the test on turned ones.
 * Mass: how often an op acts, times the upper end of its magnitude (invert: 1), summed over stages. Pixels: the share of pixels
-that solarize and invert turn, on the labelled images. They differ where images are dark: of textures no pixel is above .8.
+that solarize and invert turn, on the labelled images. They differ where images are dark: of the textures 8 % of the pixels
+are above .5, where the strongest solarize of the start begins, and .2 % above .7. What is left on textures is such a solarize,
+which does next to nothing.
 
 What explains the figures: a critic's optimum is the policy whose images are distributed as the real ones. Where both halves are
-of one set, as on digits and textures, that is the identity, or whatever does nothing to those images, and the net is then
-trained as without a policy: so such a search cannot beat none. It gives what the real images hold beyond the labelled ones,
-which turned digits have and the other two have not.
+of one set, as on digits and textures, that is the identity or what does nothing to those images, and the net is then trained
+nearly as without a policy, which leaves little to gain. A search gives what the real images hold beyond the labelled ones:
+turned digits have turns, and the other two have nothing.
 
-Steps, rates and the angle were set with seeds 90 and 91 alone. Seeds 0 to 4 are published.
+What held of the improvements: on digits the search on blends ends where the hard one ends, at almost nothing. A class weight of
+1 in place of .1 changed nothing on textures (seed 90). Batches of 256 and other rates were not tried.
+
+Steps, rates and the angle were set with seeds 90 and 91 alone, with two sub-policies. Seeds 0 to 4 are published.
 """
 
 STUDY = Study("Faster AutoAugment on few labels", ABOUT, ARMS, run, verdicts, plot)
