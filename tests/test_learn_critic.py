@@ -200,3 +200,19 @@ def test_ranges_beside_scores():
 def test_bad_input_is_named(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+def test_a_critic_may_attend():
+    """Torch's fused attention has no second derivative (pytorch 116350), which the penalty needs."""
+
+    def found(weight):
+        def critic(x):
+            pixels = x.flatten(2).mT[:, None].contiguous()
+            return F.scaled_dot_product_attention(pixels @ weight, pixels, pixels).square().sum((1, 2, 3))
+
+        return gradient_penalty(critic, images(0), images(1), af.key(0))
+
+    weight = torch.tensor([[1.0, -2.0], [0.5, 3.0]], dtype=F64).requires_grad_()
+    slope = torch.autograd.grad(found(weight), weight)[0]
+    ends = [found(weight.detach() + sign * 1e-5).item() for sign in (1, -1)]
+    torch.testing.assert_close(slope.sum().item(), (ends[0] - ends[1]) / 2e-5, rtol=1e-6, atol=0)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from augfn import random
 from augfn.errors import explain
@@ -72,7 +73,7 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, key: Tensor, *,
     check("gradient_penalty", real, fake)
     share = random.uniform(key, (len(real),)).to(real).reshape(-1, *[1] * (real.ndim - 1))
     between = torch.lerp(fake.detach(), real.detach(), share).requires_grad_()
-    with torch.enable_grad():
+    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):  # the only attention with a second derivative
         score = outputs_of(critic, between)[0].sum()
         slopes = torch.autograd.grad(score, between, create_graph=True, materialize_grads=True)[0]
     return ((torch.linalg.vector_norm(slopes.flatten(1), dim=1) - norm) ** 2).mean()

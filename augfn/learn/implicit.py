@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.func import grad, grad_and_value, vjp
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._pytree import tree_leaves, tree_map
 
 from augfn.errors import explain
@@ -171,7 +172,7 @@ def solved(
     check(what, theta, phi)
     theta, phi = tree_map(torch.detach, (theta, phi))
     inverse = SOLVERS[solver].inverse
-    with torch.enable_grad():
+    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):  # the only attention with a second derivative
         if inverse is None:
             return unrolled(f, g, theta, phi, **settings)
         return implicit(what, f, g, theta, phi, inverse, **settings)
