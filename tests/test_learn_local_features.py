@@ -97,6 +97,22 @@ def test_the_gradient_is_finite_where_distances_are_zero(negatives):
         assert a.grad.isfinite().all()
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("negatives", ["constant", "free", "none"])
+def test_half_precision_is_computed_in_single(negatives, dtype):
+    """In float16 the gradient of an equal pair was NaN; in autocast's products near negatives were duplicates."""
+    apart = torch.randn(2, 64, 16, generator=torch.Generator().manual_seed(0))
+    a, p = 1 + 0.05 * apart[0], 1 + 0.05 * apart[0] + 1e-3 * apart[1]
+    single = hardnet_loss(a, p, negatives=negatives)
+    with torch.autocast("cpu", dtype=dtype):
+        assert torch.equal(hardnet_loss(a, p, negatives=negatives), single)
+    half = a.to(dtype).requires_grad_()
+    found = hardnet_loss(half, half, negatives=negatives)
+    torch.testing.assert_close(found, hardnet_loss(half.float(), half.float(), negatives=negatives))
+    found.backward()
+    assert half.grad.isfinite().all()
+
+
 def test_alike_descriptions_please_only_posdist():
     same, apart = torch.ones(6, 3), torch.eye(6)
     assert hardnet_loss(same, same, negatives="none") < 1e-5
