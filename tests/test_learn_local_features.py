@@ -159,6 +159,12 @@ def test_no_vector_has_no_gradient():
     assert (vector.grad == 0).all()
 
 
+def test_a_short_vector_has_an_angle_in_half_precision():
+    """The square of eps is 0 in float16 (as kornia 3942 tells of another eps)."""
+    found = orientation(torch.tensor([[1e-4, 1e-4], [1e-5, -1e-5], [0.0, 0.0]], dtype=torch.float16))
+    torch.testing.assert_close(found, torch.tensor([45.0, -45.0, 0.0], dtype=torch.float16))
+
+
 def test_a_shape_keeps_area_and_up():
     three = torch.randn(20, 3, **WIDE) * 2
     a = affine_shape(three)

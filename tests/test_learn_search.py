@@ -103,7 +103,7 @@ def test_noise_of_the_logits_follows_the_key():
     first, again, other = (small(noise=0.3, key=af.key(k)) for k in (0, 0, 1))
     assert all(torch.equal(a, b) for a, b in zip(numbers(first), numbers(again), strict=True))
     logits = [t for p, t in tensors_of(first.params).items() if p.endswith("logits")]
-    assert len({float(t.flatten()[0]) for t in logits}) == len(logits)
+    assert len({t.flatten()[0].item() for t in logits}) == len(logits)
     assert not torch.equal(numbers(first)[0], numbers(other)[0])
 
 

@@ -91,7 +91,7 @@ def orientation(vector: Tensor, eps: float = 1e-6) -> Tensor:
     """
     numbers(vector, (2,), "orientation", "net(patches), two numbers for each")
     c, s = vector.unbind(-1)
-    none = c.square() + s.square() <= eps**2
+    none = torch.hypot(c, s) <= eps  # whose squares would be 0 in half precision
     return torch.rad2deg(torch.atan2(s.masked_fill(none, 0.0), c.masked_fill(none, 1.0)))
 
 
