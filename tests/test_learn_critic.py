@@ -244,3 +244,13 @@ def test_points_between_images_of_two_precisions():
     torch.testing.assert_close(found, gradient_penalty(critic, real, fake.float(), af.key(0)))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert critic_loss(critic, real, fake, af.key(0)).isfinite()
+
+
+def test_a_steep_critic_in_half_precision():
+    """Its penalty overflowed (apex 654)."""
+    w = torch.full((18,), 100.0, dtype=torch.float16).requires_grad_()
+    real, fake = images(0).half(), images(1).half()
+    found = gradient_penalty(lambda x: x.flatten(1) @ w, real, fake, af.key(0))
+    found.backward()
+    torch.testing.assert_close(found, (w.detach().float().norm() - 1) ** 2)
+    assert w.grad.isfinite().all()

@@ -79,7 +79,8 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, key: Tensor, *,
     with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):  # the only attention with a second derivative
         score = outputs_of(critic, between)[0].sum()
         slopes = torch.autograd.grad(score, between, create_graph=True, materialize_grads=True)[0]
-    return ((torch.linalg.vector_norm(slopes.flatten(1), dim=1) - norm) ** 2).mean()
+    slopes = slopes.flatten(1).to(torch.promote_types(kind, torch.float32))  # the square of 256 is infinite in float16
+    return ((torch.linalg.vector_norm(slopes, dim=1) - norm) ** 2).mean()
 
 
 def policy_losses(critic: Critic, fake: Tensor, labels: Tensor | None = None, class_weight: float = 0.1) -> Tensor:
