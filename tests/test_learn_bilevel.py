@@ -213,6 +213,25 @@ def test_batch_norm_in_training_without_copies_is_an_error():
         bilevel(inner, outer, solver="cg")(theta, torch.ones(4, dtype=torch.float64), (x, y), (x, y))
 
 
+@pytest.mark.parametrize("settings", EACH, **named)
+def test_a_net_may_attend(settings):
+    """Torch's fused attention has no second derivative (learn2learn 429)."""
+    x, y = torch.randn(2, 3, 1, 5, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    theta = {"query": torch.eye(4, dtype=torch.float64), "head": torch.linspace(-1, 1, 4, dtype=torch.float64)}
+
+    def by_hand(q, k, v):
+        return torch.softmax(q @ k.mT / 2, -1) @ v
+
+    def gradient(attention):
+        def outer(theta, phi, batch):
+            return (attention(batch @ theta["query"], batch, batch) @ theta["head"] - 1).square().mean()
+
+        inner = lambda theta, phi, batch: outer(theta, phi, batch * phi) + theta["head"].square().sum()  # noqa: E731
+        return bilevel(inner, outer, **settings)(theta, torch.tensor(1.5, dtype=torch.float64), x, y)[1]
+
+    torch.testing.assert_close(gradient(F.scaled_dot_product_attention), gradient(by_hand))
+
+
 def test_dropout_of_torch_is_an_error_and_that_of_a_key_is_not():
     net, theta, x, y = net_of(nn.Dropout(0.5))
     inner, outer = losses_of(net, dict)

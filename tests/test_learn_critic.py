@@ -195,8 +195,62 @@ def test_ranges_beside_scores():
             "classifier",
         ),
         (lambda: surrogate_loss(af.hflip(p=0.5), torch.tensor(1.0), {}), ValueError, "one for each sample"),
+        (
+            lambda: gradient_penalty(lambda x: x.float().mean((1, 2, 3)), *[images(0).byte()] * 2, af.key(0)),
+            TypeError,
+            "floating images",
+        ),
     ],
 )
 def test_bad_input_is_named(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+def test_a_critic_may_attend():
+    """Torch's fused attention has no second derivative (pytorch 116350), which the penalty needs."""
+
+    def found(weight):
+        def critic(x):
+            pixels = x.flatten(2).mT[:, None].contiguous()
+            return F.scaled_dot_product_attention(pixels @ weight, pixels, pixels).square().sum((1, 2, 3))
+
+        return gradient_penalty(critic, images(0), images(1), af.key(0))
+
+    weight = torch.tensor([[1.0, -2.0], [0.5, 3.0]], dtype=F64).requires_grad_()
+    slope = torch.autograd.grad(found(weight), weight)[0]
+    ends = [found(weight.detach() + sign * 1e-5).item() for sign in (1, -1)]
+    torch.testing.assert_close(slope.sum().item(), (ends[0] - ends[1]) / 2e-5, rtol=1e-6, atol=0)
+
+
+def test_a_critic_may_work_in_place():
+    """The points between are a leaf, which torch lets no layer change (generative-inpainting-pytorch 17)."""
+    real, fake, key, head = images(0), images(1), af.key(0), nn.Linear(18, 1).double()
+
+    def loss(inplace):
+        critic = nn.Sequential(nn.Threshold(0.5, 0.0, inplace=inplace), nn.Flatten(), nn.Tanh(), head)
+        return torch.stack([critic_loss(critic, real, fake, key), policy_losses(critic, fake).mean()])
+
+    torch.testing.assert_close(loss(True), loss(False))
+    assert torch.equal(real, images(0))
+    assert torch.equal(fake, images(1))
+
+
+def test_points_between_images_of_two_precisions():
+    """What a generator makes under autocast, beside real images (ManifoldMixupV2 1)."""
+    real, fake = images(0).float(), images(1).bfloat16()
+    critic = nn.Sequential(nn.Flatten(), nn.Linear(18, 1), nn.Tanh())
+    found = gradient_penalty(critic, real, fake, af.key(0))
+    torch.testing.assert_close(found, gradient_penalty(critic, real, fake.float(), af.key(0)))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert critic_loss(critic, real, fake, af.key(0)).isfinite()
+
+
+def test_a_steep_critic_in_half_precision():
+    """Its penalty overflowed (apex 654)."""
+    w = torch.full((18,), 100.0, dtype=torch.float16).requires_grad_()
+    real, fake = images(0).half(), images(1).half()
+    found = gradient_penalty(lambda x: x.flatten(1) @ w, real, fake, af.key(0))
+    found.backward()
+    torch.testing.assert_close(found, (w.detach().float().norm() - 1) ** 2)
+    assert w.grad.isfinite().all()

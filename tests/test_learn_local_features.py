@@ -97,6 +97,22 @@ def test_the_gradient_is_finite_where_distances_are_zero(negatives):
         assert a.grad.isfinite().all()
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("negatives", ["constant", "free", "none"])
+def test_half_precision_is_computed_in_single(negatives, dtype):
+    """In float16 the gradient of an equal pair was NaN; in autocast's products near negatives were duplicates."""
+    apart = torch.randn(2, 64, 16, generator=torch.Generator().manual_seed(0))
+    a, p = 1 + 0.05 * apart[0], 1 + 0.05 * apart[0] + 1e-3 * apart[1]
+    single = hardnet_loss(a, p, negatives=negatives)
+    with torch.autocast("cpu", dtype=dtype):
+        assert torch.equal(hardnet_loss(a, p, negatives=negatives), single)
+    half = a.to(dtype).requires_grad_()
+    found = hardnet_loss(half, half, negatives=negatives)
+    torch.testing.assert_close(found, hardnet_loss(half.float(), half.float(), negatives=negatives))
+    found.backward()
+    assert half.grad.isfinite().all()
+
+
 def test_alike_descriptions_please_only_posdist():
     same, apart = torch.ones(6, 3), torch.eye(6)
     assert hardnet_loss(same, same, negatives="none") < 1e-5
@@ -141,6 +157,12 @@ def test_no_vector_has_no_gradient():
     vector = torch.zeros(3, 2, requires_grad=True)
     orientation(vector).sum().backward()
     assert (vector.grad == 0).all()
+
+
+def test_a_short_vector_has_an_angle_in_half_precision():
+    """The square of eps is 0 in float16 (as kornia 3942 tells of another eps)."""
+    found = orientation(torch.tensor([[1e-4, 1e-4], [1e-5, -1e-5], [0.0, 0.0]], dtype=torch.float16))
+    torch.testing.assert_close(found, torch.tensor([45.0, -45.0, 0.0], dtype=torch.float16))
 
 
 def test_a_shape_keeps_area_and_up():

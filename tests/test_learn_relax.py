@@ -218,6 +218,18 @@ def test_sure_logits_stay_finite():
         assert slope(lambda b: b[:, 0], af.GumbelChoice, choice, lambda s: s[:, 1] ** 2, 100).isfinite().all()
 
 
+@pytest.mark.parametrize("p", [0.0, 1.0])
+def test_sure_probabilities_stay_finite(p):
+    """As an optimizer leaves them that is held in [0, 1]; elsewhere they gave NaN (tensorflow/probability 1393)."""
+    plain, ours = (slope(lambda b: b, af.Bernoulli, torch.tensor(p), c, 100) for c in (None, lambda s: s**2))
+    assert plain == ours == 0
+    weights = torch.tensor([p, 1.0 - p, 0.5])
+    found = slope(lambda b: b[:, 1], af.Choice, weights, lambda s: s[:, 1] ** 2, 4000)
+    assert found.isfinite().all()
+    want = torch.autograd.functional.jacobian(lambda w: w[1] / w.sum(), weights)
+    torch.testing.assert_close(found[weights > 0], want[weights > 0], atol=0.03, rtol=0)
+
+
 def test_it_compiles():
     def step(v, key):
         return relax(lambda b: (b - 0.45) ** 2, af.RelaxedBernoulli(v), key, lambda s: s**2, n=64).mean()

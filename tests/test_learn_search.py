@@ -144,6 +144,14 @@ def test_a_search_changes_neither_policy_nor_random_state():
     assert not numbers(found.policy)
 
 
+def test_a_search_where_no_gradient_is_kept():
+    """As `fit`, `worst_case` and `hypergradient`, which see to their own gradients."""
+    want = run(small(), Net(), 2)
+    with torch.no_grad():
+        found = run(small(), Net(), 2)
+    assert all(torch.equal(a, b) for a, b in zip(want.state["numbers"], found.state["numbers"], strict=True))
+
+
 def test_warm_up_is_the_critics_alone():
     f = small()
     found = run(f, Net(), 2, warmup=2)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from augfn import random
 from augfn.errors import explain
@@ -70,12 +71,16 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, key: Tensor, *,
     tensor(4.)
     """
     check("gradient_penalty", real, fake)
-    share = random.uniform(key, (len(real),)).to(real).reshape(-1, *[1] * (real.ndim - 1))
-    between = torch.lerp(fake.detach(), real.detach(), share).requires_grad_()
-    with torch.enable_grad():
+    kind = torch.promote_types(real.dtype, fake.dtype)  # under autocast generated images are in half precision
+    if not kind.is_floating_point:
+        raise TypeError(explain("gradient_penalty: images", real, "floating images", "af.to_float(images)"))
+    share = random.uniform(key, (len(real),)).to(real.device, kind).reshape(-1, *[1] * (real.ndim - 1))
+    between = torch.lerp(fake.detach().to(kind), real.detach().to(kind), share).requires_grad_()
+    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):  # the only attention with a second derivative
         score = outputs_of(critic, between)[0].sum()
         slopes = torch.autograd.grad(score, between, create_graph=True, materialize_grads=True)[0]
-    return ((torch.linalg.vector_norm(slopes.flatten(1), dim=1) - norm) ** 2).mean()
+    slopes = slopes.flatten(1).to(torch.promote_types(kind, torch.float32))  # the square of 256 is infinite in float16
+    return ((torch.linalg.vector_norm(slopes, dim=1) - norm) ** 2).mean()
 
 
 def policy_losses(critic: Critic, fake: Tensor, labels: Tensor | None = None, class_weight: float = 0.1) -> Tensor:
@@ -92,7 +97,7 @@ def policy_losses(critic: Critic, fake: Tensor, labels: Tensor | None = None, cl
 
 def outputs_of(critic: Critic, images: Tensor) -> tuple[Tensor, Tensor | None]:
     """The score of each image `[B]`, and the logits where there are any."""
-    made = critic(images)
+    made = critic(images.clone())  # a first layer that works in place changes no one's images, and no leaf
     score, logits = made if isinstance(made, tuple) else (made, None)
     if not isinstance(score, Tensor) or score.shape not in ((len(images),), (len(images), 1)):
         want = f"a score for each image, [{len(images)}], or (scores, logits)"

@@ -136,17 +136,22 @@ def checked(what: str, found: Any, n: int) -> Tensor:
 
 
 def logits_of(d: Distribution) -> Tensor:
-    """The logits of a gate; of a choice the logarithms of the probabilities."""
+    """The logits of a gate; of a choice the logarithms of the probabilities. Those of 0 and 1 are finite, for without that
+    their gradient would be NaN."""
     if isinstance(d, RelaxedBernoulli):
         return d.logits
     if isinstance(d, Bernoulli):
-        return torch.logit(d.probs)
+        return log(d.probs) - log(1 - d.probs)
     if isinstance(d, GumbelChoice):
         return torch.log_softmax(d.logits, -1)
     if isinstance(d, Choice):
-        return torch.log(d.weights) - torch.log(d.weights.sum(-1, keepdim=True))
+        return log(d.weights) - torch.log(d.weights.sum(-1, keepdim=True))
     want, fix = "Bernoulli, RelaxedBernoulli, Choice or GumbelChoice", "control=None"
     raise ValueError(explain("relax: no relaxation of a distribution", d, want, fix))
+
+
+def log(x: Tensor) -> Tensor:
+    return torch.log(x.clamp_min(torch.finfo(x.dtype).tiny))
 
 
 def is_gate(d: Distribution) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.func import grad, grad_and_value, vjp
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._pytree import tree_leaves, tree_map
 
 from augfn.errors import explain
@@ -79,7 +80,8 @@ def hypergradient(
     takes plain steps (those of momentum m are about alpha / (1 - m) long). `weight_decay=w` of `torch.optim.SGD` is
     w |theta|^2 / 2 in f, and has to be written there; the decoupled decay of AdamW is none of f. For dropout, fix the mask by
     a key; for BatchNorm in `train()` hand `functional_call` copies of the buffers, since torch lets no transform change
-    them, in `eval()` they are fixed.
+    them, in `eval()` they are fixed. For a net that holds one module at two places, `functional_call` needs
+    `tie_weights=False`: without it torch 2.13 leaves the net with other weights (pytorch 164759).
 
     Source: Lorraine et al. 2020, "Optimizing millions of hyperparameters by implicit differentiation"; conjugate gradients:
     Pedregosa 2016; unrolled: Maclaurin et al. 2015, Liu et al. 2019 (DARTS), truncated: Shaban et al. 2019; for
@@ -171,7 +173,7 @@ def solved(
     check(what, theta, phi)
     theta, phi = tree_map(torch.detach, (theta, phi))
     inverse = SOLVERS[solver].inverse
-    with torch.enable_grad():
+    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):  # the only attention with a second derivative
         if inverse is None:
             return unrolled(f, g, theta, phi, **settings)
         return implicit(what, f, g, theta, phi, inverse, **settings)

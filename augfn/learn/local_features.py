@@ -33,7 +33,8 @@ def hardnet_loss(
     | `near` | nearer than this is a duplicate of the patch and no negative, >= 0. A row all of whose negatives are
     duplicates has loss 0 |
 
-    Raises TypeError for what is not floating, ValueError for other shapes and values. Sources: Mishchuk et al. 2017
+    Half precision is computed in float32, and so is the result. Raises TypeError for what is not floating, ValueError for
+    other shapes and values. Sources: Mishchuk et al. 2017
     (HardNet); Mishkin et al. 2018, "Repeatability is not enough" (AffNet: HardNegC, PosDist).
 
     >>> a = torch.tensor([[1.0, 0.0], [0.0, 2.0], [-3.0, 0.0]])
@@ -45,7 +46,7 @@ def hardnet_loss(
     tensor(1.6095)
     """
     check(anchor, positive, negatives, margin, near)
-    a, p = F.normalize(anchor, dim=-1), F.normalize(positive, dim=-1)
+    a, p = (F.normalize(x.to(torch.promote_types(x.dtype, torch.float32)), dim=-1) for x in (anchor, positive))
     matching = ((a - p).square().sum(-1) + TINY).sqrt()
     if negatives == "none":
         return matching.mean()
@@ -55,7 +56,8 @@ def hardnet_loss(
 
 def hardest(x: Tensor, others: Tensor, near: float) -> Tensor:
     """The distance from each unit vector to the nearest of the others that is neither its own nor a duplicate."""
-    distance = (F.relu(2 - 2 * x @ others.mT) + TINY).sqrt()  # rounding makes the square of 0 negative
+    with torch.autocast(x.device.type, enabled=False):  # in half precision the distance .1 would be 0
+        distance = (F.relu(2 - 2 * x @ others.mT) + TINY).sqrt()  # rounding makes the square of 0 negative
     own = torch.eye(len(x), dtype=torch.bool, device=x.device)
     return distance.masked_fill(own | (distance < near), torch.inf).amin(-1)
 
@@ -89,7 +91,7 @@ def orientation(vector: Tensor, eps: float = 1e-6) -> Tensor:
     """
     numbers(vector, (2,), "orientation", "net(patches), two numbers for each")
     c, s = vector.unbind(-1)
-    none = c.square() + s.square() <= eps**2
+    none = torch.hypot(c, s) <= eps  # whose squares would be 0 in half precision
     return torch.rad2deg(torch.atan2(s.masked_fill(none, 0.0), c.masked_fill(none, 1.0)))
 
 

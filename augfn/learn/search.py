@@ -143,6 +143,7 @@ class Search:
         given = [next(left).requires_grad_() if t.requires_grad else t for t in self.leaves]
         return held(tree_unflatten(given, self.tree), self.policy.schema)
 
+    @torch.enable_grad()
     def teach(self, batches: Callable[[Tensor], Batch], key: Tensor, penalty: float, class_weight: float) -> Tensor:
         """A step of the critic."""
         real, labels, other, _ = batches(random.fold_in(key, 0))
@@ -155,6 +156,7 @@ class Search:
         self.optimizers[0].step()
         return loss
 
+    @torch.enable_grad()
     def learn(
         self, batches: Callable[[Tensor], Batch], key: Tensor, class_weight: float, decay: float, step: int
     ) -> Tensor:
