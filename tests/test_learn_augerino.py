@@ -150,3 +150,10 @@ def test_progress_of_a_curriculum_learns():
     raw, h = torch.tensor(0.3), 1e-2
     difference = (loss(raw + h) - loss(raw - h)) / (2 * h)
     torch.testing.assert_close(grad(loss)(raw).double(), difference, rtol=0.03, atol=0)
+
+
+@pytest.mark.parametrize("given", [af.rotate(degrees=(-9, 9)), (0.8, 1.2), {"factor": 0.8}])
+def test_what_holds_no_tensor_is_not_silently_left_as_it_is(given):
+    with pytest.raises(TypeError, match="nothing to reverse"):
+        reverse_gradient(given)
+    assert reverse_gradient({}) == {}

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map_only
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from augfn.core.draw import Params, leaves_of
 from augfn.distributions import Interval, Knots, LogUniform, Span, Uniform
@@ -117,6 +117,8 @@ def reverse_gradient(params: Any, scale: float | Tensor = 1.0) -> Any:
     end of its own: keep ranges inside by `augfn_nn.Augment(f, learnable=True)`, whose `params` are handed in here, or by a
     bijection such as a sigmoid. `augfn.learn.worst_case` is the same for each image's own params.
 
+    Raises TypeError for what holds no tensor, such as an augmentation itself (hand in its `params`).
+
     A curriculum by gradient: a `Curriculum` takes a tensor, so that `progress = sigmoid(raw)` learns by the same loss.
 
     Sources: Ganin and Lempitsky 2015 (the reversal); Zhang et al. 2020, "Adversarial AutoAugment".
@@ -129,6 +131,13 @@ def reverse_gradient(params: Any, scale: float | Tensor = 1.0) -> Any:
     >>> (bounds.grad > 0).tolist()
     [True, True]
     """
+    leaves = tree_leaves(params)
+    if leaves and not any(isinstance(x, Tensor) for x in leaves):
+        want, fix = (
+            "a pytree with tensors, such as the params of an augmentation",
+            "reverse_gradient(f.params)",
+        )
+        raise TypeError(explain("reverse_gradient: nothing to reverse", params, want, fix))
     return tree_map_only(Tensor, lambda x: reversed_of(x, scale) if x.is_floating_point() else x, params)
 
 
