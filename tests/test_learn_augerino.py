@@ -157,3 +157,10 @@ def test_what_holds_no_tensor_is_not_silently_left_as_it_is(given):
     with pytest.raises(TypeError, match="nothing to reverse"):
         reverse_gradient(given)
     assert reverse_gradient({}) == {}
+
+
+@pytest.mark.parametrize("units", [None, ["rotate/degrees"]])
+def test_an_augmentation_in_place_of_its_params_is_named(units):
+    f = af.pipeline(af.rotate(degrees=(-9, 9)))
+    with pytest.raises(TypeError, match=r"range_widths\(f.params"):
+        augerino_loss(torch.tensor(1.0), f if units is None else f.params, units=units)  # type: ignore[arg-type]

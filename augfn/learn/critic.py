@@ -34,12 +34,12 @@ def critic_loss(
     | `critic(images)` | one score for each image, `[B]` or `[B, 1]`, or a pair of it and the logits of a classifier `[B, K]`;
     a sample's score must not depend on the others (GroupNorm or LayerNorm rather than BatchNorm) |
     | `real`, `fake` | images `[B, ...]` of one shape; different images, since a critic of pairs teaches to do nothing |
-    | `key` | of the points between them |
+    | `key` | one, of the points between them |
     | `penalty` | the weight of the gradient penalty, 0 for none |
     | `labels` | of the real images, for the class loss; None: none |
 
     No gradient reaches `fake`. Returns a scalar. Raises ValueError for shapes that do not fit, and for labels without
-    logits. Sources: Gulrajani et al. 2017 (WGAN-GP); Hataya et al. 2020 (Faster AutoAugment).
+    logits, and for negative weights. Sources: Gulrajani et al. 2017 (WGAN-GP); Hataya et al. 2020 (Faster AutoAugment).
 
     >>> import augfn as af
     >>> mean = lambda x: 2 * x.mean((1, 2, 3))
@@ -47,6 +47,9 @@ def critic_loss(
     tensor(-2.)
     """
     check("critic_loss", real, fake)
+    if penalty < 0 or class_weight < 0:
+        given = {"penalty": penalty, "class_weight": class_weight}
+        raise ValueError(explain("critic_loss: weights", given, "0 or more", "penalty=10.0, class_weight=0.1"))
     fake = fake.detach()
     score, logits = outputs_of(critic, real)
     loss = outputs_of(critic, fake)[0].mean() - score.mean()
@@ -70,10 +73,15 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, key: Tensor, *,
     tensor(4.)
     """
     check("gradient_penalty", real, fake)
+    if isinstance(key, Tensor) and key.ndim > 1:
+        raise ValueError(explain("gradient_penalty: key", key, "one key [2] for the batch", "key=af.key(0)"))
     share = random.uniform(key, (len(real),)).to(real).reshape(-1, *[1] * (real.ndim - 1))
     between = torch.lerp(fake.detach(), real.detach(), share).requires_grad_()
     with torch.enable_grad():
         score = outputs_of(critic, between)[0].sum()
+        if not score.requires_grad:
+            want, fix = "a score that is differentiable in the images", "a critic without detach() and no_grad()"
+            raise ValueError(explain("gradient_penalty: a critic without a gradient", score, want, fix))
         slopes = torch.autograd.grad(score, between, create_graph=True, materialize_grads=True)[0]
     return ((torch.linalg.vector_norm(slopes.flatten(1), dim=1) - norm) ** 2).mean()
 

@@ -75,7 +75,12 @@ def range_widths(params: Params, units: Mapping[str, float] | None = None) -> di
     >>> range_widths(f.params, {"rotate/degrees": 90.0})
     {'rotate/degrees': tensor(0.3333)}
     """
-    leaves = leaves_of(params)
+    if not isinstance(params, Mapping) or not (units is None or isinstance(units, Mapping)):
+        given = units if isinstance(params, Mapping) else params
+        want = "params, a dict with their distributions, and units by path"
+        fix = 'range_widths(f.params, {"rotate/degrees": 57.3}), and so for augerino_loss'
+        raise TypeError(explain("range_widths", given, want, fix))
+    leaves = leaves_of(params)  # type: ignore[arg-type]
     if units is None:
         units = {path: 1.0 for path, leaf in leaves.items() if isinstance(leaf, WIDE)}
     if not units:
