@@ -33,7 +33,8 @@ def surrogate_loss(f: Augmentation, losses: Tensor, drawn: Params, ranges: Param
     | `ranges` | those it was called with; None: the augmentation's own |
 
     The value is that of the mean loss. Raises ValueError for losses of another shape, and for params that are not drawn, or
-    of another augmentation. Sources: Williams 1992 (REINFORCE); Schulman et al. 2015 (surrogate losses); the baseline is that of Kool et al. 2019.
+    of another augmentation. Sources: Williams 1992 (REINFORCE); Schulman et al. 2015 (surrogate losses);
+    the baseline is that of Kool et al. 2019.
 
     >>> import augfn as af
     >>> logit = torch.tensor(0.0, requires_grad=True)
