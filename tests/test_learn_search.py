@@ -236,6 +236,9 @@ def test_bad_input_is_named(call, words):
         (lambda: learnable(lambda x: x), "learnable: not an augmentation"),  # type: ignore[arg-type]
         (lambda: discrete(af.hflip(p=0.5).params), "discrete: not an augmentation"),  # type: ignore[arg-type]
         (lambda: shares(af.hflip(p=0.5).params), "shares: not an augmentation"),  # type: ignore[arg-type]
+        (lambda: run(small(), lambda x: x.mean((1, 2, 3)), 2), "a module whose parameters"),
+        (lambda: run(small(), Net(), 2, state=run(small(), Net(), 1, warmup=0)), "state=found.state"),
+        (lambda: search_policy(small(), (X, Y.tolist()), Net(), steps=1, warmup=0, key=af.key(0)), "two tensors"),  # type: ignore[arg-type]
         (lambda: run(small(), Net(), 1, optimizer=torch.optim.SGD([torch.ones(1)], 0.1)), "functools.partial"),
     ],
 )

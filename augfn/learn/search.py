@@ -107,6 +107,12 @@ def search_policy(
         warn(
             f"search_policy: all {steps} steps are warm-up (warmup={warmup}): the policy found is the one that was given"
         )
+    if not isinstance(critic, nn.Module):
+        raise TypeError(
+            explain("search_policy: critic", critic, "a module whose parameters learn", "a torch.nn.Module")
+        )
+    if not (state is None or isinstance(state, dict)):
+        raise TypeError(explain("search_policy: state", type(state).__name__, "that of a search", "state=found.state"))
     search = Search(policy, critic, numbers, optimizer, critic_optimizer, state)
     for step in shown(range(search.step, steps), progress, "steps"):
         at = random.fold_in(key, step)
@@ -219,6 +225,11 @@ class Halves:
             if pair is not None and (len(pair) != 2 or (pair[1] is not None and len(pair[0]) != len(pair[1]))):
                 want, fix = "images [N, C, H, W] and as many labels [N], or None", "(images, labels)"
                 raise ValueError(explain(f"search_policy: {name}", pair, want, fix))
+            if pair is not None and not all(x is None or isinstance(x, Tensor) for x in pair):
+                given = [type(x).__name__ for x in pair]
+                raise TypeError(
+                    explain(f"search_policy: {name}", given, "two tensors", "af.to_float(x), torch.tensor(y)")
+                )
         if len(data[0]) < 2:
             raise ValueError(explain("search_policy: data", len(data[0]), "at least two images", "(images, labels)"))
 
