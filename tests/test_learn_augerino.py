@@ -164,3 +164,15 @@ def test_an_augmentation_in_place_of_its_params_is_named(units):
     f = af.pipeline(af.rotate(degrees=(-9, 9)))
     with pytest.raises(TypeError, match=r"range_widths\(f.params"):
         augerino_loss(torch.tensor(1.0), f if units is None else f.params, units=units)  # type: ignore[arg-type]
+
+
+def test_a_span_made_within_a_compiled_loss():
+    """One width for (-w, w), as the docstring of augerino_loss has it."""
+    turn, x = af.rotate(), torch.rand(4, 1, 8, 8)
+
+    def loss(w):
+        tree = {"degrees": af.Span(w, [[-1.0], [1.0]])}
+        return augerino_loss(turn(x, tree, K)[0].square().mean(), tree)
+
+    w = torch.tensor(9.0)
+    torch.testing.assert_close(torch.compile(loss, fullgraph=True, backend="aot_eager")(w), loss(w))
