@@ -316,7 +316,7 @@ def test_hessian_of_the_dense_solve_is_that_of_torch():
         ({"solver": "cg", "damping": float("nan")}, "damping"),
         ({"solver": "unrolled"}, "alpha"),
         ({"alpha": float("inf")}, "alpha"),
-        ({}, "alpha"),
+        ({}, 'alpha=0.1; or solver="cg"'),
     ],
 )
 def test_bad_settings_are_named(change, words):

@@ -116,7 +116,7 @@ def bilevel(
     |---|---|
     | `inner(theta, phi, batch)`, `outer(theta, phi, batch)` | the losses, scalars and pure; what is random (a key), and any
     state (running statistics), comes with the batch |
-    | `solver`, `steps`, `alpha`, `damping` | how the gradient gets through theta*, as of `hypergradient` |
+    | `solver`, `steps`, `alpha`, `damping` | how a gradient gets through theta*, as of `hypergradient`; "neumann" needs alpha |
 
     `value` is the outer loss (for "unrolled", that after its steps), and `gradient` a pytree as `phi`. Neither holds a
     graph. The function draws nothing, changes nothing and compiles; theta may be the parameters that an optimiser steps,
