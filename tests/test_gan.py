@@ -139,5 +139,6 @@ def test_ada_params_are_for_ada():
     for p in (-1, 1.5):
         with pytest.raises(ValueError, match="0 to 1"):
             af.recipe("ada", size=16, p=p)
-    with pytest.raises(ValueError, match=r'recipe\("ada"'):
-        af.learn.ada_params(af.pipeline(af.hflip()), 0.5)
+    for other in (af.pipeline(af.hflip()), af.hflip(), af.hflip(p=0.5)):
+        with pytest.raises(ValueError, match=r'recipe\("ada"'):
+            af.learn.ada_params(other, 0.5)  # type: ignore[arg-type]

@@ -150,3 +150,29 @@ def test_progress_of_a_curriculum_learns():
     raw, h = torch.tensor(0.3), 1e-2
     difference = (loss(raw + h) - loss(raw - h)) / (2 * h)
     torch.testing.assert_close(grad(loss)(raw).double(), difference, rtol=0.03, atol=0)
+
+
+@pytest.mark.parametrize("given", [af.rotate(degrees=(-9, 9)), (0.8, 1.2), {"factor": 0.8}])
+def test_what_holds_no_tensor_is_not_silently_left_as_it_is(given):
+    with pytest.raises(TypeError, match="nothing to reverse"):
+        reverse_gradient(given)
+    assert reverse_gradient({}) == {}
+
+
+@pytest.mark.parametrize("units", [None, ["rotate/degrees"]])
+def test_an_augmentation_in_place_of_its_params_is_named(units):
+    f = af.pipeline(af.rotate(degrees=(-9, 9)))
+    with pytest.raises(TypeError, match=r"range_widths\(f.params"):
+        augerino_loss(torch.tensor(1.0), f if units is None else f.params, units=units)  # type: ignore[arg-type]
+
+
+def test_a_span_made_within_a_compiled_loss():
+    """One width for (-w, w), as the docstring of augerino_loss has it."""
+    turn, x = af.rotate(), torch.rand(4, 1, 8, 8)
+
+    def loss(w):
+        tree = {"degrees": af.Span(w, [[-1.0], [1.0]])}
+        return augerino_loss(turn(x, tree, K)[0].square().mean(), tree)
+
+    w = torch.tensor(9.0)
+    torch.testing.assert_close(torch.compile(loss, fullgraph=True, backend="aot_eager")(w), loss(w))

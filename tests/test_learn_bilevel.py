@@ -335,7 +335,7 @@ def test_hessian_of_the_dense_solve_is_that_of_torch():
         ({"solver": "cg", "damping": float("nan")}, "damping"),
         ({"solver": "unrolled"}, "alpha"),
         ({"alpha": float("inf")}, "alpha"),
-        ({}, "alpha"),
+        ({}, 'alpha=0.1; or solver="cg"'),
     ],
 )
 def test_bad_settings_are_named(change, words):
@@ -352,3 +352,17 @@ def test_bad_trees_are_named():
         step({}, torch.ones(2), None, None)
     with pytest.raises(TypeError, match="bilevel: phi"):
         step(torch.ones(2), torch.ones(2, dtype=torch.int64), None, None)
+
+
+@pytest.mark.parametrize("settings", EXACT, **named)
+@pytest.mark.parametrize("which", ["training", "validation"])
+def test_a_loss_of_the_nets_own_parameters_is_named(which, settings):
+    """Without functional_call a loss is one of the net's parameters, and the gradient would silently be 0."""
+    net, x, phi = nn.Linear(3, 1).double(), torch.rand(5, 3).double(), torch.tensor(0.5).double()
+    right = lambda t, p: (functional_call(net, t, x) - p).square().mean() + sum(w.square().sum() for w in t.values())  # noqa: E731
+    wrong = lambda t, p: (net(x) - p).square().mean()  # noqa: E731
+    f, g = (wrong, right) if which == "training" else (right, lambda t, p: net(x).square().mean())
+    with pytest.raises(ValueError, match=f"the {which} loss does not read theta"):
+        hypergradient(f, g, dict(net.named_parameters()), phi, **settings)
+    backbone = lambda t, p: right(t, p) + net(x).square().mean()  # noqa: E731  which may be there beside theta
+    assert hypergradient(backbone, right, dict(net.named_parameters()), phi, **settings).isfinite()

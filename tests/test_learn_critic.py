@@ -177,6 +177,14 @@ def test_ranges_beside_scores():
     torch.testing.assert_close(logit.grad, torch.tensor(-0.125), atol=0.01, rtol=0)  # p (1 - p) (.5 - 1)
 
 
+def coin():
+    return af.hflip(p=af.LogitBernoulli(torch.tensor(0.0, requires_grad=True)))
+
+
+def flat(x):
+    return x.mean((1, 2, 3))
+
+
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
@@ -200,6 +208,13 @@ def test_ranges_beside_scores():
             TypeError,
             "floating images",
         ),
+        (lambda: surrogate_loss(coin(), torch.ones(5), coin()(images(0), None, af.key(0))[1]), ValueError, r"\[6\]"),
+        (lambda: surrogate_loss(coin(), torch.ones(6), coin().params), ValueError, "not drawn"),
+        (lambda: surrogate_loss(coin(), torch.ones(6), {"rotate": {}}), ValueError, "not drawn"),
+        (lambda: critic_loss(flat, images(0), images(1), af.key(0), penalty=-1.0), ValueError, "weights"),
+        (lambda: critic_loss(flat, images(0), images(1), af.key(0), class_weight=-1.0), ValueError, "weights"),
+        (lambda: gradient_penalty(flat, images(0), images(1), af.split(af.key(0), 6)), ValueError, "one key"),
+        (lambda: gradient_penalty(lambda x: flat(x).detach(), images(0), images(1), af.key(0)), ValueError, "detach"),
     ],
 )
 def test_bad_input_is_named(call, error, words):

@@ -126,6 +126,7 @@ def test_alike_descriptions_please_only_posdist():
     [
         (TypeError, lambda x: hardnet_loss([1.0], x)),
         (TypeError, lambda x: hardnet_loss(x, x.long())),
+        (TypeError, lambda x: hardnet_loss(x.float(), x.double())),
         (ValueError, lambda x: hardnet_loss(x, x[:2])),
         (ValueError, lambda x: hardnet_loss(x[:1], x[:1])),
         (ValueError, lambda x: hardnet_loss(x[0], x[0])),

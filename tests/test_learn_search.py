@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import augfn as af
+import augfn_nn
 from augfn.app import viz
 from augfn.learn import discrete, learnable, search_policy, search_space, searchable, shares, surrogate_loss
 from augfn.learn.policy import ESTIMATORS, held, tensors_of
@@ -154,7 +155,8 @@ def test_a_search_where_no_gradient_is_kept():
 
 def test_warm_up_is_the_critics_alone():
     f = small()
-    found = run(f, Net(), 2, warmup=2)
+    with pytest.warns(UserWarning, match="all 2 steps are warm-up"):
+        found = run(f, Net(), 2, warmup=2)
     assert all(torch.equal(a, b) for a, b in zip(numbers(f), found.state["numbers"], strict=True))
     assert not torch.equal(found.state["critic"]["score.weight"], Net().score.weight)
 
@@ -218,13 +220,36 @@ def test_shares_are_the_frequencies_of_draws():
         (lambda: searchable([af.hflip(p=0.5)], policies=0), "policies"),
         (lambda: run(af.rotate(), Net(), 1), "nothing learns"),
         (lambda: run(small(), Net(), 1.5), "steps"),
+        (lambda: run(small(), Net(), 1, n_critic=0), "n_critic=3"),
+        (lambda: run(searchable([af.mixup(), af.hflip(p=0.5)]), Net(), 2), "mixes images, and labels"),
+        (lambda: run(learnable(af.pipeline(af.rotate(), af.center_crop(size=4))), Net(), 2), "keeps the frame"),
+        (lambda: learnable(af.hflip(p=0.5), temperature=0.0), "temperature"),
+        (lambda: searchable([]), "searchable: no ops"),
         (lambda: run(small(), Net(), 1, decay=1.0), "decay"),
         (lambda: search_policy(small(), (X, Y[:3]), Net(), steps=1, key=af.key(0)), "as many labels"),
         (lambda: search_policy(small(), (X[:1], None), Net(), steps=1, key=af.key(0)), "two images"),
         (lambda: search_policy(small(), lambda key: None, Net(), steps=1, key=af.key(0), source=(X, Y)), "source"),
-        (lambda: run(small(), Net(), 1, run(learnable(af.rotate()), Net(), 1).state), "another policy"),
+        (lambda: run(small(), Net(), 1, run(learnable(af.rotate()), Net(), 1, warmup=0).state), "another policy"),
     ],
 )
 def test_bad_input_is_named(call, words):
     with pytest.raises(ValueError, match=words):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: learnable(augfn_nn.RandomRotation(9.0)), "its .f"),  # type: ignore[arg-type]
+        (lambda: learnable(lambda x: x), "learnable: not an augmentation"),  # type: ignore[arg-type]
+        (lambda: discrete(af.hflip(p=0.5).params), "discrete: not an augmentation"),  # type: ignore[arg-type]
+        (lambda: shares(af.hflip(p=0.5).params), "shares: not an augmentation"),  # type: ignore[arg-type]
+        (lambda: run(small(), lambda x: x.mean((1, 2, 3)), 2), "a module whose parameters"),
+        (lambda: run(small(), Net(), 2, state=run(small(), Net(), 1, warmup=0)), "state=found.state"),
+        (lambda: search_policy(small(), (X, Y.tolist()), Net(), steps=1, warmup=0, key=af.key(0)), "two tensors"),  # type: ignore[arg-type]
+        (lambda: run(small(), Net(), 1, optimizer=torch.optim.SGD([torch.ones(1)], 0.1)), "functools.partial"),
+    ],
+)
+def test_what_is_of_another_kind_is_named(call, words):
+    with pytest.raises(TypeError, match=words):
         call()

@@ -336,8 +336,14 @@ def test_a_module_adds_little_to_a_call():
         (lambda x, m: flips(data_keys=[7]), "an enum's member"),
         (lambda x, m: flips()({"picture": x}), "unknown data key"),
         (lambda x, m: flips()({"image": x, "depths": m}), "did you mean 'depth'"),
-        (lambda x, m: flips()({"image": x, "path": "a.png"}), "targets={'path': 'mask'} calls it a mask, 'other' passes"),
-        (lambda x, m: flips()({"image": x, "image_id": 3}), "targets={'image_id': 'mask'} calls it a mask, 'other' passes"),
+        (
+            lambda x, m: flips()({"image": x, "path": "a.png"}),
+            "targets={'path': 'mask'} calls it a mask, 'other' passes",
+        ),
+        (
+            lambda x, m: flips()({"image": x, "image_id": 3}),
+            "targets={'image_id': 'mask'} calls it a mask, 'other' passes",
+        ),
         (lambda x, m: flips(data_keys=["input", "mask"])(x), "1 arguments"),
         (lambda x, m: flips()(x, m), "2 arguments"),
         (lambda x, m: flips(data_keys=["input", "mask"])(x, ["a"]), "af.collate"),

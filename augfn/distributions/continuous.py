@@ -114,15 +114,15 @@ class Span(Distribution):
     static = ("matrix", "offset")
 
     def __init__(self, x: Any, matrix: Any, offset: Any = 0.0) -> None:
-        matrix, offset = np.asarray(as_tuples(matrix), object), np.asarray(as_tuples(offset), object)
-        n = x.numel() if isinstance(x, Tensor) else np.size(x)
-        if matrix.ndim < 2 or matrix.shape[-2:] != (2, n):
+        matrix, offset = as_tuples(matrix), as_tuples(offset)
+        n, rows, ends = x.numel() if isinstance(x, Tensor) else np.size(x), shape_of(matrix), shape_of(offset)
+        if len(rows) < 2 or rows[-2:] != (2, n):
             fix = "a row for low and a row for high, with a factor for each number of x"
-            raise ValueError(explain("Span: bad matrix", matrix.shape, f"[..., 2, {n}], for x of {n} numbers", fix))
-        if offset.shape not in ((), matrix.shape[:-1]):
-            want = f"a number, or {list(matrix.shape[:-1])}"
-            raise ValueError(explain("Span: bad offset", offset.shape, want, "a number for each end"))
-        self._set(x=x, matrix=as_tuples(matrix), offset=as_tuples(offset))
+            raise ValueError(explain("Span: bad matrix", rows, f"[..., 2, {n}], for x of {n} numbers", fix))
+        if ends not in ((), rows[:-1]):
+            want = f"a number, or {list(rows[:-1])}"
+            raise ValueError(explain("Span: bad offset", ends, want, "a number for each end"))
+        self._set(x=x, matrix=matrix, offset=offset)
 
     x: Tensor
     matrix: tuple[Any, ...]
@@ -356,3 +356,11 @@ def even_density(value: Tensor, low: Tensor, high: Tensor) -> Tensor:
 
 def bell_density(value: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     return -(((value - mean) / std) ** 2) / 2 - torch.log(std.abs()) - math.log(2 * math.pi) / 2
+
+
+def shape_of(nested: Any) -> tuple[int, ...]:
+    """The shape of nested tuples, as far as they are even. (No array, which Dynamo could not hold.)"""
+    if not isinstance(nested, tuple):
+        return ()
+    inner = [shape_of(x) for x in nested]
+    return (len(nested), *(inner[0] if inner and all(s == inner[0] for s in inner) else ()))

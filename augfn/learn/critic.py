@@ -35,12 +35,12 @@ def critic_loss(
     | `critic(images)` | one score for each image, `[B]` or `[B, 1]`, or a pair of it and the logits of a classifier `[B, K]`;
     a sample's score must not depend on the others (GroupNorm or LayerNorm rather than BatchNorm) |
     | `real`, `fake` | images `[B, ...]` of one shape; different images, since a critic of pairs teaches to do nothing |
-    | `key` | of the points between them |
+    | `key` | one, of the points between them |
     | `penalty` | the weight of the gradient penalty, 0 for none |
     | `labels` | of the real images, for the class loss; None: none |
 
     No gradient reaches `fake`. Returns a scalar. Raises ValueError for shapes that do not fit, and for labels without
-    logits. Sources: Gulrajani et al. 2017 (WGAN-GP); Hataya et al. 2020 (Faster AutoAugment).
+    logits, and for negative weights. Sources: Gulrajani et al. 2017 (WGAN-GP); Hataya et al. 2020 (Faster AutoAugment).
 
     >>> import augfn as af
     >>> mean = lambda x: 2 * x.mean((1, 2, 3))
@@ -48,6 +48,9 @@ def critic_loss(
     tensor(-2.)
     """
     check("critic_loss", real, fake)
+    if penalty < 0 or class_weight < 0:
+        given = {"penalty": penalty, "class_weight": class_weight}
+        raise ValueError(explain("critic_loss: weights", given, "0 or more", "penalty=10.0, class_weight=0.1"))
     fake = fake.detach()
     score, logits = outputs_of(critic, real)
     loss = outputs_of(critic, fake)[0].mean() - score.mean()
@@ -71,6 +74,8 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, key: Tensor, *,
     tensor(4.)
     """
     check("gradient_penalty", real, fake)
+    if isinstance(key, Tensor) and key.ndim > 1:
+        raise ValueError(explain("gradient_penalty: key", key, "one key [2] for the batch", "key=af.key(0)"))
     kind = torch.promote_types(real.dtype, fake.dtype)  # under autocast generated images are in half precision
     if not kind.is_floating_point:
         raise TypeError(explain("gradient_penalty: images", real, "floating images", "af.to_float(images)"))
@@ -78,6 +83,9 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, key: Tensor, *,
     between = torch.lerp(fake.detach().to(kind), real.detach().to(kind), share).requires_grad_()
     with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):  # the only attention with a second derivative
         score = outputs_of(critic, between)[0].sum()
+        if not score.requires_grad:
+            want, fix = "a score that is differentiable in the images", "a critic without detach() and no_grad()"
+            raise ValueError(explain("gradient_penalty: a critic without a gradient", score, want, fix))
         slopes = torch.autograd.grad(score, between, create_graph=True, materialize_grads=True)[0]
     slopes = slopes.flatten(1).to(torch.promote_types(kind, torch.float32))  # the square of 256 is infinite in float16
     return ((torch.linalg.vector_norm(slopes, dim=1) - norm) ** 2).mean()

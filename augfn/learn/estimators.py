@@ -78,7 +78,8 @@ def relax(
     leaves = leaves_of(tree)
     drawn = {path: d for path, d in leaves.items() if isinstance(d, Distribution) and d.hard}
     if not drawn:
-        want, fix = "at least one gate or choice", "af.maybe(f, p=af.RelaxedBernoulli(0.0)).params"
+        want = "the params of an augmentation with at least one gate or choice; of relaxed ones hard=True"
+        fix = "f.params, of f = af.learn.learnable(af.hflip(p=0.5))"
         raise ValueError(explain("relax: nothing to draw", params, want, fix))
     keys = {path: random.fold_in(key, random.salt(path)) for path in drawn}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import grad, grad_and_value, vjp
+from torch.func import grad_and_value, vjp
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._pytree import tree_leaves, tree_map
 
@@ -40,7 +40,7 @@ def hypergradient(
     | argument | meaning |
     |---|---|
     | `train_loss(theta, phi)`, `val_loss(theta, phi)` | the losses f and g, scalars; pure: the same batch and keys at
-    every call (on the CPU it is an error if f is not) |
+    every call, and of the weights handed in, by `functional_call(net, theta, x)` (on the CPU it is an error if not) |
     | `theta` | weights at (or near) the minimum of f: any pytree of floating tensors |
     | `phi` | what is learned: any pytree of floating tensors, such as a pipeline's `params` with their distributions |
     | `solver` | "neumann", "cg", "exact" or "unrolled", see below |
@@ -118,7 +118,7 @@ def bilevel(
     |---|---|
     | `inner(theta, phi, batch)`, `outer(theta, phi, batch)` | the losses, scalars and pure; what is random (a key), and any
     state (running statistics), comes with the batch |
-    | `solver`, `steps`, `alpha`, `damping` | how the gradient gets through theta*, as of `hypergradient` |
+    | `solver`, `steps`, `alpha`, `damping` | how a gradient gets through theta*, as of `hypergradient`; "neumann" needs alpha |
 
     `value` is the outer loss (for "unrolled", that after its steps), and `gradient` a pytree as `phi`. Neither holds a
     graph. The function draws nothing, changes nothing and compiles; theta may be the parameters that an optimiser steps,
@@ -175,7 +175,7 @@ def solved(
     inverse = SOLVERS[solver].inverse
     with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):  # the only attention with a second derivative
         if inverse is None:
-            return unrolled(f, g, theta, phi, **settings)
+            return unrolled(what, f, g, theta, phi, **settings)
         return implicit(what, f, g, theta, phi, inverse, **settings)
 
 
@@ -185,21 +185,26 @@ def implicit(
     to_theta: Any = vjp(lambda t: grad_and_value(f)(t, phi), theta, has_aux=True)
     to_phi: Any = vjp(lambda p: grad_and_value(f)(theta, p), phi, has_aux=True)
     check_pure(what, to_theta[2], to_phi[2])
+    check_reached(f"{what}: the training loss", to_theta[2], to_theta[0])
     (slope, direct), value = grad_and_value(g, (0, 1))(theta, phi)
+    check_reached(f"{what}: the validation loss", value, slope)
     with torch.no_grad():
         product = lambda v: tree_map(lambda h, x: h + damping * x, to_theta[1](v)[0], v)  # noqa: E731
         indirect = to_phi[1](inverse(product, slope, **settings))[0]
         return value.detach(), tree_map(torch.sub, direct, indirect)
 
 
-def unrolled(f: Loss, g: Loss, theta: Any, phi: Any, steps: int, alpha: float) -> tuple[Tensor, Any]:
-    def after(p: Any) -> Tensor:
-        at = theta
+def unrolled(what: str, f: Loss, g: Loss, theta: Any, phi: Any, steps: int, alpha: float) -> tuple[Tensor, Any]:
+    def after(p: Any) -> tuple[Tensor, Any]:
+        at, begin = theta, None
         for _ in range(steps):
-            at = tree_map(lambda t, s: t - alpha * s, at, grad(f)(at, p))
-        return g(at, p)
+            slope, now = grad_and_value(f)(at, p)
+            at, begin = tree_map(lambda t, s: t - alpha * s, at, slope), begin or (now, slope)
+        return g(at, p), begin
 
-    gradient, value = grad_and_value(after)(phi)
+    gradient, (value, begin) = grad_and_value(after, has_aux=True)(phi)
+    check_reached(f"{what}: the training loss", *begin)
+    check_reached(f"{what}: the validation loss", value, gradient)
     return value.detach(), tree_map(torch.detach, gradient)
 
 
@@ -222,3 +227,13 @@ def check_pure(what: str, one: Tensor, two: Tensor) -> None:
         given, want = f"{a:.6g}, then {b:.6g}", "the same loss at the same theta and phi"
         fix = "hand in the batch and its key; draw dropout's mask by a key, or switch it off"
         raise ValueError(explain(f"{what}: the training loss is not pure", given, want, fix))
+
+
+def check_reached(what: str, value: Tensor, slope: Any) -> None:
+    """A loss that no theta reaches, though it hangs on other tensors that require a gradient: those of the net itself."""
+    if not value.requires_grad:  # theta and phi do not
+        return
+    known = [peek(x) for x in tree_leaves(slope)]
+    if all(x is not None and not x.any() for x in known):
+        fix = "torch.func.functional_call(net, theta, x) in place of net(x)"
+        raise ValueError(explain(f"{what} does not read theta", "parameters of its own", "those handed in", fix))

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map_only
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from augfn.core.draw import Params, leaves_of
 from augfn.distributions import Interval, Knots, LogUniform, Span, Uniform
@@ -75,7 +75,12 @@ def range_widths(params: Params, units: Mapping[str, float] | None = None) -> di
     >>> range_widths(f.params, {"rotate/degrees": 90.0})
     {'rotate/degrees': tensor(0.3333)}
     """
-    leaves = leaves_of(params)
+    if not isinstance(params, Mapping) or not (units is None or isinstance(units, Mapping)):
+        given = units if isinstance(params, Mapping) else params
+        want = "params, a dict with their distributions, and units by path"
+        fix = 'range_widths(f.params, {"rotate/degrees": 57.3}), and so for augerino_loss'
+        raise TypeError(explain("range_widths", given, want, fix))
+    leaves = leaves_of(params)  # type: ignore[arg-type]
     if units is None:
         units = {path: 1.0 for path, leaf in leaves.items() if isinstance(leaf, WIDE)}
     if not units:
@@ -117,6 +122,8 @@ def reverse_gradient(params: Any, scale: float | Tensor = 1.0) -> Any:
     end of its own: keep ranges inside by `augfn_nn.Augment(f, learnable=True)`, whose `params` are handed in here, or by a
     bijection such as a sigmoid. `augfn.learn.worst_case` is the same for each image's own params.
 
+    Raises TypeError for what holds no tensor, such as an augmentation itself (hand in its `params`).
+
     A curriculum by gradient: a `Curriculum` takes a tensor, so that `progress = sigmoid(raw)` learns by the same loss.
 
     Sources: Ganin and Lempitsky 2015 (the reversal); Zhang et al. 2020, "Adversarial AutoAugment".
@@ -129,6 +136,13 @@ def reverse_gradient(params: Any, scale: float | Tensor = 1.0) -> Any:
     >>> (bounds.grad > 0).tolist()
     [True, True]
     """
+    leaves = tree_leaves(params)
+    if leaves and not any(isinstance(x, Tensor) for x in leaves):
+        want, fix = (
+            "a pytree with tensors, such as the params of an augmentation",
+            "reverse_gradient(f.params)",
+        )
+        raise TypeError(explain("reverse_gradient: nothing to reverse", params, want, fix))
     return tree_map_only(Tensor, lambda x: reversed_of(x, scale) if x.is_floating_point() else x, params)
 
 

@@ -33,9 +33,9 @@ def hardnet_loss(
     | `near` | nearer than this is a duplicate of the patch and no negative, >= 0. A row all of whose negatives are
     duplicates has loss 0 |
 
-    Half precision is computed in float32, and so is the result. Raises TypeError for what is not floating, ValueError for
-    other shapes and values. Sources: Mishchuk et al. 2017
-    (HardNet); Mishkin et al. 2018, "Repeatability is not enough" (AffNet: HardNegC, PosDist).
+    Half precision is computed in float32, and so is the result. Raises TypeError for what is not floating or of two dtypes,
+    ValueError for other shapes and values. Sources: Mishchuk et al. 2017 (HardNet); Mishkin et al. 2018, "Repeatability is not
+    enough" (AffNet: HardNegC, PosDist).
 
     >>> a = torch.tensor([[1.0, 0.0], [0.0, 2.0], [-3.0, 0.0]])
     >>> hardnet_loss(a, a)  # the nearest negative is sqrt(2) away
@@ -71,6 +71,11 @@ def check(anchor: Any, positive: Any, negatives: str, margin: float, near: float
         given = [list(anchor.shape), list(positive.shape)]
         fix = "one row for each patch and its counterpart, two at the least"
         raise ValueError(explain("hardnet_loss: descriptors", given, "two tensors [N, D], N >= 2", fix))
+    if anchor.dtype != positive.dtype:
+        given = f"{anchor.dtype}, {positive.dtype}"
+        raise TypeError(
+            explain("hardnet_loss: descriptors", given, "two tensors of one dtype", "positive.to(anchor.dtype)")
+        )
     if negatives not in NEGATIVES:
         raise ValueError(explain("hardnet_loss: negatives", negatives, f"one of {NEGATIVES}", 'negatives="constant"'))
     if not (margin >= 0 and near >= 0):

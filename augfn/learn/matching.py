@@ -62,9 +62,9 @@ def fit(
     Gates, choices and whole numbers have no gradient: they stay as they were drawn, and the best start has them. Params in
     pixels, such as a blur's sigma, mean another thing at a coarse level: take `levels=1` for them.
 
-    Raises ValueError where shapes differ, nothing is random, or a level would be smaller than 4 pixels; without a key where one
-    is needed. Source: Lucas and Kanade 1981 for registration by gradient, there with Gauss and Newton's steps; Bergen et al.
-    1992 (coarse to fine).
+    Raises ValueError where shapes differ, a value is not finite, nothing is random, or a level would be smaller than 4
+    pixels; without a key where one is needed. Source: Lucas and Kanade 1981 for registration by gradient, there with Gauss
+    and Newton's steps; Bergen et al. 1992 (coarse to fine).
 
     >>> import augfn as af
     >>> x = torch.linspace(0.1, 0.9, 64).reshape(1, 1, 8, 8)
@@ -172,6 +172,15 @@ def check(source: Any, target: Any, levels: int, starts: int, steps: int, lr: fl
     if source.shape[:1] != target.shape[:1] or source.ndim != target.ndim:
         want = "as many as the source's, of the same dimensions"
         raise ValueError(explain("fit: targets", target, want, "target.expand(len(source), -1, -1, -1)"))
+    if levels > 1 and source.shape[2:] != target.shape[2:]:
+        given, want = [list(source.shape), list(target.shape)], "one size, where there are several levels"
+        raise ValueError(explain("fit: source and target", given, want, "af.resize(size=...)(source)[0], or levels=1"))
+    for name, x in (("source", source), ("target", target)):
+        if not x.isfinite().all():
+            fix = f"{name}.nan_to_num(), and a loss(y, target, seen) that leaves those places out"
+            raise ValueError(
+                explain(f"fit: {name}", f"{x.isfinite().logical_not().sum()} not finite", "finite values", fix)
+            )
     if min(levels, starts, steps) < 1 or not lr > 0:
         given = {"levels": levels, "starts": starts, "steps": steps, "lr": lr}
         raise ValueError(explain("fit", given, "positive numbers", "levels=3, starts=8, steps=80, lr=0.05"))

@@ -62,16 +62,21 @@ def learnable(
     * `temperature`: of the relaxations. `fixed`: paths that do not learn, or of steps. `noise`: the standard deviation of what
       is added to the logits, by `key`, so that sub-policies that begin alike do not stay so.
 
-    An optimizer may push a number out of its interval: see `held`. Raises ValueError for an estimator or a path that there is
-    not, and where nothing learns.
+    An optimizer may push a number out of its interval: `augfn.learn.policy.held` gives params inside. Raises
+    ValueError for an estimator or a path that there is not, for a temperature that is not positive, and where nothing learns;
+    TypeError for what is no augmentation.
 
     >>> import augfn as af
+    >>> from augfn.learn.policy import tensors_of
     >>> f = learnable(af.pipeline(af.rotate(degrees=(-9.0, 9.0), p=0.5), af.invert(p=1.0)))
     >>> [path for path, leaf in tensors_of(f.params).items() if leaf.requires_grad]
     ['rotate/degrees/low', 'rotate/degrees/high', 'rotate/gate/logits']
     """
+    check("learnable", f)
     if estimator not in ESTIMATORS:
         raise ValueError(unknown("estimator", estimator, ESTIMATORS))
+    if not temperature > 0:
+        raise ValueError(explain("learnable: temperature", temperature, "a number above 0", "temperature=0.5"))
     leaves, gate_and_choice = leaves_of(f.params), ESTIMATORS[estimator]
     for name in fixed:
         if not any(below(path, name) for path in leaves):
@@ -120,6 +125,9 @@ def searchable(
     for what, n in (("policies", policies), ("stages", stages)):
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
             raise ValueError(explain(f"searchable: {what}", n, "a positive whole number", f"{what}=2"))
+    if not ops:
+        fix = "searchable([af.rotate(degrees=(-9.0, 9.0), p=0.5), af.hflip(p=0.5)])"
+        raise ValueError(explain("searchable: no ops", ops, "at least one augmentation", fix))
     named = compose.named([], ops, "searchable") if isinstance(ops, Mapping) else compose.named(ops, {}, "searchable")
     inner: dict[str, Any] = {f"stage_{j + 1}": compose.one_of(**named) for j in range(stages)}
     f = compose.pipeline(compose.one_of(**{f"policy_{i + 1}": compose.pipeline(**inner) for i in range(policies)}))
@@ -168,6 +176,7 @@ def discrete(f: Augmentation) -> Augmentation:
     >>> discrete(af.hflip(p=af.RelaxedBernoulli(torch.zeros((), requires_grad=True))))
     hflip(gate=Bernoulli(probs=0.5))
     """
+    check("discrete", f)
     tree = held(f.params, f.schema)
     plain = [plain_of(leaf) for leaf in leaves_of(tree).values()]
     spec = tree_flatten(nested(tree, iter(plain)))
@@ -196,6 +205,7 @@ def shares(f: Augmentation) -> list[Share]:
     >>> shares(af.one_of(af.hflip(p=0.5), af.invert(), weights=[3.0, 1.0]))[0]
     Share(path='hflip', name='hflip', chance=0.375, strength=1.0)
     """
+    check("shares", f)
     return [*shares_of(discrete(f), "", 1.0)]
 
 
@@ -233,6 +243,16 @@ def with_params(f: Augmentation, params: Params) -> Augmentation:
 
 
 # leaf by leaf
+
+
+def check(what: str, f: Any) -> None:
+    if not isinstance(f, Augmentation):
+        fix = (
+            "its .f"
+            if isinstance(getattr(f, "f", None), Augmentation)
+            else "af.pipeline(af.rotate(degrees=(-9.0, 9.0)))"
+        )
+        raise TypeError(explain(f"{what}: not an augmentation", f, "an augmentation of augfn", fix))
 
 
 def below(path: str, name: str) -> bool:

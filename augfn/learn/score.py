@@ -32,8 +32,9 @@ def surrogate_loss(f: Augmentation, losses: Tensor, drawn: Params, ranges: Param
     | `drawn` | the params that the call returned |
     | `ranges` | those it was called with; None: the augmentation's own |
 
-    The value is that of the mean loss. Raises ValueError for losses of another shape. Sources: Williams 1992 (REINFORCE);
-    Schulman et al. 2015 (surrogate losses); the baseline is that of Kool et al. 2019.
+    The value is that of the mean loss. Raises ValueError for losses of another shape, and for params that are not drawn, or
+    of another augmentation. Sources: Williams 1992 (REINFORCE); Schulman et al. 2015 (surrogate losses);
+    the baseline is that of Kool et al. 2019.
 
     >>> import augfn as af
     >>> logit = torch.tensor(0.0, requires_grad=True)
@@ -47,10 +48,17 @@ def surrogate_loss(f: Augmentation, losses: Tensor, drawn: Params, ranges: Param
         want, fix = "one for each sample, [B]", 'reduction="none"'
         raise ValueError(explain("surrogate_loss: losses", losses, want, fix))
     given, values, weights = leaves_of(ranges or f.params), leaves_of(drawn), dict(relevance(f, drawn))
+    ranged = [path for path, d in given.items() if isinstance(d, Distribution)]
+    if any(isinstance(d, Distribution) for d in values.values()) or (ranged and not any(p in values for p in ranged)):
+        want, fix = f"the params that the call returned, with {', '.join(ranged)}", "y, drawn = f(x, None, key)"
+        raise ValueError(explain("surrogate_loss: params that are not drawn", drawn, want, fix))
     score = torch.zeros_like(losses)
     for path, d in given.items():
         if isinstance(d, Distribution) and path in values and not values[path].requires_grad and learns(d):
             log = d.log_prob(values[path]).to(losses)
+            if log.shape[:1] != losses.shape:
+                want, fix = f"one for each sample, [{len(log)}]", 'reduction="none"'
+                raise ValueError(explain("surrogate_loss: losses", losses, want, fix))
             weight = weights[path]
             score = score + log.reshape(len(losses), -1).sum(-1) * (1.0 if weight is None else weight.to(losses))
     return (losses + (losses - others(losses)).detach() * (score - score.detach())).mean()

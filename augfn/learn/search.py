@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 from augfn import random
 from augfn.core.augmentation import Augmentation
 from augfn.core.draw import Params
-from augfn.errors import explain
+from augfn.errors import explain, warn
 from augfn.learn.critic import critic_loss, policy_losses
 from augfn.learn.policy import discrete, held, tensors_of, with_params
 from augfn.learn.score import surrogate_loss
@@ -69,7 +69,7 @@ def search_policy(
     | `data` | images `[N, C, H, W]` and labels `[N]` (or None: no class loss), of which each step takes real ones and others to
     augment; or a function of a key that gives a batch of both, each with its labels: (real, labels, other, labels) |
     | `critic` | as in `critic_loss`; it is trained in place, in the mode that it is in. With dropout a search is not repeatable |
-    | `steps` | how many in all, those of `state` included |
+    | `steps` | how many in all, those of `state` and of `warmup` included: no more than `warmup` change no policy (a warning) |
     | `key` | of the whole search: step i reads `fold_in(key, i)` |
     | `batch` | real images, and as many others; taken again where there are fewer |
     | `source` | other images to augment, and their labels; None: those of `data` that a step does not show as real |
@@ -80,8 +80,9 @@ def search_policy(
     | `progress` | show a bar (needs tqdm) |
 
     The `policy` given is not changed. To keep states on the way, search in turns: `for n in range(100, 1001, 100): found =
-    search_policy(..., steps=n, state=found.state)`. Raises ValueError where nothing learns, and for data that does not
-    fit. Source: Hataya et al. 2020, "Faster AutoAugment"; ranges in place of its two-point magnitudes.
+    search_policy(..., steps=n, state=found.state)`. Raises ValueError where nothing learns, for data that does not
+    fit, and for a policy that mixes images where there are labels. Source: Hataya et al. 2020, "Faster AutoAugment"; ranges
+    in place of its two-point magnitudes.
 
     >>> import augfn as af
     >>> images, net = torch.rand(16, 1, 4, 4), nn.Sequential(nn.Flatten(), nn.Linear(16, 1))
@@ -95,6 +96,23 @@ def search_policy(
     batches = data if callable(data) else Halves(data, source, batch)
     if callable(data) and source is not None:
         raise ValueError(explain("search_policy: source beside a function", source, "one of both", "leave source out"))
+    for name, made in (("optimizer", optimizer), ("critic_optimizer", critic_optimizer)):
+        if not callable(made):
+            want, fix = (
+                "a function from tensors to an optimizer",
+                f"{name}=functools.partial(torch.optim.Adam, lr=1e-2)",
+            )
+            raise TypeError(explain(f"search_policy: {name}", made, want, fix))
+    if state is None and 0 < steps <= warmup:
+        warn(
+            f"search_policy: all {steps} steps are warm-up (warmup={warmup}): the policy found is the one that was given"
+        )
+    if not isinstance(critic, nn.Module):
+        raise TypeError(
+            explain("search_policy: critic", critic, "a module whose parameters learn", "a torch.nn.Module")
+        )
+    if not (state is None or isinstance(state, dict)):
+        raise TypeError(explain("search_policy: state", type(state).__name__, "that of a search", "state=found.state"))
     search = Search(policy, critic, numbers, optimizer, critic_optimizer, state)
     for step in shown(range(search.step, steps), progress, "steps"):
         at = random.fold_in(key, step)
@@ -146,10 +164,19 @@ class Search:
     @torch.enable_grad()
     def teach(self, batches: Callable[[Tensor], Batch], key: Tensor, penalty: float, class_weight: float) -> Tensor:
         """A step of the critic."""
-        real, labels, other, _ = batches(random.fold_in(key, 0))
+        real, labels, other, own = batches(random.fold_in(key, 0))
+        if self.policy.mixes and own is not None:
+            want, fix = "steps of one image each, whose labels stay", "leave mixes out, or labels: (images, None)"
+            raise ValueError(explain("search_policy: a policy that mixes images, and labels", self.policy, want, fix))
         with torch.no_grad():
             fake = self.policy(other, self.params(self.numbers), random.fold_in(key, 1))[0]
         how = {"penalty": penalty, "labels": labels, "class_weight": class_weight}
+        if fake.shape != real.shape:
+            want, fix = (
+                f"{list(real.shape)}, as the real ones",
+                "a policy that keeps the frame, and batches of one size",
+            )
+            raise ValueError(explain("search_policy: the augmented images", fake, want, fix))
         loss = critic_loss(self.critic, real, fake, random.fold_in(key, 2), **how)
         self.optimizers[0].zero_grad()
         loss.backward()
@@ -200,6 +227,11 @@ class Halves:
             if pair is not None and (len(pair) != 2 or (pair[1] is not None and len(pair[0]) != len(pair[1]))):
                 want, fix = "images [N, C, H, W] and as many labels [N], or None", "(images, labels)"
                 raise ValueError(explain(f"search_policy: {name}", pair, want, fix))
+            if pair is not None and not all(x is None or isinstance(x, Tensor) for x in pair):
+                given = [type(x).__name__ for x in pair]
+                raise TypeError(
+                    explain(f"search_policy: {name}", given, "two tensors", "af.to_float(x), torch.tensor(y)")
+                )
         if len(data[0]) < 2:
             raise ValueError(explain("search_policy: data", len(data[0]), "at least two images", "(images, labels)"))
 
@@ -232,8 +264,11 @@ def check(numbers: list[Tensor], steps: int, batch: int, n_critic: int, warmup: 
     if not numbers:
         want, fix = "params with tensors that require a gradient", "af.learn.learnable(policy)"
         raise ValueError(explain("search_policy: nothing learns", "plain ranges", want, fix))
-    for name, n, least in (("steps", steps, 0), ("batch", batch, 1), ("n_critic", n_critic, 1), ("warmup", warmup, 0)):
+    whole = ("steps", steps, 0, 300), ("batch", batch, 1, 128), ("n_critic", n_critic, 1, 3), ("warmup", warmup, 0, 30)
+    for name, n, least, usual in whole:
         if isinstance(n, bool) or not isinstance(n, int) or n < least:
-            raise ValueError(explain(f"search_policy: {name}", n, f"a whole number, at least {least}", f"{name}=30"))
+            raise ValueError(
+                explain(f"search_policy: {name}", n, f"a whole number, at least {least}", f"{name}={usual}")
+            )
     if not 0 <= decay < 1:
         raise ValueError(explain("search_policy: decay", decay, "0 <= decay < 1", "decay=0.95"))

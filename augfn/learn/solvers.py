@@ -114,7 +114,8 @@ def settings_of(what: str, name: str, given: dict[str, Any]) -> dict[str, Any]:
     if "steps" in found:
         found["steps"] = checked_steps(what, STEPS if found["steps"] is None else found["steps"], solver.least)
     if "alpha" in found and not (found["alpha"] is not None and 0 < found["alpha"] < math.inf):
-        raise ValueError(explain(f"{what}: bad alpha", found["alpha"], "0 < alpha < 2 / lambda_max", "alpha=0.1"))
+        want, fix = "0 < alpha < 2 / lambda_max(H), the length of a step", 'alpha=0.1; or solver="cg", which needs none'
+        raise ValueError(explain(f"{what}: bad alpha", found["alpha"], want, fix))
     if "damping" in found:
         found["damping"] = 0.0 if found["damping"] is None else found["damping"]
         if not 0 <= found["damping"] < math.inf:

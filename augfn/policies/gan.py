@@ -87,7 +87,7 @@ def ada_params(f: Pipeline, p: Tensor | float) -> Params:
     >>> params["zoom"]["gate"], params["rotate"]["gate"], params["hflip"]["gate"]
     (Bernoulli(probs=0.75), Bernoulli(probs=0.5), Bernoulli(probs=0.375))
     """
-    if not all("gate" in step for step in f.params.values() if isinstance(step, dict)):
+    if not f.params or not all(isinstance(step, dict) and "gate" in step for step in f.params.values()):
         raise ValueError(explain("ada_params: steps without a gate", f, "those of ADA", 'af.recipe("ada", size=32)'))
     step, coin, turn = shares(probability(p)).values()
     gates = {n: Bernoulli(coin if n in HALVED else turn if n in TURNED else step) for n in f.params}
