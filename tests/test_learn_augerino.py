@@ -176,3 +176,12 @@ def test_a_span_made_within_a_compiled_loss():
 
     w = torch.tensor(9.0)
     torch.testing.assert_close(torch.compile(loss, fullgraph=True, backend="aot_eager")(w), loss(w))
+
+
+def test_an_open_end_stays_open():
+    ends = torch.tensor([-1.0, torch.inf], requires_grad=True)
+    back = reverse_gradient({"leaf": ends}, 2.0)["leaf"]
+    assert torch.equal(back, ends)
+    back[0].backward()
+    assert ends.grad[0] == -2
+    assert ends.grad.isfinite().all()

@@ -152,6 +152,17 @@ def test_what_was_not_chosen_is_left_out():
     assert all(bool(t) or g == 0 for t, g in zip(taken, slopes[:3], strict=True))
 
 
+def test_behind_a_relaxed_gate_the_score_counts_in_full():
+    """A gate that is half open weighs the image, not the log-probability of what was drawn behind it."""
+    logit = torch.tensor(0.3, requires_grad=True)
+    f = af.brightness(factor=0.5, clip="none", p=af.LogitBernoulli(logit))
+    f = af.maybe(f, p=af.RelaxedBernoulli(0.4, 0.5, hard=False))
+    y, drawn = f(torch.ones(40_000, 1, 1, 1), None, af.key(0))
+    surrogate_loss(f, (y.flatten() - 0.2) ** 2, drawn).backward()
+    p, acts = torch.sigmoid(logit.detach()), (0.8 - 0.5 * drawn["gate"]) ** 2
+    torch.testing.assert_close(logit.grad, p * (1 - p) * (acts - 0.8**2).mean(), rtol=0.03, atol=0)
+
+
 def test_the_distribution_says_which_gradient():
     """Of the same policy: what a draw carries is not added twice, and the value is the mean loss."""
     for gate, choice in ((af.RelaxedBernoulli, af.GumbelChoice), (af.LogitBernoulli, af.LogitChoice)):

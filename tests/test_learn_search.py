@@ -209,6 +209,19 @@ def test_shares_are_the_frequencies_of_draws():
     assert share.strength == pytest.approx(0.5)
 
 
+def test_a_start_is_kept():
+    """What learns begins as it was; what is fixed may be surer than a logit that learns."""
+    f = af.pipeline(af.hflip(p=0.99), af.vflip(p=0.999))
+    found = discrete(learnable(f, fixed=["vflip"])).params
+    torch.testing.assert_close(found["hflip"]["gate"].probs, torch.tensor(0.99))
+    torch.testing.assert_close(found["vflip"]["gate"].probs, torch.tensor(0.999))
+
+
+def test_shares_of_so_many_choices_in_a_row():
+    found = shares(af.some_of(2, af.hflip(p=1.0), af.invert(p=0.5), replace=True))
+    assert [s.chance for s in found] == [0.5, 0.25] * 2
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -217,7 +230,12 @@ def test_shares_are_the_frequencies_of_draws():
         (lambda: learnable(af.rotate(), noise=0.1), "noise without a key"),
         (lambda: learnable(af.hflip(p=1.0)), "nothing that learns"),
         (lambda: learnable(af.one_of(af.hflip(), af.vflip(), weights=[0.0, 1.0])), "never chosen"),
+        (lambda: learnable(af.hflip(p=0.999)), "gate/logits begins outside"),
+        (lambda: learnable(af.hflip(p=af.RelaxedBernoulli(-7.0))), "gate/logits begins outside"),
         (lambda: searchable([af.hflip(p=0.5)], policies=0), "policies"),
+        (lambda: shares(af.some_of(1, af.hflip(), af.vflip())), "chance of each branch"),
+        (lambda: shares(af.some_of((0, 2), af.hflip(), af.vflip(), replace=True)), "chance of each branch"),
+        (lambda: shares(af.pipeline(af.mixture(af.invert(), af.hflip()))), "chance of each branch"),
         (lambda: run(af.rotate(), Net(), 1), "nothing learns"),
         (lambda: run(small(), Net(), 1.5), "steps"),
         (lambda: run(small(), Net(), 1, n_critic=0), "n_critic=3"),

@@ -13,6 +13,7 @@ from augfn import random
 from augfn.core.draw import leaves_of, nested
 from augfn.distributions import Bernoulli, Choice, Distribution, GumbelChoice, RelaxedBernoulli
 from augfn.errors import explain
+from augfn.learn.score import others
 from augfn.math.variates import HALF_STEP, one_hot
 
 Values = Callable[[Any], Tensor]
@@ -107,11 +108,6 @@ def relax(
 def with_gradient(value: Tensor, correction: Tensor) -> Tensor:
     """The value, with the gradient of the correction added to its own."""
     return value + (correction - correction.detach())
-
-
-def others(f: Tensor) -> Tensor:
-    """For each number `[n]` the mean of the others; 0 where there are none."""
-    return (f.sum() - f) / max(len(f) - 1, 1)
 
 
 def score(drawn: dict[str, Any], values: dict[str, Tensor]) -> Tensor:

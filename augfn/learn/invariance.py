@@ -147,4 +147,5 @@ def reverse_gradient(params: Any, scale: float | Tensor = 1.0) -> Any:
 
 
 def reversed_of(x: Tensor, scale: float | Tensor) -> Tensor:
-    return x.detach() - scale * (x - x.detach())
+    step = torch.where(x.isfinite(), x - x.detach(), 0.0)  # an open end stays
+    return x.detach() - scale * step

@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from augfn import compose, random
 from augfn.core.augmentation import Augmentation, Op
-from augfn.core.combined import Maybe, OneOf
+from augfn.core.combined import Maybe, Mixture, OneOf, Slots, SomeOf
 from augfn.core.draw import Params, leaves_of, nested
 from augfn.core.intervals import in_order, limits_of
 from augfn.distributions import (
@@ -63,8 +63,8 @@ def learnable(
       is added to the logits, by `key`, so that sub-policies that begin alike do not stay so.
 
     An optimizer may push a number out of its interval: `augfn.learn.policy.held` gives params inside. Raises
-    ValueError for an estimator or a path that there is not, for a temperature that is not positive, and where nothing learns;
-    TypeError for what is no augmentation.
+    ValueError for an estimator or a path that there is not, for a temperature that is not positive, where nothing learns, and
+    for what begins outside of its interval, such as a p above .993 and below 1; TypeError for what is no augmentation.
 
     >>> import augfn as af
     >>> from augfn.learn.policy import tensors_of
@@ -89,6 +89,8 @@ def learnable(
             made.append(leaf)
             continue
         leaf = relaxed(leaf, gate_and_choice, temperature)
+        if not f.meanings[path].flat:
+            check_inside(path, started(leaf), f.meanings[path])
         if noise and hasattr(leaf, "logits"):
             shift = noise * random.normal(random.fold_in(key, random.salt(path)), leaf.logits.shape)  # type: ignore[arg-type]
             leaf = leaf.renewed(logits=leaf.logits + shift.to(leaf.logits))
@@ -199,7 +201,8 @@ class Share(NamedTuple):
 
 def shares(f: Augmentation) -> list[Share]:
     """How much each op of a policy does, at its place. (A solarize at level 0 does nothing, however probable it is; so what
-    an op does is told by its mass.)
+    an op does is told by its mass.) Raises ValueError for branches whose chance is not told here: those of a `mixture`, and of a
+    `some_of` without replacement or of a number that is drawn.
 
     >>> import augfn as af
     >>> shares(af.one_of(af.hflip(p=0.5), af.invert(), weights=[3.0, 1.0]))[0]
@@ -292,6 +295,15 @@ def held_leaf(leaf: Any, meaning: Leaf) -> Any:
     return in_order(leaf) if isinstance(leaf, Interval) or leaf.ordered else leaf
 
 
+def check_inside(path: str, leaf: Any, meaning: Leaf) -> None:
+    """What would be mirrored before its first step is an error."""
+    for n in leaf.fields if isinstance(leaf, Distribution) else ():
+        t, limits = getattr(leaf, n), limits_of(leaf, n, meaning)
+        if not torch.equal(inside(t, limits), t):
+            want, fix = f"between {limits[0]} and {limits[1]}", f'fixed=["{path}"], or another start'
+            raise ValueError(explain(f"learnable: {path}/{n} begins outside of its interval", t, want, fix))
+
+
 def inside(t: Tensor, limits: Limits) -> Tensor:
     return folded(t, limits) if t.requires_grad and limits != (None, None) else t
 
@@ -304,6 +316,9 @@ def plain_of(leaf: Any) -> Any:
 
 def shares_of(f: Any, path: str, chance: float) -> Iterator[Share]:
     """Of plain params."""
+    if isinstance(f, SomeOf | Mixture) or (isinstance(f, Slots) and not isinstance(f.params["count"], Constant)):
+        want, fix = "pipelines, gates, choices, and so many choices in a row", "af.some_of(2, ..., replace=True)"
+        raise ValueError(explain(f"shares: the chance of each branch of {f.name}", f, want, fix))
     for i, (name, g) in enumerate(getattr(f, "steps", {}).items()):
         own = chance
         if isinstance(f, OneOf):

@@ -85,5 +85,6 @@ def relevance(
         own = weight
         if isinstance(f, OneOf | Maybe):
             gate = (drawn["choice"][..., i] if isinstance(f, OneOf) else drawn["gate"]).detach()
+            gate = (gate > 0).to(gate.dtype)  # a relaxed gate lets all that lies behind it act
             own = gate if weight is None else weight * gate
         yield from relevance(g, drawn[name], f"{prefix}{name}/", own)

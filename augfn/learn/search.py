@@ -65,7 +65,8 @@ def search_policy(
     |---|---|
     | `policy` | an augmentation that keeps the frame; of its params those tensors learn that require a gradient (see `learnable`
     and `searchable`). Their distributions say which gradient it is (see `surrogate_loss`), and they stay in their
-    intervals (see `held`) |
+    intervals (see `held`). Numbers that are computed of one another, such as the ends of `Uniform(-w, w)`, learn apart;
+    `Span` ties them |
     | `data` | images `[N, C, H, W]` and labels `[N]` (or None: no class loss), of which each step takes real ones and others to
     augment; or a function of a key that gives a batch of both, each with its labels: (real, labels, other, labels) |
     | `critic` | as in `critic_loss`; it is trained in place, in the mode that it is in. With dropout a search is not repeatable |
