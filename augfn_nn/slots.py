@@ -295,7 +295,7 @@ def slot_of(key: Any, ndim: int, given: Mapping[str, str], passing: bool = False
 
 def sample_of(values: Sequence[Any], slots: Sequence[Slot]) -> dict[str, Any]:
     """The values as targets; what only passes through is left out."""
-    if len(values) == 1 and type(values[0]) is Tensor and slots[0].kind == "image":  # all that there is to do
+    if is_image_alone(values, slots):
         return {slots[0].name: values[0]}
     values = [of_array(v) if s.kind in CONVERTED else v for s, v in zip(slots, values, strict=True)]
     values = [v[None] if alone else v for v, alone in zip(values, rows_of_one(values, slots), strict=True)]
@@ -304,6 +304,11 @@ def sample_of(values: Sequence[Any], slots: Sequence[Slot]) -> dict[str, Any]:
     batch = next((len(v) for v in images), None)
     pairs = [(s, v) for s, v in zip(slots, values, strict=True) if not passes(s, v)]
     return {s.name: s.wrap(v, batch) for s, v in pairs}
+
+
+def is_image_alone(values: Sequence[Any], slots: Sequence[Slot]) -> bool:
+    """True of a call on one plain tensor, in which nothing is to be wrapped: a third of what a container costs."""
+    return len(values) == 1 and type(values[0]) is Tensor and slots[0].kind == "image"
 
 
 def rows_of_one(values: Sequence[Any], slots: Sequence[Slot]) -> list[bool]:
@@ -342,6 +347,8 @@ def collect(
     args: tuple[Any, ...], slots: list[Slot], values: list[Any], out: Mapping[str, Any], output_type: str = "pt"
 ) -> Any:
     """The output in the form of the call: a tensor, a list or a dict."""
+    if output_type == "pt" and is_image_alone(values, slots) and not isinstance(args[0], Mapping):
+        return out[slots[0].name]
     done = [v if passes(s, v) else s.unwrap(out[s.name], v) for s, v in zip(slots, values, strict=True)]
     done = [v.flatten(0, 1) if alone else v for v, alone in zip(done, rows_of_one(values, slots), strict=True)]
     if output_type != "pt":

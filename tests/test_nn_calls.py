@@ -31,3 +31,14 @@ def test_few_differ():
     for name in REFUSED:
         with pytest.raises((TypeError, ValueError)):
             CALLS[name](A)
+
+
+def test_an_image_alone_is_what_it_is_beside_others():
+    """Alone it is neither wrapped nor collected; the result is the same."""
+    aug = A.AugmentationSequential(A.RandomAffine(15.0), A.ColorJitter(0.2, 0.2, p=0.5))
+    x = torch.rand(4, 3, 8, 8)
+    alone = aug(x, generator=torch.tensor([1, 2]))
+    beside = aug(x, "name", data_keys=["input", "other"], generator=torch.tensor([1, 2]))
+    assert type(alone) is torch.Tensor
+    assert torch.equal(alone, beside[0])
+    assert torch.equal(alone, aug({"image": x}, generator=torch.tensor([1, 2]))["image"])
