@@ -31,6 +31,15 @@ def warn(message: str) -> None:
     warnings.warn(message, stacklevel=level)
 
 
+def needs(extra: str, what: str, error: ImportError) -> ImportError:
+    """What to raise where a module of an extra is missing.
+
+    >>> print(needs("tune", "search", ModuleNotFoundError("no module", name="optuna")))
+    search needs optuna: pip install 'augfn[tune]'
+    """
+    return ImportError(f"{what} needs {error.name}: pip install 'augfn[{extra}]'", name=error.name)
+
+
 def show(value: Any) -> str:
     """A short picture of a value: tensors by dtype and shape, all else by repr."""
     if isinstance(value, torch.Tensor):

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import sys
 
-EXTRA = ("PIL", "jinja2", "matplotlib", "pandas", "skimage", "sklearn", "tqdm", "typer", "yaml")
+EXTRAS = {
+    "demo": ("PIL", "jinja2", "matplotlib", "pandas", "scipy", "skimage", "sklearn", "tqdm", "typer", "yaml"),
+    "tune": ("optuna", "plotly"),
+    "offline": ("pyarrow", "pycocotools", "shapely", "webdataset"),
+    "ray": ("ray",),
+}
 
 
 def main() -> None:
@@ -13,8 +18,10 @@ def main() -> None:
         from augfn.app.commands import app
 
         app()
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in EXTRA:
+    except ImportError as error:
+        root = (error.name or "").split(".")[0]
+        extra = next((extra for extra, names in EXTRAS.items() if root in names), None)
+        if extra is None:
             raise
-        sys.stderr.write(f"error: {error.name} is not installed: pip install 'augfn[demo]'\n")
+        sys.stderr.write(f"error: {root} is not installed: pip install 'augfn[{extra}]'\n")
         raise SystemExit(2) from None

@@ -1,0 +1,1 @@
+"""Which augmentation helps, and how strong it should be: search spaces, ablations, searches, populations (extra `tune`)."""
