@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.func import functional_call, grad, vmap
 from torch.nn import functional as F
 
 import augfn as af
@@ -226,6 +227,9 @@ def flat(x):
         (lambda: critic_loss(flat, images(0), images(1), af.key(0), class_weight=-1.0), ValueError, "weights"),
         (lambda: gradient_penalty(flat, images(0), images(1), af.split(af.key(0), 6)), ValueError, "one key"),
         (lambda: gradient_penalty(lambda x: flat(x).detach(), images(0), images(1), af.key(0)), ValueError, "detach"),
+        (lambda: critic_loss(flat, images(0)[:0], images(1)[:0], af.key(0)), ValueError, "B at least 1"),
+        (lambda: critic_loss(flat, images(0).tolist(), images(1), af.key(0)), TypeError, "two tensors"),
+        (lambda: critic_loss(flat, images(0), images(1), af.key(0), penalty=float("nan")), ValueError, "weights"),
     ],
 )
 def test_bad_input_is_named(call, error, words):
@@ -280,3 +284,55 @@ def test_a_steep_critic_in_half_precision():
     found.backward()
     torch.testing.assert_close(found, (w.detach().float().norm() - 1) ** 2)
     assert w.grad.isfinite().all()
+
+
+def steps():
+    """The gradients of a critic's step, by autograd and by `torch.func`."""
+    net, labels = Smooth(), torch.tensor([0, 1, 2, 0, 1, 2])
+
+    def step(theta, real, fake, key):
+        return critic_loss(lambda x: functional_call(net, theta, (x,)), real, fake, key, labels=labels)
+
+    return dict(net.named_parameters()), step
+
+
+def test_by_torch_func_and_mapped():
+    """Which `autograd.grad` inside is an error in."""
+    theta, step = steps()
+    given = (images(0), images(1), af.key(2))
+    want = torch.autograd.grad(step(theta, *given), [*theta.values()])
+    torch.testing.assert_close([*grad(step)(theta, *given).values()], [*want])
+    weights = torch.randn(3, 18, generator=torch.Generator().manual_seed(1), dtype=F64)
+    mapped = vmap(lambda w: gradient_penalty(lambda x: x.flatten(1) @ w, *given))(weights)
+    torch.testing.assert_close(mapped, (weights.norm(dim=1) - 1) ** 2)
+
+
+@pytest.mark.parametrize("outside", [True, False])
+def test_compiled_as_one_graph(outside):
+    """The loss, whose gradient autograd takes outside, and a step with its gradient."""
+    theta, step = steps()
+    given = (theta, images(0), images(1), af.key(2))
+    want = torch.autograd.grad(step(*given), [*theta.values()])
+    compiled = torch.compile(step if outside else grad(step), fullgraph=True, backend="aot_eager")
+    found = torch.autograd.grad(compiled(*given), [*theta.values()]) if outside else compiled(*given).values()
+    torch.testing.assert_close([*found], [*want])
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # which Dynamo reads
+def test_a_critic_that_is_compiled_by_itself_is_an_error():
+    critic = torch.compile(nn.Sequential(nn.Flatten(), nn.Linear(18, 1).double(), nn.Tanh()), backend="aot_eager")
+    with pytest.raises(RuntimeError, match="double backward"):
+        critic_loss(critic, images(0), images(1), af.key(0)).backward()
+
+
+def test_critics_that_only_autograd_takes():
+    """BatchNorm in training counts its batches, and a checkpoint has hooks: no transform of torch lets them."""
+    norm = nn.Sequential(nn.Flatten(), nn.Linear(18, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 1)).double()
+    critic_loss(norm, images(0), images(1), af.key(0)).backward()
+    assert norm[2].num_batches_tracked == 3
+
+    def checkpointed(x):
+        return torch.utils.checkpoint.checkpoint(net, x, use_reentrant=False)
+
+    net = Smooth()
+    torch.testing.assert_close(*(critic_loss(c, images(0), images(1), af.key(0)) for c in (net, checkpointed)))

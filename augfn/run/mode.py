@@ -62,6 +62,15 @@ def is_plain(*values: int | Tensor) -> bool:
     return all([torch._C._dispatch_keys(v).raw_repr() in PLAIN for v in values if isinstance(v, Tensor)])  # noqa: C419 - faster
 
 
+def is_functional() -> bool:
+    """Tell whether a compiler or a transform of `torch.func` is at work, in which `torch.autograd.grad` has no place.
+
+    >>> is_functional(), torch.func.vmap(lambda x: x * is_functional())(torch.ones(1))
+    (False, tensor([1.]))
+    """
+    return torch.compiler.is_compiling() or (bool(MODES) and MODES[-1]() is not None)
+
+
 def untracked(*values: Tensor) -> bool:
     """Tell whether the values are plain and none of them asks for a gradient."""
     return is_plain(*values) and not any(v.requires_grad for v in values if isinstance(v, Tensor))
