@@ -366,3 +366,44 @@ def test_a_loss_of_the_nets_own_parameters_is_named(which, settings):
         hypergradient(f, g, dict(net.named_parameters()), phi, **settings)
     backbone = lambda t, p: right(t, p) + net(x).square().mean()  # noqa: E731  which may be there beside theta
     assert hypergradient(backbone, right, dict(net.named_parameters()), phi, **settings).isfinite()
+
+
+@pytest.mark.parametrize("settings", EXACT, **named)
+@pytest.mark.parametrize("which", ["training", "validation"])
+@pytest.mark.parametrize("way", ["frozen", "no_grad", "detached"])
+def test_a_loss_without_a_gradient_to_theta_is_named(way, which, settings):
+    """The gradient would silently be 0, or the direct part alone."""
+    net, x, phi = nn.Linear(3, 1).double(), torch.rand(5, 3).double(), torch.tensor(0.5).double()
+    theta, frozen = dict(net.named_parameters()), nn.Linear(3, 1).double().requires_grad_(False)
+    right = lambda t, p: (functional_call(net, t, x) - p).square().mean() + sum(w.square().sum() for w in t.values())  # noqa: E731
+    wrong = {
+        "frozen": lambda t, p: (frozen(x) - p).square().mean(),
+        "no_grad": torch.no_grad()(right),
+        "detached": lambda t, p: right(tree_map(torch.detach, t), p),
+    }[way]
+    f, g = (wrong, right) if which == "training" else (right, wrong)
+    with pytest.raises(ValueError, match=f"the {which} loss does not read theta"):
+        hypergradient(f, g, theta, phi, **settings)
+
+
+@pytest.mark.parametrize("settings", EACH, **named)
+def test_idle_phi_beside_a_backbone_has_zero(settings):
+    """Both losses read theta: that phi reaches neither is no fault, though parameters of a net do."""
+    backbone, theta, phi = nn.Linear(1, 1).double(), torch.ones(2).double(), torch.ones(3).double()
+    loss = lambda t, p: (t - 3).square().sum() + backbone(t[:1]).square().sum()  # noqa: E731
+    assert torch.equal(hypergradient(loss, loss, theta, phi, **settings), torch.zeros_like(phi))
+
+
+@pytest.mark.parametrize("settings", EACH, **named)
+@pytest.mark.parametrize("f", [lambda t, p: (t - p).square(), lambda t, p: 1.0])
+def test_a_loss_that_is_no_scalar_is_named(f, settings):
+    with pytest.raises(ValueError, match="training loss is no scalar"):
+        hypergradient(f, lambda t, p: t.sum(), torch.ones(2), torch.ones(2), **settings)
+
+
+@pytest.mark.parametrize("settings", EXACT, **named)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision(settings, dtype):
+    f, g = lambda t, p: (t - 3 * p).square().sum(), lambda t, p: (t - 1).square().sum()
+    found = hypergradient(f, g, torch.tensor([6.0, 3.0]).to(dtype), torch.tensor([2.0, 1.0]).to(dtype), **settings)
+    torch.testing.assert_close(found, torch.tensor([30.0, 12.0]).to(dtype))

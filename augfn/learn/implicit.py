@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import grad_and_value, vjp
+from torch.func import grad, grad_and_value, vjp
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._pytree import tree_leaves, tree_map
 
 from augfn.errors import explain
 from augfn.learn.solvers import SOLVERS, settings_of
+from augfn.run.mode import is_followed
 from augfn.run.peek import peek
 
 Loss = Callable[[Any, Any], Tensor]
@@ -70,7 +72,8 @@ def hypergradient(
     of the order of |d_theta f|; "unrolled" is the exact gradient of g at the weights after its steps, and blind to earlier
     ones.
 
-    Returns a pytree as `phi`, zero where a leaf reaches neither loss. Inputs are not changed, and no graph is kept.
+    Returns a pytree as `phi`, zero where a leaf reaches neither loss. Inputs are not changed, and no graph is kept. Raises
+    ValueError, in eager calls, for a loss that is no scalar, that does not read theta, or that is not pure.
 
     Conditions: f twice differentiable in theta (tanh, softplus or SiLU rather than ReLU, average rather than max
     pooling), and H > 0, which weight decay inside f (or damping) secures. "cg" stops where it meets a direction of no
@@ -172,10 +175,11 @@ def solved(
     """The outer value and its gradient to phi."""
     check(what, theta, phi)
     theta, phi = tree_map(torch.detach, (theta, phi))
+    f, g = reading(f"{what}: the training loss", f), reading(f"{what}: the validation loss", g)
     inverse = SOLVERS[solver].inverse
     with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):  # the only attention with a second derivative
         if inverse is None:
-            return unrolled(what, f, g, theta, phi, **settings)
+            return unrolled(f, g, theta, phi, **settings)
         return implicit(what, f, g, theta, phi, inverse, **settings)
 
 
@@ -185,27 +189,27 @@ def implicit(
     to_theta: Any = vjp(lambda t: grad_and_value(f)(t, phi), theta, has_aux=True)
     to_phi: Any = vjp(lambda p: grad_and_value(f)(theta, p), phi, has_aux=True)
     check_pure(what, to_theta[2], to_phi[2])
-    check_reached(f"{what}: the training loss", to_theta[2], to_theta[0])
-    (slope, direct), value = grad_and_value(g, (0, 1))(theta, phi)
-    check_reached(f"{what}: the validation loss", value, slope)
+    (slope, direct), value = grad_and_value(partial(alone, g), (0, 1))(theta, phi)
     with torch.no_grad():
         product = lambda v: tree_map(lambda h, x: h + damping * x, to_theta[1](v)[0], v)  # noqa: E731
         indirect = to_phi[1](inverse(product, slope, **settings))[0]
         return value.detach(), tree_map(torch.sub, direct, indirect)
 
 
-def unrolled(what: str, f: Loss, g: Loss, theta: Any, phi: Any, steps: int, alpha: float) -> tuple[Tensor, Any]:
-    def after(p: Any) -> tuple[Tensor, Any]:
-        at, begin = theta, None
+def unrolled(f: Loss, g: Loss, theta: Any, phi: Any, steps: int, alpha: float) -> tuple[Tensor, Any]:
+    def after(p: Any) -> Tensor:
+        at = theta
         for _ in range(steps):
-            slope, now = grad_and_value(f)(at, p)
-            at, begin = tree_map(lambda t, s: t - alpha * s, at, slope), begin or (now, slope)
-        return g(at, p), begin
+            at = tree_map(lambda t, s: t - alpha * s, at, grad(f)(at, p))
+        return alone(g, at, p)
 
-    gradient, (value, begin) = grad_and_value(after, has_aux=True)(phi)
-    check_reached(f"{what}: the training loss", *begin)
-    check_reached(f"{what}: the validation loss", value, gradient)
+    gradient, value = grad_and_value(after)(phi)
     return value.detach(), tree_map(torch.detach, gradient)
+
+
+def alone(loss: Loss, theta: Any, phi: Any) -> Tensor:
+    """The loss, with a transform of theta alone around it, which tells whether it reads theta."""
+    return vjp(lambda t: loss(t, phi), theta)[0]
 
 
 def check(what: str, theta: Any, phi: Any) -> None:
@@ -229,11 +233,17 @@ def check_pure(what: str, one: Tensor, two: Tensor) -> None:
         raise ValueError(explain(f"{what}: the training loss is not pure", given, want, fix))
 
 
-def check_reached(what: str, value: Tensor, slope: Any) -> None:
-    """A loss that no theta reaches, though it hangs on other tensors that require a gradient: those of the net itself."""
-    if not value.requires_grad:  # theta and phi do not
-        return
-    known = [peek(x) for x in tree_leaves(slope)]
-    if all(x is not None and not x.any() for x in known):
-        fix = "torch.func.functional_call(net, theta, x) in place of net(x)"
-        raise ValueError(explain(f"{what} does not read theta", "parameters of its own", "those handed in", fix))
+def reading(what: str, loss: Loss) -> Loss:
+    """The loss, which has to be a scalar that hangs on the theta that the innermost transform is of."""
+
+    def checked(theta: Any, phi: Any) -> Tensor:
+        value = loss(theta, phi)
+        if not isinstance(value, Tensor) or value.ndim:
+            raise ValueError(explain(f"{what} is no scalar", value, "a tensor of no dims", "loss.mean()"))
+        if not is_followed(value):
+            want = "those handed in, by which a gradient goes"
+            fix = "torch.func.functional_call(net, theta, x) in place of net(x), without detach() and no_grad()"
+            raise ValueError(explain(f"{what} does not read theta", "other weights, or no gradient", want, fix))
+        return value
+
+    return checked

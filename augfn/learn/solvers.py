@@ -65,7 +65,8 @@ def dense(product: Product, v: Any) -> Any:
     unit = torch.eye(at.numel(), dtype=at.dtype, device=at.device)
     rows = torch.cat([vmap(lambda e: flattened(product(tree(e))))(some) for some in unit.split(ROWS)])
     try:
-        return tree(torch.linalg.solve((rows + rows.T) / 2, at))
+        wide = torch.promote_types(at.dtype, torch.float32)  # half precision has no solve
+        return tree(torch.linalg.solve(((rows + rows.T) / 2).to(wide), at.to(wide)))
     except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
         want, fix = "H + damping I that can be inverted", "weight decay inside the training loss, or damping=1e-3"
         raise ValueError(explain("exact: H is singular", f"H {list(rows.shape)}", want, fix)) from error

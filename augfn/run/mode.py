@@ -103,6 +103,19 @@ def asks_gradient(t: Tensor) -> bool:
     return t.requires_grad
 
 
+def is_followed(t: Tensor) -> bool:
+    """Tell whether the innermost transform of `torch.func` differentiates the tensor: it is made of what that is in. A
+    compiler is not asked: True.
+
+    >>> torch.func.grad(lambda x: x * is_followed(x) + is_followed(torch.ones(())))(torch.ones(()))
+    tensor(1.)
+    """
+    if torch.compiler.is_compiling() or not MODES:
+        return True
+    core: Any = torch._C._functorch  # type: ignore[attr-defined]
+    return t.requires_grad and core.maybe_get_level(t) == core.maybe_current_level()
+
+
 def is_readable(t: Tensor) -> bool:
     """Tell whether the values are known here and now, at no cost: an ordinary tensor on the host, in eager code.
 
