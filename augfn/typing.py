@@ -34,6 +34,7 @@ class Leaf:
     low: float | None = None
     high: float | None = None
     flat: str = ""  # why the gradient to this leaf is zero, where mathematics forces it
+    grads: tuple[str, ...] = ()  # settings of `grad` with which one reaches it nevertheless
     switch: bool = False  # it decides whether, or which of several, acts
     index: bool = False  # it is the number of something
     volume: tuple[int, ...] | None = None  # its shape in a volume, where that is another one

@@ -70,12 +70,24 @@ def test_widths_of_all_that_has_ends():
         ({"degrees": af.Uniform(0.0, 1.0)}, {"units": {"degrees": 0.0}}, "positive"),
         ({"degrees": af.Uniform(0.0, 1.0)}, {"units": {}}, "at least one range"),
         ({"degrees": af.Uniform(0.0, 1.0)}, {"weight": -1.0}, "weight"),
+        ({"degrees": af.Uniform(0.0, 1.0)}, {"weight": torch.tensor(-1.0)}, "weight"),
+        ({"degrees": af.Uniform(0.0, 1.0)}, {"weight": torch.tensor(torch.nan)}, "weight"),
         ({"degrees": af.Uniform(0.0, 1.0)}, {"limit": 0.0}, "limit"),
     ],
 )
 def test_bad_input_is_named(tree, given, words):
     with pytest.raises(ValueError, match=words):
         augerino_loss(torch.zeros(()), tree, **given)
+
+
+def test_a_loss_that_is_a_number_is_named():
+    with pytest.raises(TypeError, match="task_loss"):
+        augerino_loss(2.0, af.rotate().params)  # type: ignore[arg-type]
+
+
+def test_a_weight_may_be_a_tensor():
+    found = augerino_loss(torch.tensor(5.0), {"degrees": af.Uniform(0.0, 3.0)}, torch.tensor(0.5, requires_grad=True))
+    assert found.item() == 3.5
 
 
 def test_an_equal_task_lets_a_range_grow_and_a_strict_one_does_not():

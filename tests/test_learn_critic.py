@@ -7,6 +7,7 @@ from torch.func import functional_call, grad, vmap
 from torch.nn import functional as F
 
 import augfn as af
+import augfn_nn
 from augfn.learn import critic_loss, gradient_penalty, policy_losses, surrogate_loss
 
 F64 = torch.float64
@@ -189,6 +190,37 @@ def test_ranges_beside_scores():
     torch.testing.assert_close(logit.grad, torch.tensor(-0.125), atol=0.01, rtol=0)  # p (1 - p) (.5 - 1)
 
 
+def test_what_the_given_ranges_leave_out_is_the_augmentations_own():
+    """A call takes some of its leaves; a gate that it was not given has its score nevertheless."""
+    logit = torch.tensor(0.2, requires_grad=True)
+    f = af.pipeline(af.rotate(degrees=(-5, 5)), af.brightness(factor=0.5, p=af.LogitBernoulli(logit)))
+    some = {"rotate": {"degrees": af.Uniform(-3.0, 3.0)}}
+    y, drawn = f(images(0), some, af.key(0))
+    found = [
+        torch.autograd.grad(surrogate_loss(f, flat(y), drawn, ranges), logit)[0]
+        for ranges in (some, some | {"brightness": f.params["brightness"]})
+    ]
+    assert found[0] == found[1] != 0
+
+
+def test_scores_under_transforms():
+    """The gradient of a mean over maps is the mean of gradients: `requires_grad` is False of what a map stands for."""
+    f, x = af.brightness(factor=0.5, p=0.5, clip="none"), images(0)
+    keys, logits = af.split(af.key(0), 3), torch.tensor([0.2, -0.5, 1.0])
+
+    def loss(logit, key):
+        ranges = f.params | {"gate": af.LogitBernoulli(logit)}
+        y, drawn = f(x, ranges, key)
+        return surrogate_loss(f, flat(y), drawn, ranges)
+
+    want = torch.stack([grad(loss)(v, k) for v, k in zip(logits, keys, strict=True)])
+    assert want.abs().min() > 0
+    torch.testing.assert_close(vmap(grad(loss))(logits, keys), want)
+    torch.testing.assert_close(grad(lambda v: vmap(loss)(v, keys).sum())(logits), want)
+    ours = torch.compile(grad(loss), fullgraph=True, backend="aot_eager")(logits[0], keys[0])
+    torch.testing.assert_close(ours, want[0])
+
+
 def coin():
     return af.hflip(p=af.LogitBernoulli(torch.tensor(0.0, requires_grad=True)))
 
@@ -223,6 +255,17 @@ def flat(x):
         (lambda: surrogate_loss(coin(), torch.ones(5), coin()(images(0), None, af.key(0))[1]), ValueError, r"\[6\]"),
         (lambda: surrogate_loss(coin(), torch.ones(6), coin().params), ValueError, "not drawn"),
         (lambda: surrogate_loss(coin(), torch.ones(6), {"rotate": {}}), ValueError, "not drawn"),
+        (
+            lambda: surrogate_loss(coin(), torch.ones(0), coin()(images(0)[:0], None, af.key(0))[1]),
+            ValueError,
+            "each sample",
+        ),
+        (
+            lambda: surrogate_loss(coin(), torch.ones(6).long(), coin()(images(0), None, af.key(0))[1]),
+            TypeError,
+            "floating",
+        ),
+        (lambda: surrogate_loss(augfn_nn.Augment(coin()), torch.ones(6), {}), TypeError, "its .f"),
         (lambda: critic_loss(flat, images(0), images(1), af.key(0), penalty=-1.0), ValueError, "weights"),
         (lambda: critic_loss(flat, images(0), images(1), af.key(0), class_weight=-1.0), ValueError, "weights"),
         (lambda: gradient_penalty(flat, images(0), images(1), af.split(af.key(0), 6)), ValueError, "one key"),

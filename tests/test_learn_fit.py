@@ -148,6 +148,7 @@ def test_inputs_stay_as_they_are(photos):
         ({"augment": af.brightness(factor=2.0)}, ValueError, "nothing to search"),
         ({"augment": af.mixup()}, ValueError, "mixes"),
         ({"loss": lambda y, t, seen: (y - t).mean()}, ValueError, "one number for each image"),
+        ({"loss": lambda y, t, seen: (y - t).detach().square().mean((1, 2, 3))}, ValueError, "without a gradient"),
     ],
 )
 def test_bad_input_is_named(change, error, words):

@@ -227,7 +227,11 @@ def test_shares_of_so_many_choices_in_a_row():
     [
         (lambda: learnable(af.rotate(), "reinforce"), "estimator"),
         (lambda: learnable(af.rotate(), fixed=["degree"]), "degrees"),
+        (lambda: learnable(af.rotate(), fixed="degree"), "degrees"),
         (lambda: learnable(af.rotate(), noise=0.1), "noise without a key"),
+        (lambda: learnable(af.rotate(), noise=-0.1, key=af.key(0)), "learnable: noise"),
+        (lambda: learnable(af.rotate(), noise=float("nan"), key=af.key(0)), "learnable: noise"),
+        (lambda: run(small(), Net().requires_grad_(False), 1, warmup=0), "no parameter that learns"),
         (lambda: learnable(af.hflip(p=1.0)), "nothing that learns"),
         (lambda: learnable(af.one_of(af.hflip(), af.vflip(), weights=[0.0, 1.0])), "never chosen"),
         (lambda: learnable(af.hflip(p=0.999)), "gate/logits begins outside"),
@@ -259,6 +263,7 @@ def test_bad_input_is_named(call, words):
     ("call", "words"),
     [
         (lambda: learnable(augfn_nn.RandomRotation(9.0)), "its .f"),  # type: ignore[arg-type]
+        (lambda: run(augfn_nn.Augment(small()), Net(), 1), "search_policy: not an augmentation"),
         (lambda: learnable(lambda x: x), "learnable: not an augmentation"),  # type: ignore[arg-type]
         (lambda: discrete(af.hflip(p=0.5).params), "discrete: not an augmentation"),  # type: ignore[arg-type]
         (lambda: shares(af.hflip(p=0.5).params), "shares: not an augmentation"),  # type: ignore[arg-type]
@@ -271,3 +276,35 @@ def test_bad_input_is_named(call, words):
 def test_what_is_of_another_kind_is_named(call, words):
     with pytest.raises(TypeError, match=words):
         call()
+
+
+def test_one_name_to_keep_fixed_and_estimators_that_stay():
+    f = af.pipeline(af.rotate(degrees=(-9.0, 9.0), p=0.5), af.hflip(p=af.LogitBernoulli(torch.tensor(0.3))))
+    made = learnable(f, temperature=0.2, fixed="rotate")
+    assert [n for n, t in tensors_of(made.params).items() if t.requires_grad] == ["hflip/gate/logits"]
+    assert isinstance(made.params["hflip"]["gate"], af.LogitBernoulli)
+
+
+def learned(f):
+    return [n for n, t in tensors_of(learnable(f).params).items() if t.requires_grad]
+
+
+@pytest.mark.parametrize(
+    ("op", "leaf", "ends"),
+    [("solarize", "threshold", (0.3, 0.8)), ("posterize", "bits", (2.0, 6.0)), ("dither", "levels", (2.0, 6.0))]
+    + [("clahe", "clip_limit", (1.0, 4.0)), ("gibbs", "alpha", (0.2, 0.6))]
+    + [("salt_and_pepper", "amount", (0.1, 0.3)), ("snow", "coefficient", (0.1, 0.4))],
+)
+def test_soft_steps_learn_where_they_begin(op, leaf, ends):
+    """A leaf that a gradient reaches in "soft" form alone learns in that form, as a policy and as a module."""
+    make = getattr(af, op)
+    ours = [f"{leaf}/low", f"{leaf}/high"]
+    assert set(ours) <= {*learned(make(**{leaf: ends}, grad="soft"))}
+    assert not {*ours} & {
+        n for n, t in tensors_of(learnable(make(**{leaf: ends}, p=0.5)).params).items() if t.requires_grad
+    }
+    x = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    module = augfn_nn.Augment(make(**{leaf: ends}, grad="soft"), learnable=True)
+    (module(x, generator=af.key(0)) * x).sum().backward()
+    found = {n: p.grad for n, p in module.named_parameters()}
+    assert all(any(n.endswith(end) and bool(g.abs() > 0) for n, g in found.items()) for end in ours), found

@@ -5,6 +5,7 @@ import torch
 from torch.func import grad
 
 import augfn as af
+from augfn.core.spec import SPECS
 from augfn.testing.case import smooth_image
 
 F64 = torch.float64
@@ -38,6 +39,35 @@ def test_posterize_is_smoothed_over_one_step(bits):
     found = grad(lambda v: call("posterize", v, bits=bits, grad="soft").sum())(x)
     torch.testing.assert_close(found, want, rtol=0, atol=0.03)
     assert found.min() < 0.3 < 1.7 < found.max()
+
+
+@pytest.mark.parametrize(
+    ("name", "leaf", "at"), [("posterize", "bits", v) for v in (0.7, 2.4, 3.5, 7.8)] + [("dither", "levels", 2.9)]
+)
+def test_whole_numbers_are_smoothed_over_one(name, leaf, at):
+    """To the bits: the slope of the mean over bits that are rounded after U(-1/2, 1/2) is added."""
+    x, h, at = (
+        torch.rand(1, 5, 6, generator=torch.Generator().manual_seed(0), dtype=F64),
+        0.05,
+        torch.tensor(at, dtype=F64),
+    )
+    u = (torch.arange(40_000, dtype=F64) + 0.5) / 40_000 - 0.5
+    f, soft = getattr(af, name)(), getattr(af, name)(grad="soft")
+
+    def smoothed(shift):
+        return f(x.expand(len(u), -1, -1, -1), {leaf: at + shift + u})[0].mean(0)
+
+    found = torch.func.jacrev(lambda v: soft(x, {leaf: v})[0])(at)
+    torch.testing.assert_close(found, (smoothed(h) - smoothed(-h)) / (2 * h), rtol=0, atol=2e-3)
+    torch.testing.assert_close(soft(x, {leaf: at.requires_grad_()})[0], f(x, {leaf: at})[0], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("bits", "want"), [(8.0, [7, 8]), (0.0, [0, 1])])
+def test_at_its_ends_posterize_has_the_slope_inside(bits, want):
+    x = torch.rand(1, 5, 6, generator=torch.Generator().manual_seed(0), dtype=F64)
+    found = torch.func.jacrev(lambda v: call("posterize", x, bits=v, grad="soft"))(torch.tensor(bits, dtype=F64))
+    below, above = (call("posterize", x, bits=float(v)) for v in want)
+    torch.testing.assert_close(found, above - below)
 
 
 @pytest.mark.parametrize("leaf", ["threshold", "image"])
@@ -107,3 +137,22 @@ def test_a_soft_step_learns_where_the_step_itself_does_not():
         (threshold.grad,) = torch.autograd.grad(loss, threshold)
         optimizer.step()
     assert abs(threshold.item() - 0.45) < 0.05
+
+
+@pytest.mark.parametrize("mode", ["none", "ste", "soft"])
+@pytest.mark.parametrize("name", [n for n, spec in SPECS.items() if "grad" in spec.static])
+def test_a_leaf_that_a_gradient_reaches_is_not_said_to_be_flat(name, mode):
+    """Or `learnable` would leave it as it is, in silence."""
+    spec = SPECS[name]
+    if name == "gibbs" and mode == "ste":
+        return  # which has none
+    f = getattr(af, name)(grad=mode, **(spec.example or {}))
+    shape = (2, 3, 24, 24) if spec.ndim == 2 else (2, 1, 8, 8, 8)
+    x = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+    drawn = {n: v.requires_grad_() for n, v in f(x, None, K)[1].items()}
+    y = f(x, drawn)[0]
+    if not y.requires_grad:
+        return
+    slopes = torch.autograd.grad((y * x.flip(-1)).sum(), [*drawn.values()], materialize_grads=True)
+    for n, slope in zip(drawn, slopes, strict=True):
+        assert not (f.meanings[n].flat and slope.any()), n

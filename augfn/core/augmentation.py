@@ -214,6 +214,7 @@ class Op(Augmentation):
         per_channel: bool = False,
     ) -> None:
         leaves = leaves_per_channel(spec, channels) if per_channel else spec.leaves
+        leaves = {n: replace(v, flat="") if static.get("grad") in v.grads else v for n, v in leaves.items()}
         schema = leaves | ({"gate": GATE} if "p" in COMMON[spec.kind] else {})
         flat = spec.kind == "geometric" or spec.target == "depth"  # which a dict with a volume has not
         known = {"ndim": spec.ndim, "spatial": flat, "sampling": sampling, "mixes": spec.kind == "mix"}

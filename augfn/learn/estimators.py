@@ -44,8 +44,8 @@ def relax(
     channel, are as many. All else stays as it is, so that the augmentation draws it, and its gradient is that of the draw |
     | `key` | one key |
     | `control(relaxed)` | c as a function of the same tree with relaxed values, `[n]`, such as a small net, a multiple of `loss`
-    itself (REBAR), or both. A number or tensor: a constant baseline. None: the mean loss of the other draws (for n = 1:
-    none). Both are REINFORCE with a baseline |
+    itself (REBAR), or both. A number, or a tensor `[]` or `[n]`: a constant baseline. None: the mean loss of the other draws
+    (for n = 1: none). Both are REINFORCE with a baseline |
     | `n` | how many draws: as many as there are images, where each is augmented by a draw of its own |
 
     `relax(...).mean().backward()` reaches logits, ranges and the net's weights alike. The control variate learns to lower the
@@ -73,7 +73,7 @@ def relax(
     >>> abs(estimate(99).item() - 0.025) < 0.01
     True
     """
-    if n < 1:
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise ValueError(explain("relax: n", n, "a positive number of draws", "n=len(images)"))
     tree = params if isinstance(params, dict) else {"": params}
     leaves = leaves_of(tree)
@@ -89,6 +89,9 @@ def relax(
         return checked(what, function(whole if isinstance(params, dict) else whole[""]), n)
 
     if not callable(control):
+        if isinstance(control, Tensor) and control.shape not in ((), (n,)):
+            want, fix = f"one number, or one for each draw [{n}]", "control=losses.mean()"
+            raise ValueError(explain("relax: the baseline", control, want, fix))
         hard = {path: d.draw(uniform(keys[path], (n, *d.noise_shape), d)).detach() for path, d in drawn.items()}
         f = found("loss", loss, hard)
         level = others(f.detach()) if control is None else control

@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from augfn.core.draw import Params, leaves_of
 from augfn.distributions import Interval, Knots, LogUniform, Span, Uniform
 from augfn.errors import explain, unknown
+from augfn.run.peek import peek
 
 
 def augerino_loss(
@@ -46,8 +47,8 @@ def augerino_loss(
     net(x).log_softmax(-1), f, n=4)(x, key, params)`.
 
     Raises ValueError where no range is found, a path in `units` is unknown, or no range; for a unit or limit that is not
-    positive, and a negative weight. Source: Benton et al. 2020, "Learning invariances in neural networks from training data"
-    (Augerino); there W is the full width too.
+    positive, and a negative weight; TypeError for a loss that is no tensor. Source: Benton et
+    al. 2020, "Learning invariances in neural networks from training data" (Augerino); there W is the full width too.
 
     >>> import augfn as af
     >>> w = torch.tensor(30.0, requires_grad=True)  # degrees
@@ -57,7 +58,10 @@ def augerino_loss(
     >>> loss.item(), w.grad.item()
     (-1.0, -0.1)
     """
-    if not (isinstance(weight, Tensor) or weight >= 0) or not limit > 0:
+    if not isinstance(task_loss, Tensor):
+        raise TypeError(explain("augerino_loss: task_loss", task_loss, "a tensor", "F.cross_entropy(net(y), labels)"))
+    known = peek(weight) if isinstance(weight, Tensor) else weight
+    if not (known is None or known >= 0) or not limit > 0:
         given, want = {"weight": weight, "limit": limit}, "weight >= 0 and limit > 0"
         raise ValueError(explain("augerino_loss", given, want, "weight=0.1"))
     each = torch.cat([w.reshape(-1) for w in range_widths(params, units).values()])

@@ -62,9 +62,9 @@ def fit(
     Gates, choices and whole numbers have no gradient: they stay as they were drawn, and the best start has them. Params in
     pixels, such as a blur's sigma, mean another thing at a coarse level: take `levels=1` for them.
 
-    Raises ValueError where shapes differ, a value is not finite, nothing is random, or a level would be smaller than 4
-    pixels; without a key where one is needed. Source: Lucas and Kanade 1981 for registration by gradient, there with Gauss
-    and Newton's steps; Bergen et al. 1992 (coarse to fine).
+    Raises ValueError where shapes differ, a value is not finite, nothing is random, a level would be smaller than 4
+    pixels, or the loss has no gradient; without a key where one is needed. Source: Lucas and Kanade 1981 for registration by
+    gradient, there with Gauss and Newton's steps; Bergen et al. 1992 (coarse to fine).
 
     >>> import augfn as af
     >>> x = torch.linspace(0.1, 0.9, 64).reshape(1, 1, 8, 8)
@@ -149,6 +149,9 @@ def compared(cube: Cube, x: Tensor, target: Tensor, u: Tensor, rows: Tensor, los
     if not isinstance(found, Tensor) or found.shape != (len(rows),):
         want, fix = f"one number for each image [{len(rows)}]", "lambda y, t, seen: (y - t).abs().flatten(1).mean(1)"
         raise ValueError(explain("fit: the loss", found, want, fix))
+    if y[name].requires_grad and not found.requires_grad:
+        want, fix = "a loss that is differentiable in y", "a loss without detach() and no_grad()"
+        raise ValueError(explain("fit: a loss without a gradient", found, want, fix))
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -47,7 +48,7 @@ def learnable(
     estimator: str = "straight-through",
     *,
     temperature: float = 0.5,
-    fixed: Sequence[str] = (),
+    fixed: str | Sequence[str] = (),
     noise: float = 0.0,
     key: Tensor | None = None,
 ) -> Augmentation:
@@ -58,13 +59,15 @@ def learnable(
       low variance), "relaxed" (the same with `hard=False`: blends of results, which are no images of the policy), "score"
       (`LogitBernoulli`, `LogitChoice`: unbiased, by `surrogate_loss`; each sample costs its own branch alone).
     * Of a range the ends learn, of a `Magnitude` its level, of other distributions all but their settings. Numbers stay, and
-      so do gates that are always open or shut, and leaves whose gradient is zero.
-    * `temperature`: of the relaxations. `fixed`: paths that do not learn, or of steps. `noise`: the standard deviation of what
-      is added to the logits, by `key`, so that sub-policies that begin alike do not stay so.
+      so do gates that are always open or shut, and leaves whose gradient is zero (a threshold, unless with grad="soft").
+    * Gates and choices that are relaxed already keep their estimator and temperature; `temperature` is that of the others.
+      `fixed`: a path that does not learn, or a step's, or several. `noise`: the standard deviation of what is added to the
+      logits, by `key`, so that sub-policies that begin alike do not stay so.
 
     An optimizer may push a number out of its interval: `augfn.learn.policy.held` gives params inside. Raises
-    ValueError for an estimator or a path that there is not, for a temperature that is not positive, where nothing learns, and
-    for what begins outside of its interval, such as a p above .993 and below 1; TypeError for what is no augmentation.
+    ValueError for an estimator or a path that there is not, for a temperature that is not positive, a noise that is
+    negative, where nothing learns, and for what begins outside of its interval, such as a p above .993 and below 1; TypeError
+    for what is no augmentation.
 
     >>> import augfn as af
     >>> from augfn.learn.policy import tensors_of
@@ -78,9 +81,12 @@ def learnable(
     if not temperature > 0:
         raise ValueError(explain("learnable: temperature", temperature, "a number above 0", "temperature=0.5"))
     leaves, gate_and_choice = leaves_of(f.params), ESTIMATORS[estimator]
+    fixed = [fixed] if isinstance(fixed, str) else fixed
     for name in fixed:
         if not any(below(path, name) for path in leaves):
             raise ValueError(unknown("leaf to keep fixed", name, leaves))
+    if not 0 <= noise < math.inf:
+        raise ValueError(explain("learnable: noise", noise, "a standard deviation, 0 or more", "noise=0.1"))
     if noise and key is None:
         raise ValueError(explain("learnable: noise without a key", noise, "a key", "key=af.key(0)"))
     made = []

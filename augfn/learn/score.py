@@ -10,9 +10,11 @@ from torch import Tensor
 
 from augfn.core.augmentation import Augmentation
 from augfn.core.combined import Maybe, OneOf
-from augfn.core.draw import Params, leaves_of
+from augfn.core.draw import Params, leaves_of, merge
 from augfn.distributions import Distribution
 from augfn.errors import explain
+from augfn.learn.policy import check
+from augfn.run.mode import asks_gradient
 
 
 def surrogate_loss(f: Augmentation, losses: Tensor, drawn: Params, ranges: Params | None = None) -> Tensor:
@@ -30,11 +32,12 @@ def surrogate_loss(f: Augmentation, losses: Tensor, drawn: Params, ranges: Param
     | `f` | the augmentation that was called; the leaves of a branch that was not chosen are left out, which lowers the variance |
     | `losses` | one for each sample, `[B]` |
     | `drawn` | the params that the call returned |
-    | `ranges` | those it was called with; None: the augmentation's own |
+    | `ranges` | those it was called with; what they leave out, or None: the augmentation's own |
 
-    The value is that of the mean loss. Raises ValueError for losses of another shape, and for params that are not drawn, or
-    of another augmentation. Sources: Williams 1992 (REINFORCE); Schulman et al. 2015 (surrogate losses);
-    the baseline is that of Kool et al. 2019.
+    The value is that of the mean loss. Raises ValueError for losses of another shape, of none, and for params that are not
+    drawn, or of another augmentation; TypeError for what is no augmentation, and for losses that are not floating.
+
+    Sources: Williams 1992 (REINFORCE); Schulman et al. 2015 (surrogate losses); the baseline is that of Kool et al. 2019.
 
     >>> import augfn as af
     >>> logit = torch.tensor(0.0, requires_grad=True)
@@ -44,17 +47,27 @@ def surrogate_loss(f: Augmentation, losses: Tensor, drawn: Params, ranges: Param
     >>> torch.isclose(logit.grad, torch.tensor(-0.125), atol=0.01)  # of 1 - sigmoid(logit) / 2
     tensor(True)
     """
-    if losses.ndim != 1:
+    check("surrogate_loss", f)
+    if not isinstance(losses, Tensor) or not losses.is_floating_point():
+        want, fix = "a floating tensor [B]", 'F.cross_entropy(logits, y, reduction="none")'
+        raise TypeError(explain("surrogate_loss: losses", losses, want, fix))
+    if losses.ndim != 1 or not len(losses):
         want, fix = "one for each sample, [B]", 'reduction="none"'
         raise ValueError(explain("surrogate_loss: losses", losses, want, fix))
-    given, values, weights = leaves_of(ranges or f.params), leaves_of(drawn), dict(relevance(f, drawn))
+    given, values = leaves_of(merge(ranges, f.params, f.schema, f.name)), leaves_of(drawn)
+    weights = dict(relevance(f, drawn))
     ranged = [path for path, d in given.items() if isinstance(d, Distribution)]
     if any(isinstance(d, Distribution) for d in values.values()) or (ranged and not any(p in values for p in ranged)):
         want, fix = f"the params that the call returned, with {', '.join(ranged)}", "y, drawn = f(x, None, key)"
         raise ValueError(explain("surrogate_loss: params that are not drawn", drawn, want, fix))
     score = torch.zeros_like(losses)
     for path, d in given.items():
-        if isinstance(d, Distribution) and path in values and not values[path].requires_grad and learns(d):
+        if (
+            isinstance(d, Distribution)
+            and path in values
+            and not learns(values[path])
+            and learns(*[getattr(d, n) for n in d.fields])
+        ):
             log = d.log_prob(values[path]).to(losses)
             if log.shape[:1] != losses.shape:
                 want, fix = f"one for each sample, [{len(log)}]", 'reduction="none"'
@@ -64,8 +77,8 @@ def surrogate_loss(f: Augmentation, losses: Tensor, drawn: Params, ranges: Param
     return (losses + (losses - others(losses)).detach() * (score - score.detach())).mean()
 
 
-def learns(d: Distribution) -> bool:
-    return any(getattr(d, n).requires_grad for n in d.fields)
+def learns(*tensors: Tensor) -> bool:
+    return any(asks_gradient(t) for t in tensors)
 
 
 def others(losses: Tensor) -> Tensor:

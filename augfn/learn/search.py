@@ -15,6 +15,7 @@ from augfn.core.augmentation import Augmentation
 from augfn.core.draw import Params
 from augfn.errors import explain, warn
 from augfn.learn.critic import critic_loss, policy_losses
+from augfn.learn.policy import check as check_augmentation
 from augfn.learn.policy import discrete, held, tensors_of, with_params
 from augfn.learn.score import surrogate_loss
 from augfn.progress import shown
@@ -92,6 +93,7 @@ def search_policy(
     >>> found.state["step"], found.policy.params["factor"].low.requires_grad
     (2, False)
     """
+    check_augmentation("search_policy", policy)
     numbers = [t for t in tensors_of(policy.params).values() if t.requires_grad]
     check(numbers, steps, batch, n_critic, warmup, decay)
     batches = data if callable(data) else Halves(data, source, batch)
@@ -112,6 +114,9 @@ def search_policy(
         raise TypeError(
             explain("search_policy: critic", critic, "a module whose parameters learn", "a torch.nn.Module")
         )
+    if not any(p.requires_grad for p in critic.parameters()):
+        fix = "critic.requires_grad_()"
+        raise ValueError(explain("search_policy: critic", "no parameter that learns", "a critic that learns", fix))
     if not (state is None or isinstance(state, dict)):
         raise TypeError(explain("search_policy: state", type(state).__name__, "that of a search", "state=found.state"))
     search = Search(policy, critic, numbers, optimizer, critic_optimizer, state)

@@ -58,3 +58,20 @@ def stepped(value: Tensor, x: Tensor, soft: Callable[[], Tensor], grad: str) -> 
     if grad == "soft":
         return straight_through(value, soft())
     raise ValueError(explain("grad", grad, f"one of {', '.join(GRADS)}", 'grad="ste"'))
+
+
+def rounded(at: Callable[[Tensor], Tensor], n: Tensor, low: float, high: float, grad: str) -> Tensor:
+    """`at(n)` at the nearest whole number; with grad="soft" its gradient to n is that of the line between the whole numbers on
+    both sides of n, in [low, high]: the derivative of the mean over n + U(-1/2, 1/2).
+
+    >>> import torch
+    >>> n = torch.tensor(2.4, requires_grad=True)
+    >>> rounded(lambda n: n**2, n, 0, 8, "soft").backward()
+    >>> n.grad  # 9 - 4
+    tensor(5.)
+    """
+    value = at(n.detach().round())
+    if grad != "soft":
+        return value
+    below = n.detach().floor().clamp(low, high - 1)
+    return value + (at(below + 1) - at(below)) * (n - n.detach())

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from augfn.math.steps import stepped
+from augfn.math.steps import rounded, stepped
 from augfn.run.constants import constant
 from augfn.run.twins import twin
 
@@ -27,7 +27,7 @@ def posterize(x: Tensor, bits: Tensor, grad: str = "none") -> Tensor:
     >>> posterize(torch.tensor([0.2, 0.4, 0.8]), torch.tensor(1.0)) * 255
     tensor([  0.,   0., 128.])
     """
-    return stepped_levels(x, torch.exp2(8 - bits.detach().round()), grad)
+    return rounded(lambda n: stepped_levels(x, torch.exp2(8 - n), grad), bits, 0, 8, grad)
 
 
 def levels(x: Tensor, step: Tensor, grad: str) -> Tensor:
@@ -243,8 +243,11 @@ def dither(x: Tensor, levels: Tensor, size: int, grad: str = "none") -> Tensor:
 
     T repeats the thresholds of `bayer(size)`; `levels` broadcasts against x and is rounded. Source: Bayer 1973.
     """
-    steps = levels.detach().round() - 1
     h, w = x.shape[-2:]
     pattern = constant(bayer(size), x).repeat(-(-h // size), -(-w // size))[:h, :w]
-    scaled = x * steps + pattern
-    return stepped(scaled.floor(), scaled, lambda: stairs(scaled), grad) / steps
+
+    def at(n: Tensor) -> Tensor:
+        scaled = x * (n - 1) + pattern
+        return stepped(scaled.floor(), scaled, lambda: stairs(scaled), grad) / (n - 1)
+
+    return rounded(at, levels, 2, 256, grad)

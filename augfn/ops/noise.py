@@ -19,9 +19,9 @@ from augfn.typing import Leaf, Level
 
 Std = Annotated[Any, Leaf("intensity, full scale = 1", neutral=0.0, low=0.0)]
 Relative = Annotated[Any, Leaf("fraction of the pixel's value", neutral=0.0, low=0.0)]
-JUMPS = "every pixel jumps; grad='ste' learns"
-Amount = Annotated[Any, Leaf("probability of a pixel", neutral=0.0, low=0.0, high=1.0, flat=JUMPS)]
-Salt = Annotated[Any, Leaf("share of white among the changed pixels", low=0.0, high=1.0, flat=JUMPS)]
+JUMPS: dict[str, Any] = {"flat": "every pixel jumps; grad='ste' learns", "grads": ("ste", "soft")}
+Amount = Annotated[Any, Leaf("probability of a pixel", neutral=0.0, low=0.0, high=1.0, **JUMPS)]
+Salt = Annotated[Any, Leaf("share of white among the changed pixels", low=0.0, high=1.0, **JUMPS)]
 Photons = Annotated[Any, Leaf("photons at full scale", low=1e-6)]
 Intensity = Annotated[Any, Leaf("strength of the noise", neutral=0.0, low=0.0)]
 HueShift = Annotated[Any, Leaf("turns, at intensity 1", neutral=0.0, low=0.0)]

@@ -29,7 +29,12 @@ Order = Annotated[
 ]
 Threshold = Annotated[
     Any,
-    Leaf("intensity, full scale = 1", neutral=1.0 + 1e-6, flat="the image jumps where its values cross the threshold"),
+    Leaf(
+        "intensity, full scale = 1",
+        neutral=1.0 + 1e-6,
+        flat="the image jumps where its values cross the threshold",
+        grads=("soft",),
+    ),
 ]
 Gamma = Annotated[Any, Leaf("exponent", neutral=1.0, low=0.0)]
 

@@ -37,6 +37,7 @@ Lost = Annotated[
         low=0.0,
         high=1.0,
         flat="a frequency is kept or not (but for grad='soft')",
+        grads=("soft",),
     ),
 ]
 Strength = Annotated[Any, Leaf("multiple of the largest magnitude in k-space", neutral=0.0)]

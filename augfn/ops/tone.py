@@ -16,7 +16,15 @@ from augfn.math.shapes import over, shaped
 from augfn.typing import Leaf
 
 Bits = Annotated[
-    Any, Leaf("bits that are kept, of 8", neutral=8.0, low=0.0, high=8.0, flat="bits are rounded to a whole number")
+    Any,
+    Leaf(
+        "bits that are kept, of 8",
+        neutral=8.0,
+        low=0.0,
+        high=8.0,
+        flat="bits are rounded to a whole number (but for grad='soft')",
+        grads=("soft",),
+    ),
 ]
 ClipLimit = Annotated[
     Any,
@@ -24,9 +32,19 @@ ClipLimit = Annotated[
         "multiple of the mean count of a level; 0 = no limit",
         low=0.0,
         flat="the limit and the table are whole numbers (but for grad='soft')",
+        grads=("soft",),
     ),
 ]
-Levels = Annotated[Any, Leaf("levels", low=2.0, high=256.0, flat="levels are rounded to a whole number")]
+Levels = Annotated[
+    Any,
+    Leaf(
+        "levels",
+        low=2.0,
+        high=256.0,
+        flat="levels are rounded to a whole number (but for grad='soft')",
+        grads=("soft",),
+    ),
+]
 Shadows = Annotated[Any, Leaf("height of the curve's first control point", neutral=1 / 3, low=0.0, high=1.0)]
 Highlights = Annotated[Any, Leaf("height of the curve's second control point", neutral=2 / 3, low=0.0, high=1.0)]
 Quality = Annotated[Any, Leaf("JPEG quality", low=1.0, high=100.0)]
@@ -37,7 +55,8 @@ def posterize(x: Tensor, *, bits: Bits = Uniform(3.0, 8.0), grad: str = "none") 
     """Keep the highest `bits` of the 8 of every level: y = floor(255 x / s) s / 255, s = 2^(8 - bits); x at 8 bits.
 
     `bits` is rounded to the nearest whole number. Gradient to the image: 0; grad="ste": 1; grad="soft": that of smooth
-    stairs. Source: torchvision `posterize` on bytes.
+    stairs. Gradient to the bits: 0; grad="soft": y at the next whole number above, less y at the one below. Source:
+    torchvision `posterize` on bytes.
 
     >>> af.posterize(bits=1)(torch.tensor([[[0.2, 0.4, 0.8]]]))[0] * 255
     tensor([[[  0.,   0., 128.]]])
@@ -116,8 +135,8 @@ def dither(x: Tensor, *, levels: Levels = Uniform(2.0, 8.0), size: int = 4, grad
     """Few levels and a Bayer pattern between them: y = floor((levels - 1) x + T) / (levels - 1).
 
     T repeats the thresholds of the Bayer matrix of `size` 2, 4, 8 or 16; `levels` is rounded to the nearest whole
-    number. A volume slice by slice. Gradient to the image: 0; grad="ste": 1; grad="soft": that of smooth stairs.
-    Source: Bayer 1973.
+    number. A volume slice by slice. Gradient to the image: 0; grad="ste": 1; grad="soft": that of smooth stairs. Gradient
+    to the levels: 0; grad="soft": y at the next whole number above, less y at the one below. Source: Bayer 1973.
 
     >>> af.dither(levels=2, size=2)(torch.full((1, 2, 4), 0.5))[0]
     tensor([[[0., 1., 0., 1.],

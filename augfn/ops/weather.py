@@ -26,7 +26,14 @@ Drops = Annotated[Any, Leaf("drops", neutral=0.0, low=0.0)]
 Rows = Annotated[Any, Leaf("rows, in pixels", low=1.0)]
 Aside = Annotated[Any, Leaf("columns, in pixels, to the right")]
 Coefficient = Annotated[
-    Any, Leaf("lightness, full scale = 1", low=0.0, high=1.0, flat="the image jumps where its lightness crosses it")
+    Any,
+    Leaf(
+        "lightness, full scale = 1",
+        low=0.0,
+        high=1.0,
+        flat="the image jumps where its lightness crosses it",
+        grads=("ste", "soft"),
+    ),
 ]
 Boost = Annotated[Any, Leaf("factor", neutral=1.0, low=1.0)]
 Share = Annotated[Any, Leaf("fraction", low=0.0, high=1.0)]
