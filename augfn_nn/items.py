@@ -84,7 +84,8 @@ def of_clips(data: Mapping[str, Any], clips: Any) -> dict[str, Any]:
 
 
 def gated(module: Any, found: Params, prob: Tensor) -> Params:
-    """The leaves with the gate; what cannot be switched for each sample acts on all of them or on none."""
+    """The leaves with the gate; what cannot be switched for each sample acts on all of them or on none. Which of both is read on
+    the host, outside of any trace: it says which steps the tree holds, and so the size of what comes out."""
     if "off" in found:
         return found
     if "gate" in module.f.meanings and not getattr(module, "resizes", False):

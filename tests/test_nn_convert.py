@@ -397,3 +397,18 @@ def test_the_pipeline_is_a_function_of_its_params(photo: Tensor) -> None:
     y, drawn = found.pipeline(photo, found.pipeline.params, af.key(3))
     assert torch.equal(y, found.pipeline(photo, drawn, None)[0])
     assert found.module.to("cpu") is found.module
+
+
+@pytest.mark.parametrize("error", [AttributeError, KeyError])
+def test_a_fault_of_a_conversion_is_no_lack(error) -> None:
+    """What is wrong in the table is seen; what is wrong with arguments is a line of the report."""
+    from augfn_nn.converters.notes import Notes
+
+    def fails(kind):
+        raise kind("unknown")
+
+    notes = Notes()
+    assert notes.tried("step", lambda: fails(ValueError)) is None
+    assert notes.lacking == ["step: unknown"]
+    with pytest.raises(error):
+        notes.tried("step", lambda: fails(error))

@@ -26,7 +26,7 @@ class Notes:
         """What this makes; None, and a line, if its arguments have no counterpart."""
         try:
             return make()
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (TypeError, ValueError) as error:
             return self.lack(x, " ".join(str(error).split()))
 
     def function(self, x: Any, make: Callable[[], Any]) -> Augmentation | None:
