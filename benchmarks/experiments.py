@@ -338,11 +338,9 @@ def run(name: str, seeds: int, quick: bool) -> dict[str, list[float]]:
 
 
 def lines(found: dict[str, list[float]]) -> str:
-    def row(arm: str, values: list[float]) -> list[str]:
-        error = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
-        return [arm, f"{statistics.fmean(values):.1f}", f"{error:.1f}", ", ".join(f"{v:.1f}" for v in values)]
-
-    return table(("arm", "accuracy, %", "standard error", "seeds"), [row(a, v) for a, v in found.items()])
+    each = {arm: [f"{v:.1f}" for v in (*studies.mean_error(values), *values)] for arm, values in found.items()}
+    rows = [[arm, mean, error, ", ".join(seeds)] for arm, (mean, error, *seeds) in each.items()]
+    return table(("arm", "accuracy, %", "standard error", "seeds"), rows)
 
 
 def plot(results: dict[str, dict[str, list[float]]], path: Path) -> None:
@@ -366,9 +364,8 @@ LEARNED = ("hidden_policy", "faster_autoaugment", "hypergradient", "augerino", "
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.experiments", description=(__doc__ or "").split("\n")[0]
-    )
+    about = (__doc__ or "").split("\n\n")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.experiments", description=about[0])
     every = [*EXPERIMENTS, "tissue", *LEARNED]
     parser.add_argument("names", nargs="*", default=every, metavar="NAME", help=", ".join(every))
     parser.add_argument("--seeds", type=int, default=5)
@@ -379,16 +376,14 @@ def main(arguments: list[str]) -> int:
         if name not in every:
             parser.error(f"no experiment {name!r}: one of {', '.join(every)}")
     command = " ".join(["python -m benchmarks.experiments", *arguments])
-    if "tissue" in options.names:
-        tissue.publish(options, command)
-    held = [studies.publish(name, options, command) for name in options.names if name in LEARNED]
+    held = [tissue.publish(options, command)] if "tissue" in options.names else []
+    held += [studies.publish(name, options, command) for name in options.names if name in LEARNED]
     env = environment(command, torch.get_num_threads())
     results = {name: run(name, options.seeds, options.quick) for name in options.names if name in EXPERIMENTS}
     if not results:
         return int(not all(held))
-    some = "" if len(results) == len(EXPERIMENTS) else "-" + "-".join(results)
-    stem = "experiments" + "-quick" * options.quick + some
-    parts = ["# Experiments", header(env), (__doc__ or "").split("\n\n")[-1].replace("\n", " ").strip()]
+    stem = "-".join(["experiments", *["quick"] * options.quick, *(results if len(results) < len(EXPERIMENTS) else ())])
+    parts = ["# Experiments", header(env), about[-1].replace("\n", " ").strip()]
     parts += ["**A quick run: it shows that all of it runs, not what is true.**"] * options.quick
     for name, found in results.items():
         parts += [f"## {EXPERIMENTS[name][0]}", lines(found)]

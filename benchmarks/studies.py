@@ -6,6 +6,7 @@ A module `benchmarks.learned_NAME` holds one `STUDY`; `python -m benchmarks.expe
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from tqdm import tqdm
@@ -57,15 +58,25 @@ def task(given: tuple[str, str, int, bool]) -> Figures:
     return {**found, "seconds": time.process_time() - start}
 
 
+def in_processes(run: Callable[[Any], Any], tasks: Sequence[Any], name: str) -> list[Any]:
+    """What is found of each task, in order."""
+    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
+        return list(tqdm(pool.map(run, tasks), total=len(tasks), desc=name, leave=False, disable=None))
+
+
 def of(results: Results, arm: str, what: str) -> list[float]:
     """A figure of an arm, for each seed."""
     return [figures[what] for figures in results[arm]]
 
 
+def mean_error(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and standard error, which one value has not (NaN)."""
+    return statistics.fmean(values), statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else math.nan
+
+
 def written(values: Sequence[float]) -> str:
-    """Mean and standard error."""
-    mean = statistics.fmean(values)
-    return f"{mean:.3g} ({statistics.stdev(values) / len(values) ** 0.5:.2g})" if len(values) > 1 else f"{mean:.3g}"
+    mean, error = mean_error(values)
+    return f"{mean:.3g}" if math.isnan(error) else f"{mean:.3g} ({error:.2g})"
 
 
 def table_of(results: Results) -> str:
@@ -82,8 +93,7 @@ def publish(name: str, options: argparse.Namespace, command: str) -> bool:
     """Run a study, print its page and a PASS or FAIL line for each criterion; True if all hold."""
     study, env, begin = study_of(name), environment(command, WORKERS), time.perf_counter()
     tasks = [(name, arm, seed, options.quick) for seed in range(options.seeds) for arm in study.arms]
-    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
-        found = list(tqdm(pool.map(task, tasks), total=len(tasks), desc=name, leave=False, disable=None))
+    found = in_processes(task, tasks, name)
     results: Results = {arm: [] for arm in study.arms}
     for (_, arm, _, _), figures in zip(tasks, found, strict=True):
         results[arm].append(figures)

@@ -30,25 +30,22 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from tqdm import tqdm
 
 import augfn as af
 from benchmarks import tissue_data
 from benchmarks.measure import Verdict, environment, header, table, write
+from benchmarks.studies import WORKERS, in_processes, mean_error
 
 TRAIN, VALIDATION, TEST = 10, 8, 16
 CLASSES, BATCH, STEPS, RATE = 4, 2, 250, 1e-2
 LOSS = 0.03  # of Dice on the validation set, at most
-WORKERS = 2  # processes of one thread each
 Augment = Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]  # (volumes, masks, number) -> volumes, masks
 Result = dict[str, Any]
 
@@ -197,10 +194,6 @@ def arm(task: tuple[str, int, int]) -> Result:
     return {"arm": name, "seed": seed, "validation": validation, "test": test, "seconds": seconds, "augmenting": spent}
 
 
-def mean_error(values: list[float]) -> tuple[float, float]:
-    return statistics.fmean(values), statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
-
-
 def written(values: list[float], sign: str = "") -> str:
     mean, error = mean_error(values)
     return f"{mean:{sign}.3f} ({error:.3f})"
@@ -274,13 +267,13 @@ def picture(path: Path) -> None:
     figure.savefig(path, dpi=80)
 
 
-def publish(options: argparse.Namespace, command: str) -> None:
-    """Train all arms, print the page and one PASS or FAIL line for each criterion, write both and the JSON."""
+def publish(options: argparse.Namespace, command: str) -> bool:
+    """Train all arms, print the page and one PASS or FAIL line for each criterion, write both and the JSON; True if all
+    hold."""
     env, begin = environment(command, WORKERS), time.perf_counter()
     steps = 10 if options.quick else STEPS
     tasks = [(name, seed, steps) for seed in range(options.seeds) for name in ARMS]
-    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
-        results = list(tqdm(pool.map(arm, tasks), total=len(tasks), desc="tissue", leave=False, disable=None))
+    results = in_processes(arm, tasks, "tissue")
     wall, found = time.perf_counter() - begin, verdicts(results)
     overlap = {"kornia, each op with probability 1": agreement(kornia_set(True)), "nnunet": agreement(recipe())}
     stem = "tissue" + "-quick" * options.quick
@@ -301,3 +294,4 @@ def publish(options: argparse.Namespace, command: str) -> None:
     paths = write(options.out, stem, data | {"criteria": [v._asdict() for v in found]}, page)
     picture(options.out / f"{stem}.png")
     print(page, *found, *(f"written: {path}" for path in paths), sep="\n")
+    return all(verdict.passed for verdict in found)
