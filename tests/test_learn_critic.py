@@ -9,6 +9,7 @@ from torch.nn import functional as F
 import augfn as af
 import augfn_nn
 from augfn.learn import critic_loss, gradient_penalty, policy_losses, surrogate_loss
+from augfn.learn.score import others, relevance
 
 F64 = torch.float64
 SHAPE = (6, 2, 3, 3)
@@ -379,3 +380,19 @@ def test_critics_that_only_autograd_takes():
 
     net = Smooth()
     torch.testing.assert_close(*(critic_loss(c, images(0), images(1), af.key(0)) for c in (net, checkpointed)))
+
+
+def test_the_baseline_of_a_sample_is_the_mean_of_the_others():
+    """With its own loss in it the gradient of a small batch is biased."""
+    torch.testing.assert_close(others(torch.tensor([1.0, 2.0, 6.0])), torch.tensor([4.0, 3.5, 1.5]))
+    assert others(torch.tensor([3.0])) == 0
+
+
+def test_a_leaf_acts_where_all_gates_around_it_are_open():
+    inner = af.maybe(af.brightness(factor=0.5, p=0.5), p=0.5)
+    f = af.one_of(af.invert(), af.pipeline(inner))
+    drawn = f(torch.rand(64, 1, 2, 2), None, af.key(0))[1]
+    outer, gate = drawn["choice"], drawn["pipeline"]["maybe"]["gate"]
+    found = dict(relevance(f, drawn))["pipeline/maybe/brightness/gate"]
+    assert torch.equal(found, outer[:, 1] * gate)
+    assert 0 < found.mean() < gate.mean()

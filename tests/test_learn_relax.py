@@ -279,3 +279,11 @@ def test_a_distribution_without_a_relaxation_has_its_score():
     assert found.item() == pytest.approx(3 / 1.5**2, abs=0.05)  # E = 3 odds / (1 + odds)
     with pytest.raises(ValueError, match="no relaxation"):
         relax(lambda b: b, Coin(0.5), K, lambda s: s, n=2)
+
+
+def test_temperatures_do_not_learn():
+    temperature = torch.tensor(0.5, requires_grad=True)
+    d = af.RelaxedBernoulli(torch.tensor(0.3, requires_grad=True), temperature)
+    relax(lambda b: b, d, K, lambda s: s**2, n=8).mean().backward()
+    assert temperature.grad is None
+    assert d.logits.grad != 0
