@@ -156,3 +156,11 @@ def test_bad_input_is_named(change, error, words):
     given = {"augment": af.rotate(), "source": x, "target": x, "key": K, "levels": 1, "starts": 1, "steps": 1} | change
     with pytest.raises(error, match=words):
         fit(**given)
+
+
+def test_a_step_across_an_end_comes_back():
+    """The first step leaves the cube; were it clamped there, no gradient would lead back."""
+    x = torch.rand(1, 1, 8, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    f = af.brightness(factor=(0.5, 1.5), clip="none")
+    found, _ = fit(f, x, f(x, {"factor": torch.tensor(1.3)})[0], levels=1, starts=1, steps=80, lr=0.6)
+    assert found["factor"].item() == pytest.approx(1.3, abs=0.01)
