@@ -35,7 +35,7 @@ FREE: dict[str, Callable[[], Augmentation]] = {
 }
 SETS = {"digits": (*FREE, "random", *WAYS), "textures": (*FREE, "random", "searched")}
 UPRIGHT = "searched on upright digits"  # the control
-SETS["turned digits"] = ("none", "random", "searched", UPRIGHT)
+SETS["turned digits"] = (*FREE, "random", "searched", UPRIGHT)
 ARMS = [f"{data}: {way}" for data, ways in SETS.items() for way in ways]
 Split = tuple[
     Tensor, Tensor, Tensor, Tensor, Tensor | None

@@ -55,6 +55,7 @@ INIT, EVERY, OUTERS, BATCH, WEIGHTS = 3.0, 10, 150, 128, 1e-3
 SOLVERS: dict[str, dict[str, Any]] = {
     "neumann": {"solver": "neumann", "steps": 5, "alpha": 0.1},
     "cg": {"solver": "cg", "steps": 5},
+    "cg, damping .1": {"solver": "cg", "steps": 5, "damping": 0.1},
     "unrolled": {"solver": "unrolled", "steps": 1, "alpha": 0.1},
     "exact": {"solver": "exact", "damping": 0.1},
 }
@@ -70,7 +71,7 @@ GRADIENTS: dict[str, dict[str, Any]] = {
     "gradient: cg, 20": {"solver": "cg", "steps": 20},
     "gradient: exact": {"solver": "exact"},
 }
-LEARNED = ("neumann", "cg", "unrolled")
+LEARNED = ("neumann", "cg", "cg, damping .1", "unrolled")
 CONTROLS = ("control: detached", "control: joint")
 SMALL = ("small none", "small oracle", "small neumann", "small cg", "small exact")
 Pair = tuple[Tensor, Tensor]
