@@ -31,7 +31,7 @@ learned is the half-width of the turns of the training data, from 3 degrees, fol
 150 times, one of Adam (.014 radians) on the hypergradient of all 600 digits, with new turns, and of the validation set.
 
 Arms on that net: `none` (no turns), `oracle` (the true range from the first step), `neumann` (5 steps of alpha .1), `cg` (5
-steps) and `unrolled` (1 step of .1, as in DARTS and DADA), with R = 30 and R = 60. The controls, with R = 60:
+steps), `cg, damping .1` (5 steps) and `unrolled` (1 step of .1, as in DARTS and DADA), with R = 30 and R = 60. The controls, with R = 60:
 `control: detached`, turns that phi's gradient does not reach, and `control: joint`, phi trained on the training loss. `small`
 is the same with a net 36-16-10 on the means of 2 x 2 pixels and R = 60, where `exact`, a dense solve of 762 numbers with
 damping .1, is possible too.
