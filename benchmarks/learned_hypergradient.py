@@ -50,7 +50,7 @@ R = 60, half of the first 60 hypergradients have the wrong sign; with seed 1 and
 after which Adam's steps are small. The arm with damping .1, as `exact` has it from the start, was added when this was known,
 after a look at these two runs: its criteria are those of the others, but it was not chosen blindly.
 All five of its criteria hold, and of the arms that learn on this net its half-widths are nearest to R, by the mean distance over
-the seeds (2.7 and 3.1 degrees for R = 30 and 60). It was run apart, on a busier machine with other instructions: its times are
+the seeds (2.6 and 3.1 degrees for R = 30 and 60). It was run apart, on a busier machine with other instructions: its times are
 not to be compared with those of the other arms.
 """
 
