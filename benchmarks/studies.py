@@ -101,7 +101,7 @@ def origins(others: dict[str, Any]) -> list[str]:
 def publish(name: str, options: argparse.Namespace, command: str) -> bool:
     """Run a study, print its page and a PASS or FAIL line for each criterion; True if all hold."""
     study, env, begin = study_of(name), environment(command, WORKERS), time.perf_counter()
-    arms, stem = options.arm or study.arms, f"learned-{name}" + "-quick" * options.quick
+    arms, stem = [*dict.fromkeys(options.arm or study.arms)], f"learned-{name}" + "-quick" * options.quick
     unknown = [arm for arm in arms if arm not in study.arms]
     if unknown:
         raise SystemExit(f"{name} has no arm {unknown[0]!r}: one of {'; '.join(study.arms)}")
