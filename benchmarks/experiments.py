@@ -1,6 +1,6 @@
 """What augmentation does to small nets, on data that packages ship: honest experiments, whatever they show.
 
-    python -m benchmarks.experiments [NAME ...] [--seeds 5] [--quick] [--out benchmarks/results]
+    python -m benchmarks.experiments [NAME ...] [--seeds 5] [--quick] [--arm ARM] [--out benchmarks/results]
 
 Names: policies, textures, faces, corruptions, tta, curriculum, fixmatch, simclr, colours. With pages and criteria of their
 own, exiting 1 if one does not hold: tissue (`benchmarks.tissue`) and, in `benchmarks.studies`, what learns: hidden_policy,
@@ -14,6 +14,7 @@ none (lfw).
 from __future__ import annotations
 
 import argparse
+import shlex
 import statistics
 import sys
 from collections.abc import Callable
@@ -370,12 +371,16 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("names", nargs="*", default=every, metavar="NAME", help=", ".join(every))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="twenty steps each: it shows that all of it runs")
+    lone = "run this arm alone (or more of them) of what learns; the page keeps the figures of the others, and says from when"
+    parser.add_argument("--arm", action="append", help=lone)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     options = parser.parse_args(arguments)
     for name in options.names:
         if name not in every:
             parser.error(f"no experiment {name!r}: one of {', '.join(every)}")
-    command = " ".join(["python -m benchmarks.experiments", *arguments])
+    if options.arm and not (len(options.names) == 1 and options.names[0] in LEARNED):
+        parser.error(f"--arm needs one name of {', '.join(LEARNED)}")
+    command = shlex.join(["python", "-m", "benchmarks.experiments", *arguments])
     held = [tissue.publish(options, command)] if "tissue" in options.names else []
     held += [studies.publish(name, options, command) for name in options.names if name in LEARNED]
     env = environment(command, torch.get_num_threads())

@@ -31,10 +31,10 @@ learned is the half-width of the turns of the training data, from 3 degrees, fol
 150 times, one of Adam (.014 radians) on the hypergradient of all 600 digits, with new turns, and of the validation set.
 
 Arms on that net: `none` (no turns), `oracle` (the true range from the first step), `neumann` (5 steps of alpha .1), `cg` (5
-steps) and `unrolled` (1 step of .1, as in DARTS and DADA), with R = 30 and R = 60. The controls, with R = 60:
-`control: detached`, turns that phi's gradient does not reach, and `control: joint`, phi trained on the training loss. `small`
-is the same with a net 36-16-10 on the means of 2 x 2 pixels and R = 60, where `exact`, a dense solve of 762 numbers with
-damping .1, is possible too.
+steps), `cg, damping .1` (5 steps) and `unrolled` (1 step of .1, as in DARTS and DADA), with R = 30 and R = 60. The controls,
+with R = 60: `control: detached`, turns that phi's gradient does not reach, and `control: joint`, phi trained on the training
+loss. `small` is the same with a net 36-16-10 on the means of 2 x 2 pixels and R = 60, where `exact`, a dense solve of 762
+numbers with damping .1, is possible too.
 
 `gradient` arms: the hypergradient of a softmax regression (370 numbers, weight decay .01, double precision, the digits of
 R = 60, a half-width of 15 degrees) at its minimum, found by Newton's method; `error` is relative to central differences of
@@ -47,14 +47,18 @@ of 30 was passed further), and the small net. The rest is as written down before
 What does not hold, and why: `cg` without damping on the large net. The weights are not at a minimum, and the smallest
 curvature that its directions meet is about 0 or just below, so that it divides noise by next to nothing. With seed 4 and
 R = 60, half of the first 60 hypergradients have the wrong sign; with seed 1 and R = 30, one of them is 300 times the median,
-after which Adam's steps are small. Looked at after this run, and so no criterion: with damping .1, as `exact` has it from
-the start, these two runs end at 57.2 degrees with 93.8 %, and at 30.1 degrees with 93.7 %.
+after which Adam's steps are small. The arm with damping .1, as `exact` has it from the start, was added when this was known,
+after a look at these two runs: its criteria are those of the others, but it was not chosen blindly.
+All five of its criteria hold, and of the arms that learn on this net its half-widths are nearest to R, by the mean distance over
+the seeds (2.6 and 3.1 degrees for R = 30 and 60). It was run apart, on a busier machine with other instructions: its times are
+not to be compared with those of the other arms.
 """
 
 INIT, EVERY, OUTERS, BATCH, WEIGHTS = 3.0, 10, 150, 128, 1e-3
 SOLVERS: dict[str, dict[str, Any]] = {
     "neumann": {"solver": "neumann", "steps": 5, "alpha": 0.1},
     "cg": {"solver": "cg", "steps": 5},
+    "cg, damping .1": {"solver": "cg", "steps": 5, "damping": 0.1},
     "unrolled": {"solver": "unrolled", "steps": 1, "alpha": 0.1},
     "exact": {"solver": "exact", "damping": 0.1},
 }
@@ -70,7 +74,7 @@ GRADIENTS: dict[str, dict[str, Any]] = {
     "gradient: cg, 20": {"solver": "cg", "steps": 20},
     "gradient: exact": {"solver": "exact"},
 }
-LEARNED = ("neumann", "cg", "unrolled")
+LEARNED = ("neumann", "cg", "cg, damping .1", "unrolled")
 CONTROLS = ("control: detached", "control: joint")
 SMALL = ("small none", "small oracle", "small neumann", "small cg", "small exact")
 Pair = tuple[Tensor, Tensor]

@@ -201,7 +201,10 @@ did not fall below 3.9 degrees, against the histogram's 2.6, whatever was tried:
 pixels, and losses on the angle itself (1 - cos, and |sin| of the half). It was no lower on the photos of the training, nor with
 four times the steps: so neither unseen photos nor too few steps explain it. A likely reason, not tested: the histogram takes the
 strongest of several directions, a net whose last layer is linear a weighted mean of them. Heads that choose (a softmax over 36
-angles, on the net or on a polar grid) had learned less after as many steps (43 and 5.5 degrees).
+angles, on the net or on a polar grid) had learned less after as many steps (43 and 5.5 degrees). By the likelihood of the true
+turn, -log sum_k p(k + turn) q(k) of the two views' softmaxes over 72 angles, read around the largest, a net on a polar grid of
+the patch came to 3.0 degrees under noise (1.9 without) after 500 steps, in four times the time of the plain net, which came to
+10: nearer, with the grid, but still behind the histogram, so it is not an arm.
 """
 
 STUDY = Study("Orientation: HardNegC through the warp", ABOUT, ARMS, run, verdicts, plot)

@@ -6,6 +6,7 @@ A module `benchmarks.learned_NAME` holds one `STUDY`; `python -m benchmarks.expe
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import statistics
 import time
@@ -21,7 +22,7 @@ from tqdm import tqdm
 
 from benchmarks.measure import Verdict, environment, header, table, write
 
-WORKERS = 2  # processes of one thread each
+WORKERS = min(2, torch.get_num_threads())  # processes of one thread each; OMP_NUM_THREADS=1 makes it one
 Figures = dict[str, float]  # what one arm reaches with one seed
 Results = dict[str, list[Figures]]  # for each arm, the seeds in order
 
@@ -89,25 +90,50 @@ def table_of(results: Results) -> str:
     return table(("arm", *names), rows)
 
 
+def kept(path: Path, arms: Sequence[str], seeds: int) -> tuple[Results, dict[str, Any]]:
+    """The figures of arms that are not run anew, and of each the environment: from the page's JSON as it is."""
+    if not arms:
+        return {}, {}
+    page = json.loads(path.read_text())
+    lacking = [arm for arm in arms if len(page["results"].get(arm, ())) != seeds]
+    if lacking:
+        raise SystemExit(f"{path} has no {seeds} seeds of {', '.join(lacking)}: run without --arm")
+    before = page.get("kept", {})
+    return {arm: page["results"][arm] for arm in arms}, {arm: before.get(arm, page["environment"]) for arm in arms}
+
+
+def origins(others: dict[str, Any]) -> list[str]:
+    """Where the figures of kept arms are from, for each environment once."""
+    dates = dict.fromkeys(env["date"] for env in others.values())
+    each = [{arm: env for arm, env in others.items() if env["date"] == date} for date in dates]
+    return [f"Kept from an earlier run: {'; '.join(arms)}.\n\n{header(next(iter(arms.values())))}" for arms in each]
+
+
 def publish(name: str, options: argparse.Namespace, command: str) -> bool:
     """Run a study, print its page and a PASS or FAIL line for each criterion; True if all hold."""
     study, env, begin = study_of(name), environment(command, WORKERS), time.perf_counter()
-    tasks = [(name, arm, seed, options.quick) for seed in range(options.seeds) for arm in study.arms]
+    arms, stem = [*dict.fromkeys(options.arm or study.arms)], f"learned-{name}" + "-quick" * options.quick
+    unknown = [arm for arm in arms if arm not in study.arms]
+    if unknown:
+        raise SystemExit(f"{name} has no arm {unknown[0]!r}: one of {'; '.join(study.arms)}")
+    old, others = kept(options.out / f"{stem}.json", [arm for arm in study.arms if arm not in arms], options.seeds)
+    tasks = [(name, arm, seed, options.quick) for seed in range(options.seeds) for arm in arms]
     found = in_processes(task, tasks, name)
-    results: Results = {arm: [] for arm in study.arms}
+    results: Results = {arm: [*old.get(arm, ())] for arm in study.arms}
     for (_, arm, _, _), figures in zip(tasks, found, strict=True):
         results[arm].append(figures)
-    verdicts, stem = study.verdicts(results), f"learned-{name}" + "-quick" * options.quick
-    parts = [f"# {study.title}", header(env), study.about.strip()]
+    verdicts = study.verdicts(results)
+    parts = [f"# {study.title}", header(env), *origins(others), study.about.strip()]
     parts += ["**A quick run: it shows that all of it runs, not what is true.**"] * options.quick
-    parts += [f"{options.seeds} seeds, {time.perf_counter() - begin:.0f} s in all. Mean (standard error): each seed."]
+    wall = f"{time.perf_counter() - begin:.0f} s in all" + ", of what was run anew" * bool(others)
+    parts += [f"{options.seeds} seeds, {wall}. Mean (standard error): each seed."]
     parts += [table_of(results), "\n".join(f"* {v}" for v in verdicts)]
     options.out.mkdir(parents=True, exist_ok=True)
     if study.plot is not None:
         study.plot(results, options.out / f"{stem}.png")
         parts += [f"![{study.title}]({stem}.png)"]
     page = "\n\n".join(parts)
-    data = {"environment": env, "results": results, "criteria": [v._asdict() for v in verdicts]}
+    data = {"environment": env, "kept": others, "results": results, "criteria": [v._asdict() for v in verdicts]}
     paths = write(options.out, stem, data, page)
     print(page, *verdicts, *(f"written: {path}" for path in paths), sep="\n")
     return all(v.passed for v in verdicts)
