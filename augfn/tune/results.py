@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import csv
-import logging
 import math
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,33 +12,11 @@ from torch import Tensor
 from augfn import saving
 from augfn.analysis.tables import Table
 from augfn.core.augmentation import Augmentation
-from augfn.errors import explain, needs, unknown
+from augfn.errors import explain, unknown
+from augfn.tune.homes import optuna_of, quiet
 from augfn.tune.spaces import Point, Space
 
 PLOTS = {"parallel": "plot_parallel_coordinate", "importance": "plot_param_importances"}
-
-
-def optuna_of(what: str) -> Any:
-    try:
-        import optuna
-    except ImportError as error:
-        raise needs("tune", what, error) from error
-    return optuna
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Optuna without its messages, and its notes on what is experimental; they come back afterwards."""
-    optuna = optuna_of("search")
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            warnings.filterwarnings("ignore", category=UserWarning, module=r"optuna\..*")
-            yield
-    finally:
-        optuna.logging.set_verbosity(before)
 
 
 class Searched:
@@ -58,11 +32,15 @@ class Searched:
     The result of the best of many trials is optimistic: `report` says by how much.
     """
 
-    def __init__(self, space: Space, study: Any, key: Tensor, metric: str, budget: Any) -> None:
+    def __init__(self, space: Space, study: Any, key: Tensor, metric: str | None, budget: Any) -> None:
         self.space, self.study, self.key, self.metric, self.budget = space, study, key, metric, budget
         self.trials = sorted(
             (t for t in study.get_trials() if t.state.name != "FAIL"), key=lambda t: t.user_attrs["index"]
         )
+
+    @property
+    def label(self) -> str:
+        return self.metric or "value"
 
     @property
     def top(self) -> Any:
@@ -98,10 +76,10 @@ class Searched:
             rows.append(
                 (t.user_attrs["index"], state(t), value, *(point.get(path, math.nan) for path in self.space.paths))
             )
-        return Table(("trial", "state", self.metric, *self.space.paths), rows)
+        return Table(("trial", "state", self.label, *self.space.paths), rows)
 
     def __repr__(self) -> str:
-        return f"Searched: {self.metric} {self.value:.4g} at {self.best}, of {len(self.trials)} trials"
+        return f"Searched: {self.label} {self.value:.4g} at {self.best}, of {len(self.trials)} trials"
 
     def plot(self, kind: str = "parallel", path: str | Path | None = None) -> Any:
         """A plot of the trials: "parallel" (parallel coordinates) or "importance" (of each number; PED-ANOVA).
@@ -121,7 +99,7 @@ class Searched:
             want, fix = "trials that differ, and so do their results", "more trials"
             raise ValueError(explain(f"search: nothing to plot ({kind})", f"{len(self.complete())} trials", want, fix))
         with quiet():
-            return drawn(self.study, PLOTS[kind], varied, self.metric, page, path)
+            return drawn(self.study, PLOTS[kind], varied, self.label, page, path)
 
     def complete(self) -> list[Any]:
         return [t for t in self.trials if t.state.name == "COMPLETE"]
