@@ -22,6 +22,7 @@ WIDEST: dict[str, Span] = {
     "pixels": (0.0, 5.0),
     "intensity, full scale = 1": (-1.0, 1.0),
     "strength": (-1.0, 1.0),
+    "percentile from 0 to 100, or intensity": (0.0, 100.0),
 }
 
 # (op, leaf): how it is meant, what is conservative, and what is aggressive. A "reach" is the half-width of a range about the
@@ -56,4 +57,6 @@ def customary(strength: str | None, op: str, leaf: str) -> tuple[str, Span] | No
     if strength not in STRENGTHS:
         raise ValueError(unknown("strength", strength, STRENGTHS))
     found = CUSTOMARY.get((op, leaf))
-    return None if found is None else (found[0], found[1 + STRENGTHS.index(strength)])
+    if found is None:
+        return None
+    return found[0], found[1] if strength == STRENGTHS[0] else found[2]

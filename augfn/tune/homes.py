@@ -82,7 +82,7 @@ class Home:
             if owner != self.owner and (owner is None or is_free(self.path, owner)):
                 study.tell(t.number, state=optuna.trial.TrialState.FAIL)
 
-    def alive(self, trial: Any) -> AbstractContextManager[Any]:
+    def alive(self, trial: Any) -> Any:
         """Signs of life while a trial runs, in a database."""
         from optuna.storages._heartbeat import get_heartbeat_thread
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
 
 from augfn.core.augmentation import Augmentation, Op
 from augfn.core.combined import OneOf, Slots, SomeOf
@@ -29,11 +27,14 @@ from augfn.distributions import (
 )
 from augfn.errors import explain
 from augfn.learn.policy import below
+from augfn.math.folding import Limits
 from augfn.tune.customary import WIDEST, Span, customary
 from augfn.tune.dimensions import Dimension, ends_of
 from augfn.typing import Leaf
 
 LEAST_WEIGHT, SHAPES = 0.01, (0.05, 2.0)  # of a branch beside one of weight 1; of Beta and Dirichlet
+TINY = 1e-3  # what an interval begins with that holds all above 0
+ONE_SIDED = {"within": "", "to": "low", "from": "high"}  # customary ranges of ends, and the end that stays
 FEW = 5  # levels from which on a table is searched level by level
 PS = {gate: p for p, gate in GATES.items()}
 
@@ -41,22 +42,48 @@ PS = {gate: p for p, gate in GATES.items()}
 def numbers_of(f: Augmentation, strength: str | None) -> Iterator[Dimension]:
     """In the order of its leaves."""
     places = places_of(f)
-    levelled = [path for path, g in places.items() if is_levelled(g)]
-    levelled = [path for path in levelled if not any(inside(path, other) for other in levelled)]
+    choices = [path for path, g in places.items() if has_one_level(g)]
+    homes = [path for path in choices if not any(inside(path, other) for other in choices)]
     groups: dict[str, list[str]] = {}
     for path in leaves_of(f.params):
         groups.setdefault(alike(path, places), []).append(path)
     for path, paths in groups.items():
-        home = next((p for p in levelled if inside(path, p)), None)
-        leaf, meaning, own = f.own[path], f.meanings[path], path.rpartition("/")
-        if home is None:
-            yield from numbers_of_leaf(path, tuple(paths), leaf, meaning, places[own[0]], own[2], strength)
-        elif path == f"{home}/count".lstrip("/"):
-            yield from of_count(path, leaf, meaning, strength)
-        if home is not None and isinstance(leaf, Magnitude):
-            every = tuple(p for p in f.own if inside(p, home) and isinstance(f.own[p], Magnitude))
-            if every[0] == path:
-                yield of_level(f"{home}/level".lstrip("/"), every, leaf, strength)
+        parent, _, name = path.rpartition("/")
+        home = next((p for p in homes if inside(path, p)), None)
+        levels = () if home is None else tuple(p for p in f.own if inside(p, home) and isinstance(f.own[p], Magnitude))
+        if home is None or (name == "count" and parent == home):
+            place = Place(path, tuple(paths), f.own[path], f.meanings[path], places[parent], strength)
+            yield from numbers_of_leaf(place)
+        elif path in levels[:1]:
+            yield of_level(Place(home, levels, f.own[path], f.meanings[path], places[home], strength))
+
+
+class Place(NamedTuple):
+    """A leaf, those that go with it, what it means, and whose it is."""
+
+    path: str
+    leaves: tuple[str, ...]
+    leaf: Any
+    meaning: Leaf
+    owner: Augmentation
+    strength: str | None
+
+    @property
+    def parent(self) -> str:
+        return self.path.rpartition("/")[0]
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+    def usual(self) -> tuple[str, Span]:
+        """The customary range, and how it is meant; "" where there is none."""
+        op = self.owner.spec.name if isinstance(self.owner, Op) else self.owner.name
+        return customary(self.strength, op, self.name) or ("", (0.0, 0.0))
+
+    def number(self, kind: str, low: float, high: float, name: str = "", unit: str = "", **known: Any) -> Dimension:
+        path = f"{self.path}/{name}" if name else self.path
+        return Dimension(path.lstrip("/"), kind, low, high, unit or self.meaning.unit, self.leaves, **known)
 
 
 def places_of(f: Augmentation, path: str = "") -> dict[str, Augmentation]:
@@ -71,158 +98,147 @@ def inside(path: str, parent: str) -> bool:
     return path != parent and (parent == "" or below(path, parent))
 
 
-def alike(path: str, places: Mapping[str, Any]) -> str:
+def alike(path: str, places: Mapping[str, Augmentation]) -> str:
     """The path of the leaf that this one goes with: that of the first of choices in a row, or of repeats."""
-    parts, out = path.split("/"), []
-    for part in parts:
-        f = places.get("/".join(out))
-        many = isinstance(f, Slots) or (f is not None and f.name == "repeat")
-        out.append(next(iter(f.steps)) if many and part in f.steps else part)
-    return "/".join(out)
+    out = ""
+    for part in path.split("/"):
+        f = places.get(out)
+        steps = getattr(f, "steps", {}) if isinstance(f, Slots) or getattr(f, "name", "") == "repeat" else {}
+        out = f"{out}/{next(iter(steps)) if part in steps else part}".lstrip("/")
+    return out
 
 
-def is_levelled(f: Any) -> bool:
-    """A choice whose ops have one level."""
+def has_one_level(f: Augmentation) -> bool:
+    """True of a choice whose ops have one level."""
     levels = [(float(d.level), len(d.table)) for d in leaves_of(f.params).values() if isinstance(d, Magnitude)]
     return isinstance(f, Slots | SomeOf | OneOf) and len(levels) > 1 and len(set(levels)) == 1
 
 
-def numbers_of_leaf(
-    path: str, leaves: tuple[str, ...], leaf: Any, meaning: Leaf, f: Any, name: str, strength: str | None
-) -> Iterator[Dimension]:
-    """The numbers of one leaf, and of those that go with it."""
-    usual = customary(strength, f.spec.name if isinstance(f, Op) else f.name, name)
-    make: Callable[..., Dimension] = lambda *given, **known: Dimension(*given, meaning.unit, leaves, **known)  # noqa: E731
-    if name == "count":
-        yield from (replace(d, leaves=leaves) for d in of_count(path, leaf, meaning, strength))
+def numbers_of_leaf(at: Place) -> Iterator[Dimension]:
+    leaf = at.leaf
+    if isinstance(at.owner, Slots | SomeOf) and at.name == "count":
+        yield from of_count(at)
     elif isinstance(leaf, Bernoulli):
-        shown = f"{path.rpartition('/')[0]}/{PS[name]}".lstrip("/") if name in PS else path
         if leaf.shape == () and 0 < float(leaf.probs) < 1:
-            yield replace(make(shown, "probability", 0.0, 1.0), unit="probability")
-    elif isinstance(leaf, Choice) and isinstance(f, OneOf):
-        for i, branch in enumerate(f.steps):
-            d = make(f"{path}/{branch}", "weight", LEAST_WEIGHT, 1.0, log=True, entry=i)
-            yield replace(d, unit="relative weight")
+            path = f"{at.parent}/{PS[at.name]}".lstrip("/") if at.name in PS else at.path
+            yield at._replace(path=path).number("probability", 0.0, 1.0, unit="probability")
+    elif isinstance(leaf, Choice):
+        for i, branch in enumerate(at.owner.steps if isinstance(at.owner, OneOf) else ()):
+            yield at.number("weight", LEAST_WEIGHT, 1.0, branch, "relative weight", log=True, entry=i)
     elif isinstance(leaf, Magnitude):
-        yield replace(of_level(f"{path.rpartition('/')[0]}/level".lstrip("/"), leaves, leaf, strength), leaves=leaves)
+        yield of_level(at)
     elif isinstance(leaf, Beta | Dirichlet):
-        numbers = torch.cat([getattr(leaf, n).flatten() for n in leaf.fields])
-        if bool((numbers == numbers[0]).all()):
-            low, high = usual[1] if usual else hull(SHAPES, numbers)
-            yield replace(make(f"{path}/alpha", "alpha", low, high, log=True), unit="shape of the distribution")
-    elif (
-        isinstance(leaf, Distribution) and not isinstance(leaf, Constant | Choice) and not names_a_place(leaf, meaning)
-    ):
-        if isinstance(leaf, Interval) or leaf.ordered:
-            yield from of_range(path, leaves, leaf, meaning, usual)
-        elif "std" in leaf.fields and leaf.shape == ():
-            yield make(f"{path}/std", "std", 0.0, 2 * float(leaf.std))  # type: ignore[attr-defined]
+        shapes = torch.cat([getattr(leaf, n).flatten() for n in leaf.fields]).tolist()
+        how, usual = at.usual()
+        low, high = usual if how else hull(SHAPES, shapes)
+        if len(set(shapes)) == 1:
+            yield at.number("alpha", low, high, "alpha", "shape of the distribution", log=True)
+    elif isinstance(leaf, Distribution) and (isinstance(leaf, Interval) or leaf.ordered):
+        if not names_a_place(leaf, at.meaning):
+            yield from of_range(at)
+    elif isinstance(leaf, Distribution) and "std" in leaf.fields and leaf.shape == ():
+        yield at.number("std", 0.0, 2 * float(leaf.std), "std")  # type: ignore[attr-defined]
 
 
 def names_a_place(leaf: Any, meaning: Leaf) -> bool:
-    """True of a leaf that says where or which: a table of points, or one that fills its interval and has no neutral value."""
-    if meaning.neutral is not None or meaning.index:
-        return meaning.index
-    low, high = ends_of(leaf)
-    return len(meaning.shape) > 1 or bool((low == meaning.low).all() and (high == meaning.high).all())
+    """True of a leaf that says where or which: without a neutral value, a table of points, or one that fills its interval."""
+    low, high = (set(end.flatten().tolist()) for end in ends_of(leaf))
+    return meaning.neutral is None and (len(meaning.shape) > 1 or (low == {meaning.low} and high == {meaning.high}))
 
 
-def hull(span: Span, numbers: Tensor) -> Span:
+def hull(span: Span, numbers: Sequence[float]) -> Span:
     """The interval, wide enough for these too."""
-    return min(span[0], float(numbers.min())), max(span[1], float(numbers.max()))
+    return min(span[0], *numbers), max(span[1], *numbers)
 
 
 # kinds of leaves
 
 
-def of_count(path: str, leaf: Any, meaning: Leaf, strength: str | None) -> Iterator[Dimension]:
+def of_count(at: Place) -> Iterator[Dimension]:
     """N, or the least and the most of it."""
-    room = (1.0, float(meaning.high or 1) - 1)
-    usual = customary(strength, "some_of", "count")
-    low, high = fitting(path, usual[1] if usual else room, room, f"n={int(usual[1][1])}" if usual else "")
-    given: dict[str, Any] = {"unit": meaning.unit, "leaves": (path,), "step": 1}
-    if isinstance(leaf, Constant):
-        yield Dimension(path, "count", int(low), int(high), **given)
-    elif isinstance(leaf, Uniform):
-        yield Dimension(f"{path}/low", "least", int(low), int(high), **given)
-        yield Dimension(f"{path}/high", "most", int(low), int(high), **given)
+    how, usual = at.usual()
+    room = (1, int(at.meaning.high or 2) - 1)
+    low, high = fitting(at, usual, room, f"n={int(usual[1])}") if how else room
+    if isinstance(at.leaf, Constant):
+        yield at.number("count", low, high, step=1)
+    elif isinstance(at.leaf, Uniform):
+        yield at.number("least", low, high, "low", step=1)
+        yield at.number("most", low, high, "high", step=1)
 
 
-def of_level(path: str, leaves: tuple[str, ...], leaf: Magnitude, strength: str | None) -> Dimension:
+def of_level(at: Place) -> Dimension:
     """M."""
-    top = len(leaf.table) - 1
-    usual = customary(strength, "", "level") if top >= FEW and leaf.spread in ("fixed", "normal") else None
-    low, high = fitting(
-        path, usual[1] if usual else (0, top), (0, top), "a policy of more levels, as mmax=15 in timm's"
-    )
-    whole = {"step": 1} if top >= FEW else {}
-    return Dimension(path, "level", low, high, f"level of 0 to {top}", leaves, **whole)
+    top = len(at.leaf.table) - 1
+    found = customary(at.strength, "", "level") if at.leaf.spread in ("fixed", "normal") and top >= FEW else None
+    fix = f"levels to {found[1][1]:g}, as mmax={found[1][1]:g} in timm's dialect" if found else ""
+    low, high = fitting(at, found[1], (0, top), fix) if found else (0, top)
+    return at.number("level", low, high, "level", f"level of 0 to {top}", step=1 if top >= FEW else None)
 
 
-def fitting(path: str, wanted: Span, room: Span, fix: str) -> Span:
+def fitting(at: Place, wanted: Span, room: Span, fix: str) -> Span:
     """What is wanted, where the policy has room for it."""
     if wanted[0] < room[0] or wanted[1] > room[1]:
-        want = f"{wanted[0]:g} to {wanted[1]:g}, which is customary"
-        raise ValueError(explain(f"{path}: no room for this strength", f"{room[0]:g} to {room[1]:g}", want, fix))
+        want = f"{wanted[0]:g} to {wanted[1]:g}, which is {at.strength}"
+        raise ValueError(explain(f"{at.path}: no room for the strength", f"{room[0]:g} to {room[1]:g}", want, fix))
     return wanted
 
 
-def of_range(path: str, leaves: tuple[str, ...], leaf: Any, meaning: Leaf, usual: Any) -> Iterator[Dimension]:
-    """The reach of a range, or its ends; of a vector of differing entries for each of them."""
-    low, high = (t.flatten() for t in torch.broadcast_tensors(*ends_of(leaf)))
-    same = bool((low == low[0]).all() and (high == high[0]).all())
-    for i in [None] if same else range(len(low)):
-        at = path if i is None else f"{path}/{i}"
-        a, b = float(low[i or 0]), float(high[i or 0])
-        yield from of_ends(Dimension(at, "", 0, 0, meaning.unit, leaves, entry=i), leaf, (a, b), meaning, usual)
+def of_range(at: Place) -> Iterator[Dimension]:
+    """The numbers of a range; of a vector of differing entries those of each of them."""
+    ends = [t.flatten().tolist() for t in torch.broadcast_tensors(*ends_of(at.leaf))]
+    pairs = [*zip(*ends, strict=True)]
+    if len(set(pairs)) == 1:
+        yield from of_ends(at, pairs[0])
+        return
+    for i, pair in enumerate(pairs):
+        yield from of_ends(at._replace(path=f"{at.path}/{i}"), pair, i, at.usual())
 
 
-def of_ends(d: Dimension, leaf: Any, ends: Span, meaning: Leaf, usual: Any) -> Iterator[Dimension]:
+def of_ends(
+    at: Place, ends: Span, entry: int | None = None, usual: tuple[str, Span] | None = None
+) -> Iterator[Dimension]:
     """The reach of one range, or its ends."""
-    log, (a, b) = isinstance(leaf, LogUniform), ends
-    limits, how = searched(leaf, ends, meaning), usual[0] if usual else ""
-    centre = meaning.neutral if meaning.neutral is not None else 1.0 if log else None
-    if log and centre and math.isclose(a * b, centre**2, rel_tol=1e-4):
-        yield replace(
-            d, kind="ratio", low=1.0, high=min(centre / limits[0], limits[1] / centre), log=True, centre=centre
-        )
-        return
-    if not log and centre is not None and math.isclose(a + b, 2 * centre, rel_tol=1e-6, abs_tol=1e-6):
-        most = min(centre - limits[0], limits[1] - centre)
-        low, high = usual[1] if how == "reach" else (0.0, most)
-        yield replace(d, kind="reach", low=low, high=high, centre=centre)
-        return
-    for name, own, other in (("low", a, b), ("high", b, a)):
-        if stays(name, own, centre, limits, how):
-            continue
-        low, high = usual[1] if how in ("within", "to", "from") else limits
-        if how == "reach" and centre is not None:
-            low, high = beside(own, centre, usual[1])
-        if stays("low" if name == "high" else "high", other, centre, limits, how):
-            low, high = (low, min(high, other)) if name == "low" else (max(low, other), high)
-        if low > high:
-            want, fix = f"a range with room for {usual[1][0]:g} to {usual[1][1]:g}", f'fixed=["{d.path}"]'
-            raise ValueError(explain(f"{d.path}: no room for this strength", ends, want, fix))
-        yield replace(d, path=f"{d.path}/{name}", kind=name, low=low, high=high, log=log)
+    (a, b), log = ends, isinstance(at.leaf, LogUniform)
+    how, span = usual or at.usual()
+    schema = limits_of(at.leaf, at.leaf.ordered[0] if at.leaf.ordered else "bounds", at.meaning)
+    limits = searched(at, ends, schema)
+    centre = at.meaning.neutral if at.meaning.neutral is not None else 1.0 if log else None
+    if centre and log and math.isclose(a * b, centre**2, rel_tol=1e-4):
+        low, high = 1.0, min(centre / limits[0], limits[1] / centre)
+        low, high = (1 + span[0] / centre, 1 + span[1] / centre) if how == "reach" else (low, high)
+        yield at.number("ratio", low, high, log=True, centre=centre, entry=entry)
+    elif centre is not None and not log and math.isclose(a + b, 2 * centre, rel_tol=1e-6, abs_tol=1e-6):
+        low, high = span if how == "reach" else (0.0, min(centre - limits[0], limits[1] - centre))
+        yield at.number("reach", low, high, centre=centre, entry=entry)
+    else:
+        stay = {name: stays(name, end, centre, schema, how) for name, end in (("low", a), ("high", b))}
+        for name, end, other in (("low", a, "high"), ("high", b, "low")):
+            low, high = span if how in ONE_SIDED else limits
+            if how == "reach" and centre is not None:
+                low, high = beside(end, centre, span)
+            if stay[other]:
+                low, high = (low, min(high, b)) if name == "low" else (max(low, a), high)
+            if low > high:
+                want, fix = f"a range within {span[0]:g} to {span[1]:g}", f"such as ({span[0]:g}, {span[1]:g}), or no strength"
+                raise ValueError(explain(f"{at.path}: no room for the strength", ends, want, fix))
+            if not stay[name]:
+                yield at.number(name, low, high, name, log=log, entry=entry)
 
 
-def stays(name: str, end: float, centre: float | None, limits: Span, how: str) -> bool:
+def stays(name: str, end: float, centre: float | None, schema: Limits, how: str) -> bool:
     """True of an end that is not searched: one on the neutral value, or where its interval ends."""
-    if how in ("within", "to", "from"):
-        return how == {"low": "to", "high": "from"}[name]
-    return end == centre or end == limits[name == "high"]
+    return ONE_SIDED[how] == name if how in ONE_SIDED else end == centre or end == schema[name == "high"]
 
 
-def searched(leaf: Any, ends: Span, meaning: Leaf) -> Span:
+def searched(at: Place, ends: Span, schema: Limits) -> Span:
     """The interval of an end: that of the schema, closed where it is open, and wide enough for the range as it is."""
-    field = leaf.ordered[0] if leaf.ordered else "bounds"
-    low, high = limits_of(leaf, field, meaning)
-    centre = meaning.neutral or 0.0
-    wide = WIDEST.get(meaning.unit)
-    reach = 2 * max(abs(e - centre) for e in ends)
-    wide = wide or (centre - reach, centre + reach)
-    wide = (min(wide[0], ends[0]), max(wide[1], ends[1]))
-    low = wide[0] if low is None or low <= 1e-6 < wide[0] else max(low, wide[0]) if meaning.unit in WIDEST else low
+    low, high = schema
+    centre = at.meaning.neutral or 0.0
+    reach = 2 * max(abs(end - centre) for end in ends)
+    twice = (ends[0] / 2, 2 * ends[1]) if isinstance(at.leaf, LogUniform) else (centre - reach, centre + reach)
+    wide = hull(WIDEST.get(at.meaning.unit, twice), ends)
+    if low is None or 0 < low <= TINY:  # all that is above 0
+        low = wide[0] if low is None else max(low, wide[0])
     return low, wide[1] if high is None else high
 
 

@@ -116,8 +116,8 @@ def space(policy: Any, strength: str | None = None, fixed: Sequence[str] = ()) -
     | a probability between 0 and 1 | `"hflip/p"` |
     | the weights of a choice | one for each branch, 0.01 to 1, `"one_of/choice/rotate"`; only their ratios matter |
     | how many of a choice | N, `"some_of/count"`; of a range of them `/low` and `/high` |
-    | `Magnitude` | M, its level. A choice all of whose ops have one level (RandAugment, TrivialAugment) is searched by its
-    N and M alone: `"some_of/count"`, `"some_of/level"` |
+    | `Magnitude` | M, `"rotate/degrees/level"`. A choice all of whose ops have one level (RandAugment, TrivialAugment) is
+    searched by its N and M alone: `"some_of/count"`, `"some_of/level"` |
     | `Beta(a, a)`, `Dirichlet` | a, `"mixup/weight/alpha"`; of other distributions their standard deviation |
 
     A fixed value stays as it is, and so does what says where or which and not how strongly: seeds, orders, positions.
