@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 
@@ -49,6 +50,10 @@ class Images:
 
     def rows(self, index: Tensor) -> Images:
         return Images(self.x[index], self.y[index], self.names)
+
+    def prints(self) -> set[bytes]:
+        """What tells images from others."""
+        return {sha256(x.numpy().tobytes()).digest() for x in self.x}
 
     def divided(self, share: float, key: Tensor) -> tuple[Images, Images]:
         """What is left, and a share of each class that is put aside."""
@@ -139,11 +144,11 @@ def normalize_of(augment: Augmentation) -> Augmentation | None:
 
 
 def small(classes: int) -> nn.Module:
-    """Three convolutions and a linear layer, for images of any size from 8 pixels on."""
+    """Three convolutions and a linear layer, for images of any size."""
     widths = [3, 32, 64, 128]
     layers: list[nn.Module] = []
     for a, b in pairwise(widths):
-        layers += [nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU(), nn.MaxPool2d(2)]
+        layers += [nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True)]
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(widths[-1], classes))
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,10 @@ from augfn.files.reading import made
 from augfn.files.values import PolicyError, one_line
 from augfn.files.writing import written
 from augfn.tune.customary import STRENGTHS
-from augfn.tune.reporting import Reported, looks_of, report
+from augfn.tune.reporting import looks_of, report
 from augfn.tune.results import PLOTS, Searched
 from augfn.tune.searching import METHODS, PRUNERS, Training, search, seeds_of
-from augfn.tune.spaces import space
+from augfn.tune.spaces import Space, space
 
 METRIC = "accuracy"
 
@@ -112,10 +113,10 @@ def wrong(key: str, given: Any, want: str, fix: str) -> PolicyError:
     return PolicyError(one_line(explain(key, given, want, fix)))
 
 
-def named(key: str, make: Any, *args: Any) -> Any:
+def named(key: str, make: Any, *args: Any, **how: Any) -> Any:
     """What `make` gives; its error names the key."""
     try:
-        return make(*args)
+        return make(*args, **how)
     except (OSError, TypeError, ValueError, RuntimeError, ImportError) as error:
         raise PolicyError(f"{key}: {one_line(error)}") from None
 
@@ -138,7 +139,7 @@ class Task:
     """What a config comes to."""
 
     config: Config
-    space: Any
+    space: Space
     train: Images
     val: Images
     test: Images | None
@@ -149,42 +150,45 @@ class Task:
         s = named("fixed" if config.fixed else "policy", space, f, config.strength, config.fixed)
         train = named("data", Images.of, Path(config.data), config.size)
         key = random.fold_in(af.key(config.seed), random.salt("split"))
-        test, val = None, None
+        test = None
         if config.test is not None:
-            train, test = apart("test", train, config, af.fold_in(key, 0))
-        train, val = apart("val", train, config, af.fold_in(key, 1))
+            train, test = apart("test", train, config, random.fold_in(key, 0))
+        train, val = apart("val", train, config, random.fold_in(key, 1))
         return cls(config, s, train, val, test)
 
     def trainer(self, held: Images) -> Trainer:
         c = self.config
         return Trainer(self.train, held, c.model, c.batch, c.rate, c.device)
 
-    def validated(self, augment: Any, key: Any, budget: Any) -> Any:
-        return self.trainer(self.val)(augment, key, budget)
-
-    def tested(self, augment: Any, key: Any, budget: Any) -> Any:
-        assert self.test is not None
-        return self.trainer(self.test)(augment, key, budget)
+    def notes(self) -> list[str]:
+        """Images that are in two parts."""
+        parts = {"training": self.train, "validation": self.val, "test": self.test}
+        seen = {name: images.prints() for name, images in parts.items() if images is not None}
+        both = {(a, b): len(seen[a] & seen[b]) for a, b in combinations(seen, 2)}
+        return [f"{n} images are the same in {a} and {b} data." for (a, b), n in both.items() if n]
 
 
 def apart(name: str, train: Images, config: Config, key: Any) -> tuple[Images, Images]:
     """The images that are trained with, and those of one other part: a folder, or a share of them."""
     part = getattr(config, name)
-    if isinstance(part, str):
-        return train, named(name, Images.of, Path(part), config.size, train.names)
-    return named(name, train.divided, part, key)
+    if not isinstance(part, str):
+        return named(name, train.divided, part, key)
+    others = [config.data, config.val] if name == "test" else [config.data]
+    if Path(part).resolve() in [Path(other).resolve() for other in others if isinstance(other, str)]:
+        raise wrong(name, part, "images that are nowhere else", f"{name}: 0.2, a share that is put aside")
+    return train, named(name, Images.of, Path(part), config.size, train.names)
 
 
 def run(config: Config, progress: bool = True) -> tuple[Path, str]:
     """Search, look at the test data where there are some, and write the page; where it lies, and what is to be said."""
-    torch.device(config.device)
-    task, out = Task.of(config), Path(config.out)
-    named("model", task.trainer(task.val).net, af.key(0))
-    out.mkdir(parents=True, exist_ok=True)
+    named("device", torch.empty, 0, device=config.device)
+    task, out, key = Task.of(config), Path(config.out), af.key(config.seed)
+    trainer = task.trainer(task.val)
+    named("model", trainer.net, key)
+    named("out", out.mkdir, parents=True, exist_ok=True)
     remember(out / "config.json", config, task)
-    key = af.key(config.seed)
     found = search(
-        task.validated,
+        trainer,
         task.space,
         config.method,
         config.trials,
@@ -197,15 +201,20 @@ def run(config: Config, progress: bool = True) -> tuple[Path, str]:
         steps=config.grid,
         progress=progress,
     )
-    beside = compared(found, task, key)
-    looks = looks_of(found)
-    if task.test is not None and not looks:
-        looks = [report(found, task.tested, on=where("test", config), seeds=config.seeds)]
+    beside = compared(found, task, trainer)
+    looks, notes = looks_of(found), [*not_better(beside), *task.notes()]
+    running = found.table["state"].count("running")
+    if running:
+        notes.append(
+            f"{running} trials are running in other processes: the same command, when they are done, ends the search."
+        )
+    elif task.test is not None and not looks:
+        looks = [report(found, task.trainer(task.test), on=where("test", config), seeds=config.seeds)]
+    notes = [*map(str, looks), *notes]
     found.save(out)
     page = out / "report.html"
-    page.write_text(text_of(found, task, beside, looks), encoding="utf-8")
-    words = [str(beside), *map(str, looks)]
-    return page, "\n".join(words)
+    page.write_text(text_of(found, task, beside, notes), encoding="utf-8")
+    return page, "\n".join([str(beside), *notes])
 
 
 def remember(path: Path, config: Config, task: Task) -> None:
@@ -222,16 +231,23 @@ def remember(path: Path, config: Config, task: Task) -> None:
     path.write_text(json.dumps(own, indent=1), encoding="utf-8")
 
 
-def compared(found: Searched, task: Task, key: Any) -> Table:
+def compared(found: Searched, task: Task, trainer: Trainer) -> Table:
     """The best beside no augmentation and the policy as it was, trained with the same keys."""
     known = dict(found.study.user_attrs.get("beside", {}))
-    training = Training(task.validated, seeds_of(key, task.config.seeds), task.config.steps, METRIC)
+    training = Training(trainer, seeds_of(found.key, task.config.seeds), task.config.steps, METRIC)
     for name, f in (("no augmentation", af.identity()), ("the policy as it was", task.space.base)):
         if name not in known:
             values = training.values(f)
             known[name] = sum(values) / len(values)
             found.study.set_user_attr("beside", known)
     return Table(("policy", "accuracy on validation"), [*known.items(), ("the best that was found", found.value)])
+
+
+def not_better(beside: Table) -> list[str]:
+    """What is said where the search found nothing better."""
+    *others, best = beside.rows
+    above = [name for name, value in others if value >= best[1]]
+    return [f"{' and '.join(above)}: as good as the best that was found, or better."] if above else []
 
 
 def where(name: str, config: Config) -> str:
@@ -273,7 +289,7 @@ PAGE = """<!doctype html>
 TITLES = {"parallel": "Trials as parallel coordinates", "importance": "Importance of each number (PED-ANOVA)"}
 
 
-def text_of(found: Searched, task: Task, beside: Table, looks: list[Reported]) -> str:
+def text_of(found: Searched, task: Task, beside: Table, notes: list[str]) -> str:
     c, form = task.config, saving.yaml()
     counts = f"{len(task.train.y)} images to train, {len(task.val.y)} for validation ({where('val', c)})"
     kinds = ", ".join(f"{n} {kind}" for kind, n in states(found).items())
@@ -282,8 +298,11 @@ def text_of(found: Searched, task: Task, beside: Table, looks: list[Reported]) -
         f" {c.steps} steps of {c.batch} images of {c.size} px, {c.seeds} training{'s' * (c.seeds > 1)} a trial, seed {c.seed};"
         f" {c.data}, {len(task.train.names)} classes, {counts}"
     )
-    chosen = "The accuracy of the best is that on the validation data by which it was chosen, so it is optimistic."
-    notes = [str(look) for look in looks] or [f"{chosen} No test data were given (the key test)."]
+    if task.test is None:
+        optimistic = (
+            "The accuracy of the best is that on the validation data by which it was chosen, so it is optimistic."
+        )
+        notes = [f"{optimistic} No test data were given (the key test).", *notes]
     environment = jinja2.Environment(autoescape=True, trim_blocks=True)
     return environment.from_string(PAGE).render(
         title=f"Augmentation tuned on {Path(c.data).name}",

@@ -219,7 +219,10 @@ def of_ends(
             if stay[other]:
                 low, high = (low, min(high, b)) if name == "low" else (max(low, a), high)
             if low > high:
-                want, fix = f"a range within {span[0]:g} to {span[1]:g}", f"such as ({span[0]:g}, {span[1]:g}), or no strength"
+                want, fix = (
+                    f"a range within {span[0]:g} to {span[1]:g}",
+                    f"such as ({span[0]:g}, {span[1]:g}), or no strength",
+                )
                 raise ValueError(explain(f"{at.path}: no room for the strength", ends, want, fix))
             if not stay[name]:
                 yield at.number(name, low, high, name, log=log, entry=entry)
