@@ -125,7 +125,7 @@ def test_a_stop_and_the_same_command_again(config, tmp_path, monkeypatch):
     result = call(config(test=...))
     assert result.exit_code == 130
     assert result.stderr.count("\n") == 1
-    assert "goes on from" in result.stderr
+    assert "goes on where it was" in result.stderr
     again = call(config(test=...))
     assert again.exit_code == 0
     assert again.stdout.splitlines()[:-1] == whole.stdout.splitlines()[:-1]

@@ -10,6 +10,7 @@ import textwrap
 import time
 from pathlib import Path
 
+import matplotlib
 import optuna
 import pytest
 import torch
@@ -149,14 +150,16 @@ def test_a_bar(capfd):
 
 def test_plots_and_files(tmp_path):
     found = search(train, BOTH, "random", 6, key=KEY)
+    before = matplotlib.rcParams.copy()
     folder = found.save(tmp_path / "out")
     names = ["importance.html", "importance.png", "parallel.html", "parallel.png", "policy.yaml", "trials.csv"]
     assert sorted(p.name for p in folder.iterdir()) == names
     assert repr(af.load(folder / "policy.yaml")) == repr(found.policy)
     assert len((folder / "trials.csv").read_text().splitlines()) == 7
     assert (folder / "parallel.png").read_bytes().startswith(b"\x89PNG")
+    assert matplotlib.rcParams == before
     assert "Plotly.newPlot" in (folder / "parallel.html").read_text(encoding="utf-8")
-    assert [d["label"] for d in found.plot("parallel").data[0]["dimensions"]] == ["value", "hflip/p", "rotate/degrees"]
+    assert list(found.plot("parallel").layout.xaxis.ticktext) == ["value", "hflip/p", "rotate/degrees"]
     with pytest.raises(ValueError, match="'parallel'"):
         found.plot("paralel")
     few = search(train, BOTH, "random", 1, key=KEY)

@@ -303,9 +303,12 @@ def test_grids():
         (lambda: space(af.rotate(), "strong"), "conservative"),
         (lambda: space(af.rotate(), fixed=["hflip"]), "one of degrees"),
         (lambda: space(af.rotate(), fixed=["degrees"]), "nothing to tune"),
+        (lambda: space(af.rotate(), fixed="degrees"), 'fixed=["degrees"]'),
+        (lambda: space(af.augmix()).grid(), "at most 100,000"),
         (lambda: space(af.rotate()).params({"degree": 3}), "did you mean 'degrees'"),
         (lambda: space(af.rotate()).params({"degrees": 200}), "0 to 180"),
         (lambda: space(af.rotate()).params({"degrees": True}), "0 to 180"),
+        (lambda: space(af.rand_augment()).params({"some_of/count": 1.5}), "a whole number from 1 to 2"),
         (lambda: space(af.rotate()).params({"degrees": float("nan")}), "0 to 180"),
     ],
 )

@@ -269,9 +269,9 @@ def tune(
     from augfn.app import tune as it
 
     try:
-        page, words = it.run(found := it.config_of(config))
+        page, words = it.run(it.config_of(config))
     except KeyboardInterrupt:
-        complain(config, f"stopped; the same command goes on from {found.out}")
+        complain(config, "stopped; the same command goes on where it was")
         raise typer.Exit(130) from None
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         raise stop(config, reason(error)) from None

@@ -29,6 +29,10 @@ class Dimension:
     centre: float = 0.0  # what a reach is about
     entry: int | None = None  # of a vector, or of the weights
 
+    def holds(self, value: Any) -> bool:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number and self.low <= value <= self.high and (self.step is None or value == int(value))
+
     def at(self, u: float) -> float:
         """The value at u in [0, 1)."""
         if self.step is not None:

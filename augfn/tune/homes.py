@@ -63,9 +63,11 @@ class Home:
             with locked(path):  # two that make the tables at once would be in each other's way
                 made = storages.RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 60}})
             home = cls(made, path)
-            with locked(path, home.owner):
-                yield home
-            own_lock(path, home.owner).unlink(missing_ok=True)
+            try:
+                with locked(path, home.owner):
+                    yield home
+            finally:
+                own_lock(path, home.owner).unlink(missing_ok=True)
 
     def turn(self) -> AbstractContextManager[Any]:
         """The right to begin a trial."""

@@ -34,9 +34,8 @@ class Searched:
 
     def __init__(self, space: Space, study: Any, key: Tensor, metric: str | None, budget: Any) -> None:
         self.space, self.study, self.key, self.metric, self.budget = space, study, key, metric, budget
-        self.trials = sorted(
-            (t for t in study.get_trials() if t.state.name != "FAIL"), key=lambda t: t.user_attrs["index"]
-        )
+        begun = [t for t in study.get_trials() if t.state.name != "FAIL" and "index" in t.user_attrs]
+        self.trials = sorted(begun, key=lambda t: t.user_attrs["index"])
 
     @property
     def label(self) -> str:
@@ -44,7 +43,7 @@ class Searched:
 
     @property
     def top(self) -> Any:
-        done = [t for t in self.trials if t.state.name == "COMPLETE"]
+        done = self.complete()
         if not done:
             want, fix = "at least one that is complete", "another space, or look at what train gives"
             raise ValueError(explain("search: no best trial", [state(t) for t in self.trials], want, fix))
@@ -73,9 +72,8 @@ class Searched:
         for t in self.trials:
             point = self.space.ordered(t.params)
             value = math.nan if t.value is None else t.value
-            rows.append(
-                (t.user_attrs["index"], state(t), value, *(point.get(path, math.nan) for path in self.space.paths))
-            )
+            numbers = [point.get(path, math.nan) for path in self.space.paths]
+            rows.append((t.user_attrs["index"], state(t), value, *numbers))
         return Table(("trial", "state", self.label, *self.space.paths), rows)
 
     def __repr__(self) -> str:
@@ -90,14 +88,11 @@ class Searched:
         if kind not in PLOTS:
             raise ValueError(unknown("plot", kind, PLOTS))
         page = path is None or Path(path).suffix.lower() in (".html", ".htm")
-        varied = [p for p in self.space.paths if len({t.params.get(p) for t in self.complete()}) > 1]
-        if (
-            len(self.complete()) < 2
-            or not varied
-            or (kind == "importance" and len({t.value for t in self.complete()}) < 2)
-        ):
+        done = self.complete()
+        varied = [p for p in self.space.paths if len({t.params.get(p) for t in done}) > 1]
+        if not varied or (kind == "importance" and len({t.value for t in done}) < 2):
             want, fix = "trials that differ, and so do their results", "more trials"
-            raise ValueError(explain(f"search: nothing to plot ({kind})", f"{len(self.complete())} trials", want, fix))
+            raise ValueError(explain(f"search: nothing to plot ({kind})", f"{len(done)} trials", want, fix))
         with quiet():
             return drawn(self.study, PLOTS[kind], varied, self.label, page, path)
 
@@ -135,9 +130,9 @@ def drawn(study: Any, name: str, params: list[str], metric: str, page: bool, pat
         return figure
     from matplotlib import pyplot
 
-    axes = getattr(optuna.visualization.matplotlib, name)(study, params=params, target_name=metric)
-    figure = axes.figure
-    figure.set_size_inches(max(6.5, 1.6 * len(params)), 5)
-    figure.savefig(path, dpi=120, bbox_inches="tight")
-    pyplot.close(figure)
-    return figure
+    with pyplot.rc_context():  # Optuna's plots set a style
+        axes = getattr(optuna.visualization.matplotlib, name)(study, params=params, target_name=metric)
+        axes.figure.set_size_inches(max(6.5, 1.6 * len(params)), 5)
+        axes.figure.savefig(path, dpi=120, bbox_inches="tight")
+        pyplot.close(axes.figure)
+    return axes.figure

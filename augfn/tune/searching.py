@@ -57,7 +57,7 @@ def search(
     keys `seeds_of(key, seeds)`, the same in all trials, so that what differs between trials is the policy alone |
     | `name`, `storage` | of the study: a file (SQLite), made where it is missing, or the URL of a database. The same call goes on
     where it was stopped, several processes may run it at once, and a trial that was killed is done again |
-    | `budget` | is handed to `train` as it is |
+    | `budget` | is handed to `train` as it is; plain data, such as a number of steps |
     | `maximize` | False for a loss |
     | `prune` | "median" or "halving" (or a pruner of Optuna's) stops trials that fall behind, by what the generator yields |
     | `seeds` | trainings of each trial, of which the mean counts |
@@ -148,8 +148,10 @@ class Plan:
 
     def sampler(self, index: int) -> Any:
         """Optuna's, which begins anew for each trial, so that a search that goes on is one that never stopped."""
-        samplers, seed = optuna_of("search").samplers, int(random.bits(self.own_key(index)))
-        return samplers.TPESampler(seed=seed) if self.method == "tpe" else samplers.RandomSampler(seed=seed)
+        samplers, point = optuna_of("search").samplers, self.point(index)
+        if point is not None:
+            return samplers.PartialFixedSampler(point, samplers.RandomSampler())
+        return samplers.TPESampler(seed=int(random.bits(self.own_key(index))))
 
     def distributions(self) -> dict[str, Any]:
         kinds = optuna_of("search").distributions
@@ -205,9 +207,6 @@ def asked(study: Any, plan: Plan, home: Home) -> Any:
             fix = f'a study of its own: name="{study.study_name}_2", and test data that it has not seen'
             raise ValueError(explain("search: report has seen the test data", study.study_name, "no more trials", fix))
         study.sampler = plan.sampler(index)
-        point = plan.point(index)
-        if point is not None:
-            study.enqueue_trial(point)
         trial = study.ask(plan.distributions())
         trial.set_user_attr("index", index)
         trial.set_user_attr("owner", home.owner)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
@@ -21,6 +22,7 @@ from augfn.tune.leaves import numbers_of
 
 Point = dict[str, float]
 ENDS = {"low": "high"}
+MOST = 100_000  # points of a grid
 
 
 class Space:
@@ -65,6 +67,9 @@ class Space:
         """All combinations of the whole numbers, and of `steps` values of each other number, without those that order makes
         alike."""
         lists = [d.values(steps) for d in self.numbers]
+        if (n := math.prod(map(len, lists))) > MOST:
+            fix = 'fixed=[...], less steps, or method="random"'
+            raise ValueError(explain("space: a grid that is too large", f"{n:,} points", f"at most {MOST:,}", fix))
         points = [dict(zip(self.paths, values, strict=True)) for values in product(*lists)]
         return [p for p in points if p == self.ordered(p)]
 
@@ -89,8 +94,8 @@ class Space:
             if path not in known:
                 raise ValueError(unknown("number of the space", path, known))
             d = known[path]
-            if isinstance(value, bool) or not isinstance(value, int | float) or not d.low <= value <= d.high:
-                want = f"a number from {d.low:g} to {d.high:g}"
+            if not d.holds(value):
+                want = f"a {'whole ' * bool(d.step)}number from {d.low:g} to {d.high:g}"
                 raise ValueError(explain(f"{path}: outside of the space", value, want, "space.sample(key) is inside"))
             for leaf in d.leaves:
                 leaves[leaf] = PUT[d.kind](leaves[leaf], value, d)
@@ -140,6 +145,8 @@ def space(policy: Any, strength: str | None = None, fixed: Sequence[str] = ()) -
     ['rotate/degrees/high']
     """
     check("space", getattr(policy, "f", policy))
+    if isinstance(fixed, str):
+        raise TypeError(explain("space: fixed", fixed, "a sequence of paths", f'fixed=["{fixed}"]'))
     f = discrete(getattr(policy, "f", policy))
     if strength is not None:
         customary(strength, "", "")
