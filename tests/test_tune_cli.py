@@ -186,7 +186,7 @@ def test_one_folder_is_not_both(config, data):
 def test_images_that_are_in_two_parts_are_told(data):
     images = Images.of(data / "train", 8)
     parts = program.Config(data="x"), None, images.rows(torch.arange(4)), images.rows(torch.arange(3, 9)), None
-    assert program.Task(*parts).notes() == ["1 images are the same in training and validation data."]
+    assert program.Task(*parts).notes() == ["Images that are the same in training and validation data: 1."]
 
 
 def test_without_the_extra(monkeypatch, capsys, config):

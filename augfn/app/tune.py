@@ -165,7 +165,7 @@ class Task:
         parts = {"training": self.train, "validation": self.val, "test": self.test}
         seen = {name: images.prints() for name, images in parts.items() if images is not None}
         both = {(a, b): len(seen[a] & seen[b]) for a, b in combinations(seen, 2)}
-        return [f"{n} images are the same in {a} and {b} data." for (a, b), n in both.items() if n]
+        return [f"Images that are the same in {a} and {b} data: {n}." for (a, b), n in both.items() if n]
 
 
 def apart(name: str, train: Images, config: Config, key: Any) -> tuple[Images, Images]:
@@ -205,9 +205,7 @@ def run(config: Config, progress: bool = True) -> tuple[Path, str]:
     looks, notes = looks_of(found), [*not_better(beside), *task.notes()]
     running = found.table["state"].count("running")
     if running:
-        notes.append(
-            f"{running} trials are running in other processes: the same command, when they are done, ends the search."
-        )
+        notes.append(f"Trials that run in other processes: {running}. The same command, after them, ends the search.")
     elif task.test is not None and not looks:
         looks = [report(found, task.trainer(task.test), on=where("test", config), seeds=config.seeds)]
     notes = [*map(str, looks), *notes]
