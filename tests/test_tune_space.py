@@ -11,6 +11,7 @@ from augfn.core.spec import SPECS
 from augfn.learn import learnable
 from augfn.testing import example
 from augfn.tune import space
+from augfn_nn import Augment
 
 JITTER = {"brightness": (0.8, 1.2), "contrast": (0.7, 1.3), "saturation": (0.9, 1.1), "hue": (-0.03, 0.03)}
 
@@ -137,6 +138,14 @@ def test_what_learned_is_tuned_as_it_is_used():
     s = space(f)
     assert s.paths == ["rotate/degrees", "rotate/p"]
     assert not any(t.requires_grad for t in torch.utils._pytree.tree_leaves(s.policy({}).params))
+
+
+def test_of_a_module_its_ranges_as_they_are_now():
+    aug = Augment(af.rotate(degrees=(-9.0, 9.0)), learnable=True)
+    with torch.no_grad():
+        for p in aug.parameters():
+            p.mul_(2)
+    assert repr(space(aug).policy({})) == "rotate(degrees=Uniform(low=-18.0, high=18.0))"
 
 
 # the intervals

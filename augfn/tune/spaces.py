@@ -110,7 +110,7 @@ class Space:
 
 
 def space(policy: Any, strength: str | None = None, fixed: Sequence[str] = ()) -> Space:
-    """The search space of a policy: its ranges, probabilities, weights of choices, N and M.
+    """The search space of a policy, a function or a module: its ranges, probabilities, weights of choices, N and M.
 
     | leaf | its numbers |
     |---|---|
@@ -144,10 +144,11 @@ def space(policy: Any, strength: str | None = None, fixed: Sequence[str] = ()) -
     >>> space(af.pipeline(af.rotate(degrees=(0, 20)), af.hflip(p=0.5)), fixed=["hflip"]).paths
     ['rotate/degrees/high']
     """
-    check("space", getattr(policy, "f", policy))
+    own = getattr(policy, "f", policy)
+    check("space", own)
     if isinstance(fixed, str):
         raise TypeError(explain("space: fixed", fixed, "a sequence of paths", f'fixed=["{fixed}"]'))
-    f = discrete(getattr(policy, "f", policy))
+    f = discrete(with_params(own, policy.params))  # of a module its ranges as they are now
     if strength is not None:
         customary(strength, "", "")
     found = list(numbers_of(f, strength))
