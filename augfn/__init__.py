@@ -156,6 +156,6 @@ def __getattr__(name: str) -> object:
 
     from augfn.errors import unknown
 
-    if name in ("analysis", "files", "learn", "losses", "math", "random", "run", "testing", "typing"):
+    if name in ("analysis", "files", "learn", "losses", "math", "random", "run", "testing", "tune", "typing"):
         return import_module(f"augfn.{name}")
     raise AttributeError(unknown("name in augfn", name, __all__))

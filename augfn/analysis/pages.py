@@ -18,14 +18,7 @@ from augfn.analysis.tables import Table
 from augfn.app import viz
 
 SHOWN = 8  # of the most harmful samples
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ title }}</title>
-<style>
-  body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #222; }
+STYLE = """  body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #222; }
   h1 { font-size: 1.6rem; margin-bottom: .2rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
   code { background: #f2f2f2; padding: .1rem .3rem; overflow-wrap: anywhere; }
   img { max-width: 100%; } .wide { overflow-x: auto; }
@@ -33,7 +26,15 @@ PAGE = """<!doctype html>
   th { border-bottom: 2px solid #888; position: sticky; top: 0; background: #fff; } tr:nth-child(even) td { background: #f6f6f6; }
   .samples { display: grid; grid-template-columns: repeat(auto-fill, minmax(16rem, 1fr)); gap: 1.2rem; }
   figure { margin: 0; } figcaption { font-size: 13px; } summary { cursor: pointer; font-weight: 600; }
-</style>
+"""
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ title }}</title>
+<style>
+{{ style }}</style>
 </head>
 <body>
 <h1>{{ title }}</h1>
@@ -76,6 +77,7 @@ def page(report: Any, title: str) -> str:
     whole = Table(report.ops.columns, [row for row in report.ops.rows if row[1] in (EMBEDDING, OUTPUT)])
     return environment.from_string(PAGE).render(
         title=title,
+        style=STYLE,
         report=report,
         images=len(report.plan.source),
         augment=repr(report.plan.f),

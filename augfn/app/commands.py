@@ -237,3 +237,43 @@ def analyse(
     typer.echo(f"Wrote {out}" + (f"; classes: {', '.join(there)}" if there else ""))
     if bad:
         raise typer.Exit(2)
+
+
+@app.command()
+def tune(
+    config: Annotated[Path, typer.Argument(help="YAML file that says what is tuned, and on what.")],
+) -> None:
+    """Find the strength of a policy with which a net learns folders of images best.
+
+    \b
+    data: photos/train       # DIR/<class>/<image>
+    val: 0.2                 # a folder, or a share of the images (0.2)
+    test: photos/test        # the same, seen once, at the end; may be left out
+    policy: policy.yaml      # or its steps, or recipe: three_augment
+    strength: conservative   # or aggressive; without it intervals as wide as they can be
+    fixed: [hflip/p]         # numbers, leaves or steps that stay as they are
+    method: tpe              # grid, random or tpe (tpe)
+    trials: 30               # in all (30); grid: 5 values of each number that is not whole
+    prune: median            # or halving: stops trials that fall behind; may be left out
+    model: small             # or timm:NAME, with random weights (small)
+    steps: 500               # of training (500), of batch: 64 images, size: 32 pixels, rate: 0.1
+    seeds: 1                 # trainings of each trial (1)
+    seed: 0                  # names all that is random (0)
+    out: tuned               # folder of the results (augfn-tune); device: cpu, cuda
+
+    Writes report.html, the best policy as policy.yaml, trials.csv, and plots. The same command goes on after a stop, and several
+    may run at once.
+    """
+    import yaml  # noqa: F401 - so that it is named where it is missing
+
+    from augfn.app import tune as it
+
+    try:
+        page, words = it.run(it.config_of(config))
+    except KeyboardInterrupt:
+        complain(config, "stopped; the same command goes on where it was")
+        raise typer.Exit(130) from None
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
+        raise stop(config, reason(error)) from None
+    typer.echo(words)
+    typer.echo(f"Wrote {page}")

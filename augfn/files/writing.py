@@ -197,10 +197,10 @@ def some_of(f: Any, params: Params) -> dict[str, Any]:
 
 
 def slots(f: Any, params: Params) -> dict[str, Any]:
-    """Choices in a row, all alike."""
+    """Choices in a row, all alike; those beyond the largest count, which never act, are not written."""
     first, *others = (one_of(g, params[n])["one_of"] for n, g in f.steps.items())
     n = how_many(params["count"])
-    if any(o != first for o in others) or (n[-1] if isinstance(n, list) else n) != len(f.steps):
+    if any(o != first for o in others) or not 1 <= (n[-1] if isinstance(n, list) else n) <= len(f.steps):
         fix = "af.pipeline of one_of steps, which a file holds one by one"
         raise TypeError(explain("some_of: choices that differ have no place in a file", n, "choices alike", fix))
     inner = {"steps": first} if isinstance(first, list) else first
