@@ -361,28 +361,26 @@ def plot(results: dict[str, dict[str, list[float]]], path: Path) -> None:
     figure.savefig(path, dpi=100)
 
 
-LEARNED = ("hidden_policy", "faster_autoaugment", "hypergradient", "augerino", "dada", "orientation", "affine_shape")
-
-
 def main(arguments: list[str]) -> int:
     about = (__doc__ or "").split("\n\n")
     parser = argparse.ArgumentParser(prog="python -m benchmarks.experiments", description=about[0])
-    every = [*EXPERIMENTS, "tissue", *LEARNED]
+    every = [*EXPERIMENTS, "tissue", *studies.LEARNED]
     parser.add_argument("names", nargs="*", default=every, metavar="NAME", help=", ".join(every))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="twenty steps each: it shows that all of it runs")
-    lone = "run this arm alone (or more of them) of what learns; the page keeps the figures of the others, and says from when"
-    parser.add_argument("--arm", action="append", help=lone)
+    parser.add_argument(
+        "--arm", action="append", help="one arm alone of what learns; the page keeps the others' figures"
+    )
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     options = parser.parse_args(arguments)
     for name in options.names:
         if name not in every:
             parser.error(f"no experiment {name!r}: one of {', '.join(every)}")
-    if options.arm and not (len(options.names) == 1 and options.names[0] in LEARNED):
-        parser.error(f"--arm needs one name of {', '.join(LEARNED)}")
+    if options.arm and not (len(options.names) == 1 and options.names[0] in studies.LEARNED):
+        parser.error(f"--arm needs one name of {', '.join(studies.LEARNED)}")
     command = shlex.join(["python", "-m", "benchmarks.experiments", *arguments])
     held = [tissue.publish(options, command)] if "tissue" in options.names else []
-    held += [studies.publish(name, options, command) for name in options.names if name in LEARNED]
+    held += [studies.publish(name, options, command) for name in options.names if name in studies.LEARNED]
     env = environment(command, torch.get_num_threads())
     results = {name: run(name, options.seeds, options.quick) for name in options.names if name in EXPERIMENTS}
     if not results:
@@ -390,8 +388,7 @@ def main(arguments: list[str]) -> int:
     stem = "-".join(["experiments", *["quick"] * options.quick, *(results if len(results) < len(EXPERIMENTS) else ())])
     parts = ["# Experiments", header(env), about[-1].replace("\n", " ").strip()]
     parts += ["**A quick run: it shows that all of it runs, not what is true.**"] * options.quick
-    for name, found in results.items():
-        parts += [f"## {EXPERIMENTS[name][0]}", lines(found)]
+    parts += [part for name, found in results.items() for part in (f"## {EXPERIMENTS[name][0]}", lines(found))]
     options.out.mkdir(parents=True, exist_ok=True)
     plot(results, options.out / f"{stem}.png")
     page = "\n\n".join([*parts, f"![every seed, and the means]({stem}.png)"])
