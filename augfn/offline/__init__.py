@@ -3,5 +3,6 @@
 from augfn.offline.applying import Applied, apply
 from augfn.offline.engines import ENGINES
 from augfn.offline.jobs import DataSet, Job, Options, Record
+from augfn.offline.replaying import invert, read_manifest, replay
 
-__all__ = ["ENGINES", "Applied", "DataSet", "Job", "Options", "Record", "apply"]
+__all__ = ["ENGINES", "Applied", "DataSet", "Job", "Options", "Record", "apply", "invert", "read_manifest", "replay"]

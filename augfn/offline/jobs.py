@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -79,8 +78,8 @@ class DataSet(Protocol):
         """Write what is of the whole data set, from the records of all samples by (index, copy); its relative paths."""
         ...
 
-    def again(self, record: Record, f: Augmentation, params: Params) -> bytes:
-        """The bytes of the output of a record, made anew from its source."""
+    def again(self, record: Record, f: Augmentation, params: Params) -> dict[str, bytes]:
+        """The files of a record by their relative paths, made anew from its source."""
         ...
 
     def sample(self, record: Record) -> dict[str, Any]:
@@ -186,8 +185,6 @@ def write_whole(out: Path, path: str, data: bytes) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     try:
         part.write_bytes(data)
-        if target.is_dir():
-            shutil.rmtree(target)
         os.replace(part, target)
     except BaseException:
         part.unlink(missing_ok=True)
@@ -238,7 +235,6 @@ class OneByOne:
     def sample(self, record: Record) -> dict[str, Any]:
         return self.read(record["index"])[0]
 
-    def again(self, record: Record, f: Augmentation, params: Params) -> bytes:
+    def again(self, record: Record, f: Augmentation, params: Params) -> dict[str, bytes]:
         sample, rest = self.read(record["index"])
-        files, _ = self.made(Job(record["index"], record["copy"]), f(suited(sample, f), params)[0], rest)
-        return files[record["output"]]
+        return self.made(Job(record["index"], record["copy"]), f(suited(sample, f), params)[0], rest)[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import torch
@@ -46,14 +46,18 @@ class Look(NamedTuple):
     profile: bytes | None
 
 
-def upright(path: Path) -> Any:
-    """A file as a PIL image, turned as its EXIF says. Raises where it holds several frames."""
+def upright(path: Path | BinaryIO) -> Any:
+    """A file, or its bytes, as a PIL image, turned as its EXIF says. Raises where it holds several frames."""
     with Image.open(path) as file:
         if getattr(file, "n_frames", 1) > 1 and file.format != "MPO":  # of cameras, whose first picture is the picture
             want, fix = "one image in a file", "write each frame to a file of its own, and --kind frames"
-            raise ValueError(explain(f"{file.n_frames} frames in one file", path.name, want, fix))
+            raise ValueError(explain(f"{file.n_frames} frames in one file", name_of(path), want, fix))
         file.load()
         return ImageOps.exif_transpose(file)
+
+
+def name_of(path: Path | BinaryIO) -> str:
+    return str(getattr(path, "name", "the file"))
 
 
 def mode_of(image: Any) -> str:
@@ -66,7 +70,7 @@ def mode_of(image: Any) -> str:
     return ("L" if grey else "RGB") + ("A" if image.has_transparency_data else "")
 
 
-def read_image(path: Path) -> tuple[dict[str, Tensor], Look]:
+def read_image(path: Path | BinaryIO) -> tuple[dict[str, Tensor], Look]:
     """A file as targets: `image` (integers, or floats), and `softmask_alpha`, which moves with it and is not coloured."""
     image = upright(path)
     mode = mode_of(image)
@@ -80,12 +84,14 @@ def read_image(path: Path) -> tuple[dict[str, Tensor], Look]:
     return {"image": x[:-1], "softmask_alpha": to_float(x[-1:])} if mode.endswith("A") else {"image": x}, look
 
 
-def deep(x: np.ndarray, path: Path) -> np.ndarray:
+def deep(x: np.ndarray, path: Path | BinaryIO) -> np.ndarray:
     """Grey values of 16 bits, or floats; both of full scale."""
     full = 1.0 if x.dtype.kind == "f" else 65535
     if not (np.isfinite(x).all() and x.min() >= 0 and x.max() <= full):
         want, fix = f"0 to {full:g}", "scale them, or write them as an image of 16 bits"
-        raise ValueError(explain("values beyond full scale", f"{x.min():g} to {x.max():g} in {path.name}", want, fix))
+        raise ValueError(
+            explain("values beyond full scale", f"{x.min():g} to {x.max():g} in {name_of(path)}", want, fix)
+        )
     return x.astype(np.float32 if full == 1 else np.uint16)
 
 
