@@ -91,7 +91,7 @@ FLOORS = [
     ],
     ["augfn.learn"],
     ["augfn"],
-    ["augfn.analysis", "augfn.app", "augfn.distributed", "augfn.offline", "augfn.tune", "augfn_nn"],
+    ["augfn.__main__", "augfn.analysis", "augfn.app", "augfn.distributed", "augfn.offline", "augfn.tune", "augfn_nn"],
 ]
 
 

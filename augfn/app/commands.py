@@ -114,6 +114,52 @@ def preview(
 
 
 @app.command()
+def apply(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="The data set: a folder.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A new or empty folder, or what this command has begun.")],
+    policy: Annotated[Path, typer.Option(help="YAML or JSON file that names ops and their ranges.")],
+    copies: Annotated[int, typer.Option(min=1, help="Augmented versions of each sample.")] = 1,
+    workers: Annotated[int | None, typer.Option(min=0, help="Processes; 0: this one. Default: one a core.")] = None,
+    engine: Annotated[str, typer.Option(help="local (processes of this machine) or ray.")] = "local",
+    kind: Annotated[
+        str, typer.Option(help="auto, folder, coco, masks, frames, webdataset, parquet; frames is never guessed.")
+    ] = "auto",
+    format: Annotated[str, typer.Option(help="same, or the suffix of all images that are written: png, jpg.")] = "same",
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and WebP.")] = 95,
+    annotations: Annotated[Path | None, typer.Option(help="COCO's JSON file, where not IN/annotations.json.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are in OUT already.")] = False,
+    seed: Seed = 0,
+) -> None:
+    """Augment a data set to disk: images, COCO, masks, frames, WebDataset shards, Parquet.
+
+    Each sample is augmented alone: OUT has the same bytes for any number of workers. OUT/manifest.jsonl holds the params of
+    every output. After a stop the same command goes on where it was; no file is ever half written. What cannot be read is named
+    at the end, and the exit code is 2.
+    """
+    import yaml  # noqa: F401 - so that it is named where it is missing
+
+    from augfn.app import apply as it
+
+    code = it.run(
+        source,
+        out,
+        policy,
+        lambda where, error: complain(where, reason(error)),
+        copies=copies,
+        workers=it.cores() if workers is None else workers,
+        engine=engine,
+        seed=seed,
+        overwrite=overwrite,
+        kind=kind,
+        format=format,
+        quality=quality,
+        annotations=annotations,
+    )
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command()
 def stats(
     folder: Annotated[Path, typer.Argument(help="Folder of images, with those below it.")],
     pattern: Annotated[str, typer.Option(help="Which files, as a glob.")] = "**/*",

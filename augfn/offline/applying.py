@@ -26,6 +26,7 @@ class Applied:
 
     out: Path
     records: list[Record]
+    ran: int  # jobs that this call has done; the others were done before
 
     @property
     def done(self) -> list[Record]:
@@ -113,7 +114,7 @@ def apply(
         journal.finish()
     finally:
         journal.stop()
-    return Applied(out, records)
+    return Applied(out, records, len(left))
 
 
 def check(source: Path, out: Path, copies: int, workers: int, engine: str) -> None:

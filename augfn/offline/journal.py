@@ -109,14 +109,10 @@ def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
 
 def of_another(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """The message for an OUT that another call has made."""
-    parts = []
-    for n in differing(before, now):
-        said = n in ("digest", "policy")
-        parts.append(
-            f"another {'list of source files' if n == 'digest' else n}" + ("" if said else f", {before.get(n)!r}")
-        )
+    told = {"digest": "other source files", "policy": "another policy"}
+    given = "; ".join(told.get(n, f"{n} of {before.get(n)!r}") for n in differing(before, now))
     fix = "another folder, the same settings to go on with it, or --overwrite to begin anew"
-    return explain(f"{out} is of another run", "; ".join(parts), "the settings that it was begun with", fix)
+    return explain(f"{out} is of another run", given, "the settings that it was begun with", fix)
 
 
 def files_in(out: Path) -> list[str]:
