@@ -14,6 +14,8 @@ import numpy as np
 from PIL import Image
 from pycocotools import mask as coco_mask
 
+from augfn.offline.segments import decoded
+
 SIZES = ((256, 320), (288, 288), (320, 240))  # height, width
 CELLS = 3, 2  # across, down: an object in each, so that none hides another
 COLOURS = np.array(
@@ -165,10 +167,10 @@ def agreement(folder: Path, mirrored: dict[str, bool]) -> dict[str, Any]:
     }
 
 
-def mask_of(a: dict[str, Any], size: tuple[int, ...]) -> np.ndarray:
+def mask_of(a: dict[str, Any], size: tuple[int, int]) -> np.ndarray:
     given = a["segmentation"]
     rle = given if isinstance(given, dict) else coco_mask.merge(coco_mask.frPyObjects(given, *size))
-    return coco_mask.decode(rle).astype(bool)
+    return decoded(rle, size).astype(bool)
 
 
 def joints_of(a: dict[str, Any], who: np.ndarray, mirrored: bool) -> list[float]:

@@ -148,9 +148,14 @@ def suited(sample: Mapping[str, Any], f: Augmentation) -> dict[str, Any]:
     step needs them."""
     pixels = {n: x for n, x in sample.items() if n in ("image", "video")}
     pixels = pixels if f.takes_integers else {n: to_float(x) for n, x in pixels.items()}
-    if any(op.spec.requires_rgb and op.channels is None for op in ops_of(f)):
+    if any(map(needs_rgb, ops_of(f))):
         pixels = {n: x.expand(*x.shape[:-3], 3, *x.shape[-2:]) if x.shape[-3] == 1 else x for n, x in pixels.items()}
     return {**sample, **pixels}
+
+
+def needs_rgb(op: Op) -> bool:
+    """Whether it needs three channels, for those of its leaves that it has."""
+    return op.channels is None and (op.spec.requires_rgb or not op.params.keys().isdisjoint(("hue", "saturation")))
 
 
 def plain(params: Params) -> dict[str, Any]:

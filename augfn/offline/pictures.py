@@ -35,6 +35,13 @@ HOLDS = {  # the modes of augmented images that a format can hold
     "TIFF": ("L", "LA", "RGB", "RGBA", "I;16", "F"),
     "WEBP": ("RGB", "RGBA"),
 }
+NEAREST = {
+    "F": ("I;16", "L", "RGB"),
+    "I;16": ("L", "RGB"),
+    "LA": ("RGBA", "L"),
+    "RGBA": ("RGB",),
+    "L": ("RGB",),
+}
 SETTINGS: dict[str, dict[str, Any]] = {"PNG": {"compress_level": 3}}
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 
@@ -109,10 +116,7 @@ def check_format(format: str) -> None:
 def held(mode: str, form: str) -> str:
     """The mode in which a format holds an image: the nearest one that it has. JPEG has no alpha, which is laid on white, only
     TIFF has floats, PNG and TIFF have 16 bits, WebP has no grey."""
-    nearest = {"F": "I;16", "I;16": "L", "LA": "RGBA", "RGBA": "RGB", "L": "RGB"}
-    while mode not in HOLDS[form]:
-        mode = nearest[mode]
-    return mode
+    return next(m for m in (mode, *NEAREST.get(mode, ())) if m in HOLDS[form])
 
 
 def encoded(y: dict[str, Tensor], look: Look, suffix: str, quality: int) -> bytes:

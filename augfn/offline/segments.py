@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,7 +23,9 @@ def decoded(rle: dict[str, Any], size: Size) -> np.ndarray:
     if tuple(rle["size"]) != size:
         raise ValueError(f"a mask of {rle['size']} for an image of {list(size)} (height, width)")
     found: Any = rle
-    return coco_mask.decode(coco_mask.frPyObjects(found, *size) if isinstance(rle["counts"], list) else found)
+    with warnings.catch_warnings():  # pycocotools 2.0.11 has an __array__ of before numpy 2
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return coco_mask.decode(coco_mask.frPyObjects(found, *size) if isinstance(rle["counts"], list) else found)
 
 
 def run_lengths(mask: np.ndarray, plain: bool) -> dict[str, Any]:
