@@ -121,19 +121,33 @@ def test_params_as_plain_data_are_the_same_again():
 # stops
 
 
+class Full:
+    """A file that takes half of what is written to it."""
+
+    def __init__(self, file, error):
+        self.file, self.error = file, error
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+
+    def write(self, data):
+        self.file.write(data[: len(data) // 2])
+        raise self.error
+
+
 def stop_after(n, monkeypatch, error):
-    """The n-th file of an image is half written when the disk is full, or someone presses Ctrl-C."""
-    whole, count = Path.write_bytes, []
+    """The n-th image is half written when the disk is full, or someone presses Ctrl-C."""
+    whole, count = Path.open, []
 
-    def write(path, data):
-        if path.suffix in SUFFIXES:
-            count.append(path)
-            if len(count) == n:
-                whole(path, data[: len(data) // 2])
-                raise error
-        return whole(path, data)
+    def opened(path, mode="r", *args, **keywords):
+        file = whole(path, mode, *args, **keywords)
+        count.extend([path] * ("w" in mode and path.suffix in SUFFIXES))
+        return Full(file, error) if len(count) == n and path == count[-1] else file
 
-    monkeypatch.setattr(Path, "write_bytes", write)
+    monkeypatch.setattr(Path, "open", opened)
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()], ids=repr)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -184,12 +185,20 @@ def is_nested(value: Any) -> bool:
 
 def write_whole(out: Path, path: str, data: bytes) -> None:
     """Write a file of OUT: it is there whole, or not at all."""
+    with whole(out, path) as file:
+        file.write(data)
+
+
+@contextmanager
+def whole(out: Path, path: str) -> Iterator[BinaryIO]:
+    """A file of OUT to write to, which is there once it is closed."""
     parts, target = out / STATE / "parts", out / path
     part = parts / f"{os.getpid()}-{target.name[-100:]}"
     for folder in (parts, target.parent):
         folder.mkdir(parents=True, exist_ok=True)
     try:
-        part.write_bytes(data)
+        with part.open("wb") as file:
+            yield file
         os.replace(part, target)
     except BaseException:
         part.unlink(missing_ok=True)

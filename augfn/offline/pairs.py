@@ -6,7 +6,7 @@ import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 from augfn.errors import explain
 from augfn.offline.folders import Folder, images_in, size_of
 from augfn.offline.jobs import Job, Options, Record
-from augfn.offline.pictures import FORMATS, check_format, encoded, read_image, suffix_of, upright
+from augfn.offline.pictures import FORMATS, check_format, encoded, name_of, read_image, suffix_of, upright
 
 EXACT = (".png", ".bmp", ".tif", ".tiff")  # formats that keep every value; a mask of another becomes a PNG
 MODES = ("1", "L", "P", "RGB", "RGBA", "I;16", "I")
@@ -78,12 +78,14 @@ def stem(path: str) -> str:
     return os.path.splitext(path)[0]
 
 
-def read_mask(path: Path) -> tuple[Tensor, Inks]:
+def read_mask(path: Path | BinaryIO) -> tuple[Tensor, Inks]:
     """The numbers of a mask file `[H, W]` (of one with colours `[C, H, W]`); of one with a palette those that it counts."""
     image = upright(path)
     if image.mode not in MODES and not image.mode.startswith("I;16"):
         want = f"one of the modes {', '.join(MODES)}"
-        raise ValueError(explain("a mask whose numbers are no labels", f"{image.mode} in {path.name}", want, "a PNG"))
+        raise ValueError(
+            explain("a mask whose numbers are no labels", f"{image.mode} in {name_of(path)}", want, "a PNG")
+        )
     mode = "I;16" if image.mode.startswith("I;16") else image.mode
     palette = image.getpalette() if mode == "P" else None
     inks = Inks(mode, None if palette is None else bytes(palette), image.info.get("transparency"))

@@ -42,7 +42,9 @@ NEAREST = {
     "RGBA": ("RGB",),
     "L": ("RGB",),
 }
-SETTINGS: dict[str, dict[str, Any]] = {"PNG": {"compress_level": 3}}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "PNG": {"compress_level": 1}
+}  # a tenth larger than by default, in a third of the time
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 
 
@@ -60,7 +62,8 @@ def upright(path: Path | BinaryIO) -> Any:
             want, fix = "one image in a file", "write each frame to a file of its own, and --kind frames"
             raise ValueError(explain(f"{file.n_frames} frames in one file", name_of(path), want, fix))
         file.load()
-        return ImageOps.exif_transpose(file)
+        ImageOps.exif_transpose(file, in_place=True)
+        return file
 
 
 def name_of(path: Path | BinaryIO) -> str:
