@@ -20,6 +20,7 @@ import augfn as af
 from augfn.app.commands import app
 from augfn.offline import ENGINES, Job, apply, invert, read_manifest, replay
 from augfn.offline.jobs import drawn, plain
+from augfn.offline.journal import Journal
 from augfn.offline.pictures import SUFFIXES
 
 ROOT = Path(__file__).parents[1]
@@ -200,7 +201,9 @@ def dies_once(job, folder):
 
 
 def dies(job):
-    os.kill(os.getpid(), signal.SIGKILL)
+    if job.unit == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return []
 
 
 def test_a_killed_worker_costs_no_job(tmp_path):
@@ -211,8 +214,23 @@ def test_a_killed_worker_costs_no_job(tmp_path):
 
 
 def test_workers_that_always_die_end_the_run():
-    with pytest.raises(RuntimeError, match="workers die at once"):
-        list(ENGINES["local"](dies, [Job(0, 0)], 1))
+    """All else is done before; the job at fault is named."""
+    done = []
+    with pytest.raises(RuntimeError, match="1 jobs are left") as error:
+        done.extend(job for job, _ in ENGINES["local"](dies, [Job(i, 0) for i in range(6)], 2))
+    assert error.value.left == [Job(0, 0)]
+
+
+def test_one_process_at_a_time(source, policy, tmp_path):
+    settings = {"digest": "none"}
+    first = Journal(tmp_path / "out", settings, False)
+    first.begin()
+    second = Journal(tmp_path / "out", settings, False)
+    with pytest.raises(ValueError, match="another process is at work"):
+        second.begin()
+    first.stop()
+    second.begin()
+    second.stop()
 
 
 # what is refused, and what fails

@@ -15,7 +15,7 @@ from augfn import random, saving
 from augfn.core.augmentation import Augmentation
 from augfn.errors import explain, unknown
 from augfn.files.writing import written
-from augfn.offline.engines import ENGINES
+from augfn.offline.engines import ENGINES, WorkersDied
 from augfn.offline.jobs import DataSet, Job, Options, Record, check_policy, opened
 from augfn.offline.journal import Journal, digest_of
 
@@ -65,7 +65,8 @@ def apply(
     * `policy`: a YAML or JSON file (see `af.load`), or an augmentation.
     * `copies`: of each sample. Sample i has in copy c the key `sample_keys(key(seed), i, c)`, i its place in the order of
       paths, so that it is what `af.AugmentedDataset` gives in epoch c.
-    * `workers`: processes; 0 is this process. `engine`: "local" or "ray".
+    * `workers`: processes, for which a script needs its `if __name__ == "__main__":`; 0 is this process. `engine`: "local"
+      or "ray".
     * `kind`: "folder" (of images, at any depth), "coco", "masks" (folders `images` and `masks` with the same names),
       "frames" (a folder of frames is a clip, with one draw), "webdataset", "parquet"; "auto" looks what is there, and takes
       frames for a folder of images.
@@ -97,6 +98,9 @@ def apply(
     where = None if annotations is None else str(Path(annotations).resolve())
     options = Options(copies, format, quality, where)
     kind, data = opened(source, out, kind, options)
+    if annotations is not None and kind != "coco":
+        fix = "leave annotations out, or kind='coco'"
+        raise ValueError(explain("annotations for another kind of data set", kind, "coco", fix))
     check_policy(f, data.clip)
     settings = settings_of(source, kind, written(f), seed, options, data)
     jobs = data.jobs(copies)
@@ -112,6 +116,8 @@ def apply(
         records = journal.records()
         data.finish([r for r in records if "error" not in r])
         journal.finish()
+    except WorkersDied as error:
+        raise RuntimeError(f"{error}; the last one makes {data.files(error.left[-1])[0]}") from None
     finally:
         journal.stop()
     return Applied(out, records, len(left))

@@ -21,7 +21,7 @@ from augfn.offline.jobs import Job, Record
 
 Work = Callable[[Job], list[Record]]
 Engine = Callable[[Work, Sequence[Job], int], Generator[tuple[Job, list[Record]], None, None]]
-RESTARTS = 3  # in a row, without a job that was done between them
+BREAKS = 3  # of all workers, in a row, without a job that was done between them
 AHEAD = 3  # jobs for each worker that are handed out and not done
 work_of_worker: Any = None  # set in a worker process, when it starts
 
@@ -29,7 +29,7 @@ work_of_worker: Any = None  # set in a worker process, when it starts
 def local(work: Work, jobs: Sequence[Job], workers: int) -> Generator[tuple[Job, list[Record]], None, None]:
     """Processes of this machine, one thread each; with 0 workers this process.
 
-    Where a worker dies, all are started anew, and the jobs that were under way come last. Raises RuntimeError where that
+    Where a worker dies, all are started anew, and the jobs that were under way come last. Raises `WorkersDied` where that
     happens again and again, without a job that is done.
     """
     if workers == 0:
@@ -38,30 +38,38 @@ def local(work: Work, jobs: Sequence[Job], workers: int) -> Generator[tuple[Job,
                 records = work(job)
             yield job, records
         return
-    waiting, restarts = deque(jobs), 0
+    waiting, breaks = deque(jobs), 0
     while waiting:
         under_way: dict[Future[list[Record]], Job] = {}
+        ahead = 1 if breaks else AHEAD * workers  # one at a time, where a worker has died
         pool = ProcessPoolExecutor(workers, processes(), begin, (work,))
         try:
             while waiting or under_way:
-                while waiting and len(under_way) < AHEAD * workers:
+                while waiting and len(under_way) < ahead:
                     under_way[pool.submit(run, waiting[0])] = waiting[0]
                     waiting.popleft()
                 for future in wait(under_way, return_when=FIRST_COMPLETED).done:
                     job, records = under_way[future], future.result()
                     del under_way[future]
-                    restarts = 0
+                    breaks, ahead = 0, AHEAD * workers
                     yield job, records
         except BrokenProcessPool:
-            restarts += 1
+            breaks += 1
             waiting.extend(under_way.values())
-            if restarts > RESTARTS:
-                raise RuntimeError(
-                    f"workers die at once (killed, or out of memory?) with {len(waiting)} jobs left, the last time at "
-                    f"{next(iter(under_way.values()))}; fewer workers take less memory, the same command goes on"
-                ) from None
+            if breaks > BREAKS:
+                raise WorkersDied(list(waiting)) from None
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+class WorkersDied(RuntimeError):
+    """Workers die again and again, without a job that is done; `left`: the jobs that are not, the last one tried last."""
+
+    def __init__(self, left: list[Job]) -> None:
+        super().__init__(
+            f"workers die at once (killed, or out of memory?), {len(left)} jobs are left; try fewer workers"
+        )
+        self.left = left
 
 
 def ray(work: Work, jobs: Sequence[Job], workers: int) -> Generator[tuple[Job, list[Record]], None, None]:

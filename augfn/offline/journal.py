@@ -13,6 +13,11 @@ from typing import Any
 from augfn.errors import explain
 from augfn.offline.jobs import STATE, Job, Record, write_whole
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 MANIFEST, RUN, JOURNAL = "manifest.jsonl", "run.json", "journal.jsonl"
 
 
@@ -24,6 +29,7 @@ class Journal:
 
     def __init__(self, out: Path, settings: Mapping[str, Any], overwrite: bool) -> None:
         self.out, self.state, self.settings = out, out / STATE, dict(settings)
+        self.held: Any = None
         self.jobs: dict[Job, list[Record]] = {}
         before = run_of(out)
         if before is not None and not differing(before, settings):
@@ -33,16 +39,28 @@ class Journal:
         elif not overwrite and (there := files_in(out)):
             given, want = f"{len(there)} files in {out}, such as {there[0]}", "an empty or a new folder"
             raise ValueError(explain("nothing is overwritten", given, want, "another folder, or --overwrite"))
-        else:
-            shutil.rmtree(self.state, ignore_errors=True)
 
     def begin(self) -> None:
-        """From now on records are kept; of the lines before, one that a kill has torn is dropped."""
+        """From now on records are kept; of the lines before, one that a kill has torn is dropped. Raises where another process
+        is at it."""
+        self.lock()
         write_whole(self.out, f"{STATE}/{RUN}", json.dumps(self.settings, indent=1).encode())
         write_whole(self.out, f"{STATE}/{JOURNAL}", b"".join(map(entry, self.jobs, self.jobs.values())))
         for name in (MANIFEST, RUN):
             (self.out / name).unlink(missing_ok=True)
         self.file = (self.state / JOURNAL).open("ab")
+
+    def lock(self) -> None:
+        """OUT is this process's, until it ends (where the system has such locks)."""
+        if fcntl is None:
+            return
+        self.state.mkdir(parents=True, exist_ok=True)
+        self.held = (self.state / "lock").open("w")
+        try:
+            fcntl.flock(self.held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.held.close()
+            raise ValueError(f"another process is at work in {self.out}: wait for it, or stop it") from None
 
     def add(self, job: Job, records: list[Record]) -> None:
         self.file.write(entry(job, records))
@@ -59,6 +77,8 @@ class Journal:
     def stop(self) -> None:
         """Half files of workers that were killed go; what is done is kept."""
         self.file.close()
+        if self.held is not None:
+            self.held.close()
         shutil.rmtree(self.state / "parts", ignore_errors=True)
 
     def records(self) -> list[Record]:
@@ -104,7 +124,7 @@ def run_of(out: Path) -> dict[str, Any] | None:
 
 def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
     """The settings that two runs do not share; where their source lies is none."""
-    return [n for n in b if n != "source" and a.get(n) != b[n]]
+    return [n for n in b if n not in ("source", "annotations") and a.get(n) != b[n]]
 
 
 def of_another(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
