@@ -21,7 +21,7 @@ from augfn.offline.jobs import Job, Record
 
 Work = Callable[[Job], list[Record]]
 Engine = Callable[[Work, Sequence[Job], int], Generator[tuple[Job, list[Record]], None, None]]
-BREAKS = 3  # of all workers, in a row, without a job that was done between them
+RESTARTS = 3  # of all workers, in a row, without a job that was done between them
 AHEAD = 3  # jobs for each worker that are handed out and not done
 work_of_worker: Any = None  # set in a worker process, when it starts
 
@@ -56,7 +56,7 @@ def local(work: Work, jobs: Sequence[Job], workers: int) -> Generator[tuple[Job,
         except BrokenProcessPool:
             breaks += 1
             waiting.extend(under_way.values())
-            if breaks > BREAKS:
+            if breaks > RESTARTS:
                 raise WorkersDied(list(waiting)) from None
         finally:
             pool.shutdown(cancel_futures=True)
