@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -62,8 +63,7 @@ NOTES = """\
   OpenCV (PNG level 1, as here), with boxes, polygons as keypoints, joints as keypoints and masks by run length; polygons are cut
   to the frame by the functions that augfn uses. It draws from the worker's generator: its result depends on the number of
   workers, and a run that was killed begins anew.
-* augfn augments in float32, albumentations in uint8; in an image with masks by run length augfn also carries an empty mask for
-  each polygon."""
+* augfn augments in float32, albumentations in uint8."""
 
 
 def digest(folder: Path) -> str:
@@ -240,6 +240,7 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     env = environment(" ".join(["python -m benchmarks.offline", *arguments]), 1)
+    env["versions"] |= {name: version(name) for name in ("pillow", "pycocotools", "shapely", "ray")}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         scenes.write(folder / "in", options.images)

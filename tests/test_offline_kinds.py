@@ -152,6 +152,20 @@ def test_what_leaves_the_frame(tmp_path):
     assert (pose["bbox"], pose["keypoints"], pose["num_keypoints"]) == ([0, 3, 10, 3], [0, 3, 2, 0, 0, 0], 1)
 
 
+def test_steps_that_look_at_boxes_see_all_of_them(source, tmp_path):
+    """Nothing is cut off: in each image the areas of all polygons grow by one factor."""
+    made = apply(source, tmp_path / "out", af.bbox_safe_crop(size=(300, 300), slack=1.0))
+    assert not made.failures
+    assert made.dropped == 0
+    before, after = ([a for a in coco(d)["annotations"] if a["colour"] % 3 < 2] for d in (source, made.out))
+    for image in coco(source)["images"]:
+        pairs = zip(before, after, strict=True)
+        grown = [b["area"] / a["area"] for a, b in pairs if a["image_id"] == image["id"]]
+        assert len(grown) == 4
+        assert max(grown) == pytest.approx(min(grown), rel=1e-3)
+        assert max(grown) > 1
+
+
 def test_bad_coco_files_are_refused(tmp_path):
     def said(change):
         folder = tmp_path / change.__name__

@@ -6,17 +6,18 @@ import hashlib
 import json
 import os
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
+from augfn.core.augmentation import Augmentation
 from augfn.core.boxes import Boxes, Keypoints
 from augfn.errors import explain
 from augfn.offline.folders import size_of
-from augfn.offline.jobs import NAMES, Job, OneByOne, Options, Record, write_whole
+from augfn.offline.jobs import NAMES, Job, OneByOne, Options, Record, ops_of, suited, write_whole
 from augfn.offline.pictures import check_format, encoded, read_image, suffix_of
 from augfn.offline.segments import (
     area_of,
@@ -113,6 +114,17 @@ class Coco(OneByOne):
         more, layout = targets_of(annotations, size, self.swaps())
         return targets | more, (look, image, annotations, more, layout, size)
 
+    def suited(self, sample: dict[str, Any], f: Augmentation) -> dict[str, Any]:
+        """Without the boxes of what has polygons, which say where it is, unless a step looks at boxes."""
+        y, boxes = suited(sample, f), sample.get("boxes")
+        if boxes is None or any("boxes" in op.needs for op in ops_of(f)):
+            return y
+        keep = boxes.labels[:, 1] == 0
+        rows = {n: y.pop(n)[keep] for n in ("instances",) if n in y}
+        y |= {n: x for n, x in rows.items() if len(x)}
+        tensors = {n: getattr(boxes, n)[keep] for n in ("data", "valid", "labels")}
+        return {n: replace(boxes, **tensors) if n == "boxes" else x for n, x in y.items() if n != "boxes" or keep.any()}
+
     def swaps(self) -> dict[Any, list[tuple[int, int]]]:
         """Of each category the pairs of keypoints whose names differ in left and right."""
         return {c["id"]: pairs_of(c.get("keypoints", [])) for c in self.rest.get("categories", [])}
@@ -122,7 +134,9 @@ class Coco(OneByOne):
         path = self.files(job)[0]
         h, w = (int(n) for n in y["image"].shape[-2:])
         same = (h, w) == size
-        found = [after(a, i, before, y, layout, (h, w), same) for i, a in enumerate(annotations)]
+        there = y["boxes"].labels[:, 0].tolist() if "boxes" in y else []
+        rows = dict(zip(there, range(len(there)), strict=True))
+        found = [after(a, i, rows.get(i, 0), before, y, layout, (h, w), same) for i, a in enumerate(annotations)]
         kept = [a for a in found if a is not None]
         image = image | {"file_name": path.removeprefix(self.root), "height": h, "width": w}
         data = {path: encoded(y, look, os.path.splitext(path)[1], self.options.quality)}
@@ -202,7 +216,8 @@ def targets_of(
         joints.append(slice(start, start + len(pose)))
         swap += [(i + start, j + start) for i, j in swaps.get(a.get("category_id"), []) if max(i, j) < len(pose)]
         poses.append(pose)
-    targets: dict[str, Any] = {"boxes": Boxes(boxes, "xywh")} if len(annotations) else {}
+    told = torch.tensor([(i, bool(own)) for i, own in enumerate(outlines)])  # by itself, without its box
+    targets: dict[str, Any] = {"boxes": Boxes(boxes, "xywh", labels=told)} if len(annotations) else {}
     if points:
         targets["keypoints_outline"] = Keypoints(torch.from_numpy(np.concatenate(points) - HALF))
     if any(map(len, poses)):
@@ -222,17 +237,19 @@ def mask_of(a: dict[str, Any], size: tuple[int, int]) -> np.ndarray:
 def after(
     a: dict[str, Any],
     i: int,
+    row: int,
     before: dict[str, Any],
     y: dict[str, Any],
     layout: Layout,
     size: tuple[int, int],
     same: bool,
 ) -> dict[str, Any] | None:
-    """An annotation of the augmented image; None where nothing of it is left."""
+    """An annotation of the augmented image, the i-th of the source; None where nothing of it is left. `row`: where its box and
+    mask are now."""
     new = pose_after(a, layout.joints[i], before, y, same)
     given = a.get("segmentation")
     if isinstance(given, dict):
-        mask = y["instances"][i].numpy()
+        mask = y["instances"][row].numpy()
         if same and np.array_equal(mask, before["instances"][i].numpy()):
             return new
         if not mask.any():
@@ -248,7 +265,7 @@ def after(
         parts = [p for line in lines for p in clipped(line, size)]
         flat = [rounded(p.ravel().tolist()) for p in parts]
         return placed(new, box_of(parts), sum(map(area_of, parts)), flat) if parts else None
-    box, valid = y["boxes"].data[i], bool(y["boxes"].valid[i])
+    box, valid = y["boxes"].data[row], bool(y["boxes"].valid[row])
     if same and box.equal(before["boxes"].data[i]):
         return new
     return placed(new, box.tolist(), float(box[2:].prod()), None) if valid else None

@@ -224,6 +224,10 @@ class OneByOne:
         """The targets of a sample, and what else its files need (modes, palettes, fields that are passed on)."""
         raise NotImplementedError
 
+    def suited(self, sample: dict[str, Any], f: Augmentation) -> dict[str, Any]:
+        """The targets as the policy takes them."""
+        return suited(sample, f)
+
     def made(self, job: Job, y: dict[str, Any], rest: Any) -> tuple[dict[str, bytes], Record]:
         """The files of an augmented sample by their relative paths, the output's own first, and what belongs in its record."""
         raise NotImplementedError
@@ -235,7 +239,7 @@ class OneByOne:
         about = {"index": job.unit, "copy": job.copy, "source": self.name(job.unit)}
         try:
             sample, rest = self.read(job.unit)
-            y, params = f(suited(sample, f), None, sample_keys(key, job.unit, job.copy))
+            y, params = f(self.suited(sample, f), None, sample_keys(key, job.unit, job.copy))
             files, more = self.made(job, y, rest)
         except Exception as error:  # whatever is wrong with one sample, the others are still done
             return [about | {"error": one_line(error)}]
@@ -251,4 +255,4 @@ class OneByOne:
 
     def again(self, record: Record, f: Augmentation, params: Params) -> dict[str, bytes]:
         sample, rest = self.read(record["index"])
-        return self.made(Job(record["index"], record["copy"]), f(suited(sample, f), params)[0], rest)[0]
+        return self.made(Job(record["index"], record["copy"]), f(self.suited(sample, f), params)[0], rest)[0]
