@@ -17,6 +17,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import augfn as af
+from augfn.app import cli
 from augfn.app.commands import app
 from augfn.offline import ENGINES, Job, apply, invert, read_manifest, replay
 from augfn.offline.jobs import drawn, plain
@@ -75,7 +76,9 @@ def policy(tmp_path):
 
 
 def test_any_number_of_workers(source, tmp_path):
+    threads = torch.get_num_threads()
     made = [apply(source, tmp_path / f"out{n}", POLICY, copies=2, workers=n) for n in (0, 1, 3)]
+    assert torch.get_num_threads() == threads
     assert len(made[0].done) == 12
     assert not made[0].failures
     assert contents(tmp_path / "out0") == contents(tmp_path / "out1") == contents(tmp_path / "out3")
@@ -263,6 +266,9 @@ def test_what_is_refused_before_it_starts(source, policy, tmp_path):
     assert "none.yaml: No such file" in said(source, out, "--policy", "none.yaml")
     for inside in (source, source / "more"):
         assert "the output lies in the source" in said(source, inside, "--policy", policy)
+    assert "the source lies in the output" in said(source, tmp_path, "--policy", policy, "--overwrite")
+    text = said(source, out, "--policy", policy, "--annotations", policy, "--kind", "folder")
+    assert "annotations for another kind" in text
     assert "unknown engine" in said(source, out, "--policy", policy, "--engine", "dask")
     assert "unknown kind of data set" in said(source, out, "--policy", policy, "--kind", "video")
     assert "unknown format" in said(source, out, "--policy", policy, "--format", "gif")
@@ -307,6 +313,18 @@ def test_nothing_is_overwritten(source, policy, tmp_path):
     (source / "class0" / "new.png").write_bytes((source / "class0" / "000.png").read_bytes())
     assert "other source files" in call(*args).output
     assert call(*args, "--seed", 1, "--overwrite").exit_code == 0
+
+
+def test_what_is_not_installed_is_named(source, policy, tmp_path, monkeypatch, capsys):
+    for module in ("augfn.offline.coco", "augfn.offline.segments"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setitem(sys.modules, "pycocotools", None)
+    line = ["augfn", "apply", source, tmp_path / "out", "--policy", policy, "--kind", "coco", "--workers", "0"]
+    monkeypatch.setattr(sys, "argv", list(map(str, line)))
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 2
+    assert "pycocotools is not installed: pip install 'augfn[offline]'" in capsys.readouterr().err
 
 
 # modes of images

@@ -128,6 +128,9 @@ def check(source: Path, out: Path, copies: int, workers: int, engine: str) -> No
     if out == source or out.is_relative_to(source):
         want, fix = "a folder outside of the source", f"{source}-augmented"
         raise ValueError(explain("the output lies in the source", str(out), want, fix))
+    if source.is_relative_to(out):
+        want = "a folder that does not hold the source"
+        raise ValueError(explain("the source lies in the output", str(out), want, f"{source}-augmented"))
     if copies < 1 or workers < 0:
         given, want = f"copies={copies}, workers={workers}", "copies of 1 or more, workers of 0 (this process) or more"
         raise ValueError(explain("apply: copies and workers", given, want, "copies=1, workers=4"))

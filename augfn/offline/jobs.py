@@ -242,7 +242,7 @@ class OneByOne:
             y, params = f(self.suited(sample, f), None, sample_keys(key, job.unit, job.copy))
             files, more = self.made(job, y, rest)
         except Exception as error:  # whatever is wrong with one sample, the others are still done
-            return [about | {"error": one_line(error)}]
+            return [about | {"error": one_line(error).replace(f"{self.source}/", "")}]  # wherever the source lies
         for path, data in files.items():
             write_whole(self.out, path, data)
         return [about | {"output": next(iter(files)), "params": plain(params)} | more]
