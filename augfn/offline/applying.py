@@ -83,6 +83,10 @@ def apply(
     EXIF's turn is applied, other metadata than the colour profile are left out. Bytes are the same on machines whose
     processors have the same instructions, with the same torch and Pillow.
 
+    Raises ValueError where nothing is begun: `out` holds other files, or another run; two outputs would have one name; a policy
+    of volumes, mixing or views, or one that normalizes. OSError where a file cannot be written, RuntimeError where workers
+    die again and again.
+
     >>> import augfn as af, tempfile, numpy as np
     >>> from PIL import Image
     >>> folder = Path(tempfile.mkdtemp())
@@ -93,7 +97,7 @@ def apply(
     (['a-c0.png', 'a-c1.png'], [])
     """
     source, out = Path(source).resolve(), Path(out).resolve()
-    check(source, out, copies, workers, engine)
+    check(source, out, engine, copies=(copies, 1), workers=(workers, 0), quality=(quality, 1))
     f = saving.load(policy) if isinstance(policy, str | Path) else policy
     where = None if annotations is None else str(Path(annotations).resolve())
     options = Options(copies, format, quality, where)
@@ -123,17 +127,18 @@ def apply(
     return Applied(out, records, len(left))
 
 
-def check(source: Path, out: Path, copies: int, workers: int, engine: str) -> None:
-    """Raises where a call makes no sense."""
-    if out == source or out.is_relative_to(source):
+def check(source: Path, out: Path, engine: str, **numbers: tuple[int, int]) -> None:
+    """Raises where a call makes no sense; `numbers`: what was given, and the least that makes sense."""
+    if out.is_relative_to(source):
         want, fix = "a folder outside of the source", f"{source}-augmented"
         raise ValueError(explain("the output lies in the source", str(out), want, fix))
     if source.is_relative_to(out):
         want = "a folder that does not hold the source"
         raise ValueError(explain("the source lies in the output", str(out), want, f"{source}-augmented"))
-    if copies < 1 or workers < 0:
-        given, want = f"copies={copies}, workers={workers}", "copies of 1 or more, workers of 0 (this process) or more"
-        raise ValueError(explain("apply: copies and workers", given, want, "copies=1, workers=4"))
+    for name, (given, least) in numbers.items():
+        if given < least or (name == "quality" and given > 100):
+            want = f"{least} to 100" if name == "quality" else f"{least} or more"
+            raise ValueError(explain(f"apply: {name}", given, want, f"{name}={95 if name == 'quality' else 4}"))
     if engine not in ENGINES:
         raise ValueError(unknown("engine", engine, ENGINES))
 

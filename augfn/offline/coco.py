@@ -120,10 +120,9 @@ class Coco(OneByOne):
         if boxes is None or any("boxes" in op.needs for op in ops_of(f)):
             return y
         keep = boxes.labels[:, 1] == 0
-        rows = {n: y.pop(n)[keep] for n in ("instances",) if n in y}
-        y |= {n: x for n, x in rows.items() if len(x)}
-        tensors = {n: getattr(boxes, n)[keep] for n in ("data", "valid", "labels")}
-        return {n: replace(boxes, **tensors) if n == "boxes" else x for n, x in y.items() if n != "boxes" or keep.any()}
+        own: dict[str, Any] = {n: getattr(boxes, n)[keep] for n in ("data", "valid", "labels")}
+        own = {"boxes": replace(boxes, **own)} | {n: y[n][keep] for n in ("instances",) if n in y}
+        return {n: own.get(n, x) for n, x in y.items() if n not in own or keep.any()}
 
     def swaps(self) -> dict[Any, list[tuple[int, int]]]:
         """Of each category the pairs of keypoints whose names differ in left and right."""
@@ -142,7 +141,7 @@ class Coco(OneByOne):
         data = {path: encoded(y, look, os.path.splitext(path)[1], self.options.quality)}
         return data, {"image": image, "annotations": kept, "dropped": len(found) - len(kept)}
 
-    def finish(self, records: list[Record]) -> list[str]:
+    def finish(self, records: list[Record]) -> None:
         images, annotations = [r["image"] for r in records], [a for r in records for a in r["annotations"]]
         owner = [i for i, r in enumerate(records) for _ in r["annotations"]]
         ids = list(range(1, len(images) + 1)) if self.options.copies > 1 else [image["id"] for image in images]
@@ -158,7 +157,6 @@ class Coco(OneByOne):
         inside = self.file.is_relative_to(self.source)
         path = str(self.file.relative_to(self.source)) if inside else self.file.name
         write_whole(self.out, path, json.dumps(data, ensure_ascii=False).encode())
-        return [path]
 
 
 def found_in(source: Path) -> Path:

@@ -75,8 +75,8 @@ class DataSet(Protocol):
         OSError while writing is raised, and stops the run."""
         ...
 
-    def finish(self, records: list[Record]) -> list[str]:
-        """Write what is of the whole data set, from the records of all samples by (index, copy); its relative paths."""
+    def finish(self, records: list[Record]) -> None:
+        """Write what is of the whole data set, from the records of all samples that were done, by (index, copy)."""
         ...
 
     def again(self, record: Record, f: Augmentation, params: Params) -> dict[str, bytes]:
@@ -247,8 +247,8 @@ class OneByOne:
             write_whole(self.out, path, data)
         return [about | {"output": next(iter(files)), "params": plain(params)} | more]
 
-    def finish(self, records: list[Record]) -> list[str]:
-        return []
+    def finish(self, records: list[Record]) -> None:
+        pass
 
     def sample(self, record: Record) -> dict[str, Any]:
         return self.read(record["index"])[0]

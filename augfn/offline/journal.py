@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,8 @@ class Journal:
 
     def stop(self) -> None:
         """Half files of workers that were killed go; what is done is kept."""
-        self.file.close()
+        with suppress(OSError):  # of a full disk, which the run has raised already
+            self.file.close()
         if self.held is not None:
             self.held.close()
         shutil.rmtree(self.state / "parts", ignore_errors=True)
@@ -136,9 +138,9 @@ def of_another(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
 
 
 def files_in(out: Path) -> list[str]:
-    """The relative paths of all files in OUT, sorted."""
-    found = [os.path.join(folder, name) for folder, _, names in os.walk(out) for name in names]
-    return sorted(os.path.relpath(path, out) for path in found)
+    """The relative paths of all files in OUT but those of a state, sorted."""
+    found = [os.path.relpath(os.path.join(folder, name), out) for folder, _, names in os.walk(out) for name in names]
+    return sorted(path for path in found if path.split(os.sep)[0] != STATE)
 
 
 def digest_of(lines: Iterable[str]) -> str:
