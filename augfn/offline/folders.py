@@ -53,7 +53,7 @@ def images_in(source: Path) -> list[str]:
         raise NotADirectoryError(20, "Not a directory", str(source))
     found = [
         os.path.relpath(os.path.join(folder, name), source).replace(os.sep, "/")
-        for folder, _, names in os.walk(source)
+        for folder, _, names in os.walk(source, followlinks=True)
         for name in names
         if os.path.splitext(name)[1].lower() in SUFFIXES
     ]
