@@ -1,0 +1,75 @@
+"""The engine `ray`: jobs as tasks of a Ray cluster, each of which is done again where its worker was killed."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import deque
+from collections.abc import Generator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import ray
+
+from augfn.offline.engines import AHEAD, RESTARTS, Work, one_thread
+from augfn.offline.jobs import Job, Record
+
+
+def run(work: Work, jobs: Sequence[Job], workers: int) -> Generator[tuple[Job, list[Record]], None, None]:
+    """On the cluster that this process is connected to, or that the variable RAY_ADDRESS names; else on one of this machine with
+    so many workers, which ends with the run. Files are read and written by the workers: of several machines, all see both
+    folders, under the same names.
+
+    Raises RuntimeError where the worker of one job dies again and again.
+    """
+    waiting, under_way = deque(jobs), {}
+    if not waiting:
+        return
+    own = connected(workers)
+    try:
+        do = ray.remote(num_cpus=1, max_retries=RESTARTS)(done)
+        shared = [ray.put(work)]  # in a list, which Ray hands on as it is: a worker reads it once
+        while waiting or under_way:
+            while waiting and len(under_way) < AHEAD * max(workers, 1):
+                job = waiting.popleft()
+                under_way[do.remote(shared, job)] = job
+            for ref in ray.wait(list(under_way))[0]:
+                yield under_way[ref], ray.get(ref)
+                del under_way[ref]
+    except ray.exceptions.RayTaskError as error:  # what the job has raised
+        raise error.cause from None
+    except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError, ray.exceptions.NodeDiedError) as error:
+        raise RuntimeError(
+            f"the workers of one job die at once (killed, or out of memory?) with {len(waiting) + len(under_way)} jobs left; "
+            "the same command goes on"
+        ) from error
+    finally:
+        if own:
+            ray.shutdown()
+        else:
+            for ref in under_way:
+                ray.cancel(ref)
+
+
+def connected(workers: int) -> bool:
+    """Connects to a cluster; True where it was made for that, and is to end."""
+    if ray.is_initialized():
+        return False
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    where: dict[str, Any] = {"address": os.environ.get("RAY_ADDRESS", "local")}
+    if where["address"] == "local":
+        where |= {"num_cpus": max(workers, 1), "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    ray.init(**where, logging_level=logging.ERROR, log_to_driver=False)
+    return True
+
+
+def done(shared: list[Any], job: Job) -> list[Record]:
+    """A task: the records of one job."""
+    with one_thread():
+        return held(shared[0])(job)
+
+
+@lru_cache(1)
+def held(work: Any) -> Work:
+    """What a worker does for all jobs of a run."""
+    return ray.get(work)
