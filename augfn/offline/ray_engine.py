@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 import ray
+from ray.exceptions import NodeDiedError, OutOfMemoryError, RayTaskError, WorkerCrashedError
 
 from augfn.offline.engines import AHEAD, RESTARTS, Work, one_thread
 from augfn.offline.jobs import Job, Record
@@ -36,9 +37,9 @@ def run(work: Work, jobs: Sequence[Job], workers: int) -> Generator[tuple[Job, l
             for ref in ray.wait(list(under_way))[0]:
                 yield under_way[ref], ray.get(ref)
                 del under_way[ref]
-    except ray.exceptions.RayTaskError as error:  # what the job has raised
+    except RayTaskError as error:  # what the job has raised
         raise error.cause from None
-    except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError, ray.exceptions.NodeDiedError) as error:
+    except (WorkerCrashedError, OutOfMemoryError, NodeDiedError) as error:
         raise RuntimeError(
             f"the workers of one job die at once (killed, or out of memory?) with {len(waiting) + len(under_way)} jobs left; "
             "the same command goes on"

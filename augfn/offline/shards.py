@@ -64,6 +64,10 @@ def members_of(tar: tarfile.TarFile, data: bool) -> Iterator[dict[str, Any]]:
         if member.isreg() and not member.name.startswith("__"):  # metadata of the shard
             file = tar.extractfile(member) if data else None
             yield {"fname": member.name, "data": file.read() if file else b"", "__url__": str(tar.name)}
+    assert tar.fileobj is not None
+    tar.fileobj.seek(tar.offset)
+    if tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):  # at which tarfile stops in silence
+        raise tarfile.ReadError("the shard is torn: it has no end")
 
 
 def pictures_in(sample: dict[str, Any]) -> dict[str, str]:
