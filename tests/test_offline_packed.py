@@ -140,6 +140,16 @@ def test_what_cannot_be_read_is_listed_and_the_rest_is_done(shards, tmp_path):
     assert "s5.png" not in members(tmp_path / "out" / "train-2.tar")
 
 
+def test_a_torn_shard_is_seen_wherever_it_is_torn(shards, tmp_path):
+    """Also where tarfile takes a header that is cut off for the end."""
+    path, whole = tmp_path / "torn.tar", (shards / "train-0.tar").read_bytes()
+    assert len(list(samples_in(shards / "train-0.tar"))) == 2
+    for cut in range(0, len(whole.rstrip(b"\0")), 64):
+        path.write_bytes(whole[:cut])
+        with pytest.raises((tarfile.TarError, OSError)):
+            list(samples_in(path, data=False))
+
+
 @pytest.mark.parametrize(
     ("names", "match"),
     [
