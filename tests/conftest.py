@@ -3,11 +3,13 @@
 import os
 import sys
 
-# Read when torch and matplotlib are imported. One thread per worker, since the workers share the cores; and Inductor
+# Read when torch, matplotlib and Ray are imported. One thread per worker, since the workers share the cores; and Inductor
 # compiles in the worker itself, without a pool of processes per worker.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # its clusters stay on the loopback address
 
 import pytest
 import torch

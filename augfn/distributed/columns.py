@@ -39,9 +39,6 @@ def read(
 
 def written(y: Any, columns: Sequence[Column], layouts: Mapping[str, str]) -> dict[str, np.ndarray]:
     """A sample as the values of its columns; boxes and keypoints with a further one that says which are in the frame."""
-    if isinstance(y, tuple):
-        fix = "[ray_map(dataset, view, columns, k) for k in af.split(key)]"
-        raise ValueError(explain("ray_map: several views", f"{len(y)} of them", "one output for each sample", fix))
     row: dict[str, np.ndarray] = {}
     for name, target, kind in columns:
         value = y[target]

@@ -143,6 +143,9 @@ def check_columns(dataset: Any, f: Any, columns: Mapping[str, str], index: str) 
     if inner.mixes:
         fix = "mix the batches in the training loop: mix(batch, None, key)"
         raise ValueError(explain("ray_map: f mixes samples", f, "an augmentation of each sample by itself", fix))
+    if getattr(inner, "many", False):
+        want, fix = "one output for each sample", "[ray_map(dataset, view, columns, k) for k in af.split(key)]"
+        raise ValueError(explain("ray_map: f gives several views", f, want, fix))
     if not isinstance(columns, Mapping) or not columns:
         fix = 'columns={"image": "image"}'
         raise TypeError(explain("ray_map: columns", columns, "names of columns, each with the name of a target", fix))

@@ -29,9 +29,10 @@ def run(work: Work, jobs: Sequence[Job], workers: int) -> Generator[tuple[Job, l
     own = connected(workers)
     try:
         do = ray.remote(num_cpus=1, max_retries=RESTARTS)(done)
+        most = max(workers, 1) * (AHEAD if own else 1)  # a cluster of its own has so many CPUs
         shared = [ray.put(work)]  # in a list, which Ray hands on as it is: a worker reads it once
         while waiting or under_way:
-            while waiting and len(under_way) < AHEAD * max(workers, 1):
+            while waiting and len(under_way) < most:
                 job = waiting.popleft()
                 under_way[do.remote(shared, job)] = job
             for ref in ray.wait(list(under_way))[0]:
@@ -59,7 +60,7 @@ def connected(workers: int) -> bool:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     where: dict[str, Any] = {"address": os.environ.get("RAY_ADDRESS", "local")}
     if where["address"] == "local":
-        where |= {"num_cpus": max(workers, 1), "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+        where |= {"num_cpus": max(workers, 1), "include_dashboard": False}
     ray.init(**where, logging_level=logging.ERROR, log_to_driver=False)
     return True
 
