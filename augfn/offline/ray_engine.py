@@ -26,10 +26,11 @@ def run(work: Work, jobs: Sequence[Job], workers: int) -> Generator[tuple[Job, l
     waiting, under_way = deque(jobs), {}
     if not waiting:
         return
-    own = connected(workers)
+    before = ray.is_initialized()
+    started = connect(workers)
     try:
         do = ray.remote(num_cpus=1, max_retries=RESTARTS)(done)
-        most = max(workers, 1) * (AHEAD if own else 1)  # a cluster of its own has so many CPUs
+        most = max(workers, 1) * (AHEAD if started else 1)  # that cluster has no more CPUs than workers
         shared = [ray.put(work)]  # in a list, which Ray hands on as it is: a worker reads it once
         while waiting or under_way:
             while waiting and len(under_way) < most:
@@ -46,22 +47,23 @@ def run(work: Work, jobs: Sequence[Job], workers: int) -> Generator[tuple[Job, l
             "the same command goes on"
         ) from error
     finally:
-        if own:
+        if not before:
             ray.shutdown()
         else:
             for ref in under_way:
                 ray.cancel(ref)
 
 
-def connected(workers: int) -> bool:
-    """Connects to a cluster; True where it was made for that, and is to end."""
+def connect(workers: int) -> bool:
+    """Connects this process to a cluster; True where that was started for it."""
     if ray.is_initialized():
         return False
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    where: dict[str, Any] = {"address": os.environ.get("RAY_ADDRESS", "local")}
-    if where["address"] == "local":
-        where |= {"num_cpus": max(workers, 1), "include_dashboard": False}
-    ray.init(**where, logging_level=logging.ERROR, log_to_driver=False)
+    quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    if address := os.environ.get("RAY_ADDRESS"):
+        ray.init(address, **quiet)
+        return False
+    ray.init("local", num_cpus=max(workers, 1), include_dashboard=False, **quiet)
     return True
 
 
