@@ -139,16 +139,16 @@ class Packed:
     def finish(self, records: list[Record]) -> list[str]:
         return []
 
-    def item(self, record: Record) -> Item:
+    def stored(self, record: Record) -> Item:
         """The stored sample of a record."""
         unit = record["unit"]
         return next(islice(self.items(self.source / self.paths[unit]), record["index"] - self.first(unit), None))
 
     def sample(self, record: Record) -> dict[str, Any]:
-        return decoded(self.item(record))[0]
+        return decoded(self.stored(record))[0]
 
     def again(self, record: Record, f: Augmentation, params: Params) -> dict[str, bytes]:
-        item = self.item(record)
+        item = self.stored(record)
         sample, looks = decoded(item)
         made = self.made(item, f(suited(sample, f), params)[0], looks)
         names = self.outputs(self.files(Job(record["unit"], record["copy"]))[0], made)
