@@ -220,6 +220,22 @@ def test_mistakes():
             ray_map(**call | change)
 
 
+def test_an_index_that_is_none():
+    """A column of fractions; and no rows at all."""
+    data = ray.data.from_items([{"image": image(0, False), "index": 0.5}])
+    with pytest.raises(ray.exceptions.RayTaskError, match="whole numbers"):
+        ray_map(data, F, {"image": "image"}, KEY).take_all()
+    none = data.map_batches(lambda batch: {name: values[:0] for name, values in batch.items()})
+    assert ray_map(none, F, {"image": "image"}, KEY).count() == 0
+
+
+@pytest.mark.cuda
+def test_actors_on_a_gpu():
+    made = found(ray_map(ray.data.from_items(rows()), F, COLUMNS, KEY, num_gpus=1))
+    for row, got in zip(rows(), made, strict=True):
+        assert np.abs(got["image"].astype(int) - alone(row)[0]).max() <= 2
+
+
 @pytest.mark.parametrize(
     ("value", "f", "match"),
     [

@@ -76,12 +76,10 @@ def ray_map(
     alone = device == "cpu" if alone is None else alone
     params = tree_map_only(Tensor, Tensor.detach, params)
     settings = (f, params, known, key, index, epoch, layout, alone, device)
-    if not num_gpus:
-        compute = data.TaskPoolStrategy(concurrency)
-        return dataset.map_batches(
-            partial(augmented, Batches(*settings)), compute=compute, batch_size=batch_size, **options
-        )
     least, most = concurrency if isinstance(concurrency, tuple) else (concurrency or 1, concurrency)
+    if not num_gpus:
+        work, compute = partial(augmented, Batches(*settings)), data.TaskPoolStrategy(most)
+        return dataset.map_batches(work, compute=compute, batch_size=batch_size, **options)
     compute = data.ActorPoolStrategy(min_size=least, max_size=most)
     options |= {"fn_constructor_args": settings, "num_gpus": num_gpus}
     return dataset.map_batches(Batches, compute=compute, batch_size=batch_size, **options)
@@ -200,7 +198,13 @@ class Batches:
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         check_there(list(batch), [name for name, _, _ in self.columns], self.index)
         torch.set_num_threads(1)  # the process is Ray's worker, one of as many as there are cores
-        keys = sample_keys(self.key, torch.as_tensor(np.array(batch[self.index], np.int64)), self.epoch)
+        index = np.asarray(batch[self.index])
+        if not len(index):
+            return batch
+        if index.dtype.kind not in "iu":
+            want, fix = "whole numbers", "augfn.distributed.indexed(dataset, name), and index=name"
+            raise TypeError(explain(f"ray_map: the column {self.index!r} is no index", index[:3], want, fix))
+        keys = sample_keys(self.key, torch.from_numpy(index.astype(np.int64)), self.epoch)
         rows = [{name: batch[name][i] for name, _, _ in self.columns} for i in range(len(keys))]
         samples, layouts = zip(*(read(row, self.columns, self.layout) for row in rows), strict=True)
         samples = tree_map(lambda v: v.to(self.device), samples)
