@@ -16,6 +16,7 @@ from PIL import Image
 import augfn as af
 from augfn.distributed import indexed, ray_map
 from augfn.offline import ENGINES, Job, apply, ray_engine
+from augfn.offline.engines import WorkersDied
 from augfn_nn import AugmentationSequential, ColorJitter, RandomHorizontalFlip, RandomRotation
 
 ray = pytest.importorskip("ray")
@@ -320,7 +321,7 @@ def test_what_a_job_raises_stops_the_run():
 
 def test_a_job_whose_worker_always_dies(monkeypatch):
     monkeypatch.setattr(ray_engine, "RESTARTS", 0)
-    with pytest.raises(RuntimeError, match="the same command goes on"):
+    with pytest.raises(WorkersDied, match="1 jobs are left"):
         list(ENGINES["ray"](lambda job: os.kill(os.getpid(), signal.SIGKILL), [Job(0, 0)], 1))
 
 

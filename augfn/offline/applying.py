@@ -66,12 +66,16 @@ def apply(
     * `copies`: of each sample. Sample i has in copy c the key `sample_keys(key(seed), i, c)`, i its place in the order of
       paths, so that it is what `af.AugmentedDataset` gives in epoch c.
     * `workers`: processes, for which a script needs its `if __name__ == "__main__":`; 0 is this process. `engine`: "local"
-      or "ray".
+      or "ray", on the cluster that RAY_ADDRESS or `ray.init` has told of, else on one of this machine.
     * `kind`: "folder" (of images, at any depth), "coco", "masks" (folders `images` and `masks` with the same names),
       "frames" (a folder of frames is a clip, with one draw), "webdataset", "parquet"; "auto" looks what is there, and takes
       frames for a folder of images.
     * `format`: "same" or the suffix of what is written; `quality` of JPEG and WebP. `annotations`: COCO's file, where it
       is not `annotations.json` in `source`.
+
+    Of a shard, the image of a sample ends in `.jpg`, `.png`, ... or `.image.jpg`, masks in `.mask.png` or `.mask_lanes.png`; of a
+    table, the columns `image`, `mask`, `mask_lanes`, ... hold bytes, or structs of bytes and path. All else in them is passed on
+    as it is, boxes too, which a turn would have to move. An output is named `train-0.tar/key.jpg`, `train.parquet/7/image`.
 
     Files are whole or not there. `out/manifest.jsonl` holds the params of every output (`read_manifest`), of which `replay`
     makes the same bytes again. Samples that cannot be read or augmented are in `failures`, the rest is done. What stops

@@ -12,7 +12,7 @@ from typing import Any
 import ray
 from ray.exceptions import NodeDiedError, OutOfMemoryError, RayTaskError, WorkerCrashedError
 
-from augfn.offline.engines import AHEAD, RESTARTS, Work, one_thread
+from augfn.offline.engines import AHEAD, RESTARTS, Work, WorkersDied, one_thread
 from augfn.offline.jobs import Job, Record
 
 
@@ -21,9 +21,9 @@ def run(work: Work, jobs: Sequence[Job], workers: int) -> Generator[tuple[Job, l
     so many workers, which ends with the run. Files are read and written by the workers: of several machines, all see both
     folders, under the same names.
 
-    Raises RuntimeError where the worker of one job dies again and again.
+    Raises `WorkersDied` where the worker of one job dies again and again.
     """
-    waiting, under_way = deque(jobs), {}
+    waiting, under_way, ref = deque(jobs), {}, None
     if not waiting:
         return
     before = ray.is_initialized()
@@ -36,16 +36,14 @@ def run(work: Work, jobs: Sequence[Job], workers: int) -> Generator[tuple[Job, l
             while waiting and len(under_way) < most:
                 job = waiting.popleft()
                 under_way[do.remote(shared, job)] = job
-            for ref in ray.wait(list(under_way))[0]:
-                yield under_way[ref], ray.get(ref)
-                del under_way[ref]
+            ref = ray.wait(list(under_way))[0][0]
+            yield under_way[ref], ray.get(ref)
+            del under_way[ref]
     except RayTaskError as error:  # what the job has raised
         raise error.cause from None
     except (WorkerCrashedError, OutOfMemoryError, NodeDiedError) as error:
-        raise RuntimeError(
-            f"the workers of one job die at once (killed, or out of memory?) with {len(waiting) + len(under_way)} jobs left; "
-            "the same command goes on"
-        ) from error
+        dead = under_way.pop(ref)
+        raise WorkersDied([*waiting, *under_way.values(), dead]) from error
     finally:
         if not before:
             ray.shutdown()

@@ -19,7 +19,8 @@ class Shards(Packed):
     """The shards of a folder; the samples of `train-0.tar` go, in their order, to `train-0.tar` (of copies to `train-0-c1.tar`).
 
     The image is the member that ends in `.jpg`, `.png`, `.webp`, ... or `.image.jpg`; masks, which are read nearest, end in
-    `.mask.png` or `.mask_lanes.png`. All other members, such as `.cls`, `.txt` and `.json`, are passed on as they are.
+    `.mask.png` or `.mask_lanes.png`. All other members, such as `.cls`, `.txt` and `.json`, are passed on as they are
+    (boxes in them too, which a turn would have to move).
     Members are sorted by their endings and have no date and no owner, so that a shard is the same bytes each time.
     """
 
