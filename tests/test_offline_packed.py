@@ -1,6 +1,7 @@
 """Shards and tables: files of many samples, each augmented as it would be alone."""
 
 import io
+import sys
 import tarfile
 
 import datasets
@@ -13,6 +14,7 @@ from PIL import Image
 from webdataset.tariterators import group_by_keys, tar_file_expander
 
 import augfn as af
+from augfn.distributed import ray_map
 from augfn.offline import apply, invert, read_manifest, replay
 from augfn.offline.pictures import encoded, read_image
 from augfn.offline.shards import Shards, samples_in
@@ -275,3 +277,24 @@ def test_tables_without_images(tmp_path, columns, match):
     table(tmp_path / "in" / "a.parquet", **columns)
     with pytest.raises(ValueError, match=match):
         apply(tmp_path / "in", tmp_path / "out", F)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "module", "settings", "extra"),
+    [
+        ("webdataset.tariterators", "augfn.offline.shards", {}, "offline"),
+        ("pyarrow", "augfn.offline.tables", {"kind": "parquet"}, "offline"),
+        ("ray", "augfn.offline.ray_engine", {"engine": "ray"}, "ray"),
+    ],
+)
+def test_an_extra_that_is_missing_is_named(shards, tmp_path, monkeypatch, lacking, module, settings, extra):
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setitem(sys.modules, lacking, None)
+    with pytest.raises(ImportError, match=rf"pip install 'augfn\[{extra}\]'"):
+        apply(shards, tmp_path / "out", F, **settings)
+
+
+def test_ray_map_names_its_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray.data", None)
+    with pytest.raises(ImportError, match=r"ray_map needs ray.*augfn\[ray\]"):
+        ray_map(None, F, {"image": "image"}, af.key(0))
