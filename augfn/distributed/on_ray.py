@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -49,7 +50,8 @@ def ray_map(
     * `params`: ranges or values in place of f's own, such as learned ones.
     * `alone`: True: each sample by itself on one thread, which gives the same bytes for any batch size. False: the samples of a
       batch that have the same shapes together, faster for small images and on a GPU; blurs and a few other ops then
-      differ in the last bits of a float (up to 4e-6). None: True on a CPU, False on another device.
+      differ in the last bits of a float (up to 4e-6). None: True on a CPU, False on another device. A module that draws
+      once for a batch (`same_on_batch`, `random_apply`) sees each sample alone.
     * `num_gpus`: 0: tasks on CPUs. More: actors with so many GPUs each (0.25: four share one) on `device`, "cuda".
     * `concurrency`: at most so many tasks; actors exactly so many, or (least, most).
     * `options`: what else `map_batches` takes, such as `num_cpus` and `memory`.
@@ -74,7 +76,7 @@ def ray_map(
     known = check_columns(dataset, f, columns, index)
     device = device or ("cuda" if num_gpus else "cpu")
     alone = device == "cpu" if alone is None else alone
-    params = tree_map_only(Tensor, Tensor.detach, params)
+    params = tree_map_only(Tensor, lambda v: v.detach().cpu(), params)
     settings = (f, params, known, key, index, epoch, layout, alone, device)
     least, most = concurrency if isinstance(concurrency, tuple) else (concurrency or 1, concurrency)
     if not num_gpus:
@@ -176,7 +178,7 @@ def augmented(batches: Batches, batch: dict[str, np.ndarray]) -> dict[str, np.nd
 
 
 class Batches:
-    """Augments batches of columns, as numpy arrays, of one row for each sample; a Ray actor where it has a GPU."""
+    """Augments batches of columns, numpy arrays with an entry for each sample; a Ray actor where it has a GPU."""
 
     def __init__(
         self,
@@ -190,7 +192,7 @@ class Batches:
         alone: bool,
         device: str,
     ) -> None:
-        self.f = f.to(device) if isinstance(f, torch.nn.Module) else f
+        self.f = copy.deepcopy(f).to(device) if isinstance(f, torch.nn.Module) else f
         self.params, self.columns, self.key, self.index, self.epoch = params, columns, key, index, epoch
         self.layout, self.device = layout, device
         self.alone = alone or getattr(f, "shared", False) or getattr(f, "chooses", False)  # one draw for all of a call
