@@ -139,6 +139,11 @@ def test_what_cannot_be_read_is_listed_and_the_rest_is_done(shards, tmp_path):
     ]
     assert [r["output"] for r in made.done][2:] == [f"train-{k}.tar/s{i}.png" for k, i in ((1, 2), (2, 4), (2, 7))]
     assert not (tmp_path / "out" / "train-3.tar").exists()
+    shards.rename(tmp_path / "elsewhere")
+    apply(tmp_path / "elsewhere", tmp_path / "again", F, seed=5)
+    manifests = [(tmp_path / name / "manifest.jsonl").read_text() for name in ("out", "again")]
+    assert manifests[0] == manifests[1]
+    assert "s5 (image)" in manifests[0]
     assert "s5.png" not in members(tmp_path / "out" / "train-2.tar")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,19 +48,19 @@ class Folder(OneByOne):
         return {path: encoded(y, rest, os.path.splitext(path)[1], self.options.quality)}, {}
 
 
-def images_in(source: Path) -> list[str]:
-    """The relative paths of the images below a folder, sorted."""
+def images_in(source: Path, suffixes: Sequence[str] = SUFFIXES) -> list[str]:
+    """The relative paths of the images below a folder, or of other files that hold them, sorted."""
     if not source.is_dir():
         raise NotADirectoryError(20, "Not a directory", str(source))
     found = [
         os.path.relpath(os.path.join(folder, name), source).replace(os.sep, "/")
         for folder, _, names in os.walk(source, followlinks=True)
         for name in names
-        if os.path.splitext(name)[1].lower() in SUFFIXES
+        if os.path.splitext(name)[1].lower() in suffixes
     ]
     if not found:
         raise ValueError(
-            explain("no images", str(source), f"files that end in {', '.join(SUFFIXES)}", "another folder")
+            explain("no images", str(source), f"files that end in {', '.join(suffixes)}", "another folder")
         )
     return sorted(found)
 

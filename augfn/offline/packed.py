@@ -14,9 +14,8 @@ from torch import Tensor
 from augfn.core.augmentation import Augmentation
 from augfn.core.draw import Params
 from augfn.core.targets import kind_of
-from augfn.errors import explain
 from augfn.files.values import one_line
-from augfn.offline.folders import size_of
+from augfn.offline.folders import images_in, size_of
 from augfn.offline.jobs import Job, Options, Record, plain, suited, whole
 from augfn.offline.pairs import EXACT, encoded_mask, read_mask
 from augfn.offline.pictures import check_format, encoded, read_image, suffix_of
@@ -28,6 +27,17 @@ class Picture(NamedTuple):
 
     data: bytes
     suffix: str
+
+
+class Stored(io.BytesIO):
+    """Bytes with a name, by which errors call them."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        super().__init__(data)
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
 
 
 class Item(NamedTuple):
@@ -54,12 +64,9 @@ class Packed:
     @classmethod
     def of(cls, source: Path, out: Path, options: Options) -> Packed:
         check_format(options.format)
-        folder, files = (
-            (source, sorted(source.rglob(f"*{cls.suffix}"))) if source.is_dir() else (source.parent, [source])
+        folder, paths = (
+            (source, images_in(source, (cls.suffix,))) if source.is_dir() else (source.parent, [source.name])
         )
-        paths = [path.relative_to(folder).as_posix() for path in files]
-        if not paths:
-            raise ValueError(explain("no files", str(source), f"files that end in {cls.suffix}", "another folder"))
         return cls(folder, out, options, paths, [cls.count(folder / path) for path in paths])
 
     @staticmethod
@@ -111,7 +118,7 @@ class Packed:
                 y, params = f(suited(sample, f), None, sample_keys(key, index, job.copy))
                 made = self.made(item, y, looks)
             except Exception as error:  # whatever is wrong with one sample, the others are still done
-                records.append(about | {"error": one_line(error)})
+                records.append(about | {"error": one_line(error).replace(f"{self.source}/", "")})
                 continue
             names = self.outputs(self.files(job)[0], made)
             masks = [name for target, name in names.items() if target != "image"]
@@ -136,8 +143,8 @@ class Packed:
         """The number of the first sample of a file in the data set."""
         return list(accumulate(self.counts[:unit], initial=0))[-1]
 
-    def finish(self, records: list[Record]) -> list[str]:
-        return []
+    def finish(self, records: list[Record]) -> None:
+        pass
 
     def stored(self, record: Record) -> Item:
         """The stored sample of a record."""
@@ -167,8 +174,7 @@ def decoded(item: Item) -> tuple[dict[str, Any], dict[str, Any]]:
     """The targets of a sample, and for each picture what else its file needs."""
     sample, looks = {}, {}
     for target, picture in item.pictures.items():
-        file = io.BytesIO(picture.data)
-        file.name = item.name
+        file = Stored(picture.data, f"{item.name} ({target})")
         if target == "image":
             targets, looks[target] = read_image(file)
             sample |= targets
