@@ -1,1 +1,5 @@
 """Augmentation in many processes: across ranks of a training, and on Ray (extra `ray`)."""
+
+from augfn.distributed.ranks import Indexed, RankSampler
+
+__all__ = ["Indexed", "RankSampler"]
