@@ -1,0 +1,114 @@
+"""The page on training on many nodes: what was measured, what is extrapolated, and how to do it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.measure import header, table
+
+TRAINING = """\
+import os
+import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader
+import augfn as af
+from augfn.distributed import Indexed, RankSampler
+
+dist.init_process_group("gloo")                                # "nccl" on GPUs
+data = [(torch.rand(3, 32, 32), i % 2) for i in range(64)]     # any map-style dataset
+augment = af.pipeline(af.hflip(p=0.5), af.rotate(degrees=(-15, 15)))
+key = af.key(0)                                                # the same on every rank: no rank is folded in
+net = DistributedDataParallel(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 2)))
+optimizer = torch.optim.SGD(net.parameters(), 0.01)
+
+dataset = Indexed(data)                                        # on the device
+# dataset = af.AugmentedDataset(data, augment, key)            # in the loader's workers
+sampler = RankSampler(dataset)                                 # torch's DistributedSampler, which tells the dataset its epoch
+loader = DataLoader(dataset, batch_size=8, sampler=sampler)    # num_workers=8, persistent_workers=True, pin_memory=True
+first = 0
+if os.path.exists("last.pt"):
+    first, weights, moments = torch.load("last.pt")
+    net.load_state_dict(weights)
+    optimizer.load_state_dict(moments)
+for epoch in range(first, 2):
+    sampler.set_epoch(epoch)
+    for x, label, index in loader:
+        x, _ = augment(x, None, af.sample_keys(key, index, epoch))
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(net(x), label).backward()
+        optimizer.step()
+    if dist.get_rank() == 0:
+        torch.save((epoch + 1, net.state_dict(), optimizer.state_dict()), "last.pt")
+dist.barrier()
+dist.destroy_process_group()
+"""
+
+HOW = f"""\
+The same line on each of four nodes with eight GPUs, which start `train.py` below eight times each:
+
+```bash
+torchrun --nnodes 4 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:29500 train.py
+```
+
+```python
+{TRAINING}```
+
+* **Keys.** Every rank holds the same key. What a sample draws depends on the key, its index in the dataset and the epoch. So
+  ranks need not speak of it, and no rank's number goes into the key: folding it in would tie draws to the number of ranks.
+* **Epochs.** `sampler.set_epoch(epoch)` gives a new order and, through an `AugmentedDataset`, new draws; workers that persist
+  hear of it. A shuffled epoch that is run twice without it warns.
+* **Number of ranks.** Rank r of n takes every n-th sample of one order, so n batches of B are the batch of n B that one rank
+  would see. A training may go on with another n: keep n B, and the batches stay the same sets.
+* **Padding.** Where n does not divide the dataset, some samples come twice in an epoch, each time with the same draw.
+  `RankSampler(data, shuffle=False, pad=False)` evaluates each sample once; call `net.module(x)`, which waits for no rank.
+* **Going on.** Save the epoch with the weights; the draws need no state of their own. Within an epoch, skip the batches that are
+  done (`itertools.islice`): the others stay as they are.
+* **Workers or device.** In the workers (`AugmentedDataset`) augmentation takes CPU cores beside the training; it pays where cores
+  are free, and for images of many sizes. On the device (`Indexed`, or a module's `aug(x, index=index, epoch=epoch)`) bytes
+  cross to it, a pipeline that begins with `af.to_float()` takes them, and the cost is one call for the batch. Both draw the same.
+* **Ranges that learn** are parameters of the model: `DistributedDataParallel` and `fully_shard` average their gradients. Call the
+  augmentation within the wrapped model's `forward`.
+* **Trainers.** Lightning calls `set_epoch` of the sampler, so a `DataLoader` with a `RankSampler` is all it needs. A trainer that
+  splits the data among ranks itself gets a plain `DataLoader` of the same dataset, and calls `dataset.set_epoch`.
+* **Ray.** A stream of blocks instead of a sampler: `augfn.distributed.ray_map` (extra `ray`) augments a Ray dataset by the same
+  identity of samples, on the CPUs of all nodes, and feeds Ray Train. It suits decoding and augmentation that need more
+  cores than the nodes with GPUs have. Without a cluster, `augfn apply` writes the copies to disk once."""
+
+CORES = (8, 64, 512)
+EPOCH = 1_281_167  # the training images of ImageNet
+
+
+MEASURED = """\
+On one machine, one thread for each rank; affine, colour jitter and normalisation. [ranks.md](ranks.md) has all rows and notes."""
+TESTED = """\
+That samples are the same on 1, 2 and 4 ranks and that augmentation adds no collective is tested with gloo, under
+`DistributedDataParallel` and `fully_shard` (`tests/test_ranks.py`)."""
+EXTRAPOLATED = f"""\
+Minutes of augmentation for {EPOCH:,} images, as many as ImageNet has: CPU time per sample on one rank, times the images,
+over the cores. It assumes cores like this machine's, with memory bandwidth of their own. Ranks do not wait for each other
+in augmentation, since it adds no collective. **No figure here was measured on a cluster or a GPU**; reading and decoding are not
+counted."""
+
+
+def page(env: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+    """The rows are those of augfn in `ranks.json`."""
+    measured, guessed = [], []
+    for r in rows:
+        name = f"{r['size']} px, {r['name']}"
+        measured.append([name, str(r["ranks"]), f"{r['cpu_s'] * 1e3:.2f}", f"{r['share']:.1%}"])
+        if r["ranks"] == 1:
+            guessed.append([name, *(f"{EPOCH * r['cpu_s'] / cores / 60:.1f}" for cores in CORES)])
+    found = table(("", "ranks", "CPU ms per sample", "share of an epoch of a ResNet-18"), measured)
+    more = table(("minutes an epoch", *(f"{cores} cores" for cores in CORES)), guessed)
+    parts = [
+        "# Training on many nodes",
+        header(env),
+        "## Measured",
+        MEASURED,
+        found,
+        TESTED,
+        "## Extrapolated",
+        EXTRAPOLATED,
+    ]
+    return "\n\n".join([*parts, more, "## How", HOW]) + "\n"
