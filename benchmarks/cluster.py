@@ -44,6 +44,66 @@ dist.barrier()
 dist.destroy_process_group()
 """
 
+DATASET = """\
+data = af.AugmentedDataset(samples, augment, key)               # of (image, label), or dicts
+sampler = RankSampler(data)
+loader = DataLoader(data, batch_size=4, sampler=sampler, num_workers=2, persistent_workers=True)
+for epoch in range(2):
+    sampler.set_epoch(epoch)
+    for x, label in loader:
+        train(x, label)
+"""
+WEBDATASET = """\
+epoch = torch.zeros((), dtype=torch.int64).share_memory_()      # workers that live on see what is set
+
+def augmented(sample):
+    index = int(sample["__key__"])                              # of names that are no numbers: zlib.crc32(name.encode())
+    y, _ = augment(af.to_float(sample["png"]), None, af.sample_keys(key, index, int(epoch)))
+    return y, sample["cls"]
+
+shards = wds.WebDataset(urls, shardshuffle=len(urls), nodesplitter=wds.split_by_node).decode("pil").map(augmented)
+loader = DataLoader(shards, batch_size=4, num_workers=2, persistent_workers=True)
+for e in range(2):
+    epoch.fill_(e)
+    for x, label in loader:
+        train(x, label)
+"""
+HUGGING_FACE = """\
+epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+rows = rows.add_column("index", list(range(len(rows))))         # stays with its row where rows are chosen or moved
+
+def augmented(batch):
+    keys = af.sample_keys(key, batch.pop("index"), int(epoch))
+    images = [augment(af.to_float(x), None, k)[0] for x, k in zip(batch["image"], keys)]
+    return {**batch, "image": images}
+
+rows.set_transform(augmented)
+sampler = RankSampler(rows)
+loader = DataLoader(rows, batch_size=4, sampler=sampler)
+for e in range(2):
+    sampler.set_epoch(e)
+    epoch.fill_(e)
+    for batch in loader:
+        train(batch["image"], batch["label"])
+"""
+LIGHTNING = """\
+class Photos(L.LightningDataModule):
+    def setup(self, stage):
+        self.data = af.AugmentedDataset(samples, augment, key)
+
+    def train_dataloader(self):
+        return DataLoader(self.data, batch_size=4, sampler=RankSampler(self.data))  # the trainer calls its set_epoch
+
+    def val_dataloader(self):
+        return DataLoader(samples, batch_size=4, sampler=RankSampler(samples, shuffle=False))
+"""
+RECIPES = {
+    "A dataset with indices": DATASET,
+    "WebDataset (`import webdataset as wds`)": WEBDATASET,
+    "Hugging Face (`rows` of `datasets`)": HUGGING_FACE,
+    "Lightning (`import lightning.pytorch as L`)": LIGHTNING,
+}
+
 HOW = f"""\
 The same line on each of four nodes with eight GPUs, which start `train.py` below eight times each:
 
@@ -90,6 +150,10 @@ over the cores. It assumes cores like this machine's, with memory bandwidth of t
 in augmentation, since it adds no collective. **No figure here was measured on a cluster or a GPU**; reading and decoding are not
 counted."""
 
+LOADERS = """\
+Each as it runs in `tests/test_loaders.py`, on any number of ranks; `samples`, `augment` and `key` as above. A sample's index
+in its dataset is its identity. A stream has none: there the sample's name or a column holds it."""
+
 
 def page(env: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     """The rows are those of augfn in `ranks.json`."""
@@ -111,4 +175,5 @@ def page(env: dict[str, Any], rows: list[dict[str, Any]]) -> str:
         "## Extrapolated",
         EXTRAPOLATED,
     ]
-    return "\n\n".join([*parts, more, "## How", HOW]) + "\n"
+    recipes = [f"{name}:\n\n```python\n{code}```" for name, code in RECIPES.items()]
+    return "\n\n".join([*parts, more, "## How", HOW, "## Loaders", LOADERS, *recipes]) + "\n"
