@@ -54,7 +54,7 @@ for epoch in range(2):
         train(x, label)
 """
 WEBDATASET = """\
-epoch = torch.zeros((), dtype=torch.int64).share_memory_()      # workers that live on see what is set
+epoch = torch.zeros((), dtype=torch.int64).share_memory_()      # workers see what is set
 
 def augmented(sample):
     index = int(sample["__key__"])                              # of names that are no numbers: zlib.crc32(name.encode())
@@ -62,7 +62,7 @@ def augmented(sample):
     return y, sample["cls"]
 
 shards = wds.WebDataset(urls, shardshuffle=len(urls), nodesplitter=wds.split_by_node).decode("pil").map(augmented)
-loader = DataLoader(shards, batch_size=4, num_workers=2, persistent_workers=True)
+loader = DataLoader(shards, batch_size=4, num_workers=2)
 for e in range(2):
     epoch.fill_(e)
     for x, label in loader:
