@@ -13,7 +13,7 @@ import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 import augfn as af
-from augfn.distributed import Indexed, RankSampler
+from augfn.distributed import IndexedDataset, RankSampler
 
 dist.init_process_group("gloo")                                # "nccl" on GPUs
 data = [(torch.rand(3, 32, 32), i % 2) for i in range(64)]     # any map-style dataset
@@ -22,7 +22,7 @@ key = af.key(0)                                                # the same on eve
 net = DistributedDataParallel(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 2)))
 optimizer = torch.optim.SGD(net.parameters(), 0.01)
 
-dataset = Indexed(data)                                        # on the device
+dataset = IndexedDataset(data)                                 # on the device
 # dataset = af.AugmentedDataset(data, augment, key)            # in the loader's workers
 sampler = RankSampler(dataset)                                 # torch's DistributedSampler, which tells the dataset its epoch
 loader = DataLoader(dataset, batch_size=8, sampler=sampler)    # num_workers=8, persistent_workers=True, pin_memory=True
@@ -125,7 +125,7 @@ torchrun --nnodes 4 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:
 * **Going on.** Save the epoch with the weights; the draws need no state of their own. Within an epoch, skip the batches that are
   done (`itertools.islice`): the others stay as they are.
 * **Workers or device.** In the workers (`AugmentedDataset`) augmentation takes CPU cores beside the training; it pays where cores
-  are free, and for images of many sizes. On the device (`Indexed`, or a module's `aug(x, index=index, epoch=epoch)`) bytes
+  are free, and for images of many sizes. On the device (`IndexedDataset`, or a module's `aug(x, index=index, epoch=epoch)`) bytes
   cross to it, a pipeline that begins with `af.to_float()` takes them, and the cost is one call for the batch. Both draw the same.
 * **Ranges that learn** are parameters of the model: `DistributedDataParallel` and `fully_shard` average their gradients. Call the
   augmentation within the wrapped model's `forward`.

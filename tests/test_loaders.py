@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import datasets
 import numpy as np
-import pytest
 import torch
 import torch.distributed as dist
 import webdataset as wds

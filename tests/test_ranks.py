@@ -14,7 +14,7 @@ from torch.utils.data import ConcatDataset, DataLoader, IterableDataset, Subset
 
 import augfn as af
 import augfn_nn as A
-from augfn.distributed import Indexed, RankSampler
+from augfn.distributed import IndexedDataset, RankSampler
 from augfn.run.peek import peek
 
 WORLDS, EPOCHS, BATCH = (1, 2, 4), 2, 8
@@ -69,7 +69,7 @@ def trained(wrap):
         optimizer.zero_grad()
         return y.detach()
 
-    return epochs_of(Indexed(IMAGES), step)
+    return epochs_of(IndexedDataset(IMAGES), step)
 
 
 def collectives(wrap, augmented):
@@ -106,8 +106,10 @@ def on_rank(rank, folder, world):
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/store{world}", rank=rank, world_size=world)
     found = {
-        "loader": epochs_of(Indexed(af.AugmentedDataset(IMAGES, F, KEY)), lambda x, index, epoch: x),
-        "batch": epochs_of(Indexed(IMAGES), lambda x, index, epoch: F(x, None, af.sample_keys(KEY, index, epoch))[0]),
+        "loader": epochs_of(IndexedDataset(af.AugmentedDataset(IMAGES, F, KEY)), lambda x, index, epoch: x),
+        "batch": epochs_of(
+            IndexedDataset(IMAGES), lambda x, index, epoch: F(x, None, af.sample_keys(KEY, index, epoch))[0]
+        ),
     }
     found |= {how: trained(wrap) for how, wrap in WRAPS.items()}
     kinds = {how: [collectives(wrap, augmented) for augmented in (False, True)] for how, wrap in WRAPS.items()}
@@ -210,18 +212,18 @@ def test_an_order_of_its_own_for_each_epoch():
 
 def test_the_epoch_reaches_what_a_dataset_is_made_of():
     parts = [af.AugmentedDataset(IMAGES, F, KEY) for _ in range(3)]
-    data = Indexed(ConcatDataset([Subset(parts[0], range(5)), parts[1], af.AugmentedDataset(parts[2], F, KEY)]))
+    data = IndexedDataset(ConcatDataset([Subset(parts[0], range(5)), parts[1], af.AugmentedDataset(parts[2], F, KEY)]))
     RankSampler(data).set_epoch(4)
     assert [int(p.epoch) for p in parts] == [4, 4, 4]
 
 
 def test_indices_of_samples():
-    pairs = Indexed([(x, 3) for x in IMAGES])
+    pairs = IndexedDataset([(x, 3) for x in IMAGES])
     assert pairs[-1][1:] == (3, 29)
-    assert Indexed(IMAGES)[5][1] == 5
+    assert IndexedDataset(IMAGES)[5][1] == 5
     assert Subset(pairs, [8])[0][2] == 8
-    assert Indexed(Subset(pairs, [8]))[0][2:] == (8, 0)
-    batch = af.collate([Indexed([{"image": x} for x in IMAGES])[i] for i in (4, 2)])
+    assert IndexedDataset(Subset(pairs, [8]))[0][2:] == (8, 0)
+    batch = af.collate([IndexedDataset([{"image": x} for x in IMAGES])[i] for i in (4, 2)])
     assert batch["other_index"].tolist() == [4, 2]
     y, _ = F(batch, None, af.sample_keys(KEY, batch["other_index"]))  # the name passes through
     assert y["other_index"].tolist() == [4, 2]

@@ -1,5 +1,3 @@
 """Augmentation in many processes: across ranks of a training, and on Ray (extra `ray`)."""
 
-from augfn.distributed.ranks import Indexed, RankSampler
-
-__all__ = ["Indexed", "RankSampler"]
+from augfn.distributed.ranks import IndexedDataset, RankSampler

@@ -12,19 +12,19 @@ from torch.utils.data import Dataset, DistributedSampler, IterableDataset
 from augfn.errors import explain, warn
 
 
-class Indexed(Dataset[Any]):
+class IndexedDataset(Dataset[Any]):
     """A map-style dataset whose samples bring their index, so that a batch can be augmented on the device it was sent to.
 
     * A tuple `(image, label)` becomes `(image, label, index)`, a dict gets `"other_index"` (a name with "other" passes through
       augmentations), all else becomes `(sample, index)`.
-    * `Indexed(Subset(data, rows))` counts in the subset, `Subset(Indexed(data), rows)` in the whole.
+    * `IndexedDataset(Subset(data, rows))` counts in the subset, `Subset(IndexedDataset(data), rows)` in the whole.
 
     With `af.sample_keys(key, index, epoch)`, or `aug(x, index=index, epoch=epoch)` of a module, a sample's draw is then that of
     `AugmentedDataset`: its index, the epoch and the key say what is drawn, on any number of ranks.
 
     >>> import torch, augfn as af
     >>> from torch.utils.data import DataLoader
-    >>> for x, label, index in DataLoader(Indexed([(torch.rand(3, 8, 8), 7)] * 4), batch_size=2):
+    >>> for x, label, index in DataLoader(IndexedDataset([(torch.rand(3, 8, 8), 7)] * 4), batch_size=2):
     ...     y, _ = af.rotate()(x, None, af.sample_keys(af.key(0), index, epoch=0))
     >>> index
     tensor([2, 3])
@@ -54,9 +54,9 @@ class RankSampler(DistributedSampler[Any]):
       ranks have as many. A repeated sample has the same index, and so the same draw. `drop_last=True` leaves the last ones out.
     * `pad=False` (evaluation): each sample once, and some ranks have one more. A forward pass must then not wait for other
       ranks: call the module within `DistributedDataParallel` (`model.module(x)`). A sharded net waits in each layer: pad, and
-      count each index of `Indexed` once.
+      count each index of `IndexedDataset` once.
     * `set_epoch(epoch)`: before each epoch, on every rank, also of a training that goes on. A shuffled epoch that is run twice
-      warns. Datasets within `Subset`, `ConcatDataset` or `Indexed` hear of it.
+      warns. Datasets within `Subset`, `ConcatDataset` or `IndexedDataset` hear of it.
 
     >>> import torch, augfn as af
     >>> from torch.utils.data import DataLoader
