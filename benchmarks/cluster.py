@@ -15,17 +15,17 @@ from torch.utils.data import DataLoader
 import augfn as af
 from augfn.distributed import IndexedDataset, RankSampler
 
-dist.init_process_group("gloo")                                # "nccl" on GPUs
-data = [(torch.rand(3, 32, 32), i % 2) for i in range(64)]     # any map-style dataset
+dist.init_process_group("gloo")  # "nccl" on GPUs
+data = [(torch.rand(3, 32, 32), i % 2) for i in range(64)]  # any map-style dataset
 augment = af.pipeline(af.hflip(p=0.5), af.rotate(degrees=(-15, 15)))
-key = af.key(0)                                                # the same on every rank: no rank is folded in
+key = af.key(0)  # the same on every rank: no rank is folded in
 net = DistributedDataParallel(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 2)))
 optimizer = torch.optim.SGD(net.parameters(), 0.01)
 
-dataset = IndexedDataset(data)                                 # on the device
+dataset = IndexedDataset(data)  # on the device
 # dataset = af.AugmentedDataset(data, augment, key)            # in the loader's workers
-sampler = RankSampler(dataset)                                 # torch's DistributedSampler, which tells the dataset its epoch
-loader = DataLoader(dataset, batch_size=8, sampler=sampler)    # num_workers=8, persistent_workers=True, pin_memory=True
+sampler = RankSampler(dataset)  # torch's DistributedSampler, which tells the dataset its epoch
+loader = DataLoader(dataset, batch_size=8, sampler=sampler)  # num_workers=8, persistent_workers=True, pin_memory=True
 first = 0
 if os.path.exists("last.pt"):
     first, weights, moments = torch.load("last.pt")
@@ -45,7 +45,7 @@ dist.destroy_process_group()
 """
 
 DATASET = """\
-data = af.AugmentedDataset(samples, augment, key)               # of (image, label), or dicts
+data = af.AugmentedDataset(samples, augment, key)  # of (image, label), or dicts
 sampler = RankSampler(data)
 loader = DataLoader(data, batch_size=4, sampler=sampler, num_workers=2, persistent_workers=True)
 for epoch in range(2):
@@ -54,12 +54,14 @@ for epoch in range(2):
         train(x, label)
 """
 WEBDATASET = """\
-epoch = torch.zeros((), dtype=torch.int64).share_memory_()      # workers see what is set
+epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # workers see what is set
+
 
 def augmented(sample):
-    index = int(sample["__key__"])                              # of names that are no numbers: zlib.crc32(name.encode())
+    index = int(sample["__key__"])  # of names that are no numbers: zlib.crc32(name.encode())
     y, _ = augment(af.to_float(sample["png"]), None, af.sample_keys(key, index, int(epoch)))
     return y, sample["cls"]
+
 
 shards = wds.WebDataset(urls, shardshuffle=len(urls), nodesplitter=wds.split_by_node).decode("pil").map(augmented)
 loader = DataLoader(shards, batch_size=4, num_workers=2)
@@ -70,12 +72,14 @@ for e in range(2):
 """
 HUGGING_FACE = """\
 epoch = torch.zeros((), dtype=torch.int64).share_memory_()
-rows = rows.add_column("index", list(range(len(rows))))         # stays with its row where rows are chosen or moved
+rows = rows.add_column("index", list(range(len(rows))))  # stays with its row where rows are chosen or moved
+
 
 def augmented(batch):
     keys = af.sample_keys(key, batch.pop("index"), int(epoch))
     images = [augment(af.to_float(x), None, k)[0] for x, k in zip(batch["image"], keys)]
     return {**batch, "image": images}
+
 
 rows.set_transform(augmented)
 sampler = RankSampler(rows)
@@ -132,7 +136,7 @@ torchrun --nnodes 4 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:
 * **Trainers.** Lightning calls `set_epoch` of the sampler, so a `DataLoader` with a `RankSampler` is all it needs. A trainer that
   splits the data among ranks itself gets a plain `DataLoader` of the same dataset, and calls `dataset.set_epoch`.
 * **Ray.** A stream of blocks instead of a sampler: `augfn.distributed.ray_map` (extra `ray`) augments a Ray dataset by the same
-  identity of samples, on the CPUs of all nodes, and feeds Ray Train. It suits decoding and augmentation that need more
+  identity of samples, on the CPUs of all nodes. It suits decoding and augmentation that need more
   cores than the nodes with GPUs have. Without a cluster, `augfn apply` writes the copies to disk once."""
 
 CORES = (8, 64, 512)
@@ -151,8 +155,8 @@ in augmentation, since it adds no collective. **No figure here was measured on a
 counted."""
 
 LOADERS = """\
-Each as it runs in `tests/test_loaders.py`, on any number of ranks; `samples`, `augment` and `key` as above. A sample's index
-in its dataset is its identity. A stream has none: there the sample's name or a column holds it."""
+Each as it runs in `tests/test_loaders.py` (there on one rank); `samples`, `augment` and `key` as above. A sample's index in its
+dataset is its identity. A stream has none: there the sample's name or a column holds it."""
 
 
 def page(env: dict[str, Any], rows: list[dict[str, Any]]) -> str:
@@ -162,7 +166,7 @@ def page(env: dict[str, Any], rows: list[dict[str, Any]]) -> str:
         name = f"{r['size']} px, {r['name']}"
         measured.append([name, str(r["ranks"]), f"{r['cpu_s'] * 1e3:.2f}", f"{r['share']:.1%}"])
         if r["ranks"] == 1:
-            guessed.append([name, *(f"{EPOCH * r['cpu_s'] / cores / 60:.1f}" for cores in CORES)])
+            guessed.append([name, *(f"{EPOCH * r['cpu_s'] / cores / 60:.2g}" for cores in CORES)])
     found = table(("", "ranks", "CPU ms per sample", "share of an epoch of a ResNet-18"), measured)
     more = table(("minutes an epoch", *(f"{cores} cores" for cores in CORES)), guessed)
     parts = [

@@ -54,7 +54,7 @@ NOTES = """\
 * **Turns**: all ranks live throughout. In a round each contestant augments a batch on one rank, on two, on four, the batch split
   among them, while the others wait at a barrier; so a slow minute of the machine hits all alike.
 * **Epoch**: steps × (augmentation + training step), of the slowest rank. *Extrapolated* from the median of {rounds} rounds of
-  augmentation and of {steps} training steps to the steps of an epoch of {images} images: {epochs}.
+  augmentation and of training steps ({steps}) to the steps of an epoch of {images} images: {epochs}.
   The training step (forward, backward, all-reduce by gloo, SGD) does not depend on who augmented: it is measured once per size
   and number of ranks, for all.
 * **Batch**: 512 at 32 px. At 224 px a training step on 512 images would take some 30 GB, so 128, at 512 px 128 would take 40: 32.
