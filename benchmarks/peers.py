@@ -157,15 +157,20 @@ def torchvision_samples(x: Tensor) -> Call:
     return lambda step: torch.stack([augment(image) for image in x])
 
 
-def albumentations_pipeline(images: np.ndarray) -> Call:
-    """Albumentations on `uint8 [H, W, C]` arrays, one at a time, stacked to `float32 [B, H, W, C]`."""
+def albumentations_compose() -> Any:
+    """Albumentations' `Compose` of affine, colour jitter and normalise."""
     import albumentations as A
 
     both: dict[str, Any] = {"x": (-TRANSLATE, TRANSLATE), "y": (-TRANSLATE, TRANSLATE)}
     slant: dict[str, Any] = {"x": (-SHEAR, SHEAR), "y": (-SHEAR, SHEAR)}
     rotate = (-DEGREES, DEGREES)
     affine = A.Affine(scale=SCALE, translate_percent=both, rotate=rotate, shear=slant, keep_ratio=True, p=1.0)
-    augment = A.Compose([affine, A.ColorJitter(**JITTER, p=1.0), A.Normalize(MEAN, STD)])
+    return A.Compose([affine, A.ColorJitter(**JITTER, p=1.0), A.Normalize(MEAN, STD)])
+
+
+def albumentations_pipeline(images: np.ndarray) -> Call:
+    """Albumentations on `uint8 [H, W, C]` arrays, one at a time, stacked to `float32 [B, H, W, C]`."""
+    augment = albumentations_compose()
     return lambda step: np.stack([augment(image=image)["image"] for image in images])
 
 

@@ -1,13 +1,9 @@
-"""Where modules run: compiled within a model, under autocast, on several ranks, sharded, averaged, checkpointed, in threads."""
+"""Where modules run: compiled within a model, under autocast, averaged, checkpointed, in threads (on ranks: test_ranks)."""
 
-import copy
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 import torch
-import torch.distributed as dist
 from torch import nn
-from torch.multiprocessing.spawn import spawn
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.checkpoint import checkpoint
 
@@ -45,52 +41,6 @@ def test_autocast_to_half_precision():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         half = within(X, generator=af.key(0))
     torch.testing.assert_close(half, within(X, generator=af.key(0)))
-
-
-class Trained(nn.Module):
-    """A model that augments by the samples' indices."""
-
-    def __init__(self, bounds):
-        super().__init__()
-        self.aug = A.AugmentationSequential(A.RandomRotation(bounds, p=1.0), A.RandomHorizontalFlip())
-        self.aug.reseed(7)
-        self.net = net()
-
-    def forward(self, x, index):
-        y = self.aug(x, index=index)
-        return y, self.net(y)
-
-
-def on_rank(rank, folder):
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
-    bounds = nn.Parameter(torch.tensor([-10.0, 10.0]))
-    model = Trained(bounds)
-    wrapped = nn.parallel.DistributedDataParallel(model)
-    index = torch.arange(8)[rank::2]
-    y, out = wrapped(X[index], index)
-    out.square().mean().backward()
-    torch.save({"y": y.detach(), "grad": bounds.grad}, f"{folder}/ddp{rank}.pt")
-    sharded = copy.deepcopy(model)
-    torch.distributed.fsdp.fully_shard(sharded.net)
-    y, out = sharded(X[index], index)
-    out.square().mean().backward()
-    torch.save({"y": y.detach()}, f"{folder}/fsdp{rank}.pt")
-    dist.destroy_process_group()
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_two_ranks_see_the_samples_that_one_sees(tmp_path):
-    """DistributedDataParallel, and a net that is sharded beside its augmentation."""
-    spawn(on_rank, (str(tmp_path),), nprocs=2)
-    bounds = nn.Parameter(torch.tensor([-10.0, 10.0]))
-    y, out = Trained(bounds)(X, torch.arange(8))
-    out.square().mean().backward()
-    for how in ("ddp", "fsdp"):
-        parts = [torch.load(tmp_path / f"{how}{rank}.pt") for rank in range(2)]
-        for rank, part in enumerate(parts):
-            torch.testing.assert_close(part["y"], y.detach()[rank::2])
-    torch.testing.assert_close(torch.load(tmp_path / "ddp0.pt")["grad"], bounds.grad, atol=1e-6, rtol=1e-3)
 
 
 def test_averages_of_ranges():

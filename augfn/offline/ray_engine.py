@@ -9,6 +9,11 @@ from collections.abc import Generator, Sequence
 from functools import lru_cache
 from typing import Any
 
+if not os.environ.get(
+    "RAY_ADDRESS"
+):  # a cluster of this machine stays on the loopback address; read when Ray is imported
+    os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+
 import ray
 from ray.exceptions import NodeDiedError, OutOfMemoryError, RayTaskError, WorkerCrashedError
 

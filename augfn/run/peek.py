@@ -15,4 +15,6 @@ def peek(t: Any) -> np.ndarray | None:
     if not isinstance(t, Tensor) or not is_plain(t):
         return None
     t = t.detach()
-    return (t.float() if t.is_floating_point() and t.itemsize == 2 else t).numpy()
+    return np.from_dlpack(
+        t.float() if t.is_floating_point() and t.itemsize == 2 else t
+    )  # `numpy()` would pin the storage
