@@ -198,7 +198,7 @@ last numbers, ranges of magnitudes; `searched on blends`: sums of all ops' resul
 * Mass: how often an op acts, times the upper end of its magnitude (invert: 1), summed over stages. Pixels: the share of pixels
 that solarize and invert turn, on the labelled images. They differ where images are dark: of the textures 8 % of the pixels
 are above .5, where the strongest solarize of the start begins, and .2 % above .7. What is left on textures is such a solarize,
-which does next to nothing.
+which turns 2 % of the pixels, and with it the net is worse than without a policy, for every seed.
 
 What explains the figures: a critic's optimum is the policy whose images are distributed as the real ones. Where both halves are
 of one set, as on digits and textures, that is the identity or what does nothing to those images, and the net is then trained
