@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+OF = {"apply": "offline", "tune": "tune"}  # the extras of commands; those of the others are in demo
 EXTRAS = {
     "demo": ("PIL", "jinja2", "matplotlib", "pandas", "scipy", "skimage", "sklearn", "tqdm", "typer", "yaml"),
     "tune": ("optuna", "plotly"),
@@ -23,5 +24,7 @@ def main() -> None:
         extra = next((extra for extra, names in EXTRAS.items() if root in names), None)
         if extra is None:
             raise
+        if extra == "demo":
+            extra = OF.get(next(iter(sys.argv[1:]), ""), extra)
         sys.stderr.write(f"error: {root} is not installed: pip install 'augfn[{extra}]'\n")
         raise SystemExit(2) from None
