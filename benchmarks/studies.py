@@ -25,7 +25,16 @@ from benchmarks.measure import Verdict, environment, header, table, write
 
 WORKERS = min(2, torch.get_num_threads())  # processes of one thread each; OMP_NUM_THREADS=1 makes it one
 ALONE = ("tuning",)  # whose module and page have no prefix
-LEARNED = ("hidden_policy", "faster_autoaugment", "hypergradient", "augerino", "dada", "orientation", "affine_shape", *ALONE)
+LEARNED = (
+    "hidden_policy",
+    "faster_autoaugment",
+    "hypergradient",
+    "augerino",
+    "dada",
+    "orientation",
+    "affine_shape",
+    *ALONE,
+)
 Figures = dict[str, float]  # what one arm reaches with one seed
 Results = dict[str, list[Figures]]  # for each arm, the seeds in order
 

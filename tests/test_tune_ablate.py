@@ -185,7 +185,7 @@ def test_plot(found, tmp_path):
         ({"mode": "leave_one"}, "mode of ablate"),
         ({"mode": ()}, "ablate: mode"),
         ({"level": 1.0}, "the level of intervals"),
-        ({"train": lambda *_: float("nan")}, r"what train returned \(whole\)"),
+        ({"train": lambda *_: float("nan")}, r"what train gave \(whole\)"),
     ],
 )
 def test_bad_settings(known, says):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,10 @@ from augfn.core.combined import Combined, Mixture, OneOf, Pipeline, Slots, SomeO
 from augfn.errors import explain, needs, unknown
 from augfn.files.writing import written
 from augfn.progress import shown
+from augfn.tune.searching import Train, Training
 
 MODES = ("leave_one_out", "add_one")
 WHOLE, NONE = "whole", "none"
-Train = Callable[[Augmentation, Tensor, Any], Any]
 Arms = dict[str, Augmentation]
 
 
@@ -95,8 +95,8 @@ def ablate(
 
     | argument | meaning |
     |---|---|
-    | `train` | `train(augment, key, budget)` returns the score on validation data, a number, or a mapping of such. It draws
-    all from the key, and never sees the test set |
+    | `train` | as in `search`: `train(augment, key, budget)` gives the score on validation data, a number or a mapping of such,
+    or yields it as training goes on (the last counts). It draws all from the key, and never sees the test set |
     | `policy` | a pipeline, whose steps are left out, or a choice (`one_of`, `some_of`, `mixture`, also as the only step of a
     pipeline, as in `rand_augment`), whose branches do nothing in their turn. What prepares images for a model (conversions,
     normalize, resize, center_crop, pad) always acts |
@@ -144,7 +144,8 @@ def ablate(
     kept = Kept(storage, setting)
     for s, (name, augment) in shown([(s, arm) for s in numbers for arm in arms.items()], progress, "trainings"):
         if (name, s) not in kept.scores:
-            kept.add(name, s, score_of(train(augment, random.fold_in(key, s), budget), metric, name))
+            training = Training(train, random.fold_in(key, s)[None], budget, metric)
+            kept.add(name, s, score_of(training, augment, name))
     scores = {name: [kept.scores[name, s] for s in numbers] for name in arms}
     return Ablation(table_of(scores, ops, modes, 1 if maximize else -1, level, key), scores, numbers, level)
 
@@ -241,22 +242,12 @@ def rebuilt(f: Combined, steps: dict[str, Augmentation]) -> Combined:
 # scores
 
 
-def score_of(found: Any, metric: str | None, arm: str) -> float:
-    """The number that counts of what a training returned."""
-    if isinstance(found, Mapping):
-        if metric is None and len(found) == 1:
-            metric = next(iter(found))
-        if metric not in found:
-            raise ValueError(unknown(f"metric of what train returned ({arm})", metric, map(str, found)))
-        found = found[metric]
-    try:
-        value = float(found)
-    except (TypeError, ValueError):
-        want, fix = "a number, or a mapping of such", 'return {"accuracy": 0.9}, and metric="accuracy"'
-        raise TypeError(explain(f"what train returned ({arm})", found, want, fix)) from None
+def score_of(training: Training, augment: Augmentation, arm: str) -> float:
+    """What a training gives."""
+    (value,) = training.values(augment)
     if not math.isfinite(value):
         fix = "look at the losses of that training; a smaller learning rate, or return the worst score there is"
-        raise ValueError(explain(f"what train returned ({arm})", value, "a finite number", fix))
+        raise ValueError(explain(f"what train gave ({arm})", value, "a finite number", fix))
     return value
 
 
