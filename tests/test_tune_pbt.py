@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+import sys
 import warnings
 from functools import partial
 from pathlib import Path
@@ -30,7 +31,8 @@ def cluster():
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        quick = {"worker_niceness": 0}  # beside other tests Ray's workers would hardly run
+        ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, _system_config=quick)
         yield
         ray.shutdown()
 
@@ -188,6 +190,17 @@ def test_bad_settings(known, says):
     given = {"population": 2, "intervals": 2, "space": POLICY, "key": af.key(0), **known}
     with pytest.raises(ValueError, match=says):
         pbt(train_step, **given)
+
+
+def test_without_ray(monkeypatch):
+    """The message names the extra."""
+    import augfn.tune
+
+    monkeypatch.delitem(sys.modules, "augfn.tune.members", raising=False)
+    monkeypatch.delattr(augfn.tune, "members", raising=False)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ImportError, match=r"pbt needs ray: pip install 'augfn\[ray\]'"):
+        pbt(train_step, 2, space=POLICY, intervals=1, key=af.key(0))
 
 
 def test_a_file_that_is_no_schedule(tmp_path):

@@ -5,6 +5,7 @@ Imported where it is used, since it needs ray.
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import sys
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 
 import ray
 import torch
-from ray import tune
+from ray import cloudpickle, tune
 from ray.tune.error import TuneError
 from ray.tune.schedulers import PopulationBasedTraining
 from torch import Tensor
@@ -55,7 +56,7 @@ class Member(tune.Trainable):
     def setup(self, config: dict[str, Any], job: bytes = b"", paths: Sequence[str] = ()) -> None:
         """The job as bytes, so that what the main process imports is found before it is read."""
         sys.path.extend(path for path in paths if path not in sys.path)
-        self.job: Job = ray.cloudpickle.loads(job)
+        self.job: Job = cloudpickle.loads(job)
         self.begin(config)
 
     def begin(self, config: dict[str, Any]) -> None:
@@ -158,7 +159,7 @@ def run(
     """Train all members; what each has become."""
     recorder = Recorder(record)
     with cluster():
-        known = {"job": ray.cloudpickle.dumps(job), "paths": [*sys.path]}
+        known = {"job": cloudpickle.dumps(job), "paths": [*sys.path]}
         trainable: Any = tune.with_resources(tune.with_parameters(Member, **known), resources)
         tuner = tune.Tuner(
             trainable,
@@ -186,13 +187,17 @@ def run(
 
 @contextmanager
 def cluster() -> Iterator[None]:
-    """Ray as it runs already, or on this machine alone, for as long as it is needed."""
+    """Ray as the program has begun it, or on this machine alone, for as long as it is needed."""
     before = {name: os.environ.get(name) for name in QUIET}
     os.environ.update(QUIET)
     own = not ray.is_initialized()
     try:
         if own:
-            ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR", _node_ip_address="127.0.0.1")
+            own_one: dict[str, Any] = {
+                "address": "local",
+                "_node_ip_address": "127.0.0.1",
+            }  # not another's that runs here
+            ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR, **own_one)
         yield
     finally:
         if own:
