@@ -40,7 +40,7 @@ OTHERS = {
 RATES = {"digits": 1e-2, "textures": 3e-3}
 PADDING = {"digits": "border", "textures": "reflection"}
 SPLITS = {"digits": (400, 400), "textures": (300, 230)}  # to train, to validate; the rest is the test set
-CONTROLS = ("digits: labels shuffled", "digits: upright and bright")
+CONTROLS = ("digits: labels shuffled", "digits: upright and bright", "digits: labels shuffled once")
 WAYS = ("none", "oracle", "tpe", "random")
 ARMS = (*(f"{data}: ablation" for data in SPLITS), *CONTROLS, *(f"{d}: {way}" for d, way in product(SPLITS, WAYS)))
 Pair, Range = tuple[Tensor, Tensor], tuple[float, float]
@@ -129,14 +129,27 @@ def trainer(name: str, train: Pair, to: Pair) -> Callable[[Augmentation, Tensor,
     return fit
 
 
+def shuffling(name: str, data: Data) -> Callable[[Augmentation, Tensor, int], float]:
+    """A function that trains, and tests on labels that are shuffled by its key."""
+    x, y = data.validation
+
+    def fit(augment: Augmentation, key: Tensor, steps: int) -> float:
+        order = af.uniform(af.fold_in(key, 3), (len(y),)).argsort()
+        return trainer(name, data.train, (x, y[order]))(augment, key, steps)
+
+    return fit
+
+
 def ablated(arm: str, seed: int, quick: bool) -> Figures:
     """What is said of each op: 1 that it helps, -1 that it harms, 0 nothing; its gain, and its rank."""
     name, what = arm.split(": ")
     data = data_of(name, seed, shifted="upright" not in what)
     x, y = data.validation
-    if "shuffled" in what:
+    if what == "labels shuffled once":
         y = y[torch.randperm(len(y), generator=torch.Generator().manual_seed(seed))]
     fit, known = trainer(name, data.train, (x, y)), {"mode": ("add_one",)} if arm in CONTROLS else {}
+    if what == "labels shuffled":
+        fit = shuffling(name, data)
     seeds, steps = (2, 3) if quick else (SEEDS, STEPS)
     found = ablate(fit, policy_of(name), seeds, key=af.key(seed), budget=steps, level=LEVEL, **known)
     said = {"helps": 1.0, "harms": -1.0}
@@ -188,7 +201,7 @@ def verdicts(results: Results) -> list[Verdict]:
             gaps = [a - b for a, b in pairs]
             passed = statistics.fmean(gaps) > least
             out.append(Verdict(f"{data}: TPE is {text} in the mean", f"{written(gaps)} points", passed))
-    shuffled, upright = CONTROLS
+    shuffled, upright = CONTROLS[:2]
     wrong = [op for op in (*MATTER, *OTHERS["digits"]) for v in of(results, shuffled, f"{op} said") if v > 0]
     out.append(Verdict(f"control, {shuffled}: no op is said to help", f"{len(wrong)} are {wrong}", not wrong))
     for op in MATTER:
@@ -236,14 +249,28 @@ their spectrum, which knows directions. {STEPS} steps of {BATCH} images, Adam wi
 * `ablation`: `augfn.tune.ablate` with {SEEDS} seeds: each op left out and each alone, paired t-tests, Holm's correction over the
 12 tests of a table, at 99 %. Figures: whether the two that matter are the first two, what is said of each op (1 helps, -1
 harms, 0 nothing, or both: mixed), and its gain, the mean of both modes, in points of validation accuracy. Which ops are
-expected to harm was set on repeats 90 and 91: {", ".join(HARM["digits"])} for digits, {", ".join(HARM["textures"])} for textures.
-* Controls, on digits, of which nothing may come, each op alone against none: the labels of the validation set shuffled, where
-nothing can help; and validation images that are upright and bright, where turning and darkening have nothing to add.
+expected to harm was set on repeats 90 and 91 (textures: 90): {", ".join(HARM["digits"])} for digits,
+{", ".join(HARM["textures"])} for textures.
+* Controls, on digits, of which nothing may come, each op alone against none: the labels of the validation set shuffled, anew
+for each seed, where nothing can help; and validation images that are upright and bright, where turning and darkening have nothing
+to add. `labels shuffled once` has one shuffle for all seeds and is no criterion: see below.
 * `tpe`, `random`: `augfn.tune.search`, {TRIALS} trials of one training each, over the reach of `rotate` (0 to 180 degrees) and
 both ends of `brightness` (0 to 2), on the validation set. `oracle`: the true ranges. Test accuracy in percent, the mean of three
 trainings with new keys.
 
 A repeat has its own split, its own turns and its own keys. Data, rates and strengths were set on repeats 90 and 91 alone.
+
+What does not hold, and why. On textures darkening alone costs the net little, since a spectrum keeps its form: the gain of
+`brightness` is a tenth of that on digits, and with eight seeds it is not always clear; nor is the harm of `solarize`. Random
+search finds good ranges of two ops in {TRIALS} trials too, so that on textures TPE is not above it; what it finds there is as
+good as the truth and is not the truth (turns of 60 to 140 degrees).
+
+What the second control shows: with labels that are shuffled once, ops are said to help that cannot. A paired test over seeds
+asks whether a difference would come again with other initial weights and batches, on these validation images. Nets of one arm err
+alike, so what they have in common by chance with one set of 400 wrong labels comes again with every seed. Read a gain below
+the sampling error of the validation set (here about 1.5 points) with that in mind; or let `train` draw its validation images by
+the key, so that their choice counts too. This was seen in the first run, in which there was no other shuffle, and
+`labels shuffled` was added after it.
 """
 
 STUDY = Study("Tuning: a planted truth", ABOUT, ARMS, run, verdicts, plot)

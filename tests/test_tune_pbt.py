@@ -75,7 +75,7 @@ def tensors(state):
 
 @pytest.fixture(scope="module")
 def undisturbed(cluster):
-    return run()
+    return run(progress=True)
 
 
 def test_a_killed_worker_changes_nothing(undisturbed, tmp_path):

@@ -112,6 +112,9 @@ def ablate(
     | `storage` | a file (JSON lines) in which scores are kept as they come: the same call goes on where it was stopped |
     | `progress` | show a bar |
 
+    What is said is said of these validation images: seeds vary the training. Where they are few, let `train` draw them (with
+    replacement) by the key, the same for all arms, so that their choice counts as well.
+
     Intervals are bootstrapped over seeds from 8 seeds on (`augfn.analysis.intervals`), below that Student's. Where all seeds
     have one and the same difference, of which t says that it is infinitely sure, p is that of the sign test, 2^(1 - n).
 

@@ -139,6 +139,10 @@ class Recorder(tune.Callback):
     def __init__(self, record: Callable[[dict[str, Any]], None]) -> None:
         self.record, self.failed = record, ""
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Of the copy that Ray writes beside its results, and that nobody reads."""
+        return {"record": None, "failed": ""}
+
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
@@ -159,7 +163,8 @@ def run(
     """Train all members; what each has become."""
     recorder = Recorder(record)
     with cluster():
-        known = {"job": cloudpickle.dumps(job), "paths": [*sys.path]}
+        job_bytes = cloudpickle.dumps(job)  # pyright: ignore[reportPrivateImportUsage]
+        known = {"job": job_bytes, "paths": [*sys.path]}
         trainable: Any = tune.with_resources(tune.with_parameters(Member, **known), resources)
         tuner = tune.Tuner(
             trainable,
@@ -187,17 +192,15 @@ def run(
 
 @contextmanager
 def cluster() -> Iterator[None]:
-    """Ray as the program has begun it, or on this machine alone, for as long as it is needed."""
+    """Ray as the program has begun it or as RAY_ADDRESS names it, else on this machine alone, for as long as it is needed."""
     before = {name: os.environ.get(name) for name in QUIET}
     os.environ.update(QUIET)
     own = not ray.is_initialized()
     try:
         if own:
-            own_one: dict[str, Any] = {
-                "address": "local",
-                "_node_ip_address": "127.0.0.1",
-            }  # not another's that runs here
-            ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR, **own_one)
+            address = os.environ.get("RAY_ADDRESS", "local")  # without one Ray joins any cluster that runs here
+            here = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"} if address == "local" else {}
+            ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **here)
         yield
     finally:
         if own:

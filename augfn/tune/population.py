@@ -136,7 +136,8 @@ def pbt(
     max_failures: int = 3,
     progress: bool = False,
 ) -> Population:
-    """Population-based training of a policy's numbers, on Ray Tune, on one machine or on a cluster that Ray runs on.
+    """Population-based training of a policy's numbers, on Ray Tune: on the cluster that `ray.init` or RAY_ADDRESS has told of,
+    else on one of this machine.
 
     Members train in parallel, each with a point of the space of its own. After each interval the worst share `quantile` of
     them are replaced: each goes on with the state and the key of one of the best (exploit), and with a point beside that one's
