@@ -191,6 +191,7 @@ def between(c: Curve, t: Tensor, values: Sequence[Tensor]) -> Tensor:
     """The value at t: the first before the first point, the last after the last."""
     out = values[0]
     for (first, last), value in zip(pairwise(c.points), values[1:], strict=True):
-        share = EASES[c.ease](((t - first) / (last - first)).clamp(0, 1)).to(value)
+        way = ((t - first) / (last - first)).clamp(0, 1)
+        share = EASES[c.ease](torch.where(t >= last, 1.0, way)).to(value)  # the quotient may be rounded to below 1
         out = torch.lerp(out, value, share)
     return out

@@ -62,12 +62,14 @@ def save(f: Any, path: str | Path) -> None:
         raise TypeError(explain("save: a choice for the batch (random_apply, p_batch)", f, want, fix))
     check_leaves(own.name, leaves_of(f.params), own.meanings)
     data = written(own, f.params)
-    text = (
-        json.dumps(data, indent=1)
-        if suffix == ".json"
-        else yaml().safe_dump(data, sort_keys=False, default_flow_style=None)
-    )
-    Path(path).write_text(text, encoding="utf-8")
+    Path(path).write_text(text_of(data, suffix), encoding="utf-8")
+
+
+def text_of(data: Any, suffix: str) -> str:
+    """Plain data as JSON or YAML."""
+    if suffix == ".json":
+        return json.dumps(data, indent=1)
+    return yaml().safe_dump(data, sort_keys=False, default_flow_style=None)
 
 
 def load(path: str | Path) -> Augmentation:
@@ -96,9 +98,14 @@ def parse(text: str, is_json: bool = False) -> Augmentation:
     >>> parse("pipeline: [hflip, rotate: {degrees: [-10, 10]}]")
     pipeline(hflip(), rotate(degrees=Uniform(low=-10.0, high=10.0)))
     """
+    return made(data_of(text, is_json))
+
+
+def data_of(text: str, is_json: bool = False) -> Any:
+    """What a YAML or JSON text holds, each key of it once."""
     if is_json:
         try:
-            return made(json.loads(text, object_pairs_hook=once))
+            return json.loads(text, object_pairs_hook=once)
         except json.JSONDecodeError as error:
             raise PolicyError(f"not valid JSON: {one_line(error)}") from None
     form = yaml()
@@ -111,7 +118,7 @@ def parse(text: str, is_json: bool = False) -> Augmentation:
             return super().construct_mapping(node, deep)
 
     try:
-        return made(form.load(text, Once))
+        return form.load(text, Once)
     except form.YAMLError as error:
         raise PolicyError(f"not valid YAML: {one_line(error)}") from None
 

@@ -4,7 +4,7 @@
 
 Names: policies, textures, faces, corruptions, tta, curriculum, fixmatch, simclr, colours. With pages and criteria of their
 own, exiting 1 if one does not hold: tissue (`benchmarks.tissue`) and, in `benchmarks.studies`, what learns: hidden_policy,
-faster_autoaugment, hypergradient, augerino, dada, orientation, affine_shape.
+faster_autoaugment, hypergradient, augerino, dada, orientation, affine_shape; and tuning (`benchmarks.tuning`), a planted truth.
 
 Each arm is trained for several seeds; the page has mean and standard error of the accuracy on what was not trained on, and
 a plot. Data: scikit-learn's digits; scikit-image's brick, grass and gravel, in pieces of random tints; its faces and what is

@@ -1,6 +1,7 @@
 """What experiments with criteria share: seeds, controls, a verdict for each criterion, and a page with a plot.
 
-A module `benchmarks.learned_NAME` holds one `STUDY`; `python -m benchmarks.experiments NAME` publishes it.
+A module `benchmarks.learned_NAME`, or one of ALONE of its own name, holds one `STUDY`; `python -m benchmarks.experiments NAME`
+publishes it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,17 @@ from tqdm import tqdm
 from benchmarks.measure import Verdict, environment, header, table, write
 
 WORKERS = min(2, torch.get_num_threads())  # processes of one thread each; OMP_NUM_THREADS=1 makes it one
-LEARNED = ("hidden_policy", "faster_autoaugment", "hypergradient", "augerino", "dada", "orientation", "affine_shape")
+ALONE = ("tuning",)  # whose module and page have no prefix
+LEARNED = (
+    "hidden_policy",
+    "faster_autoaugment",
+    "hypergradient",
+    "augerino",
+    "dada",
+    "orientation",
+    "affine_shape",
+    *ALONE,
+)
 Figures = dict[str, float]  # what one arm reaches with one seed
 Results = dict[str, list[Figures]]  # for each arm, the seeds in order
 
@@ -48,7 +59,11 @@ class Study(NamedTuple):
 
 
 def study_of(name: str) -> Study:
-    return import_module(f"benchmarks.learned_{name}").STUDY
+    return import_module(f"benchmarks.{prefixed(name, '_')}").STUDY
+
+
+def prefixed(name: str, by: str) -> str:
+    return name if name in ALONE else f"learned{by}{name}"
 
 
 def task(given: tuple[str, str, int, bool]) -> Figures:
@@ -113,7 +128,7 @@ def origins(others: dict[str, Any]) -> list[str]:
 def publish(name: str, options: argparse.Namespace, command: str) -> bool:
     """Run a study, print its page and a PASS or FAIL line for each criterion; True if all hold."""
     study, env, begin = study_of(name), environment(command, WORKERS), time.perf_counter()
-    arms, stem = [*dict.fromkeys(options.arm or study.arms)], f"learned-{name}" + "-quick" * options.quick
+    arms, stem = [*dict.fromkeys(options.arm or study.arms)], prefixed(name, "-") + "-quick" * options.quick
     unknown = [arm for arm in arms if arm not in study.arms]
     if unknown:
         raise SystemExit(f"{name} has no arm {unknown[0]!r}: one of {'; '.join(study.arms)}")

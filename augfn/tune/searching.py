@@ -244,9 +244,7 @@ class Training:
                         raise optuna_of("search").TrialPruned
                 step += 1
             if value is None:
-                raise ValueError(
-                    explain("search: what train yields", "nothing", "at least one result", "yield accuracy")
-                )
+                raise ValueError(explain("what train yields", "nothing", "at least one result", "yield accuracy"))
             out.append(value)
         return out
 
@@ -273,7 +271,7 @@ def number(found: Any, metric: str | None) -> float:
     if isinstance(found, Mapping):
         if metric is None and len(found) != 1:
             fix = f'metric="{next(iter(found), "accuracy")}"'
-            raise ValueError(explain("search: which of these?", list(found), "the name of one", fix))
+            raise ValueError(explain("which of what train gave?", list(found), "the name of one", fix))
         if metric is not None and metric not in found:
             raise ValueError(unknown("metric", metric, found))
         found = found[next(iter(found)) if metric is None else metric]
@@ -283,4 +281,4 @@ def number(found: Any, metric: str | None) -> float:
         return float(found)
     except (TypeError, ValueError, RuntimeError):
         want, fix = "a number, or a mapping of numbers", 'return {"accuracy": 0.9}'
-        raise TypeError(explain("search: what train gave", found, want, fix)) from None
+        raise TypeError(explain("what train gave", found, want, fix)) from None

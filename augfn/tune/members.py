@@ -1,0 +1,209 @@
+"""Population-based training on Ray Tune: a member as its trainable, and its scheduler with all choices by key.
+
+Imported where it is used, since it needs ray.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import ray
+import torch
+from ray import cloudpickle, tune
+from ray.tune.error import TuneError
+from ray.tune.schedulers import PopulationBasedTraining
+from torch import Tensor
+
+from augfn import random
+
+Point = dict[str, float]
+FILE = "state.pt"
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AIR_NEW_OUTPUT": "0", "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1"}
+
+
+class Lineage(NamedTuple):
+    """What a member has become: the state of its training, the key and the points it was trained with so far (its ancestors',
+    where it was replaced), and which member wrote it."""
+
+    state: Any
+    key: Tensor
+    points: list[Point]
+    member: int
+
+
+class Job(NamedTuple):
+    """What all members have in common."""
+
+    train_step: Callable[..., Any]
+    augment: Callable[[Point], Any]
+    points: list[Point]
+    key: Tensor
+    intervals: int
+    sign: float
+
+
+class Member(tune.Trainable):
+    """One member of a population, in a process of its own; a step is an interval."""
+
+    def setup(self, config: dict[str, Any], job: bytes = b"", paths: Sequence[str] = ()) -> None:
+        """The job as bytes, so that what the main process imports is found before it is read."""
+        sys.path.extend(path for path in paths if path not in sys.path)
+        self.job: Job = cloudpickle.loads(job)
+        self.begin(config)
+
+    def begin(self, config: dict[str, Any]) -> None:
+        self.member = config["member"]
+        self.point = point_of(config, self.job.points)
+        self.own = Lineage(None, random.fold_in(self.job.key, self.member), [], self.member)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """The process takes another member over, whose checkpoint is read after this."""
+        self.begin(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        state, key, points, parent = self.own
+        interval = len(points)
+        try:
+            augment = self.job.augment(self.point)
+            state, metric = self.job.train_step(state, augment, random.fold_in(key, interval), interval)
+            metric = float(metric)
+        except Exception:  # a mistake of the function's, which another try would not mend
+            return {"failed": traceback.format_exc(), "score": -math.inf}
+        self.own = Lineage(state, key, [*points, self.point], self.member)
+        found = {"interval": interval, "member": self.member, "parent": parent, "metric": metric, "point": self.point}
+        return found | {"score": self.job.sign * metric if math.isfinite(metric) else -math.inf}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        torch.save(tuple(self.own), os.path.join(checkpoint_dir, FILE))
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        self.own = read(checkpoint)
+
+
+def point_of(config: dict[str, Any], points: list[Point]) -> Point:
+    """The point of a member: the one that it was given last."""
+    return config.get("point", points[config["member"]])
+
+
+def read(folder: str | Path) -> Lineage:
+    """A member's checkpoint, whose state may be of any class, since it is the user's own."""
+    return Lineage(*torch.load(os.path.join(folder, FILE), weights_only=False))
+
+
+class Keyed(PopulationBasedTraining):
+    """Ray's scheduler, synchronous. Whom a member is replaced by, which Ray draws from Python's global generator, and where
+    the new point lies are functions of (interval, member) here; so is who is replaced: of equal scores those of higher members
+    count as more."""
+
+    def __init__(
+        self,
+        points: list[Point],
+        share: float,
+        choose: Callable[[int, int, int], int],
+        explore: Callable[[Point, int, int], Point],
+    ) -> None:
+        known: dict[str, Any] = {"time_attr": "training_iteration", "metric": "score", "mode": "max", "synch": True}
+        known |= {"perturbation_interval": 1, "quantile_fraction": share, "log_config": False}
+        super().__init__(custom_explore_fn=dict, **known)
+        self.points, self.choose, self.explore = points, choose, explore
+
+    def at(self, trial: Any) -> tuple[int, int]:
+        """The interval that a member has come to, and its number."""
+        return int(self._trial_state[trial].last_train_time), trial.config["member"]
+
+    def _checkpoint_or_exploit(
+        self, trial: Any, tune_controller: Any, upper_quantile: Any, lower_quantile: Any
+    ) -> None:
+        """Of one that is chosen already Ray chooses that one."""
+        if trial in lower_quantile:
+            upper_quantile = [upper_quantile[self.choose(*self.at(trial), len(upper_quantile))]]
+        super()._checkpoint_or_exploit(trial, tune_controller, upper_quantile, lower_quantile)
+
+    def _get_new_config(self, trial: Any, trial_to_clone: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        old = point_of(trial_to_clone.config, self.points)
+        return {"member": trial.config["member"], "point": self.explore(old, *self.at(trial))}, {}
+
+
+class Recorder(tune.Callback):
+    """Hands on what members report; a mistake of the training function ends the run."""
+
+    def __init__(self, record: Callable[[dict[str, Any]], None]) -> None:
+        self.record, self.failed = record, ""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Of the copy that Ray writes beside its results, and that nobody reads."""
+        return {"record": None, "failed": ""}
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        if "failed" in result:
+            self.failed = f"pbt: train_step raised, for member {trial.config['member']}:\n{result['failed']}"
+            raise RuntimeError(self.failed)
+        self.record(result)
+
+
+def run(
+    job: Job,
+    scheduler: Keyed,
+    record: Callable[[dict[str, Any]], None],
+    folder: Path,
+    resources: dict[str, float],
+    max_failures: int,
+) -> dict[int, Lineage]:
+    """Train all members; what each has become."""
+    recorder = Recorder(record)
+    with cluster():
+        job_bytes = cloudpickle.dumps(job)  # pyright: ignore[reportPrivateImportUsage]
+        known = {"job": job_bytes, "paths": [*sys.path]}
+        trainable: Any = tune.with_resources(tune.with_parameters(Member, **known), resources)
+        tuner = tune.Tuner(
+            trainable,
+            param_space={"member": tune.grid_search([*range(len(job.points))])},
+            tune_config=tune.TuneConfig(scheduler=scheduler, reuse_actors=True),
+            run_config=tune.RunConfig(
+                name=folder.name,
+                storage_path=str(folder.parent.resolve()),
+                stop={"training_iteration": job.intervals},
+                failure_config=tune.FailureConfig(max_failures=max_failures),
+                checkpoint_config=tune.CheckpointConfig(num_to_keep=3, checkpoint_at_end=True),
+                callbacks=[recorder],
+                verbose=0,
+            ),
+        )
+        try:
+            found = tuner.fit()
+        except TuneError as error:
+            raise RuntimeError(recorder.failed or f"pbt: Ray Tune failed: {error}") from None
+        became = {r.config["member"]: read(r.checkpoint.path) for r in found if r.config and r.checkpoint}
+        if not became:
+            raise RuntimeError(f"pbt: no member could train: {next(iter(found.errors), 'no checkpoint')}")
+        return became
+
+
+@contextmanager
+def cluster() -> Iterator[None]:
+    """Ray as the program has begun it or as RAY_ADDRESS names it, else on this machine alone, for as long as it is needed."""
+    before = {name: os.environ.get(name) for name in QUIET}
+    os.environ.update(QUIET)
+    own = not ray.is_initialized()
+    try:
+        if own:
+            address = os.environ.get("RAY_ADDRESS", "local")  # without one Ray joins any cluster that runs here
+            here = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"} if address == "local" else {}
+            ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **here)
+        yield
+    finally:
+        if own:
+            ray.shutdown()
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})

@@ -1,0 +1,210 @@
+"""Population-based training: the same run by the key, whatever is killed, and a schedule that replays it."""
+
+import math
+import os
+import signal
+import sys
+import warnings
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import augfn as af
+from augfn.files.values import PolicyError
+from augfn.tune.population import curves_of, explored, load_schedule, pbt
+from augfn.tune.spaces import space
+
+pytest.importorskip("ray")
+
+POLICY = af.pipeline(af.rotate(degrees=(-20.0, 20.0)), af.brightness(factor=(0.5, 1.5)), af.hflip(p=0.5))
+SIZE, INTERVALS, DIVERGES = 4, 3, 90.0  # degrees
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster():
+    """One for the module, as a user may have one; what Ray leaves open of its own is not augfn's."""
+    import ray
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        quick = {"worker_niceness": 0}  # beside other tests Ray's workers would hardly run
+        ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, _system_config=quick)
+        yield
+        ray.shutdown()
+
+
+def begun(key):
+    """A net with a weight for each pixel, and an optimizer with momenta."""
+    net = nn.Linear(64, 2)
+    with torch.no_grad():
+        net.weight.copy_(af.normal(key, (2, 64)) / 8)
+        net.bias.zero_()
+    return net, torch.optim.Adam(net.parameters(), 1e-2)
+
+
+def train_step(state, augment, key, interval, kill=None):
+    """Three steps; the process of a member is killed in the second, once, where it is told so."""
+    net, optimizer = begun(key) if state is None else state
+    for i in range(3):
+        step = af.fold_in(key, i)
+        x, _ = augment(af.uniform(step, (8, 1, 8, 8)), None, step)
+        loss = F.cross_entropy(net(x.flatten(1)), (x.mean((1, 2, 3)) > 0.5).long())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if i == 1 and kill is not None and interval == 1 and not os.path.exists(kill):
+            Path(kill).write_text(str(os.getpid()))
+            os.kill(os.getpid(), signal.SIGKILL)
+    lost = interval == 0 and float(augment.params["rotate"]["degrees"].high) > DIVERGES
+    return (net, optimizer), float("nan") if lost else float(loss.detach())
+
+
+def run(step=train_step, **known):
+    known = {"space": POLICY, "intervals": INTERVALS, "key": af.key(3), "maximize": False, **known}
+    return pbt(step, SIZE, **known)
+
+
+def tensors(state):
+    net, optimizer = state
+    return [*net.state_dict().values(), *(t for s in optimizer.state_dict()["state"].values() for t in s.values())]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(cluster):
+    return run(progress=True)
+
+
+def test_a_killed_worker_changes_nothing(undisturbed, tmp_path):
+    """Bit for bit: every metric of every member, and the best one's weights and momenta."""
+    found = run(partial(train_step, kill=str(tmp_path / "killed")))
+    assert int((tmp_path / "killed").read_text()) != os.getpid()
+    assert repr(found.table) == repr(undisturbed.table)
+    assert found.table.to_pandas().equals(undisturbed.table.to_pandas())
+    assert all(torch.equal(a, b) for a, b in zip(tensors(found.state), tensors(undisturbed.state), strict=True))
+
+
+def test_the_line_of_the_best_is_one_training(undisturbed):
+    """Exploits hand on weights, momenta and keys: with the points that were found one process ends at the same bits."""
+    s, state, metric = space(POLICY), None, None
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    for i, point in enumerate(undisturbed.points):
+        state, metric = train_step(state, s.policy(point), af.fold_in(undisturbed.key, i), i)
+    torch.set_num_threads(threads)
+    assert metric == undisturbed.metric
+    assert all(torch.equal(a, b) for a, b in zip(tensors(state), tensors(undisturbed.state), strict=True))
+
+
+def test_who_is_replaced(undisturbed):
+    """After each interval the worst of four goes on from the best, with another point; the others as they were. What is
+    not finite is the worst."""
+    t = undisturbed.table
+    assert len(t) == SIZE * INTERVALS
+    replaced = 0
+    for i in range(1, INTERVALS):
+        before = sorted(
+            t.where(interval=i - 1), key=lambda row: -row["metric"] if row["metric"] == row["metric"] else -math.inf
+        )
+        worst, best = before[0]["member"], before[-1]["member"]
+        points = {row["member"]: tuple(row.values())[4:] for row in before}
+        for row in t.where(interval=i):
+            if row["member"] == worst:
+                assert row["parent"] == best
+                assert tuple(row.values())[4:] != points[best]
+                replaced += 1
+            else:
+                assert row["parent"] == row["member"]
+                assert tuple(row.values())[4:] == points[row["member"]]
+    assert replaced == INTERVALS - 1
+    assert any(math.isnan(metric) for metric in t.where(interval=0)["metric"])
+
+
+def test_the_schedule_replays(undisturbed, tmp_path):
+    """Params by progress are those of the points, of the object and of what it saved."""
+    s = space(POLICY)
+    for name in ("schedule.json", "schedule.yaml"):
+        undisturbed.save(tmp_path / name)
+        at = af.Curriculum(POLICY, load_schedule(tmp_path / name))
+        for i, point in enumerate(undisturbed.points):
+            for progress in (i / INTERVALS, (i + 0.9) / INTERVALS):
+                assert repr(at(progress)) == repr(undisturbed.schedule(progress)) == repr(s.params(point))
+
+
+def test_errors_of_the_function_are_told():
+    def broken(state, augment, key, interval):
+        raise KeyError("no such layer")
+
+    with pytest.raises(RuntimeError, match=r"train_step raised, for member \d.*[\s\S]*no such layer"):
+        pbt(broken, 2, space=POLICY, intervals=1, key=af.key(0))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 10])
+def test_curves_begin_where_their_interval_does(n):
+    """At i / n, in single precision, the value is that of interval i."""
+    s = space(af.pipeline(af.rotate(degrees=(-20, 20)), af.hflip(p=0.5)))
+    points = [s.sample(af.key(i)) for i in range(n)]
+    at = af.Curriculum(s.base, curves_of(s, points))
+    assert [repr(at(i / n)) for i in range(n)] == [repr(s.params(p)) for p in points]
+
+
+def test_levels_and_counts_have_curves():
+    s = space(af.rand_augment(n=3))
+    points = [{"some_of/count": 1, "some_of/level": 3}, {"some_of/count": 3, "some_of/level": 30}]
+    at = af.Curriculum(s.base, curves_of(s, points))
+    assert [repr(at(t)) for t in (0.0, 0.5)] == [repr(s.params(p)) for p in points]
+
+
+def test_explored_stays_inside():
+    """A tenth to three tenths of the interval, or anywhere; never outside, and ends in order."""
+    s = space(af.pipeline(af.rotate(degrees=(-5.0, 20.0)), af.gaussian_blur(sigma=(0.5, 1.0), p=0.3)))
+    point = s.sample(af.key(0))
+    for i in range(200):
+        new = explored(s, point, af.key(i))
+        s.params(new)
+        assert new == s.ordered(new)
+    moves = [explored(space(af.hflip(p=0.5)), {"p": 0.5}, af.key(i), resample=0.0)["p"] - 0.5 for i in range(200)]
+    assert sorted({round(m, 6) for m in moves}) == [-0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3]
+    whole = {
+        explored(space(af.rand_augment(n=3)), {"some_of/count": 2, "some_of/level": 9}, af.key(i))["some_of/level"]
+        for i in range(50)
+    }
+    assert all(isinstance(m, int) and 0 <= m <= 30 for m in whole)
+    assert len(whole) > 5
+
+
+@pytest.mark.parametrize(
+    ("known", "says"),
+    [
+        ({"population": 1}, "pbt: population"),
+        ({"intervals": 0}, "pbt: intervals"),
+        ({"quantile": 0.6}, "pbt: quantile"),
+        ({"max_failures": -1}, "pbt: max_failures"),
+        ({"storage": "."}, "the storage is in use"),
+    ],
+)
+def test_bad_settings(known, says):
+    given = {"population": 2, "intervals": 2, "space": POLICY, "key": af.key(0), **known}
+    with pytest.raises(ValueError, match=says):
+        pbt(train_step, **given)
+
+
+def test_without_ray(monkeypatch):
+    """The message names the extra."""
+    import augfn.tune
+
+    monkeypatch.delitem(sys.modules, "augfn.tune.members", raising=False)
+    monkeypatch.delattr(augfn.tune, "members", raising=False)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ImportError, match=r"pbt needs ray: pip install 'augfn\[ray\]'"):
+        pbt(train_step, 2, space=POLICY, intervals=1, key=af.key(0))
+
+
+def test_a_file_that_is_no_schedule(tmp_path):
+    path = tmp_path / "policy.yaml"
+    path.write_text("pipeline: [hflip]")
+    with pytest.raises(PolicyError, match="no schedule"):
+        load_schedule(path)
