@@ -41,7 +41,8 @@ RATES = {"digits": 1e-2, "textures": 3e-3}
 PADDING = {"digits": "border", "textures": "reflection"}
 SPLITS = {"digits": (400, 400), "textures": (300, 230)}  # to train, to validate; the rest is the test set
 CONTROLS = ("digits: labels shuffled", "digits: upright and bright", "digits: labels shuffled once")
-WAYS = ("none", "oracle", "tpe", "random")
+WIDE = "tpe over all ops"
+WAYS = ("none", "oracle", "tpe", "random", WIDE)
 ARMS = (*(f"{data}: ablation" for data in SPLITS), *CONTROLS, *(f"{d}: {way}" for d, way in product(SPLITS, WAYS)))
 Pair, Range = tuple[Tensor, Tensor], tuple[float, float]
 
@@ -166,10 +167,10 @@ def tuned(arm: str, seed: int, quick: bool) -> Figures:
     steps, trials = (3, 3) if quick else (STEPS, TRIALS)
     out: Figures = {}
     policy = af.identity() if way == "none" else policy_of(name, others=False)
-    if way in ("tpe", "random"):
-        start = policy_of(name, (-10.0, 10.0), (0.7, 0.9), others=False)
+    if way in ("tpe", "random", WIDE):
+        start = policy_of(name, (-10.0, 10.0), (0.7, 0.9), others=way == WIDE)
         fit = trainer(name, data.train, data.validation)
-        found = search(fit, space(start), way, trials, key=af.fold_in(key, 1), budget=steps)
+        found = search(fit, space(start), way.split()[0], trials, key=af.fold_in(key, 1), budget=steps)
         policy, out["validation"] = found.policy, found.value
         out |= {f"{n} found": v for n, v in found.best.items()}
     fit = trainer(name, data.train, data.test)
@@ -193,14 +194,15 @@ def verdicts(results: Results) -> list[Verdict]:
             text = f"{data}: {op} is said to {'help' if sign > 0 else 'harm'} in at least 4 of 5 repeats"
             out.append(Verdict(text, f"{sum(said)} of {len(said)}", sum(said) >= most))
     for data in SPLITS:
-        for other, least, text in (
-            ("oracle", -2.0, "at most 2 points below the oracle ranges"),
-            ("random", 0.0, "above random search"),
+        for way, other, least, text in (
+            ("tpe", "oracle", -2.0, "TPE is at most 2 points below the oracle ranges"),
+            ("tpe", "random", 0.0, "TPE is above random search"),
+            (WIDE, "oracle", -2.0, "TPE over all six ops is at most 2 points below the oracle ranges"),
         ):
-            pairs = zip(*(of(results, f"{data}: {way}", "test") for way in ("tpe", other)), strict=True)
+            pairs = zip(*(of(results, f"{data}: {w}", "test") for w in (way, other)), strict=True)
             gaps = [a - b for a, b in pairs]
             passed = statistics.fmean(gaps) > least
-            out.append(Verdict(f"{data}: TPE is {text} in the mean", f"{written(gaps)} points", passed))
+            out.append(Verdict(f"{data}: {text} in the mean", f"{written(gaps)} points", passed))
     shuffled, upright = CONTROLS[:2]
     wrong = [op for op in (*MATTER, *OTHERS["digits"]) for v in of(results, shuffled, f"{op} said") if v > 0]
     out.append(Verdict(f"control, {shuffled}: no op is said to help", f"{len(wrong)} are {wrong}", not wrong))
@@ -256,14 +258,15 @@ for each seed, where nothing can help; and validation images that are upright an
 to add. `labels shuffled once` has one shuffle for all seeds and is no criterion: see below.
 * `tpe`, `random`: `augfn.tune.search`, {TRIALS} trials of one training each, over the reach of `rotate` (0 to 180 degrees) and
 both ends of `brightness` (0 to 2), on the validation set. `oracle`: the true ranges. Test accuracy in percent, the mean of three
-trainings with new keys.
+trainings with new keys. `{WIDE}`: the same search over the numbers of all six candidates.
 
-A repeat has its own split, its own turns and its own keys. Data, rates and strengths were set on repeats 90 and 91 alone.
+A repeat has its own split, its own turns and its own keys. Data, rates and strengths were set on repeats 90 and 91 alone, in
+about ten versions, until darkening cost the nets accuracy at all.
 
 What does not hold, and why. On textures darkening alone costs the net little, since a spectrum keeps its form: the gain of
 `brightness` is a tenth of that on digits, and with eight seeds it is not always clear; nor is the harm of `solarize`. Random
 search finds good ranges of two ops in {TRIALS} trials too, so that on textures TPE is not above it; what it finds there is as
-good as the truth and is not the truth (turns of 60 to 170 degrees).
+good as the truth and is not the truth. {TRIALS} trials are few for the seven to nine numbers of six ops.
 
 What the second control shows: with labels that are shuffled once, ops are said to help that cannot. A paired test over seeds
 asks whether a difference would come again with other initial weights and batches, on these validation images. Nets of one arm err
