@@ -266,7 +266,7 @@ about ten versions, until darkening cost the nets accuracy at all.
 What does not hold, and why. On textures darkening alone costs the net little, since a spectrum keeps its form: the gain of
 `brightness` is a tenth of that on digits, and with eight seeds it is not always clear; nor is the harm of `solarize`. Random
 search finds good ranges of two ops in {TRIALS} trials too, so that on textures TPE is not above it; what it finds there is as
-good as the truth and is not the truth. {TRIALS} trials are few for the seven to nine numbers of six ops.
+good as the truth and is not the truth. {TRIALS} trials are few for the nine numbers of six ops.
 
 What the second control shows: with labels that are shuffled once, ops are said to help that cannot. A paired test over seeds
 asks whether a difference would come again with other initial weights and batches, on these validation images. Nets of one arm err
