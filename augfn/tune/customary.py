@@ -28,17 +28,13 @@ WIDEST: dict[str, Span] = {
 # (op, leaf): how it is meant, what is conservative, and what is aggressive. A "reach" is the half-width of a range about the
 # neutral value; "within" is where both ends lie, "to" the upper end alone, "from" the lower one; "number" is what a number is.
 JITTER, HUE, TURN = ("reach", (0.1, 0.2), (0.3, 0.5)), ("reach", (0.02, 0.05), (0.1, 0.2)), ("reach", (5, 10), (15, 30))
+JITTERS = ("color_jitter", "color_jiggle", "color_twist")
+FACTORS = ("brightness", "contrast", "linear_contrast", "saturation", "linear_saturation", "hsv_saturation")
 CUSTOMARY: dict[tuple[str, str], tuple[str, Span, Span]] = {
-    **{
-        (op, leaf): JITTER
-        for op in ("color_jitter", "color_jiggle", "color_twist")
-        for leaf in ("brightness", "contrast")
-    },
-    **{(op, "saturation"): JITTER for op in ("color_jitter", "color_jiggle", "color_twist")},
-    **{(op, "factor"): JITTER for op in ("brightness", "contrast", "saturation", "hsv_saturation")},
-    **{(op, "hue"): HUE for op in ("color_jitter", "color_jiggle", "color_twist", "hue", "hsv_shift")},
-    ("rotate", "degrees"): TURN,
-    ("affine", "degrees"): TURN,
+    **{(op, leaf): JITTER for op in JITTERS for leaf in ("brightness", "contrast", "saturation")},
+    **{(op, "factor"): JITTER for op in FACTORS},
+    **{(op, "hue"): HUE for op in (*JITTERS, "hue", "hue_rotation", "hsv_shift")},
+    **{(op, "degrees"): TURN for op in ("rotate", "affine", "rotate3d", "affine3d")},
     ("gaussian_blur", "sigma"): ("to", (0.0, 0.5), (0.0, 2.0)),
     ("resized_crop", "scale"): ("from", (0.5, 1.0), (0.08, 1.0)),
     ("coarse_dropout", "holes"): ("within", (2, 4), (8, 16)),
