@@ -2,6 +2,7 @@
 
 import pickle
 
+import numpy as np
 import pytest
 import torch
 
@@ -127,6 +128,24 @@ def test_other_choices_in_a_row_stay_alike():
     assert space(af.repeat(af.rotate(), 3)).paths == ["rotate/degrees"]
 
 
+def test_a_choice_of_levels_and_ranges_keeps_its_ranges():
+    levels = [0.0, 10.0, 20.0]
+    f = af.one_of(
+        af.rotate(degrees=af.Magnitude(1, levels)), af.shear(shear=af.Magnitude(1, levels)), af.gaussian_blur()
+    )
+    assert space(f, fixed=["choice"]).paths == [
+        "rotate/degrees/level",
+        "shear/shear/level",
+        "gaussian_blur/sigma/low",
+        "gaussian_blur/sigma/high",
+    ]
+
+
+def test_weights_lie_below_the_largest():
+    f = af.one_of(af.invert(), af.identity(), weights=[30, 1])
+    assert spans(f) == {"choice/invert": pytest.approx((0.3, 30)), "choice/identity": pytest.approx((0.3, 30))}
+
+
 def test_levels_of_their_own():
     f = af.rotate(degrees=af.Magnitude(0.5, [0.0, 30.0], signed=True))
     assert spans(f) == {"degrees/level": (0, 1)}
@@ -146,6 +165,32 @@ def test_of_a_module_its_ranges_as_they_are_now():
         for p in aug.parameters():
             p.mul_(2)
     assert repr(space(aug).policy({})) == "rotate(degrees=Uniform(low=-18.0, high=18.0))"
+
+
+@pytest.mark.parametrize(
+    ("f", "fixed", "span"),
+    [
+        (af.gaussian_blur(sigma=(1.0, 2.0)), "sigma/low", (1, 5)),
+        (af.gaussian_blur(sigma=(1.0, 2.0)), "sigma/high", (0, 2)),
+        (af.translate(translate=((-0.1, 0.0), (0.2, 0.3))), "translate/1/low", (0.2, 0.5)),
+        (af.some_of((2, 3), *[af.invert()] * 4), "count/low", (2, 4)),
+        (af.some_of((2, 3), *[af.invert()] * 4), "count/high", (1, 3)),
+    ],
+)
+def test_an_end_that_is_fixed_stays_where_it_is(f, fixed, span):
+    parent, _, name = fixed.rpartition("/")
+    other = f"{parent}/{'high' if name == 'low' else 'low'}"
+    s = space(f, fixed=[fixed])
+    assert spans(f, fixed=[fixed])[other] == pytest.approx(span)
+    for end in spans(f, fixed=[fixed])[other]:
+        made, own = (leaf(g, fixed.split("/")[0]) for g in (s.policy({other: end}), f))
+        assert torch.equal(getattr(made, name).flatten()[-1], getattr(own, name).flatten()[-1])
+
+
+def test_what_is_fixed_needs_no_room():
+    f = af.pipeline(af.gaussian_blur(sigma=(1.0, 2.0)), af.hflip(p=0.5))
+    assert space(f, "conservative", fixed=["gaussian_blur"]).paths == ["hflip/p"]
+    assert spans(af.rand_augment(n=2), "aggressive", fixed=["some_of/count"]) == {"some_of/level": (10, 15)}
 
 
 # the intervals
@@ -224,10 +269,28 @@ def test_customary_ranges(strength):
     assert all(s.params(s.sample(key)) for key in af.split(af.key(0), 5))
 
 
+def test_customary_ranges_of_volumes_and_other_colours():
+    f = af.pipeline(af.rotate3d(), af.affine3d(degrees=(-5, 5)), fuse=False)
+    assert spans(f, "aggressive") == {"rotate3d/degrees": (15, 30), "affine3d/degrees": (15, 30)}
+    assert spans(af.hue_rotation(hue=(-0.1, 0.1)), "conservative") == {"hue": (0.02, 0.05)}
+    for op in (af.linear_contrast, af.linear_saturation):
+        assert spans(op(factor=(0.8, 1.2)), "aggressive") == {"factor": (0.3, 0.5)}
+
+
+def test_a_range_that_does_nothing():
+    assert spans(af.gaussian_blur(sigma=(0.0, 0.0)), "aggressive") == {"sigma/high": (0, 2)}
+    with pytest.raises(ValueError, match="nothing to tune"):
+        space(af.gaussian_blur(sigma=(0.0, 0.0)))
+
+
 def test_a_reach_beside_the_centre_is_that_of_its_end():
     assert spans(af.rotate(degrees=(0, 20)), "aggressive") == {"degrees/high": (15, 30)}
     assert spans(af.rotate(degrees=(-30, 20)), "aggressive") == {"degrees/low": (-30, -15), "degrees/high": (15, 30)}
     assert spans(af.brightness(factor=(0.6, 1.0)), "conservative") == {"factor/low": pytest.approx((0.8, 0.9))}
+    assert spans(af.brightness(factor=(0.0, 1.5)), "conservative") == {
+        "factor/low": pytest.approx((0.8, 0.9)),
+        "factor/high": pytest.approx((1.1, 1.2)),
+    }
     assert spans(af.brightness(factor=af.LogUniform(0.8, 1.25)), "conservative") == {
         "factor": pytest.approx((1.1, 1.2))
     }
@@ -287,6 +350,12 @@ def test_fewer_choices_than_there_is_room_for_are_saved(tmp_path):
 def test_a_space_travels_to_other_processes():
     s = pickle.loads(pickle.dumps(space(af.pipeline(af.rotate(), af.hflip(p=0.5)))))
     assert s.policy({"hflip/p": 0.25}).params["hflip"]["gate"].probs == 0.25
+
+
+def test_numbers_of_numpy():
+    s = space(af.rand_augment(n=3))
+    want = s.policy({"some_of/count": 2, "some_of/level": 9})
+    assert repr(s.policy({"some_of/count": np.int64(2), "some_of/level": np.float32(9)})) == repr(want)
 
 
 def test_the_policy_is_not_changed():

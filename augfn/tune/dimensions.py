@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import torch
@@ -30,7 +31,7 @@ class Dimension:
     entry: int | None = None  # of a vector, or of the weights
 
     def holds(self, value: Any) -> bool:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
+        number = isinstance(value, Real) and not isinstance(value, bool)
         return number and self.low <= value <= self.high and (self.step is None or value == int(value))
 
     def at(self, u: float) -> float:

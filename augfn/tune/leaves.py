@@ -32,15 +32,15 @@ from augfn.tune.customary import WIDEST, Span, customary
 from augfn.tune.dimensions import Dimension, ends_of
 from augfn.typing import Leaf
 
-LEAST_WEIGHT, SHAPES = 0.01, (0.05, 2.0)  # of a branch beside one of weight 1; of Beta and Dirichlet
+LEAST_WEIGHT, SHAPES = 0.01, (0.05, 2.0)  # of a branch beside the heaviest; of Beta and Dirichlet
 TINY = 1e-3  # what an interval begins with that holds all above 0
 ONE_SIDED = {"within": "", "to": "low", "from": "high"}  # customary ranges of ends, and the end that stays
 FEW = 5  # levels from which on a table is searched level by level
 PS = {gate: p for p, gate in GATES.items()}
 
 
-def numbers_of(f: Augmentation, strength: str | None) -> Iterator[Dimension]:
-    """In the order of its leaves."""
+def numbers_of(f: Augmentation, strength: str | None, fixed: Sequence[str] = ()) -> Iterator[Dimension]:
+    """In the order of its leaves; with those that are fixed, beside which others have less room."""
     places = places_of(f)
     choices = [path for path, g in places.items() if has_one_level(g)]
     homes = [path for path in choices if not any(inside(path, other) for other in choices)]
@@ -52,10 +52,10 @@ def numbers_of(f: Augmentation, strength: str | None) -> Iterator[Dimension]:
         home = next((p for p in homes if inside(path, p)), None)
         levels = () if home is None else tuple(p for p in f.own if inside(p, home) and isinstance(f.own[p], Magnitude))
         if home is None or (name == "count" and parent == home):
-            place = Place(path, tuple(paths), f.own[path], f.meanings[path], places[parent], strength)
+            place = Place(path, tuple(paths), f.own[path], f.meanings[path], places[parent], strength, fixed)
             yield from numbers_of_leaf(place)
         elif path in levels[:1]:
-            yield of_level(Place(home, levels, f.own[path], f.meanings[path], places[home], strength))
+            yield of_level(Place(home, levels, f.own[path], f.meanings[path], places[home], strength, fixed))
 
 
 class Place(NamedTuple):
@@ -67,6 +67,11 @@ class Place(NamedTuple):
     meaning: Leaf
     owner: Augmentation
     strength: str | None
+    fixed: Sequence[str]
+
+    def stays(self, name: str = "") -> bool:
+        """True of a number that the caller keeps fixed."""
+        return any(below(f"{self.path}/{name}".strip("/"), other) for other in self.fixed)
 
     @property
     def parent(self) -> str:
@@ -109,9 +114,22 @@ def alike(path: str, places: Mapping[str, Augmentation]) -> str:
 
 
 def has_one_level(f: Augmentation) -> bool:
-    """True of a choice whose ops have one level."""
-    levels = [(float(d.level), len(d.table)) for d in leaves_of(f.params).values() if isinstance(d, Magnitude)]
-    return isinstance(f, Slots | SomeOf | OneOf) and len(levels) > 1 and len(set(levels)) == 1
+    """True of a choice whose ops have one level, and nothing else that says how strongly they act."""
+    leaves = leaves_of(f.params)
+    levels = [(float(d.level), len(d.table)) for d in leaves.values() if isinstance(d, Magnitude)]
+    one = isinstance(f, Slots | SomeOf | OneOf) and len(levels) > 1 and len(set(levels)) == 1
+    return one and not any(has_strength(path, d, f.meanings[path]) for path, d in leaves.items())
+
+
+def has_strength(path: str, leaf: Any, meaning: Leaf) -> bool:
+    """True of what is drawn beside levels, and is no gate, choice or number of choices."""
+    if not isinstance(leaf, Distribution) or isinstance(leaf, Magnitude | Bernoulli | Choice | Constant):
+        return False
+    return not (path.rpartition("/")[2] == "count" or (is_range(leaf) and names_a_place(leaf, meaning)))
+
+
+def is_range(leaf: Any) -> bool:
+    return isinstance(leaf, Interval) or (isinstance(leaf, Distribution) and bool(leaf.ordered))
 
 
 def numbers_of_leaf(at: Place) -> Iterator[Dimension]:
@@ -123,8 +141,9 @@ def numbers_of_leaf(at: Place) -> Iterator[Dimension]:
             path = f"{at.parent}/{PS[at.name]}".lstrip("/") if at.name in PS else at.path
             yield at._replace(path=path).number("probability", 0.0, 1.0, unit="probability")
     elif isinstance(leaf, Choice):
+        most = float(leaf.weights.max())
         for i, branch in enumerate(at.owner.steps if isinstance(at.owner, OneOf) else ()):
-            yield at.number("weight", LEAST_WEIGHT, 1.0, branch, "relative weight", log=True, entry=i)
+            yield at.number("weight", LEAST_WEIGHT * most, most, branch, "relative weight", log=True, entry=i)
     elif isinstance(leaf, Magnitude):
         yield of_level(at)
     elif isinstance(leaf, Beta | Dirichlet):
@@ -133,7 +152,7 @@ def numbers_of_leaf(at: Place) -> Iterator[Dimension]:
         low, high = usual if how else hull(SHAPES, shapes)
         if len(set(shapes)) == 1:
             yield at.number("alpha", low, high, "alpha", "shape of the distribution", log=True)
-    elif isinstance(leaf, Distribution) and (isinstance(leaf, Interval) or leaf.ordered):
+    elif is_range(leaf):
         if not names_a_place(leaf, at.meaning):
             yield from of_range(at)
     elif isinstance(leaf, Distribution) and "std" in leaf.fields and leaf.shape == ():
@@ -162,8 +181,9 @@ def of_count(at: Place) -> Iterator[Dimension]:
     if isinstance(at.leaf, Constant):
         yield at.number("count", low, high, step=1)
     elif isinstance(at.leaf, Uniform):
-        yield at.number("least", low, high, "low", step=1)
-        yield at.number("most", low, high, "high", step=1)
+        least, most = (int(end) for end in (at.leaf.low, at.leaf.high - 1))
+        yield at.number("least", low, min(high, most) if at.stays("high") else high, "low", step=1)
+        yield at.number("most", max(low, least) if at.stays("low") else low, high, "high", step=1)
 
 
 def of_level(at: Place) -> Dimension:
@@ -177,7 +197,7 @@ def of_level(at: Place) -> Dimension:
 
 def fitting(at: Place, wanted: Span, room: Span, fix: str) -> Span:
     """What is wanted, where the policy has room for it."""
-    if wanted[0] < room[0] or wanted[1] > room[1]:
+    if not at.stays() and (wanted[0] < room[0] or wanted[1] > room[1]):
         want = f"{wanted[0]:g} to {wanted[1]:g}, which is {at.strength}"
         raise ValueError(explain(f"{at.path}: no room for the strength", f"{room[0]:g} to {room[1]:g}", want, fix))
     return wanted
@@ -203,12 +223,13 @@ def of_ends(
     schema = limits_of(at.leaf, at.leaf.ordered[0] if at.leaf.ordered else "bounds", at.meaning)
     limits = searched(at, ends, schema)
     centre = at.meaning.neutral if at.meaning.neutral is not None else 1.0 if log else None
+    room = 0.0 if centre is None else min(centre - limits[0], limits[1] - centre)
     if centre and log and math.isclose(a * b, centre**2, rel_tol=1e-4):
         low, high = 1.0, min(centre / limits[0], limits[1] / centre)
         low, high = (1 + span[0] / centre, 1 + span[1] / centre) if how == "reach" else (low, high)
         yield at.number("ratio", low, high, log=True, centre=centre, entry=entry)
-    elif centre is not None and not log and math.isclose(a + b, 2 * centre, rel_tol=1e-6, abs_tol=1e-6):
-        low, high = span if how == "reach" else (0.0, min(centre - limits[0], limits[1] - centre))
+    elif centre is not None and not log and math.isclose(a + b, 2 * centre, rel_tol=1e-6, abs_tol=1e-6) and room > 0:
+        low, high = span if how == "reach" else (0.0, room)
         yield at.number("reach", low, high, centre=centre, entry=entry)
     else:
         stay = {name: stays(name, end, centre, schema, how) for name, end in (("low", a), ("high", b))}
@@ -216,9 +237,9 @@ def of_ends(
             low, high = span if how in ONE_SIDED else limits
             if how == "reach" and centre is not None:
                 low, high = beside(end, centre, span)
-            if stay[other]:
+            if stay[other] or at.stays(other):
                 low, high = (low, min(high, b)) if name == "low" else (max(low, a), high)
-            if low > high:
+            if low > high and not at.stays(name):
                 want, fix = (
                     f"a range within {span[0]:g} to {span[1]:g}",
                     f"such as ({span[0]:g}, {span[1]:g}), or no strength",
@@ -230,7 +251,9 @@ def of_ends(
 
 def stays(name: str, end: float, centre: float | None, schema: Limits, how: str) -> bool:
     """True of an end that is not searched: one on the neutral value, or where its interval ends."""
-    return ONE_SIDED[how] == name if how in ONE_SIDED else end == centre or end == schema[name == "high"]
+    if how in ONE_SIDED:
+        return ONE_SIDED[how] == name
+    return end == centre or (how != "reach" and end == schema[name == "high"])
 
 
 def searched(at: Place, ends: Span, schema: Limits) -> Span:

@@ -119,10 +119,11 @@ def space(policy: Any, strength: str | None = None, fixed: Sequence[str] = ()) -
     its interval ends, stays there |
     | a vector | as one number, where all its entries are alike; else for each, `"translate/translate/0"` |
     | a probability between 0 and 1 | `"hflip/p"` |
-    | the weights of a choice | one for each branch, 0.01 to 1, `"one_of/choice/rotate"`; only their ratios matter |
+    | the weights of a choice | one for each branch, from a hundredth of the largest to it, `"one_of/choice/rotate"`; only
+    their ratios matter |
     | how many of a choice | N, `"some_of/count"`; of a range of them `/low` and `/high` |
-    | `Magnitude` | M, `"rotate/degrees/level"`. A choice all of whose ops have one level (RandAugment, TrivialAugment) is
-    searched by its N and M alone: `"some_of/count"`, `"some_of/level"` |
+    | `Magnitude` | M, `"rotate/degrees/level"`. A choice all of whose ops have one level and no range (RandAugment,
+    TrivialAugment) is searched by its N and M alone: `"some_of/count"`, `"some_of/level"` |
     | `Beta(a, a)`, `Dirichlet` | a, `"mixup/weight/alpha"`; of other distributions their standard deviation |
 
     A fixed value stays as it is, and so does what says where or which and not how strongly: seeds, orders, positions.
@@ -132,7 +133,8 @@ def space(policy: Any, strength: str | None = None, fixed: Sequence[str] = ()) -
     * `strength`: "conservative" or "aggressive" gives the customary ranges instead, where there are any: colour jitter
       .1-.2 or .3-.5, hue .02-.05 or .1-.2, sigma of a blur to .5 or 2, rotation 5-10 or 15-30, scale of a crop from .5 or
       .08, N 1-2 or 2-3, M 5-9 or 10-15, alpha of cutmix .2-.5 or 1, of mixup .1-.2 or .4-1, holes 2-4 or 8-16.
-    * `fixed`: paths of numbers, of leaves, or of steps that stay as they are.
+    * `fixed`: paths of numbers, of leaves, or of steps that stay as they are; beside an end that is fixed the other one is
+      searched on its own side alone.
 
     Raises ValueError for a path that there is not, for a strength that the policy has no room for, and where nothing is left.
 
@@ -151,7 +153,7 @@ def space(policy: Any, strength: str | None = None, fixed: Sequence[str] = ()) -
     f = discrete(with_params(own, policy.params))  # of a module its ranges as they are now
     if strength is not None:
         customary(strength, "", "")
-    found = list(numbers_of(f, strength))
+    found = list(numbers_of(f, strength, fixed))
     for name in fixed:
         if not any(below(d.path, name) for d in found):
             raise ValueError(unknown("number to keep fixed", name, [d.path for d in found]))
