@@ -112,6 +112,7 @@ def test_what_is_not_finite_is_the_worst():
     none = search(lambda f, k, b: math.nan, SPACE, "random", 1, key=KEY)
     with pytest.raises(ValueError, match="no best trial"):
         _ = none.best
+    assert repr(none) == "Searched: nothing that is complete, of 1 trials"
 
 
 def test_a_generator_is_pruned_and_others_are_not():
@@ -280,6 +281,46 @@ def test_what_train_raises_stops_and_is_done_again(tmp_path):
     assert found.table.rows == search(train, BOTH, "random", 4, key=KEY).table.rows
 
 
+def test_a_pruner_does_not_count_what_failed(tmp_path):
+    """Trials that were stopped after they had passed rungs of "halving", and were done again."""
+    fail = iter([1, 1, 2, 3])
+
+    def train(stop):
+        calls = iter(range(1, 99))
+
+        def on_the_way(f, k, b):
+            call = next(calls)
+            for step in range(1, 9):
+                if (call, step) == (stop, 7):
+                    raise KeyboardInterrupt
+                yield score(f) * step
+
+        return on_the_way
+
+    how = {"prune": "halving", "key": KEY}
+    for stop in fail:
+        with pytest.raises(KeyboardInterrupt):
+            search(train(stop), BOTH, "random", 12, storage=tmp_path / "s.db", **how)
+    found = search(train(None), BOTH, "random", 12, storage=tmp_path / "s.db", **how)
+    assert found.table.rows == search(train(None), BOTH, "random", 12, **how).table.rows
+    assert "pruned" in found.table["state"]
+
+
+@pytest.mark.parametrize("name", ["a?b=1.db", "a{b}.db", "a%20b.db", "a b#c ü.db"])
+def test_a_file_of_any_name(tmp_path, name):
+    found = search(train, SPACE, "random", 1, key=KEY, storage=str(tmp_path / name))
+    assert {p.name for p in tmp_path.iterdir()} == {name, f"{name}.lock"}
+    again = search(train, SPACE, "random", 1, key=KEY, storage=tmp_path / name)
+    assert again.table.rows == found.table.rows
+
+
+def test_what_is_no_storage(tmp_path):
+    (tmp_path / "text.db").write_text("no database" * 99)
+    for storage in (tmp_path, tmp_path / "text.db", "nosuch://database", 3):
+        with pytest.raises((TypeError, ValueError), match=r"search: storage[^$]*a file of SQLite"):
+            search(train, SPACE, "random", 1, key=KEY, storage=storage)
+
+
 def test_a_database_by_its_url(tmp_path, monkeypatch):
     """What its machine left is done again when the signs of life have ceased."""
     monkeypatch.setattr(homes, "BEAT", 1)
@@ -332,6 +373,22 @@ def test_test_data_are_seen_once(tmp_path):
     assert "for time 2" in str(second)
 
 
+def test_a_result_that_is_not_the_latest_is_not_reported(tmp_path):
+    early, late = (search(train, BOTH, "random", n, key=KEY, storage=tmp_path / "s.db") for n in (2, 6))
+    assert early.value < late.value
+    with pytest.raises(ValueError, match="6 trials, of which this result has fewer"):
+        report(early, train)
+    assert report(late, train).look == 1
+
+
+def test_reports_of_what_is_none():
+    found = search(train, BOTH, "random", 1, key=KEY)
+    for how, words in (({"test": 3}, "test(augment, key, budget)"), ({"test": train, "seeds": 0}, "seeds=3")):
+        with pytest.raises((TypeError, ValueError)) as error:
+            report(found, **how)
+        assert words in str(error.value)
+
+
 def test_a_lower_loss_on_test_data_is_above():
     found = search(lambda f, k, b: 0.5, SPACE, "random", 2, key=KEY, maximize=False)
     assert report(found, lambda f, k, b: 0.75).below == pytest.approx(0.25)
@@ -355,6 +412,10 @@ def test_no_place_for_test_data():
         ({"seeds": 1.5}, "seeds=3"),
         ({"prune": "mean"}, "halving, median"),
         ({"prune": True}, "halving, median"),
+        ({"prune": [3]}, "halving, median"),
+        ({"maximize": "minimize"}, "maximize=False"),
+        ({"metric": 3}, 'metric="accuracy"'),
+        ({"name": ""}, "the name of a study"),
         ({"key": 3}, "key"),
         ({"space": POLICY}, "augfn.tune.space(policy)"),
         ({"train": 3}, "train(augment, key, budget)"),

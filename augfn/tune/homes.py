@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import uuid
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from augfn.errors import needs
+from augfn.errors import explain, needs
 
+STORAGE = ("a file of SQLite, new or of studies, or the URL of a database", 'storage="study.db"')
 BEAT, GRACE = 60, 300  # seconds from sign of life to sign of life in a database, and until one without them is dead
 
 
@@ -52,16 +55,17 @@ class Home:
     @classmethod
     @contextmanager
     def of(cls, storage: str | Path | None) -> Iterator[Home]:
-        storages = optuna_of("search").storages
         if storage is None:
-            yield cls(storages.InMemoryStorage())
+            yield cls(optuna_of("search").storages.InMemoryStorage())
         elif "://" in str(storage):
-            yield cls(storages.RDBStorage(str(storage), heartbeat_interval=BEAT, grace_period=GRACE))
+            yield cls(opened(storage, str(storage), heartbeat_interval=BEAT, grace_period=GRACE))
+        elif not isinstance(storage, str | Path):
+            raise TypeError(explain("search: storage", storage, *STORAGE))
         else:
             path = Path(storage).resolve()
             path.parent.mkdir(parents=True, exist_ok=True)
             with locked(path):  # two that make the tables at once would be in each other's way
-                made = storages.RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 60}})
+                made = opened(storage, "sqlite://", engine_kwargs=file_of(path))
             home = cls(made, path)
             try:
                 with locked(path, home.owner):
@@ -89,6 +93,24 @@ class Home:
         from optuna.storages._heartbeat import get_heartbeat_thread
 
         return get_heartbeat_thread(trial._trial_id, self.storage)
+
+
+def opened(storage: Any, url: str, **how: Any) -> Any:
+    """A database of Optuna's."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        return optuna_of("search").storages.RDBStorage(url, **how)
+    except SQLAlchemyError as error:
+        raise ValueError(explain(f"search: storage, {str(error).splitlines()[0]}", storage, *STORAGE)) from error
+
+
+def file_of(path: Path) -> dict[str, Any]:
+    """How a file of SQLite is opened: by its name as it is, in which a URL would read ?, % and braces as its own."""
+    from sqlalchemy.pool import QueuePool
+
+    connect = partial(sqlite3.connect, path, timeout=60, check_same_thread=False)
+    return {"creator": connect, "poolclass": QueuePool}
 
 
 def own_lock(path: Path, owner: str) -> Path:

@@ -49,8 +49,8 @@ def report(found: Searched, test: Train, *, on: str | None = None, seeds: int = 
     * `on`: which test data these are, in words; None: the name of the function.
     * `again`: a second look at the test data of a study is refused, but with True, and the result then says which look it is.
 
-    The look is kept in the study, which takes no more trials afterwards. Raises ValueError for a second look, and while trials
-    are running.
+    The look is kept in the study, which takes no more trials afterwards. Raises ValueError for a second look, and where the
+    study went on since: trials are running, or are not among those of `found`.
 
     >>> import augfn as af
     >>> from augfn.tune import search, space
@@ -65,15 +65,23 @@ def report(found: Searched, test: Train, *, on: str | None = None, seeds: int = 
     """
     if not isinstance(found, Searched):
         raise TypeError(explain("report: what was found", found, "the result of a search", "report(search(...), test)"))
+    if not callable(test):
+        raise TypeError(explain("report: test", test, "test(augment, key, budget)", "a function of yours"))
     looks = looks_of(found)
     if looks and not again:
         fix = "go by the first look; again=True looks again, and says so"
         given = f"{looks[0].on}, {looks[0].when}: {looks[0].metric} {looks[0].value:.4g}"
         raise ValueError(explain("report: the test data of this study were seen", given, "one look, at the end", fix))
-    running = [t.user_attrs["index"] for t in found.trials if t.state.name == "RUNNING"]
-    if running:
-        fix = "the same search again when the other processes are done"
-        raise ValueError(explain("report: trials that are running", running, "a search that is at its end", fix))
+    trials = Searched(found.space, found.study, found.key, found.metric, found.budget).trials  # as they are by now
+    running = [t.user_attrs["index"] for t in trials if t.state.name == "RUNNING"]
+    if running or len(trials) > len(found.trials):
+        what = (
+            f"trials that are running: {running}"
+            if running
+            else f"{len(trials)} trials, of which this result has fewer"
+        )
+        fix = "the same search again when all processes are done, and report what it gives"
+        raise ValueError(explain("report: the study goes on", what, "a search that is at its end", fix))
     keys = seeds_of(random.fold_in(found.key, random.salt("report")), seeds)
     values = Training(test, keys, found.budget, found.metric).values(found.policy)
     value, sign = sum(values) / len(values), 1 if found.maximize else -1

@@ -77,7 +77,8 @@ class Searched:
         return Table(("trial", "state", self.label, *self.space.paths), rows)
 
     def __repr__(self) -> str:
-        return f"Searched: {self.label} {self.value:.4g} at {self.best}, of {len(self.trials)} trials"
+        found = f"{self.label} {self.value:.4g} at {self.best}" if self.complete() else "nothing that is complete"
+        return f"Searched: {found}, of {len(self.trials)} trials"
 
     def plot(self, kind: str = "parallel", path: str | Path | None = None) -> Any:
         """A plot of the trials: "parallel" (parallel coordinates) or "importance" (of each number; PED-ANOVA).

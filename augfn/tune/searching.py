@@ -82,7 +82,8 @@ def search(
     ({'degrees': 30.0}, 1.0, 4)
     """
     random.check_key(key)
-    checked(train, space, method, trials, seeds, steps, prune)
+    checked(train, space, method, trials, steps, prune)
+    plain(name, metric, maximize)
     points = space.grid(steps) if method == "grid" else None
     if points is not None and trials is not None and trials < len(points):
         fix = 'trials=None, less steps, or method="random"'
@@ -110,21 +111,36 @@ def search(
 
 def seeds_of(key: Tensor, seeds: int) -> Tensor:
     """The keys `[seeds, 2]` that the trainings of each trial have."""
+    counted("seeds", seeds)
     return random.split(random.fold_in(key, random.salt("seeds")), seeds)
 
 
-def checked(train: Any, space: Any, method: str, trials: Any, seeds: int, steps: int, prune: Any) -> None:
+def checked(train: Any, space: Any, method: str, trials: Any, steps: int, prune: Any) -> None:
     if not callable(train):
         raise TypeError(explain("search: train", train, "train(augment, key, budget)", "a function of yours"))
     if not isinstance(space, Space):
         raise TypeError(explain("search: space", space, "a search space", "augfn.tune.space(policy)"))
     if method not in METHODS:
         raise ValueError(unknown("method", method, METHODS))
-    if isinstance(prune, str | bool) and prune not in PRUNERS:
+    if not hasattr(prune, "prune") and prune not in [*PRUNERS]:
         raise ValueError(unknown("pruner", prune, [n for n in PRUNERS if n]))
-    for what, n in (("trials", 1 if trials is None else trials), ("seeds", seeds), ("steps", steps)):
-        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-            raise ValueError(explain(f"search: {what}", n, "a positive whole number", f"{what}=3"))
+    counted("search: trials", 1 if trials is None else trials)
+    counted("search: steps", steps)
+
+
+def counted(what: str, n: Any) -> None:
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise ValueError(explain(what, n, "a positive whole number", f"{what.split()[-1]}=3"))
+
+
+def plain(name: Any, metric: Any, maximize: Any) -> None:
+    """Raises TypeError for what would be taken for something else."""
+    if not isinstance(name, str) or not name:
+        raise TypeError(explain("search: name", name, "the name of a study", 'name="search"'))
+    if metric is not None and not isinstance(metric, str):
+        raise TypeError(explain("search: metric", metric, "the name of a result", 'metric="accuracy"'))
+    if not isinstance(maximize, bool):
+        raise TypeError(explain("search: maximize", maximize, "True or False", "maximize=False for a loss"))
 
 
 @dataclass
@@ -208,9 +224,23 @@ def asked(study: Any, plan: Plan, home: Home) -> Any:
             raise ValueError(explain("search: report has seen the test data", study.study_name, "no more trials", fix))
         study.sampler = plan.sampler(index)
         trial = study.ask(plan.distributions())
+        trial.study = Survivors(study)
         trial.set_user_attr("index", index)
         trial.set_user_attr("owner", home.owner)
         return trial
+
+
+class Survivors:
+    """A study as its pruner sees it, without the trials that failed: "halving" would count them beside those in their place."""
+
+    def __init__(self, study: Any) -> None:
+        self.study = study
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.study, name)
+
+    def get_trials(self, deepcopy: bool = True, states: Any = None) -> list[Any]:
+        return [t for t in self.study.get_trials(deepcopy, states) if t.state.name != "FAIL"]
 
 
 # one trial
