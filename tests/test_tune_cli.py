@@ -146,7 +146,7 @@ MISTAKES = {
     "prune": [("mean", "median, halving")],
     "trials": [(0, "positive whole number")],
     "steps": [(1.5, "positive whole number")],
-    "rate": [(-1, "above 0")],
+    "rate": [(-1, "above 0"), (float("inf"), "above 0"), ("fast", "above 0")],
     "seed": [(-1, "from 0 on")],
     "device": [("fast", "device")],
     "colour": [(1, "one of batch")],
@@ -175,6 +175,13 @@ def test_no_config(tmp_path, text, words):
     assert result.exit_code == 2
     assert result.stderr.count("\n") == 1
     assert words in result.stderr
+
+
+def test_a_rate_without_a_point(config):
+    """Which YAML takes for a text."""
+    path = config()
+    path.write_text(f"{path.read_text()}\nrate: 1e-3\n")
+    assert program.config_of(path).rate == 1e-3
 
 
 def test_one_folder_is_not_both(config, data):

@@ -214,6 +214,7 @@ def killed(process):
 
 def test_a_killed_search_goes_on_where_it_was(tmp_path):
     path = tmp_path / "study.db"
+    (tmp_path / "study.db.0123456789ab.lock").touch()  # of one that was killed between trials
     killed(started(path, "tpe", 14, 11))
     seen = []
     found = search(lambda f, k, b: seen.append(f) or score(f), BOTH, "tpe", 14, key=KEY, storage=path)

@@ -4,6 +4,8 @@ of it."""
 from __future__ import annotations
 
 import json
+import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from itertools import combinations
@@ -22,7 +24,7 @@ from augfn.app.trainer import Images, Trainer
 from augfn.core.augmentation import Augmentation
 from augfn.errors import explain, unknown
 from augfn.files.reading import made
-from augfn.files.values import PolicyError, one_line
+from augfn.files.values import PolicyError, numeral, one_line
 from augfn.files.writing import written
 from augfn.tune.customary import STRENGTHS
 from augfn.tune.reporting import looks_of, report
@@ -89,7 +91,8 @@ def config_of(path: Path) -> Config:
             raise wrong(name, n, "a positive whole number", f"{name}: {getattr(Config, name) or 30}")
     if isinstance(config.seed, bool) or not isinstance(config.seed, int) or config.seed < 0:
         raise wrong("seed", config.seed, "a whole number from 0 on", "seed: 0")
-    if isinstance(config.rate, bool) or not isinstance(config.rate, int | float) or not config.rate > 0:
+    config.rate = numeral(config.rate) if isinstance(config.rate, str) else config.rate  # type: ignore[assignment]
+    if isinstance(config.rate, bool) or not isinstance(config.rate, int | float) or not 0 < config.rate < math.inf:
         raise wrong("rate", config.rate, "a number above 0", "rate: 0.1")
     for name, names in NAMES.items():
         if getattr(config, name) is not None and getattr(config, name) not in names:
@@ -226,7 +229,9 @@ def remember(path: Path, config: Config, task: Task) -> None:
             if known.get(name) != value:
                 fix = f"another out than {path.parent}, or delete it"
                 raise wrong(name, value, f"{known.get(name)!r}, as in the search that is there", fix)
-    path.write_text(json.dumps(own, indent=1), encoding="utf-8")
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(own, indent=1), encoding="utf-8")
+    os.replace(part, path)
 
 
 def compared(found: Searched, task: Task, trainer: Trainer) -> Table:

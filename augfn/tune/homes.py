@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +66,12 @@ class Home:
             path = Path(storage).resolve()
             path.parent.mkdir(parents=True, exist_ok=True)
             with locked(path):  # two that make the tables at once would be in each other's way
-                made = opened(storage, "sqlite://", engine_kwargs=file_of(path))
-            home = cls(made, path)
+                home = cls(opened(storage, "sqlite://", engine_kwargs=file_of(path)), path)
+                for file in path.parent.glob(f"{escape(path.name)}.*.lock"):  # of those that were killed between trials
+                    is_free(path, file.name.removeprefix(f"{path.name}.").removesuffix(".lock"))
+                lock = locked(path, home.owner).acquire()
             try:
-                with locked(path, home.owner):
+                with lock:
                     yield home
             finally:
                 own_lock(path, home.owner).unlink(missing_ok=True)
