@@ -282,6 +282,16 @@ def test_what_train_raises_stops_and_is_done_again(tmp_path):
     assert found.table.rows == search(train, BOTH, "random", 4, key=KEY).table.rows
 
 
+def test_a_trial_that_was_done_twice_takes_no_other_ones_place(tmp_path):
+    """As two machines on one database may do."""
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    search(train, BOTH, "random", 3, key=KEY, storage=url)
+    study = optuna.load_study(study_name="search", storage=url)
+    study.add_trial(study.trials[1])
+    found = search(train, BOTH, "random", 4, key=KEY, storage=url)
+    assert found.table["trial"] == [0, 1, 1, 2, 3]
+
+
 def test_a_pruner_does_not_count_what_failed(tmp_path):
     """Trials that were stopped after they had passed rungs of "halving", and were done again."""
     fail = iter([1, 1, 2, 3])

@@ -360,8 +360,18 @@ def test_numbers_of_numpy():
 
 def test_the_policy_is_not_changed():
     f = af.rotate(degrees=(-10, 10))
-    space(f).policy({"degrees": 90.0})
-    assert repr(f) == "rotate(degrees=Uniform(low=-10.0, high=10.0))"
+    s = space(f)
+    s.policy({"degrees": 90.0})
+    for leaf in leaves_of(s.policy({}).params).values():
+        leaf.high.fill_(0.0)
+    assert repr(s.base) == repr(f) == "rotate(degrees=Uniform(low=-10.0, high=10.0))"
+
+
+def test_what_a_training_does_to_a_policy_stays_there():
+    s = space(af.pipeline(af.rotate(), af.hflip(p=0.5)), fixed=["hflip"])
+    before = repr(s.base)
+    leaf(s.policy({}), "hflip/gate").probs.fill_(0.0)
+    assert repr(s.base) == before
 
 
 def test_grids():

@@ -99,7 +99,8 @@ def search(
     }
     with quiet(), Home.of(storage) as home:
         study = studied(home, name, mark, maximize, prune)
-        done = [t for t in study.get_trials(deepcopy=False) if t.state.name in ("COMPLETE", "PRUNED")]
+        ended = [t for t in study.get_trials(deepcopy=False) if t.state.name in ("COMPLETE", "PRUNED")]
+        done = {t.user_attrs.get("index") for t in ended}  # of which two machines may have done one twice
         for _ in shown(range(total - len(done)), progress, "trials"):
             trial = asked(study, plan, home)
             if trial is None:

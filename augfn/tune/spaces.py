@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from itertools import product
@@ -89,7 +90,7 @@ class Space:
         Raises ValueError for a path that there is not, and for a number outside of its interval.
         """
         known = {d.path: d for d in self.numbers}
-        leaves = dict(leaves_of(self.base.params))
+        leaves = leaves_of(copy.deepcopy(self.base.params))  # so that what is done to them in a training stays there
         for path, value in self.ordered(point).items():
             if path not in known:
                 raise ValueError(unknown("number of the space", path, known))
