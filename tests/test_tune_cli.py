@@ -177,6 +177,21 @@ def test_no_config(tmp_path, text, words):
     assert words in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [({"mixup": {"num_classes": 5}}, "num_classes=3"), ({"random_crop": {"size": 64}}, "at most (8, 8)")],
+)
+def test_a_policy_that_does_not_fit_leaves_nothing_behind(config, tmp_path, step, words):
+    steps = [{"rotate": {"degrees": [-10, 10]}}]
+    result = call(config(policy={"pipeline": [step, *steps]}))
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    assert "policy: " in result.stderr
+    assert words in result.stderr
+    assert not (tmp_path / "out").exists()
+    assert call(config(policy={"pipeline": steps}, test=...)).exit_code == 0
+
+
 def test_a_rate_without_a_point(config):
     """Which YAML takes for a text."""
     path = config()

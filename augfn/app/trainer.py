@@ -117,6 +117,10 @@ class Trainer:
         batch = self.train.rows(index)
         x = batch.x if augment.takes_integers else af.to_float(batch.x)
         y = augment({"image": x, "label": batch.y}, None, keys)[0]
+        label, classes = y["label"], len(self.train.names)
+        if label.is_floating_point() and label.shape[-1] != classes:
+            want, fix = f"{classes}, as many as the images have", f"num_classes={classes}"
+            raise ValueError(explain("labels of another number of classes", label.shape[-1], want, fix))
         return y | {"image": af.to_float(y["image"])}
 
     def net(self, key: Tensor) -> nn.Module:

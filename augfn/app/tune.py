@@ -188,6 +188,8 @@ def run(config: Config, progress: bool = True) -> tuple[Path, str]:
     task, out, key = Task.of(config), Path(config.out), af.key(config.seed)
     trainer = task.trainer(task.val)
     named("model", trainer.net, key)
+    first = trainer.index(key, 0)
+    named("policy", trainer.augmented, task.space.base, first, af.sample_keys(key, first, 0))
     named("out", out.mkdir, parents=True, exist_ok=True)
     remember(out / "config.json", config, task)
     found = search(
