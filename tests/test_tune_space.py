@@ -80,6 +80,21 @@ def test_vectors_are_one_number_or_one_for_each_entry():
     assert repr(leaf(f, "translate")) == "Uniform(low=[-0.25, 0.0], high=[0.25, 0.5])"
 
 
+def test_spreads_are_one_number_or_one_for_each_entry():
+    s = space(af.translate(translate=af.Normal((0.0, 0.0), (0.1, 0.1))))
+    assert spans(s.base) == {"translate/std": pytest.approx((0, 0.2))}
+    assert leaf(s.policy({"translate/std": 0.15}), "translate").std.tolist() == pytest.approx([0.15, 0.15])
+    s = space(af.translate(translate=af.Normal((0.0, 0.0), (0.1, 0.2))))
+    assert spans(s.base) == {"translate/0/std": pytest.approx((0, 0.2)), "translate/1/std": pytest.approx((0, 0.4))}
+    assert leaf(s.policy({"translate/1/std": 0.3}), "translate").std.tolist() == pytest.approx([0.1, 0.3])
+
+
+def test_ends_of_all_kinds_are_kept_in_order():
+    for made in (af.TruncatedNormal(0.0, 5.0, -10.0, 20.0), af.Uniform(-10.0, 20.0)):
+        found = leaf(space(af.rotate(degrees=made)).policy({"degrees/low": 25.0}), "degrees")
+        assert (float(found.low), float(found.high)) == (20, 25)
+
+
 def test_probabilities_weights_and_shapes():
     f = af.pipeline(
         af.maybe(af.rotate(), p=0.3),

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from augfn.core.intervals import in_order
-from augfn.distributions import Interval, Knots, LogUniform, Uniform
+from augfn.distributions import Interval
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,9 @@ PUT: dict[str, Callable[[Any, float, Dimension], Any]] = {
     "most": lambda leaf, v, d: put_field(leaf, v + 1, "high"),  # inclusive, as in some_of
     "level": lambda leaf, v, d: put_field(leaf, v, "level"),
     "alpha": lambda leaf, v, d: put_field(leaf, v, *leaf.fields),
-    "std": lambda leaf, v, d: put_field(leaf, v, "std"),
+    "std": lambda leaf, v, d: put_field(leaf, v, "std", entry=d.entry),
 }
 
 
 def sorted_leaf(leaf: Any) -> Any:
-    return in_order(leaf) if isinstance(leaf, Uniform | Interval | LogUniform | Knots) else leaf
+    return in_order(leaf) if isinstance(leaf, Interval) or getattr(leaf, "ordered", ()) else leaf

@@ -155,8 +155,8 @@ def numbers_of_leaf(at: Place) -> Iterator[Dimension]:
     elif is_range(leaf):
         if not names_a_place(leaf, at.meaning):
             yield from of_range(at)
-    elif isinstance(leaf, Distribution) and "std" in leaf.fields and leaf.shape == ():
-        yield at.number("std", 0.0, 2 * float(leaf.std), "std")  # type: ignore[attr-defined]
+    elif isinstance(leaf, Distribution) and "std" in leaf.fields:
+        yield from of_spread(at)
 
 
 def names_a_place(leaf: Any, meaning: Leaf) -> bool:
@@ -201,6 +201,16 @@ def fitting(at: Place, wanted: Span, room: Span, fix: str) -> Span:
         want = f"{wanted[0]:g} to {wanted[1]:g}, which is {at.strength}"
         raise ValueError(explain(f"{at.path}: no room for the strength", f"{room[0]:g} to {room[1]:g}", want, fix))
     return wanted
+
+
+def of_spread(at: Place) -> Iterator[Dimension]:
+    """The standard deviation of a distribution; of a vector of differing entries that of each of them."""
+    spreads = at.leaf.std.flatten().tolist()
+    if len(set(spreads)) == 1:
+        yield at.number("std", 0.0, 2 * spreads[0], "std")
+        return
+    for i, spread in enumerate(spreads):
+        yield at._replace(path=f"{at.path}/{i}").number("std", 0.0, 2 * spread, "std", entry=i)
 
 
 def of_range(at: Place) -> Iterator[Dimension]:
