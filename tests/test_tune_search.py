@@ -392,6 +392,13 @@ def test_a_result_that_is_not_the_latest_is_not_reported(tmp_path):
     assert report(late, train).look == 1
 
 
+def test_a_result_on_test_data_that_is_not_finite_is_said(tmp_path):
+    found = search(train, SPACE, "random", 1, key=KEY, storage=tmp_path / "s.db")
+    assert "the test is not finite" in str(report(found, lambda f, k, b: math.nan))
+    with pytest.raises(ValueError, match="were seen"):
+        report(found, train)
+
+
 def test_reports_of_what_is_none():
     found = search(train, BOTH, "random", 1, key=KEY)
     for how, words in (({"test": 3}, "test(augment, key, budget)"), ({"test": train, "seeds": 0}, "seeds=3")):

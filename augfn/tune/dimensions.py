@@ -31,8 +31,10 @@ class Dimension:
     entry: int | None = None  # of a vector, or of the weights
 
     def holds(self, value: Any) -> bool:
-        number = isinstance(value, Real) and not isinstance(value, bool)
-        return number and self.low <= value <= self.high and (self.step is None or value == int(value))
+        if isinstance(value, bool) or not isinstance(value, Real):
+            return False
+        number = float(value)
+        return self.low <= number <= self.high and (self.step is None or number.is_integer())
 
     def at(self, u: float) -> float:
         """The value at u in [0, 1)."""

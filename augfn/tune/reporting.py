@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 
@@ -33,6 +34,7 @@ class Reported:
 
     def __str__(self) -> str:
         worse = f"{abs(self.below):.3g} {'below' if self.below >= 0 else 'above'} it"
+        worse = worse if math.isfinite(self.below) else "not finite"
         seen = "once" if self.look == 1 else f"for time {self.look}, so that it is no longer unseen"
         return (
             f"Test data ({self.on}) were looked at {seen}, {self.when}: {self.metric} {self.value:.4g}, mean of"

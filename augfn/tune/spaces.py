@@ -99,7 +99,7 @@ class Space:
                 want = f"a {'whole ' * bool(d.step)}number from {d.low:g} to {d.high:g}"
                 raise ValueError(explain(f"{path}: outside of the space", value, want, "space.sample(key) is inside"))
             for leaf in d.leaves:
-                leaves[leaf] = PUT[d.kind](leaves[leaf], value, d)
+                leaves[leaf] = PUT[d.kind](leaves[leaf], float(value), d)
         return nested(self.base.params, iter([sorted_leaf(leaf) for leaf in leaves.values()]))
 
     def policy(self, point: Mapping[str, float]) -> Augmentation:
