@@ -282,6 +282,19 @@ def test_what_train_raises_stops_and_is_done_again(tmp_path):
     assert found.table.rows == search(train, BOTH, "random", 4, key=KEY).table.rows
 
 
+def test_a_file_by_its_name_leaves_what_runs_by_its_url_alone(tmp_path):
+    beside = []
+
+    def slow(f, k, b):
+        if not beside:
+            beside.append(search(train, BOTH, "random", 2, key=KEY, storage=tmp_path / "study.db"))
+        return score(f)
+
+    found = search(slow, BOTH, "random", 2, key=KEY, storage=f"sqlite:///{tmp_path / 'study.db'}")
+    assert beside[0].table["state"] == ["running", "complete"]
+    assert found.table.rows == search(train, BOTH, "random", 2, key=KEY).table.rows
+
+
 def test_a_trial_that_was_done_twice_takes_no_other_ones_place(tmp_path):
     """As two machines on one database may do."""
     url = f"sqlite:///{tmp_path / 'study.db'}"

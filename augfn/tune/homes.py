@@ -51,7 +51,7 @@ class Home:
     """
 
     def __init__(self, storage: Any, path: Path | None = None) -> None:
-        self.storage, self.path, self.owner = storage, path, uuid.uuid4().hex[:12]
+        self.storage, self.path, self.owner = storage, path, uuid.uuid4().hex[:12] if path else ""
 
     @classmethod
     @contextmanager
@@ -87,8 +87,10 @@ class Home:
             optuna.storages.fail_stale_trials(study)
             return
         for t in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
-            owner = t.user_attrs.get("owner")  # which whoever begins a trial writes in its turn
-            if owner != self.owner and (owner is None or is_free(self.path, owner)):
+            owner = t.user_attrs.get(
+                "owner"
+            )  # written in its turn by whoever begins a trial; "": by the URL of this file
+            if owner is None or (owner not in ("", self.owner) and is_free(self.path, owner)):
                 study.tell(t.number, state=optuna.trial.TrialState.FAIL)
 
     def alive(self, trial: Any) -> Any:
