@@ -26,18 +26,22 @@ STYLE = """  body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max
   th { border-bottom: 2px solid #888; position: sticky; top: 0; background: #fff; } tr:nth-child(even) td { background: #f6f6f6; }
   .samples { display: grid; grid-template-columns: repeat(auto-fill, minmax(16rem, 1fr)); gap: 1.2rem; }
   figure { margin: 0; } figcaption { font-size: 13px; } summary { cursor: pointer; font-weight: 600; }
+  pre { background: #f2f2f2; padding: .8rem; overflow-x: auto; }
 """
-PAGE = """<!doctype html>
+HEAD = f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ title }}</title>
+<title>{{{{ title }}}}</title>
 <style>
-{{ style }}</style>
+{STYLE}</style>
 </head>
 <body>
-<h1>{{ title }}</h1>
+"""
+PAGE = (
+    HEAD
+    + """<h1>{{ title }}</h1>
 <p>{{ report.model }} on {{ images }} image{{ "s" if images != 1 }}, {{ report.plan.draws }} draws of each, by
 <code>{{ augment }}</code>; key {{ report.plan.key.tolist() }}; augfn {{ version }}.</p>
 <ul>{% for note in report.said() %}<li>{{ note }}</li>{% endfor %}</ul>
@@ -62,6 +66,7 @@ whole effect ("-" where the whole is not clearly different from 0), "left_out" w
 </body>
 </html>
 """
+)
 
 
 def save(report: Any, path: str | Path, title: str) -> Path:
@@ -77,7 +82,6 @@ def page(report: Any, title: str) -> str:
     whole = Table(report.ops.columns, [row for row in report.ops.rows if row[1] in (EMBEDDING, OUTPUT)])
     return environment.from_string(PAGE).render(
         title=title,
-        style=STYLE,
         report=report,
         images=len(report.plan.source),
         augment=repr(report.plan.f),

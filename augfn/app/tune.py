@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 import augfn as af
 from augfn import __version__, random, saving
-from augfn.analysis.pages import STYLE, safe
+from augfn.analysis.pages import HEAD, safe
 from augfn.analysis.tables import Table
 from augfn.app.trainer import Images, Trainer
 from augfn.core.augmentation import Augmentation
@@ -262,18 +262,9 @@ def where(name: str, config: Config) -> str:
 
 # the page
 
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ title }}</title>
-<style>
-{{ style }}  pre { background: #f2f2f2; padding: .8rem; overflow-x: auto; }
-</style>
-</head>
-<body>
-<h1>{{ title }}</h1>
+PAGE = (
+    HEAD
+    + """<h1>{{ title }}</h1>
 <p>{{ said }}; augfn {{ version }}.</p>
 <ul>{% for note in notes %}<li>{{ note }}</li>{% endfor %}</ul>
 <h2>Beside no augmentation</h2>
@@ -291,6 +282,7 @@ PAGE = """<!doctype html>
 </body>
 </html>
 """
+)
 TITLES = {"parallel": "Trials as parallel coordinates", "importance": "Importance of each number (PED-ANOVA)"}
 
 
@@ -311,7 +303,6 @@ def text_of(found: Searched, task: Task, beside: Table, notes: list[str]) -> str
     environment = jinja2.Environment(autoescape=True, trim_blocks=True)
     return environment.from_string(PAGE).render(
         title=f"Augmentation tuned on {Path(c.data).name}",
-        style=STYLE,
         said=said,
         version=__version__,
         notes=notes,
