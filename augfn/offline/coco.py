@@ -7,6 +7,7 @@ import json
 import os
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from augfn.offline.folders import size_of
 from augfn.offline.jobs import NAMES, Job, OneByOne, Options, Record, ops_of, suited, write_whole
 from augfn.offline.pictures import check_format, encoded, read_image, suffix_of
 from augfn.offline.segments import (
+    LEAST,
     area_of,
     box_of,
     box_of_mask,
@@ -57,6 +59,8 @@ class Coco(OneByOne):
       nothing has moved they stay as they are, digit by digit. All other fields are passed on.
     * A polygon or a mask says where its object is: box and area are those of what is left of it in the frame. What nothing
       is left of is dropped, and counted in the record (`dropped`).
+    * What has a box alone keeps its share of it: its area grows as the box does. Polygons without an area say nothing, and go.
+      An annotation of the whole image, such as a caption, stays as it is.
     * Keypoints out of the frame, or hidden by a hole, become 0 0 0. Those whose names say left and right change places in a
       mirror.
     * Of one copy ids stay, of several images and annotations are numbered from 1, in the order of the manifest.
@@ -79,13 +83,15 @@ class Coco(OneByOne):
         if not isinstance(data, dict) or not all(isinstance(data.get(n), list) for n in ("images", "annotations")):
             want = 'an object with the lists "images" and "annotations"'
             raise ValueError(explain("not a COCO file", str(file), want, "--annotations the file of the instances"))
+        check_fields(data["images"], data["annotations"])
         own = defaultdict(list)
         for a in data["annotations"]:
             own[a["image_id"]].append(a)
         images = data.pop("images")
         check_images(images, own)
-        names = [image["file_name"] for image in images]
-        root = "" if not names or (source / names[0]).exists() or not (source / "images").is_dir() else "images/"
+        names = [Path(image["file_name"]).as_posix() for image in images]
+        apart = (source / "images").is_dir() and not any((source / name).exists() for name in names)
+        root = "images/" if apart else ""
         entries = [json.dumps([image, own[image["id"]]]).encode() for image in images]
         del data["annotations"]
         return cls(source, out, options, file, root, entries, names, data)
@@ -126,7 +132,7 @@ class Coco(OneByOne):
 
     def swaps(self) -> dict[Any, list[tuple[int, int]]]:
         """Of each category the pairs of keypoints whose names differ in left and right."""
-        return {c["id"]: pairs_of(c.get("keypoints", [])) for c in self.rest.get("categories", [])}
+        return {c["id"]: pairs_of(c.get("keypoints") or []) for c in self.rest.get("categories", [])}
 
     def made(self, job: Job, y: dict[str, Any], rest: Any) -> tuple[dict[str, bytes], Record]:
         look, image, annotations, before, layout, size = rest
@@ -167,6 +173,17 @@ def found_in(source: Path) -> Path:
     raise ValueError(explain("no file of annotations", str(source), want, fix))
 
 
+def check_fields(images: list[Any], annotations: list[Any]) -> None:
+    """Raises where an image or an annotation lacks what tells it, or is of a form that is not known."""
+    for entries, names in ((images, ("id", "file_name")), (annotations, ("image_id",))):
+        for entry in entries:
+            if not isinstance(entry, dict) or not all(name in entry for name in names):
+                raise ValueError(explain("an entry of a COCO file", entry, " and ".join(names), "mend the file"))
+    if any("segments_info" in a for a in annotations):
+        want, fix = "boxes, polygons, run lengths or keypoints", "--kind masks for the PNG files of the segments"
+        raise ValueError(explain("a COCO file of panoptic segments", "segments_info", want, fix))
+
+
 def check_images(images: list[dict[str, Any]], own: dict[Any, Any]) -> None:
     """Raises where images are not one for each id, their files would lie elsewhere, or annotations have none."""
     ids = {image["id"] for image in images}
@@ -191,7 +208,8 @@ def pairs_of(names: list[str]) -> list[tuple[int, int]]:
     [(1, 2)]
     """
     at = {name: i for i, name in enumerate(names)}
-    pairs = ((i, at.get(name.replace("left", "right").replace("Left", "Right"), i)) for name, i in at.items())
+    sides = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"))
+    pairs = ((i, at.get(reduce(lambda text, side: text.replace(*side), sides, name), i)) for name, i in at.items())
     return [(i, j) for i, j in pairs if i != j]
 
 
@@ -204,12 +222,14 @@ def targets_of(
     for a in annotations:
         parts = a.get("segmentation")
         own = []
-        for part in parts if isinstance(parts, list) else []:
-            line, corner = dense(corners_of(part))
+        for part in map(corners_of, parts if isinstance(parts, list) else []):
+            if area_of(part) <= LEAST:  # of an annotation tool: a click, a line
+                continue
+            line, corner = dense(part)
             own.append(Outline(slice(count, count := count + len(line)), corner))
             points.append(line)
         outlines.append(own)
-        pose = np.asarray(a.get("keypoints", []), dtype=np.float64).reshape(-1, 3)
+        pose = np.asarray(a.get("keypoints") or [], dtype=np.float64).reshape(-1, 3)
         start = sum(map(len, poses))
         joints.append(slice(start, start + len(pose)))
         swap += [(i + start, j + start) for i, j in swaps.get(a.get("category_id"), []) if max(i, j) < len(pose)]
@@ -263,15 +283,28 @@ def after(
         parts = [p for line in lines for p in clipped(line, size)]
         flat = [rounded(p.ravel().tolist()) for p in parts]
         return placed(new, box_of(parts), sum(map(area_of, parts)), flat) if parts else None
-    box, valid = y["boxes"].data[row], bool(y["boxes"].valid[row])
-    if same and box.equal(before["boxes"].data[i]):
+    if not a.get("bbox"):
+        gone = given or (a.get("keypoints") and not any(new["keypoints"][2::3]))
+        return None if gone else new
+    box, old = y["boxes"].data[row], before["boxes"].data[i]
+    if same and box.equal(old):
         return new
-    return placed(new, box.tolist(), float(box[2:].prod()), None) if valid else None
+    if not y["boxes"].valid[row]:
+        return None
+    area = float(box[2:].prod())
+    area *= a.get("area", 0) / float(old[2:].prod()) or 1.0
+    return placed(new, box.tolist(), area, [] if given else None)
 
 
-def placed(a: dict[str, Any], box: list[float], area: float, segmentation: Any) -> dict[str, Any]:
-    """The annotation in its new place, in the fields that it had."""
-    new = {"bbox": rounded(box), "area": round(area, DIGITS)}
+def placed(a: dict[str, Any], box: list[float], area: float, segmentation: Any) -> dict[str, Any] | None:
+    """The annotation in its new place, in the fields that it had; None where its box is nothing but rounding."""
+    low, high = (
+        np.round(box[:2], DIGITS),
+        np.round(np.add(box[:2], box[2:]), DIGITS),
+    )  # an edge in the frame stays in it
+    if (low >= high).any():
+        return None
+    new = {"bbox": rounded([*low.tolist(), *(high - low).tolist()]), "area": round(area, DIGITS)}
     new = {n: v for n, v in new.items() if n in a}
     return a | new | ({} if segmentation is None else {"segmentation": segmentation})
 
@@ -290,4 +323,4 @@ def pose_after(a: dict[str, Any], own: slice, before: dict[str, Any], y: dict[st
 
 
 def rounded(numbers: list[float]) -> list[float]:
-    return [round(n, DIGITS) for n in numbers]
+    return [round(n, DIGITS) + 0.0 for n in numbers]  # not -0.0
