@@ -107,6 +107,14 @@ def test_webdataset_reads_them(shards, tmp_path):
     assert found[0]["cls"] == b"2"
 
 
+def test_names_that_begin_as_metadata_does(tmp_path):
+    """Only `__...__` is of the shard itself."""
+    given = {"__meta__": b"{}", "__1.png": file_of(pixels(1)), "__dir/2.png": file_of(pixels(2)), "__dir/2.cls": b"7"}
+    made = apply(shard(tmp_path / "in" / "a.tar", given), tmp_path / "out", TURN)
+    assert members(made.out / "a.tar").keys() == given.keys() - {"__meta__"}
+    assert [r["source"] for r in made.done] == ["a.tar/__1", "a.tar/__dir/2"]
+
+
 def test_a_format_for_the_images_alone(shards, tmp_path):
     apply(shards / "train-0.tar", tmp_path / "out", TURN, format="webp")
     assert sorted(members(tmp_path / "out" / "train-0.tar"))[:4] == ["s0.cls", "s0.json", "s0.mask.png", "s0.webp"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from augfn.files.writing import written
 from augfn.offline.engines import ENGINES, WorkersDied
 from augfn.offline.jobs import DataSet, Job, Options, Record, check_policy, opened
 from augfn.offline.journal import Journal, digest_of
+
+LONGEST = 255  # bytes of a file's name
 
 
 @dataclass(frozen=True)
@@ -160,10 +163,13 @@ def settings_of(
 
 
 def check_names(data: DataSet, jobs: list[Job]) -> None:
-    """Raises where two outputs would be one file."""
+    """Raises where two outputs would be one file, or one has a name that no file can have."""
     owner: dict[str, Job] = {}
     for job in jobs:
         for path in data.files(job):
+            if len(os.fsencode(os.path.basename(path))) > LONGEST:
+                want, fix = f"at most {LONGEST} bytes", "shorter names in the source"
+                raise ValueError(explain("the name of an output is too long", path, want, fix))
             if owner.setdefault(path, job) != job:
                 want, fix = "a name of its own for each output", "--format same, or other names in the source"
                 raise ValueError(explain("two sources become one file", path, want, fix))

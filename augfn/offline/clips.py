@@ -69,10 +69,12 @@ class Clips(OneByOne):
         for i, name in enumerate(names):
             frame = {"image" if n == "video" else n: x[i] for n, x in y.items()}
             path = f"{folder}/{os.path.splitext(name)[0]}{suffix_of(name, self.options.format)}"
+            if path in files:
+                raise ValueError(explain("two frames become one file", path, "a name for each", "--format same"))
             files[path] = encoded(frame, rest, os.path.splitext(path)[1], self.options.quality)
         return files, {"output": folder, "frames": len(names)}
 
 
 def by_number(name: str) -> list[Any]:
     """Frame 2 comes before frame 10."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]

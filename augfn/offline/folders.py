@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from augfn.errors import explain
-from augfn.offline.jobs import Job, OneByOne, Options, Record
+from augfn.offline.jobs import STATE, Job, OneByOne, Options, Record
 from augfn.offline.pictures import SUFFIXES, check_format, encoded, read_image, suffix_of
 
 
@@ -54,7 +54,7 @@ def images_in(source: Path, suffixes: Sequence[str] = SUFFIXES) -> list[str]:
         raise NotADirectoryError(20, "Not a directory", str(source))
     found = [
         os.path.relpath(os.path.join(folder, name), source).replace(os.sep, "/")
-        for folder, _, names in os.walk(source, followlinks=True)
+        for folder, names in folders_in(source)
         for name in names
         if os.path.splitext(name)[1].lower() in suffixes
     ]
@@ -63,6 +63,20 @@ def images_in(source: Path, suffixes: Sequence[str] = SUFFIXES) -> list[str]:
             explain("no images", str(source), f"files that end in {', '.join(suffixes)}", "another folder")
         )
     return sorted(found)
+
+
+def folders_in(source: Path) -> Iterator[tuple[str, list[str]]]:
+    """A folder and those below it, and the names of their files, but for the state of a run. Raises where one cannot be read, or
+    a link leads back to a folder above it."""
+    for folder, folders, names in os.walk(source, followlinks=True, onerror=raised):
+        if os.path.islink(folder) and Path(folder).resolve() in map(Path.resolve, Path(folder).parents):
+            raise ValueError(explain("a link to a folder above it", folder, "folders that end", "remove the link"))
+        folders[:] = [name for name in folders if name != STATE]
+        yield folder, names
+
+
+def raised(error: OSError) -> None:
+    raise error
 
 
 def size_of(path: Path) -> int:

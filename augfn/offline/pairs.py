@@ -39,7 +39,11 @@ class Pairs(Folder):
     @classmethod
     def of(cls, source: Path, out: Path, options: Options) -> Pairs:
         check_format(options.format)
-        paths, masks = images_in(source / "images"), {stem(p): p for p in images_in(source / "masks")}
+        paths, masks = images_in(source / "images"), {}
+        for path in images_in(source / "masks"):
+            if (other := masks.setdefault(stem(path), path)) != path:
+                given, fix = f"masks/{other} and masks/{path}", "move one of them elsewhere"
+                raise ValueError(explain("two masks of one name", given, "a mask for each image", fix))
         alone = sorted(masks.keys() - {stem(p) for p in paths})
         if alone:
             given, want = f"{len(alone)}, such as masks/{masks[alone[0]]}", "an image of the same name for each"

@@ -57,8 +57,7 @@ def replay(out: str | Path, name: str, source: str | Path | None = None) -> byte
     True
     """
     data, f, record = found(Path(out), name, source)
-    with one_thread():
-        return data.again(record, f, record["params"])[name]
+    return made_again(data, f, record, name)
 
 
 def invert(out: str | Path, name: str, source: str | Path | None = None) -> tuple[Tensor, Tensor]:
@@ -81,10 +80,17 @@ def invert(out: str | Path, name: str, source: str | Path | None = None) -> tupl
     frame = before.get("video", before.get("image"))
     if frame is None:
         raise ValueError(explain("invert: no image", list(before), "the output of an image", "another name"))
-    with one_thread():
-        file = io.BytesIO(data.again(record, f, record["params"])[name])
-    image = to_float(read_image(file)[0]["image"])
+    image = to_float(read_image(io.BytesIO(made_again(data, f, record, name)))[0]["image"])
     return inverse_of(f, size=tuple(frame.shape[-2:]))(image, record["params"])
+
+
+def made_again(data: DataSet, f: Augmentation, record: Record, name: str) -> bytes:
+    """The bytes of an output, or of one frame of a clip."""
+    with one_thread():
+        files = data.again(record, f, record["params"])
+    if name not in files:
+        raise ValueError(unknown(f"file of {record['output']}", name, files))
+    return files[name]
 
 
 def found(out: Path, name: str, source: str | Path | None) -> tuple[DataSet, Augmentation, Record]:

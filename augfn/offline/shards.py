@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from augfn.errors import explain
 from augfn.offline.packed import Item, Packed, Picture, target_of
 from augfn.offline.pictures import SUFFIXES
 
+META = re.compile("__[^/]*__")  # what WebDataset keeps of a shard itself
+
 
 class Shards(Packed):
     """The shards of a folder; the samples of `train-0.tar` go, in their order, to `train-0.tar` (of copies to `train-0-c1.tar`).
@@ -21,6 +24,7 @@ class Shards(Packed):
     The image is the member that ends in `.jpg`, `.png`, `.webp`, ... or `.image.jpg`; masks, which are read nearest, end in
     `.mask.png` or `.mask_lanes.png`. All other members, such as `.cls`, `.txt` and `.json`, are passed on as they are
     (boxes in them too, which a turn would have to move).
+    Left out are, as WebDataset leaves them out, links, names without an ending, and `__meta__`.
     Members are sorted by their endings and have no date and no owner, so that a shard is the same bytes each time.
     """
 
@@ -62,7 +66,7 @@ def samples_in(path: Path, data: bool = True) -> Iterator[dict[str, Any]]:
 
 def members_of(tar: tarfile.TarFile, data: bool) -> Iterator[dict[str, Any]]:
     for member in tar:
-        if member.isreg() and not member.name.startswith("__"):  # metadata of the shard
+        if member.isreg() and not META.fullmatch(member.name):
             file = tar.extractfile(member) if data else None
             yield {"fname": member.name, "data": file.read() if file else b"", "__url__": str(tar.name)}
     assert tar.fileobj is not None
