@@ -215,68 +215,6 @@ def test_bad_coco_files_are_refused(tmp_path):
     assert "No such file" in apply(gone, tmp_path / "gone-out", SHADE).failures[0]["error"]
 
 
-def test_the_first_image_may_lack(tmp_path):
-    folder = small(tmp_path / "in", [])
-    (folder / "images").mkdir()
-    data = coco(folder)
-    data["images"].insert(0, {"id": 2, "file_name": "gone.png"})
-    (folder / "annotations.json").write_text(json.dumps(data))
-    made = apply(folder, tmp_path / "out", SHADE)
-    assert [r["output"] for r in made.done] == ["a.png"]
-    assert [r["source"] for r in made.failures] == ["gone.png"]
-
-
-def flipped(folder, *annotations, f=None, **settings):
-    """What a mirror makes of annotations."""
-    made = apply(small(folder, annotations, **settings), folder.with_name(f"{folder.name}-out"), f or af.hflip())
-    return coco(made.out)["annotations"] if not made.failures else made.failures[0]["error"]
-
-
-def test_annotations_without_a_box(tmp_path):
-    """A caption stays, keypoints move on their own, and are dropped where none is left."""
-    joints = [{"id": 1, "name": "p", "keypoints": ["LEFT_EYE", "RIGHT_EYE"]}, {"id": 2, "name": "q", "keypoints": None}]
-    pose = {"keypoints": [4, 5, 2, 6, 5, 1]}
-    nothing = {"bbox": [2, 3, 4, 5], "keypoints": None, "segmentation": None}
-    text, moved, box = flipped(tmp_path / "a", {"caption": "a dog"}, pose, nothing, categories=joints)
-    assert text["caption"] == "a dog"
-    assert moved["keypoints"] == [23, 5, 1, 25, 5, 2]
-    assert box["bbox"] == [24, 3, 4, 5]
-    left = flipped(tmp_path / "b", {"caption": "a dog"}, pose, f=af.center_crop(size=(4, 4)), categories=joints)
-    assert [a["id"] for a in left] == [0]
-
-
-def test_polygons_that_are_none(tmp_path):
-    """A click or a line of an annotation tool says nothing of where the object is: its box does."""
-    click = {"bbox": [2, 3, 4, 5], "area": 20, "segmentation": [[2, 3, 2, 3]]}
-    line = {"bbox": [2, 3, 4, 5], "area": 20, "segmentation": [[2, 3, 6, 8, 4, 5.5]]}
-    for a in flipped(tmp_path / "a", click, line, click | {"segmentation": [[]]}):
-        assert (a["bbox"], a["area"], a["segmentation"]) == ([24, 3, 4, 5], 20, [])
-    assert flipped(tmp_path / "b", click, f=SHADE)[0]["segmentation"] == click["segmentation"]
-    assert "5 numbers" in flipped(tmp_path / "c", click | {"segmentation": [[1, 2, 3, 4, 5]]})
-
-
-def test_the_area_of_a_box_grows_as_it_does(tmp_path):
-    """Of an object that fills three quarters of its box; keypoints are judged by it."""
-    given = {"bbox": [0, 2, 20, 10], "area": 150}
-    assert flipped(tmp_path / "a", given)[0]["area"] == 150
-    assert flipped(tmp_path / "b", given, f=af.center_crop(size=(20, 20)))[0]["area"] == 112.5
-
-
-def test_boxes_end_where_the_frame_ends(tmp_path):
-    """Both numbers of this box would be rounded up, to a sum of 30.001; another is thinner than a digit."""
-    edge, thin = {"bbox": [0, 2, 11.4995, 4]}, {"bbox": [4, 2, 0.0002, 4]}
-    (box,) = (a["bbox"] for a in flipped(tmp_path / "a", edge, thin))
-    assert box[0] + box[2] == 30
-    assert str(flipped(tmp_path / "b", {"bbox": [-2, -2, 40, 40]})[0]["bbox"]) == "[0.0, 0.0, 30.0, 20.0]"
-
-
-@pytest.mark.parametrize("counts", [[10, 20], [700], [10, -20, 610], "zzz", "0", ""])
-def test_run_lengths_of_another_size(tmp_path, counts):
-    """Of which pycocotools makes what happens to be in memory."""
-    given = {"bbox": [0, 0, 4, 4], "segmentation": {"size": [20, 30], "counts": counts}, "iscrowd": 1}
-    assert "run lengths of" in flipped(tmp_path / "a", given)
-
-
 def test_polygons_are_cut_to_the_frame():
     """Areas as shapely has them, without holes; a chain of points along straight edges is taken back."""
     draw = np.random.default_rng(0)

@@ -18,7 +18,7 @@ from augfn.core.augmentation import Augmentation
 from augfn.core.boxes import Boxes, Keypoints
 from augfn.errors import explain
 from augfn.offline.folders import size_of
-from augfn.offline.jobs import NAMES, Job, OneByOne, Options, Record, ops_of, suited, write_whole
+from augfn.offline.jobs import NAMES, Job, OneByOne, Options, Record, ops_of, suited, utf8, write_whole
 from augfn.offline.pictures import check_format, encoded, read_image, suffix_of
 from augfn.offline.segments import (
     LEAST,
@@ -162,7 +162,7 @@ class Coco(OneByOne):
         }
         inside = self.file.is_relative_to(self.source)
         path = str(self.file.relative_to(self.source)) if inside else self.file.name
-        write_whole(self.out, path, json.dumps(data, ensure_ascii=False).encode())
+        write_whole(self.out, path, utf8(json.dumps(data, ensure_ascii=False)))
 
 
 def found_in(source: Path) -> Path:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol
+from uuid import uuid4
 
 import torch
 from torch import Tensor
@@ -183,6 +184,11 @@ def is_nested(value: Any) -> bool:
     return isinstance(value, dict) and not ("tensor" in value and not isinstance(value["tensor"], dict))
 
 
+def utf8(text: str) -> bytes:
+    """A text as bytes; of a file name that is no UTF-8 the odd ones are escaped, as JSON does."""
+    return text.encode("utf-8", "backslashreplace")
+
+
 def write_whole(out: Path, path: str, data: bytes) -> None:
     """Write a file of OUT: it is there whole, or not at all."""
     with whole(out, path) as file:
@@ -193,7 +199,7 @@ def write_whole(out: Path, path: str, data: bytes) -> None:
 def whole(out: Path, path: str) -> Iterator[BinaryIO]:
     """A file of OUT to write to, which is there once it is closed."""
     parts, target = out / STATE / "parts", out / path
-    part = parts / f"{os.getpid()}-{target.name[-100:]}"
+    part = parts / f"{uuid4().hex}{target.suffix[:16]}"  # a name of its own, on every machine
     for folder in (parts, target.parent):
         folder.mkdir(parents=True, exist_ok=True)
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from augfn.errors import explain
-from augfn.offline.jobs import STATE, Job, Record, write_whole
+from augfn.offline.jobs import STATE, Job, Record, utf8, write_whole
 
 try:
     import fcntl
@@ -31,10 +31,12 @@ class Journal:
     def __init__(self, out: Path, settings: Mapping[str, Any], overwrite: bool) -> None:
         self.out, self.state, self.settings = out, out / STATE, dict(settings)
         self.held: Any = None
+        self.file: Any = None
         self.jobs: dict[Job, list[Record]] = {}
         before = run_of(out)
         if before is not None and not differing(before, settings):
-            self.jobs = jobs_in(self.state / JOURNAL) or jobs_of(read_lines(out / MANIFEST))
+            kept = self.state / JOURNAL
+            self.jobs = jobs_in(kept) if kept.exists() else jobs_of(read_lines(out / MANIFEST))
         elif before is not None and not overwrite:
             raise ValueError(of_another(out, before, settings))
         elif not overwrite and (there := files_in(out)):
@@ -45,11 +47,15 @@ class Journal:
         """From now on records are kept; of the lines before, one that a kill has torn is dropped. Raises where another process
         is at it."""
         self.lock()
-        write_whole(self.out, f"{STATE}/{RUN}", json.dumps(self.settings, indent=1).encode())
-        write_whole(self.out, f"{STATE}/{JOURNAL}", b"".join(map(entry, self.jobs, self.jobs.values())))
-        for name in (MANIFEST, RUN):
-            (self.out / name).unlink(missing_ok=True)
-        self.file = (self.state / JOURNAL).open("ab")
+        try:  # first what is done: the settings tell whose it is
+            write_whole(self.out, f"{STATE}/{JOURNAL}", b"".join(map(entry, self.jobs, self.jobs.values())))
+            write_whole(self.out, f"{STATE}/{RUN}", json.dumps(self.settings, indent=1).encode())
+            for name in (MANIFEST, RUN):
+                (self.out / name).unlink(missing_ok=True)
+            self.file = (self.state / JOURNAL).open("ab")
+        except BaseException:
+            self.stop()
+            raise
 
     def lock(self) -> None:
         """OUT is this process's, until it ends (where the system has such locks)."""
@@ -77,8 +83,9 @@ class Journal:
 
     def stop(self) -> None:
         """Half files of workers that were killed go; what is done is kept."""
-        with suppress(OSError):  # of a full disk, which the run has raised already
-            self.file.close()
+        if self.file is not None:
+            with suppress(OSError):  # of a full disk, which the run has raised already
+                self.file.close()
         if self.held is not None:
             self.held.close()
         shutil.rmtree(self.state / "parts", ignore_errors=True)
@@ -93,7 +100,7 @@ def entry(job: Job, records: list[Record]) -> bytes:
 
 
 def line(data: Any) -> bytes:
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return utf8(json.dumps(data, ensure_ascii=False, separators=(",", ":"))) + b"\n"
 
 
 def jobs_in(path: Path) -> dict[Job, list[Record]]:
@@ -144,4 +151,4 @@ def files_in(out: Path) -> list[str]:
 
 
 def digest_of(lines: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return hashlib.sha256(utf8("\n".join(lines))).hexdigest()
