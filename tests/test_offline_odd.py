@@ -116,6 +116,18 @@ def test_a_frame_that_is_not_there_is_named(tmp_path):
         replay(made.out, "c/2.png")
 
 
+def test_other_files_of_the_same_names_and_sizes(tmp_path):
+    """All bitmaps of one size are as long, and shards whose labels were mended."""
+    for i in range(2):
+        path = image(tmp_path / str(i) / "a.bmp", seed=i)
+        os.utime(path, (1000 + i, 1000 + i))
+    apply(tmp_path / "0", tmp_path / "out", FLIP)
+    with pytest.raises(ValueError, match="other source files"):
+        apply(tmp_path / "1", tmp_path / "out", FLIP)
+    (tmp_path / "0").rename(tmp_path / "moved")
+    assert apply(tmp_path / "moved", tmp_path / "out", FLIP).ran == 0
+
+
 # stops
 
 

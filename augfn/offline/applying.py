@@ -64,7 +64,7 @@ def apply(
     """Augment a data set on disk, each sample alone: the same bytes for any number of workers, any engine and any order.
 
     * `source`, `out`: folders; `out` is new or empty, or what the same call has begun (it goes on then), and outside of
-      `source`. `overwrite`: files that are there already may be replaced.
+      `source`, whose files have kept their sizes and times. `overwrite`: files that are there already may be replaced.
     * `policy`: a YAML or JSON file (see `af.load`), or an augmentation.
     * `copies`: of each sample. Sample i has in copy c the key `sample_keys(key(seed), i, c)`, i its place in the order of
       paths, so that it is what `af.AugmentedDataset` gives in epoch c.
@@ -156,7 +156,9 @@ def settings_of(
     """What makes a run: of two calls with the same settings the second goes on where the first has stopped."""
     import PIL
 
-    versions = {"augfn": "0.1.0", "torch": torch.__version__, "pillow": PIL.__version__}
+    from augfn import __version__
+
+    versions = {"augfn": __version__, "torch": torch.__version__, "pillow": PIL.__version__}
     own = {"kind": kind, "seed": seed, "copies": options.copies, "format": options.format, "quality": options.quality}
     known = {"annotations": options.annotations, "policy": policy, "versions": versions}
     return {"source": str(source), **own, **known, "digest": digest_of(data.listing())}

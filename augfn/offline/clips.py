@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from augfn.errors import explain
-from augfn.offline.folders import images_in, size_of
+from augfn.offline.folders import images_in, stamp_of
 from augfn.offline.jobs import Job, OneByOne, Options, Record
 from augfn.offline.pictures import check_format, encoded, read_image, suffix_of
 
@@ -46,7 +46,7 @@ class Clips(OneByOne):
 
     def listing(self) -> list[str]:
         paths = [f"{folder}/{name}" for folder, names in self.folders for name in names]
-        return [f"{p} {size_of(self.source / p.lstrip('/'))}" for p in paths]
+        return [f"{p} {stamp_of(self.source / p.lstrip('/'))}" for p in paths]
 
     def files(self, job: Job) -> list[str]:
         folder = self.folders[job.unit][0] or self.source.name

@@ -17,7 +17,7 @@ import torch
 from augfn.core.augmentation import Augmentation
 from augfn.core.boxes import Boxes, Keypoints
 from augfn.errors import explain
-from augfn.offline.folders import size_of
+from augfn.offline.folders import stamp_of
 from augfn.offline.jobs import NAMES, Job, OneByOne, Options, Record, ops_of, suited, utf8, write_whole
 from augfn.offline.pictures import check_format, encoded, read_image, suffix_of
 from augfn.offline.segments import (
@@ -104,7 +104,7 @@ class Coco(OneByOne):
 
     def listing(self) -> list[str]:
         told = hashlib.sha256(self.file.read_bytes()).hexdigest()
-        return [told, *(f"{self.name(i)} {size_of(self.source / self.name(i))}" for i in range(len(self)))]
+        return [told, *(f"{self.name(i)} {stamp_of(self.source / self.name(i))}" for i in range(len(self)))]
 
     def files(self, job: Job) -> list[str]:
         path = self.name(job.unit)

@@ -34,7 +34,7 @@ class Folder(OneByOne):
         return self.paths[unit]
 
     def listing(self) -> list[str]:
-        return [f"{p} {size_of(self.source / p)}" for p in self.paths]
+        return [f"{p} {stamp_of(self.source / p)}" for p in self.paths]
 
     def files(self, job: Job) -> list[str]:
         path = self.paths[job.unit]
@@ -79,9 +79,10 @@ def raised(error: OSError) -> None:
     raise error
 
 
-def size_of(path: Path) -> int:
-    """Bytes of a file; -1 where there is none."""
+def stamp_of(path: Path) -> str:
+    """What tells whether a file has changed: its size, and the second in which it was written; - where there is none."""
     try:
-        return path.stat().st_size
+        found = path.stat()
     except OSError:
-        return -1
+        return "-"
+    return f"{found.st_size} {int(found.st_mtime)}"

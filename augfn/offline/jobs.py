@@ -64,7 +64,7 @@ class DataSet(Protocol):
     def jobs(self, copies: int) -> list[Job]: ...
 
     def listing(self) -> list[str]:
-        """What the data set consists of, a line for each file with its size: tells whether it has changed."""
+        """What the data set consists of, a line for each file with its size and its time: tells whether it has changed."""
         ...
 
     def files(self, job: Job) -> list[str]:

@@ -15,7 +15,7 @@ from augfn.core.augmentation import Augmentation
 from augfn.core.draw import Params
 from augfn.core.targets import kind_of
 from augfn.files.values import one_line
-from augfn.offline.folders import images_in, size_of
+from augfn.offline.folders import images_in, stamp_of
 from augfn.offline.jobs import Job, Options, Record, plain, suited, whole
 from augfn.offline.pairs import EXACT, encoded_mask, read_mask
 from augfn.offline.pictures import check_format, encoded, read_image, suffix_of
@@ -90,7 +90,7 @@ class Packed:
         return [Job(unit, copy) for unit in range(len(self.paths)) for copy in range(copies)]
 
     def listing(self) -> list[str]:
-        return [f"{p} {size_of(self.source / p)}" for p in self.paths]
+        return [f"{p} {stamp_of(self.source / p)}" for p in self.paths]
 
     def files(self, job: Job) -> list[str]:
         return [self.options.named(self.paths[job.unit], job.copy)]

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from augfn.errors import explain
-from augfn.offline.folders import Folder, images_in, size_of
+from augfn.offline.folders import Folder, images_in, stamp_of
 from augfn.offline.jobs import Job, Options, Record
 from augfn.offline.pictures import FORMATS, check_format, encoded, name_of, read_image, suffix_of, upright
 
@@ -53,7 +53,7 @@ class Pairs(Folder):
 
     def listing(self) -> list[str]:
         assert self.masks is not None
-        return super().listing() + [f"{p} {size_of(self.source / p)}" for p in self.masks.values()]
+        return super().listing() + [f"{p} {stamp_of(self.source / p)}" for p in self.masks.values()]
 
     def files(self, job: Job) -> list[str]:
         assert self.masks is not None
