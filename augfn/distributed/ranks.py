@@ -133,9 +133,10 @@ def place() -> tuple[int, int]:
     return 1, 0
 
 
-def within(dataset: Any) -> Iterator[Any]:
+def within(dataset: Any, seen: tuple[Any, ...] = ()) -> Iterator[Any]:
     """A dataset and those that it is made of."""
     yield dataset
-    for part in [getattr(dataset, "dataset", None), *getattr(dataset, "datasets", ())]:
-        if part is not None:
-            yield from within(part)
+    seen = (*seen, dataset)
+    for part in [getattr(dataset, "dataset", None), *(getattr(dataset, "datasets", None) or ())]:
+        if part is not None and not any(part is other for other in seen):
+            yield from within(part, seen)
