@@ -266,14 +266,14 @@ def test_masks_keep_their_values_and_palettes(tmp_path, mode):
     made = apply(tmp_path / "in", tmp_path / "out", f, copies=2)
     assert not made.failures
     for r in made.done:
-        before, after = load(tmp_path / "in" / "masks" / r["source"][7:]), load(made.out / r["mask"])
+        before, after = load(tmp_path / "in" / "masks" / r["source"][7:]), load(made.out / r["masks"][0])
         assert after.mode == before.mode
         assert after.getpalette() == before.getpalette()
         assert set(np.unique(np.asarray(after))) <= set(np.unique(np.asarray(before))) | {0}
         image = np.asarray(load(made.out / r["output"]))[..., 0] // 50
         if mode == "P":  # the image shows the labels: both are read at one place
             assert np.array_equal(np.asarray(after), image)
-        assert replay(made.out, r["mask"]) == (made.out / r["mask"]).read_bytes()
+        assert replay(made.out, r["masks"][0]) == (made.out / r["masks"][0]).read_bytes()
 
 
 def test_labels_from_outside_and_masks_that_lack(tmp_path):

@@ -70,6 +70,16 @@ def test_links_of_folders(tmp_path):
         apply(tmp_path / "in", tmp_path / "other", FLIP)
 
 
+def test_what_is_overwritten_lies_in_the_output(tmp_path):
+    """A link in it may lead to the source."""
+    before = image(tmp_path / "in" / "a" / "a.png").read_bytes()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a").symlink_to(tmp_path / "in" / "a")
+    with pytest.raises(ValueError, match="a link in the output leads out of it"):
+        apply(tmp_path / "in", tmp_path / "out", FLIP, overwrite=True)
+    assert (tmp_path / "in" / "a" / "a.png").read_bytes() == before
+
+
 def test_folders_that_cannot_be_read(tmp_path, monkeypatch):
     image(tmp_path / "in" / "a.png")
     (tmp_path / "in" / "closed").mkdir()
@@ -173,6 +183,14 @@ def test_a_kill_as_another_run_overwrites(tmp_path, monkeypatch, finished, write
 
 
 # COCO
+
+
+def test_replay_of_a_source_that_has_moved(tmp_path):
+    folder = small(tmp_path / "in", [])
+    (folder / "annotations.json").rename(folder / "mine.json")
+    made = apply(folder, tmp_path / "out", FLIP, annotations=folder / "mine.json")
+    folder.rename(tmp_path / "moved")
+    assert replay(made.out, "a.png", tmp_path / "moved") == (made.out / "a.png").read_bytes()
 
 
 def flipped(folder, *annotations, f=None, **settings):

@@ -107,6 +107,14 @@ def test_webdataset_reads_them(shards, tmp_path):
     assert found[0]["cls"] == b"2"
 
 
+def test_every_mask_of_a_sample_replays(tmp_path):
+    given = sample(0) | {"s0.mask_lanes.png": file_of(pixels(3)[..., 0] % 2)}
+    made = apply(shard(tmp_path / "in" / "a.tar", given), tmp_path / "out", TURN)
+    assert made.done[0]["masks"] == ["a.tar/s0.mask.png", "a.tar/s0.mask_lanes.png"]
+    for name in made.done[0]["masks"]:
+        assert replay(made.out, name) == members(made.out / "a.tar")[name[6:]]
+
+
 def test_names_that_begin_as_metadata_does(tmp_path):
     """Only `__...__` is of the shard itself."""
     given = {"__meta__": b"{}", "__1.png": file_of(pixels(1)), "__dir/2.png": file_of(pixels(2)), "__dir/2.cls": b"7"}

@@ -215,7 +215,7 @@ def test_the_epoch_reaches_what_a_dataset_is_made_of():
     data = IndexedDataset(ConcatDataset([Subset(parts[0], range(5)), parts[1], af.AugmentedDataset(parts[2], F, KEY)]))
     RankSampler(data).set_epoch(4)
     assert [int(p.epoch) for p in parts] == [4, 4, 4]
-    parts[0].datasets, parts[0].dataset = None, data  # names that others use for other things, and a circle
+    vars(parts[0]).update(datasets=None, dataset=data)  # a name that others use for other things, and a circle
     RankSampler(data).set_epoch(5)
     assert [int(p.epoch) for p in parts] == [5, 5, 5]
 

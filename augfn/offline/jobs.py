@@ -200,6 +200,9 @@ def whole(out: Path, path: str) -> Iterator[BinaryIO]:
     """A file of OUT to write to, which is there once it is closed."""
     parts, target = out / STATE / "parts", out / path
     part = parts / f"{uuid4().hex}{target.suffix[:16]}"  # a name of its own, on every machine
+    if not target.parent.resolve().is_relative_to(out.resolve()):
+        want, fix = "folders of the output itself", "remove the link"
+        raise ValueError(explain("a link in the output leads out of it", str(target.parent), want, fix))
     for folder in (parts, target.parent):
         folder.mkdir(parents=True, exist_ok=True)
     try:

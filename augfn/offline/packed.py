@@ -122,7 +122,7 @@ class Packed:
                 continue
             names = self.outputs(self.files(job)[0], made)
             masks = [name for target, name in names.items() if target != "image"]
-            more = {"mask": masks[0]} if masks else {}
+            more = {"masks": masks} if masks else {}
             records.append(about | {"output": names["image"], "params": plain(params)} | more)
             yield made
 

@@ -75,7 +75,7 @@ class Pairs(Folder):
     def made(self, job: Job, y: dict[str, Any], rest: Any) -> tuple[dict[str, bytes], Record]:
         (path, mask), (look, inks) = self.files(job), rest
         image = encoded(y, look, os.path.splitext(path)[1], self.options.quality)
-        return {path: image, mask: encoded_mask(y["mask"], inks, os.path.splitext(mask)[1])}, {"mask": mask}
+        return {path: image, mask: encoded_mask(y["mask"], inks, os.path.splitext(mask)[1])}, {"masks": [mask]}
 
 
 def stem(path: str) -> str:

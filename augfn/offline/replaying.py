@@ -21,8 +21,9 @@ from augfn.undoing import invert as inverse_of
 def read_manifest(out: str | Path) -> list[Record]:
     """The records of all samples of a finished run, in the order of samples and copies.
 
-    Each has `index` and `copy`, `source`, and `output` with `params`, the drawn tensors, or `error`; of COCO `image`,
-    `annotations` and the number `dropped` too. A record's params replay its sample: `f(x, record["params"])`.
+    Each has `index` and `copy`, `source`, and `output` with `params`, the drawn tensors, or `error`; `masks`, the names of
+    those that go with it; of COCO `image`, `annotations` and the number `dropped` too. A record's params replay its sample:
+    `f(x, record["params"])`.
 
     >>> import augfn as af, tempfile, torch
     >>> from augfn.offline import apply
@@ -98,10 +99,13 @@ def found(out: Path, name: str, source: str | Path | None) -> tuple[DataSet, Aug
     manifest, run = read_manifest(out), run_of(out)
     if run is None:
         raise FileNotFoundError(explain("not the output of apply", str(out), f"a folder with {RUN}", "another folder"))
-    outputs = {path: r for r in manifest if "error" not in r for path in (r["output"], r.get("mask"))}
+    outputs = {path: r for r in manifest if "error" not in r for path in (r["output"], *r.get("masks", ()))}
     record = outputs.get(name) or outputs.get(str(Path(name).parent))
     if record is None:
-        raise ValueError(unknown(f"output of {out}", name, [p for p in outputs if p][:100]))
-    options = Options(**{n: run[n] for n in ("copies", "format", "quality", "annotations")})
-    data = opened(Path(source or run["source"]), out, run["kind"], options)[1]
+        raise ValueError(unknown(f"output of {out}", name, list(outputs)[:100]))
+    where, annotations = Path(source or run["source"]), run["annotations"]
+    if annotations is not None and Path(annotations).is_relative_to(run["source"]):  # they have moved together
+        annotations = str(where / Path(annotations).relative_to(run["source"]))
+    options = Options(run["copies"], run["format"], run["quality"], annotations)
+    data = opened(where, out, run["kind"], options)[1]
     return data, made(run["policy"]), record
