@@ -107,6 +107,21 @@ def test_webdataset_reads_them(shards, tmp_path):
     assert found[0]["cls"] == b"2"
 
 
+def test_two_members_of_one_name(shards, tmp_path):
+    """A shard that cannot be told ends there; the others are done."""
+    with tarfile.open(shards / "train-1.tar", "w") as tar:
+        for name in ("s0.png", "s1.png", "s1.png"):
+            data = file_of(pixels(0))
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    made = apply(shards, tmp_path / "out", TURN)
+    assert [r["index"] for r in made.records] == [0, 1, 2, 3, 4, 5]
+    (failed,) = made.failures
+    assert "s1.png: duplicate file name" in failed["error"]
+    assert failed["source"] == "train-1.tar"
+
+
 def test_every_mask_of_a_sample_replays(tmp_path):
     given = sample(0) | {"s0.mask_lanes.png": file_of(pixels(3)[..., 0] % 2)}
     made = apply(shard(tmp_path / "in" / "a.tar", given), tmp_path / "out", TURN)

@@ -61,7 +61,10 @@ class Shards(Packed):
 def samples_in(path: Path, data: bool = True) -> Iterator[dict[str, Any]]:
     """The samples of a shard, a dict by endings, grouped as WebDataset does; without `data` what they hold is not read."""
     with tarfile.open(path, "r:") as tar:
-        yield from group_by_keys(members_of(tar, data))
+        try:
+            yield from group_by_keys(members_of(tar, data))
+        except ValueError as error:  # of two members of one name
+            raise tarfile.ReadError(str(error.args[0])) from None
 
 
 def members_of(tar: tarfile.TarFile, data: bool) -> Iterator[dict[str, Any]]:
