@@ -203,13 +203,14 @@ def test_annotations_without_a_box(tmp_path):
     """A caption stays, keypoints move on their own, and are dropped where none is left."""
     joints = [{"id": 1, "name": "p", "keypoints": ["LEFT_EYE", "RIGHT_EYE"]}, {"id": 2, "name": "q", "keypoints": None}]
     pose = {"keypoints": [4, 5, 2, 6, 5, 1]}
-    nothing = {"bbox": [2, 3, 4, 5], "keypoints": None, "segmentation": None}
+    nothing = {"bbox": [2, 3, 4, 5], "keypoints": None, "segmentation": None, "area": None}
     text, moved, box = flipped(tmp_path / "a", {"caption": "a dog"}, pose, nothing, categories=joints)
     assert text["caption"] == "a dog"
     assert moved["keypoints"] == [23, 5, 1, 25, 5, 2]
     assert box["bbox"] == [24, 3, 4, 5]
-    left = flipped(tmp_path / "b", {"caption": "a dog"}, pose, f=af.center_crop(size=(4, 4)), categories=joints)
-    assert [a["id"] for a in left] == [0]
+    hidden = {"keypoints": [0] * 6}
+    left = flipped(tmp_path / "b", {"caption": "a dog"}, pose, hidden, f=af.center_crop(size=(4, 4)), categories=joints)
+    assert [a["id"] for a in left] == [0, 2]
 
 
 def test_polygons_that_are_none(tmp_path):

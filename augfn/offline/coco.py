@@ -284,24 +284,22 @@ def after(
         flat = [rounded(p.ravel().tolist()) for p in parts]
         return placed(new, box_of(parts), sum(map(area_of, parts)), flat) if parts else None
     if not a.get("bbox"):
-        gone = given or (a.get("keypoints") and not any(new["keypoints"][2::3]))
-        return None if gone else new
+        gone = a.get("keypoints") and any(a["keypoints"][2::3]) and not any(new["keypoints"][2::3])
+        return None if gone or given else new
     box, old = y["boxes"].data[row], before["boxes"].data[i]
     if same and box.equal(old):
         return new
     if not y["boxes"].valid[row]:
         return None
     area = float(box[2:].prod())
-    area *= a.get("area", 0) / float(old[2:].prod()) or 1.0
+    area *= (a.get("area") or 0) / float(old[2:].prod()) or 1.0
     return placed(new, box.tolist(), area, [] if given else None)
 
 
 def placed(a: dict[str, Any], box: list[float], area: float, segmentation: Any) -> dict[str, Any] | None:
     """The annotation in its new place, in the fields that it had; None where its box is nothing but rounding."""
-    low, high = (
-        np.round(box[:2], DIGITS),
-        np.round(np.add(box[:2], box[2:]), DIGITS),
-    )  # an edge in the frame stays in it
+    x, y, w, h = box
+    low, high = np.array([[x, y], [x + w, y + h]]).round(DIGITS)  # so that an edge in the frame stays in it
     if (low >= high).any():
         return None
     new = {"bbox": rounded([*low.tolist(), *(high - low).tolist()]), "area": round(area, DIGITS)}
