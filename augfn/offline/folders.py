@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,17 +52,25 @@ def images_in(source: Path, suffixes: Sequence[str] = SUFFIXES) -> list[str]:
     """The relative paths of the images below a folder, or of other files that hold them, sorted."""
     if not source.is_dir():
         raise NotADirectoryError(20, "Not a directory", str(source))
-    found = [
-        os.path.relpath(os.path.join(folder, name), source).replace(os.sep, "/")
-        for folder, _, names in os.walk(source, followlinks=True)
-        for name in names
-        if os.path.splitext(name)[1].lower() in suffixes
-    ]
+    found = [path for path in files_in(source) if os.path.splitext(path)[1].lower() in suffixes]
     if not found:
         raise ValueError(
             explain("no images", str(source), f"files that end in {', '.join(suffixes)}", "another folder")
         )
     return sorted(found)
+
+
+def others_in(source: Path) -> list[str]:
+    """The files below a folder of images that are none, but hidden ones; those of COCO's suffix first."""
+    others = [path for path in files_in(source) if os.path.splitext(path)[1].lower() not in SUFFIXES]
+    return sorted((p for p in others if not os.path.basename(p).startswith(".")), key=lambda p: (p[-5:] != ".json", p))
+
+
+def files_in(source: Path) -> Iterator[str]:
+    """The relative paths of all files below a folder."""
+    for folder, _, names in os.walk(source, followlinks=True):
+        for name in names:
+            yield os.path.relpath(os.path.join(folder, name), source).replace(os.sep, "/")
 
 
 def size_of(path: Path) -> int:
