@@ -109,7 +109,7 @@ MISTAKES = {
     "pipeline: [hflip]\npadding: zeros": ["'padding'", "padding_mode"],
     "pipeline: [hflip]\npadding_mode: mirror": ["bad padding_mode", "'mirror'"],
     "pipeline: [hflip]\nfill: red": ["pipeline.fill", "'red'"],
-    "- hflip": ["no pipeline"],
+    "- hflip": ["no pipeline", "write 'pipeline:' above the list"],
     "": ["no pipeline"],
     "pipeline: [hflip": ["not valid YAML", "line 1"],
 }

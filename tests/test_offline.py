@@ -289,6 +289,29 @@ def test_what_is_refused_before_it_starts(source, policy, tmp_path):
     assert not out.exists()
 
 
+def test_files_that_are_no_images_are_said(source, policy, tmp_path):
+    (source / "class0" / "000.txt").write_text("0 0.5 0.5 0.2 0.2")
+    (source / "class0" / ".hidden").write_text("")
+    done = call(source, tmp_path / "out", "--policy", policy, "--workers", 0)
+    assert done.exit_code == 0
+    assert done.stdout.endswith("; other files left behind: 1, such as class0/000.txt\n")
+    (source / "labels.json").write_text("{}")
+    done = call(source, tmp_path / "out", "--policy", policy, "--workers", 0)
+    assert done.stdout.endswith("left behind: 2, such as labels.json (--annotations where it is COCO's)\n")
+
+
+def test_one_error_of_many_samples_is_not_said_for_each(tmp_path, policy):
+    pa = pytest.importorskip("pyarrow")
+    (tmp_path / "in").mkdir()
+    rows = [{"image": {"bytes": None, "path": f"{i}.png"}} for i in range(14)]
+    pytest.importorskip("pyarrow.parquet").write_table(pa.Table.from_pylist(rows), tmp_path / "in" / "a.parquet")
+    done = call(tmp_path / "in", tmp_path / "out", "--policy", policy, "--workers", 0)
+    assert done.exit_code == 2
+    assert "14 sources failed" in done.stdout
+    assert len(done.stderr.splitlines()) == 11
+    assert done.stderr.splitlines()[-1].startswith("error: 4 more in ")
+
+
 def test_nothing_is_overwritten(source, policy, tmp_path):
     out = tmp_path / "out"
     (out / "class0").mkdir(parents=True)
@@ -310,6 +333,7 @@ def test_nothing_is_overwritten(source, policy, tmp_path):
     other = call(*args, "--seed", 1)
     assert other.exit_code == 2
     assert "is of another run; given: 'seed of 0'" in other.output
+    assert "goes on" not in other.output.replace("to go on", "")
     (source / "class0" / "new.png").write_bytes((source / "class0" / "000.png").read_bytes())
     assert "other source files" in call(*args).output
     assert call(*args, "--seed", 1, "--overwrite").exit_code == 0

@@ -210,9 +210,28 @@ def test_bad_coco_files_are_refused(tmp_path):
     assert "not a COCO file" in said(half)
     made = apply(small(tmp_path / "size", [], width=31), tmp_path / "size-out", SHADE)
     assert "as the annotations say" in made.failures[0]["error"]
-    gone = small(tmp_path / "gone", [{"bbox": [0, 0, 4, 4]}])
-    (gone / "a.png").unlink()
-    assert "No such file" in apply(gone, tmp_path / "gone-out", SHADE).failures[0]["error"]
+
+
+def test_images_that_are_not_where_coco_says(tmp_path):
+    source = small(tmp_path / "in", [{"bbox": [0, 0, 4, 4]}])
+    data = coco(source)
+    data["images"].append(data["images"][0] | {"id": 77, "file_name": "gone.png"})
+    (source / "annotations.json").write_text(json.dumps(data))
+    made = apply(source, tmp_path / "out", SHADE)
+    assert "No such file" in made.failures[0]["error"]
+    assert len(made.done) == 1
+    (source / "train").mkdir()
+    (source / "a.png").rename(source / "train" / "a.png")  # as in COCO's own folders
+    assert apply(source, tmp_path / "below", SHADE).done[0]["output"] == "train/a.png"
+    assert coco(tmp_path / "below")["images"][0]["file_name"] == "a.png"
+    (source / "val").mkdir()
+    (source / "val" / "a.png").write_bytes((source / "train" / "a.png").read_bytes())
+    with pytest.raises(ValueError, match=r"a.png in train/, val/ of its folders"):
+        apply(source, tmp_path / "two", SHADE)
+    for name in ("train", "val"):
+        (source / name / "a.png").unlink()
+    with pytest.raises(ValueError, match=r"a.png in none of its folders"):
+        apply(source, tmp_path / "none", SHADE)
 
 
 def test_polygons_are_cut_to_the_frame():

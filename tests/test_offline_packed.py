@@ -296,6 +296,7 @@ def test_rows_that_fail_are_left_out(tmp_path):
     made = apply(tmp_path / "in", tmp_path / "out", TURN, format="jpg")
     assert [r["index"] for r in made.failures] == [1, 2, 4, 5]
     assert "no image" in made.failures[1]["error"]
+    assert "embed_table_storage" in made.failures[2]["error"]
     found = pq.read_table(tmp_path / "out" / "a.parquet")
     assert found["id"].to_pylist() == [0, 3]
     assert [e["path"] for e in found["image"].to_pylist()] == ["a.jpg", "d.jpg"]

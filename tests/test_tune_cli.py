@@ -108,6 +108,7 @@ def test_a_search_and_its_page(config, tmp_path):
     more = call(config(trials=3))
     assert more.exit_code == 2
     assert "no more trials" in more.stderr
+    assert "of augfn tune another out" in more.stderr
 
 
 def test_a_stop_and_the_same_command_again(config, tmp_path, monkeypatch):

@@ -132,9 +132,16 @@ def apply(
 ) -> None:
     """Augment a data set to disk: images, COCO, masks, frames, WebDataset shards, Parquet.
 
+    The policy is a file such as this (`augfn preview` shows what it does):
+
+    \b
+    pipeline:
+      - hflip: {p: 0.5}
+      - affine: {degrees: [-15, 15], scale: [0.9, 1.1], p: 0.8}
+
     Each sample is augmented alone: OUT has the same bytes for any number of workers. OUT/manifest.jsonl holds the params of
-    every output. After a stop the same command goes on where it was; no file is ever half written. What cannot be read is named
-    at the end, and the exit code is 2.
+    every output. In a folder of images other files are left behind, and said: labels in them do not move. After a stop the same
+    command goes on where it was; no file is ever half written. What cannot be read is named at the end, and the exit code is 2.
     """
     import yaml  # noqa: F401 - so that it is named where it is missing
 
@@ -295,7 +302,7 @@ def tune(
     data: photos/train       # DIR/<class>/<image>
     val: 0.2                 # a folder, or a share of the images (0.2)
     test: photos/test        # the same, seen once, at the end; may be left out
-    policy: policy.yaml      # or its steps, or recipe: three_augment
+    policy: policy.yaml      # or what stands in one, {pipeline: [hflip, rotate]}; or recipe: three_augment
     strength: conservative   # or aggressive; without it intervals as wide as they can be
     fixed: [hflip/p]         # numbers, leaves or steps that stay as they are
     method: tpe              # grid, random or tpe (tpe)

@@ -2,3 +2,5 @@
 
 from augfn.distributed.on_ray import indexed, ray_map
 from augfn.distributed.ranks import IndexedDataset, RankSampler
+
+__all__ = ["IndexedDataset", "RankSampler", "indexed", "ray_map"]

@@ -49,7 +49,8 @@ def made(config: Any) -> Augmentation:
     if isinstance(config, dict) and "pipeline" in config:
         return sequence(config["pipeline"], {k: v for k, v in config.items() if k != "pipeline"}, "pipeline")
     if not isinstance(config, dict) or len(config) != 1:
-        raise fail("policy", "no pipeline", config, "a list of steps under 'pipeline:'", "pipeline: [hflip]")
+        fix = "write 'pipeline:' above the list" if isinstance(config, list) else "pipeline: [hflip]"
+        raise fail("policy", "no pipeline", config, "a list of steps under 'pipeline:'", fix)
     return step(config, "policy")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -12,11 +12,12 @@ from typing import Any
 
 import torch
 
-from augfn import random, saving
+from augfn import __version__, random, saving
 from augfn.core.augmentation import Augmentation
 from augfn.errors import explain, unknown
 from augfn.files.writing import written
 from augfn.offline.engines import ENGINES, WorkersDied
+from augfn.offline.folders import others_in
 from augfn.offline.jobs import DataSet, Job, Options, Record, check_policy, opened
 from augfn.offline.journal import Journal, digest_of
 
@@ -30,6 +31,7 @@ class Applied:
     out: Path
     records: list[Record]
     ran: int  # jobs that this call has done; the others were done before
+    others: Sequence[str] = ()  # files of a folder of images that are none: they are left behind, labels too
 
     @property
     def done(self) -> list[Record]:
@@ -131,7 +133,7 @@ def apply(
         raise RuntimeError(f"{error}; the last one makes {data.files(error.left[-1])[0]}") from None
     finally:
         journal.stop()
-    return Applied(out, records, len(left))
+    return Applied(out, records, len(left), others_in(source) if kind == "folder" else ())
 
 
 def check(source: Path, out: Path, engine: str, **numbers: tuple[int, int]) -> None:
@@ -155,8 +157,6 @@ def settings_of(
 ) -> dict[str, Any]:
     """What makes a run: of two calls with the same settings the second goes on where the first has stopped."""
     import PIL
-
-    from augfn import __version__
 
     versions = {"augfn": __version__, "torch": torch.__version__, "pillow": PIL.__version__}
     own = {"kind": kind, "seed": seed, "copies": options.copies, "format": options.format, "quality": options.quality}

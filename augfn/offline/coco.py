@@ -90,8 +90,7 @@ class Coco(OneByOne):
         images = data.pop("images")
         check_images(images, own)
         names = [Path(image["file_name"]).as_posix() for image in images]
-        apart = (source / "images").is_dir() and not any((source / name).exists() for name in names)
-        root = "images/" if apart else ""
+        root = root_of(source, names)
         entries = [json.dumps([image, own[image["id"]]]).encode() for image in images]
         del data["annotations"]
         return cls(source, out, options, file, root, entries, names, data)
@@ -182,6 +181,31 @@ def check_fields(images: list[Any], annotations: list[Any]) -> None:
     if any("segments_info" in a for a in annotations):
         want, fix = "boxes, polygons, run lengths or keypoints", "--kind masks for the PNG files of the segments"
         raise ValueError(explain("a COCO file of panoptic segments", "segments_info", want, fix))
+
+
+def root_of(source: Path, names: list[str]) -> str:
+    """From where `file_name` counts: IN, its folder `images`, or the one other folder in it that has the images."""
+
+    def holds(root: str) -> bool:
+        return any((source / root / name).exists() for name in names)
+
+    known = next((root for root in ("", "images/") if not names or holds(root)), None)
+    found = (
+        [known]
+        if known is not None
+        else [f"{p.name}/" for p in sorted(source.iterdir()) if p.is_dir() and holds(p.name)]
+    )
+    if len(found) == 1:
+        return found[0]
+    given = f"{names[0]} in {'none' if not found else ', '.join(found)} of its folders"
+    raise ValueError(
+        explain(
+            f"the images that COCO's file lists are not in {source}",
+            given,
+            "one folder that has them",
+            "IN as the folder of images",
+        )
+    )
 
 
 def check_images(images: list[dict[str, Any]], own: dict[Any, Any]) -> None:

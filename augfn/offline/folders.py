@@ -52,12 +52,7 @@ def images_in(source: Path, suffixes: Sequence[str] = SUFFIXES) -> list[str]:
     """The relative paths of the images below a folder, or of other files that hold them, sorted."""
     if not source.is_dir():
         raise NotADirectoryError(20, "Not a directory", str(source))
-    found = [
-        os.path.relpath(os.path.join(folder, name), source).replace(os.sep, "/")
-        for folder, names in folders_in(source)
-        for name in names
-        if os.path.splitext(name)[1].lower() in suffixes
-    ]
+    found = [path for path in files_in(source) if os.path.splitext(path)[1].lower() in suffixes]
     if not found:
         raise ValueError(
             explain("no images", str(source), f"files that end in {', '.join(suffixes)}", "another folder")
@@ -65,14 +60,21 @@ def images_in(source: Path, suffixes: Sequence[str] = SUFFIXES) -> list[str]:
     return sorted(found)
 
 
-def folders_in(source: Path) -> Iterator[tuple[str, list[str]]]:
-    """A folder and those below it, and the names of their files, but for the state of a run. Raises where one cannot be read, or
-    a link leads back to a folder above it."""
+def others_in(source: Path) -> list[str]:
+    """The files below a folder of images that are none, but hidden ones; those of COCO's suffix first."""
+    others = [path for path in files_in(source) if os.path.splitext(path)[1].lower() not in SUFFIXES]
+    return sorted((p for p in others if not os.path.basename(p).startswith(".")), key=lambda p: (p[-5:] != ".json", p))
+
+
+def files_in(source: Path) -> Iterator[str]:
+    """The relative paths of all files below a folder, but for the state of a run. Raises where a folder cannot be read, or a link
+    leads back to a folder above it."""
     for folder, folders, names in os.walk(source, followlinks=True, onerror=raised):
         if os.path.islink(folder) and Path(folder).resolve() in map(Path.resolve, Path(folder).parents):
             raise ValueError(explain("a link to a folder above it", folder, "folders that end", "remove the link"))
         folders[:] = [name for name in folders if name != STATE]
-        yield folder, names
+        for name in names:
+            yield os.path.relpath(os.path.join(folder, name), source).replace(os.sep, "/")
 
 
 def raised(error: OSError) -> None:

@@ -14,12 +14,15 @@ from torch import Tensor
 from augfn.core.augmentation import Augmentation
 from augfn.core.draw import Params
 from augfn.core.targets import kind_of
+from augfn.errors import explain
 from augfn.files.values import one_line
 from augfn.offline.folders import images_in, stamp_of
 from augfn.offline.jobs import Job, Options, Record, plain, suited, whole
 from augfn.offline.pairs import EXACT, encoded_mask, read_mask
 from augfn.offline.pictures import check_format, encoded, read_image, suffix_of
 from augfn.random import sample_keys
+
+EMBED = "dataset.with_format('arrow').map(datasets.table.embed_table_storage, batched=True) before to_parquet"
 
 
 class Picture(NamedTuple):
@@ -174,6 +177,8 @@ def decoded(item: Item) -> tuple[dict[str, Any], dict[str, Any]]:
     """The targets of a sample, and for each picture what else its file needs."""
     sample, looks = {}, {}
     for target, picture in item.pictures.items():
+        if not picture.data:
+            raise ValueError(explain(f"{target}: no bytes", "the path of a file alone", "the file itself", EMBED))
         file = Stored(picture.data, f"{item.name} ({target})")
         if target == "image":
             targets, looks[target] = read_image(file)

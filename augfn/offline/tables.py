@@ -54,7 +54,9 @@ class Tables(Packed):
                 table = file.read_row_group(group)
                 for row in range(len(table)):
                     values = {t: data_of(table[name][row].as_py()) for t, name in columns.items()}
-                    pictures = {t: Picture(data, suffix_of_data(data)) for t, data in values.items() if data}
+                    pictures = {
+                        t: Picture(data, suffix_of_data(data)) for t, data in values.items() if data is not None
+                    }
                     yield Item(str(number), pictures, Row(group, table, row, columns))
                     number += 1
 
@@ -94,9 +96,11 @@ def is_struct(kind: pa.DataType) -> bool:
     return pa.types.is_struct(kind) and {field.name for field in kind} == {"bytes", "path"}
 
 
-def data_of(value: Any) -> bytes:
-    """The bytes of an entry; none where it is null, or the path of a file alone."""
-    return (value.get("bytes") if isinstance(value, dict) else value) or b""
+def data_of(value: Any) -> bytes | None:
+    """The bytes of an entry, empty where it is the path of a file alone; None where it is null."""
+    if isinstance(value, dict):
+        return value["bytes"] or (None if value["path"] is None else b"")
+    return value or None
 
 
 def suffix_of_data(data: bytes) -> str:

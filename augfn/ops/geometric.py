@@ -143,10 +143,10 @@ def affine(
     """Scale, shear and rotate about the centre, then translate: one affine map; what is not given is neutral.
 
     Counter-clockwise for positive degrees (torchvision's `affine` is clockwise), scale > 1 magnifies, translation
-    right and down in fractions of (width, height), shear in degrees. `scale_y` sets the vertical scale apart from
-    `scale`. `metric`: a zoom by s is a scene s times nearer, whose depth is divided by s under intrinsics of the same focal
-    length (without, depth keeps its values, and the intrinsics have a longer one). Source: torchvision `affine`; for
-    `metric` Eigen et al. 2014.
+    right and down in fractions of (width, height), shear in degrees. A pair is a range: torchvision's `translate=(0.1, 0.1)`
+    is `translate=(-0.1, 0.1)` here. `scale_y` sets the vertical scale apart from `scale`. `metric`: a zoom by s is a scene
+    s times nearer, whose depth is divided by s under intrinsics of the same focal length (without, depth keeps its values,
+    and the intrinsics have a longer one). Source: torchvision `affine`; for `metric` Eigen et al. 2014.
 
     >>> right_of_centre = {"image": torch.zeros(1, 5, 5), "keypoints": torch.tensor([[3.0, 2.0]])}
     >>> af.affine(degrees=90, scale=2)(right_of_centre)[0]["keypoints"].round(decimals=4).abs()

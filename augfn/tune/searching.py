@@ -221,7 +221,7 @@ def asked(study: Any, plan: Plan, home: Home) -> Any:
         if index >= plan.total:
             return None
         if "looks" in study.user_attrs:
-            fix = f'a study of its own: name="{study.study_name}_2", and test data that it has not seen'
+            fix = f'a study of its own (name="{study.study_name}_2"; of augfn tune another out), and test data not seen yet'
             raise ValueError(explain("search: report has seen the test data", study.study_name, "no more trials", fix))
         study.sampler = plan.sampler(index)
         trial = study.ask(plan.distributions())
