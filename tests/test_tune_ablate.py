@@ -8,7 +8,7 @@ import torch
 
 import augfn as af
 from augfn.tune import ablate
-from augfn.tune.ablation import MODES, holm, p_value, without
+from augfn.tune.ablation import MODES, holm, interval, p_value, without
 
 POLICY = af.pipeline(
     af.brightness(factor=(1.2, 1.6)), af.hflip(p=0.5), af.gaussian_noise(std=0.3), fuse=False, fill=0.5
@@ -168,6 +168,37 @@ def test_it_goes_on_where_it_was(tmp_path):
         ablate(train, af.pipeline(af.hflip(), af.invert()), 2, key=af.key(0), storage=path)
 
 
+@pytest.mark.parametrize("text", ['{"precious": 1}', "hello\nthere\n", "[1, 2]\n3\n"])
+def test_another_file_is_left_alone(tmp_path, text):
+    path = tmp_path / "results.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match="the storage is another file"):
+        ablate(train, POLICY, 2, key=af.key(0), storage=path)
+    assert path.read_text() == text
+
+
+def test_what_prepares_within_a_step_stays():
+    """Images have one size and dtype in all arms."""
+    seen = set()
+
+    def note(augment, key, budget):
+        y, _ = augment(torch.randint(256, (2, 1, 16, 16), dtype=torch.uint8), None, key)
+        seen.add((y.shape, y.dtype))
+        return float(af.uniform(key))
+
+    first, within = af.pipeline(af.to_float(), af.resize(size=12)), af.pipeline(af.hflip(), af.resize(size=8))
+    found = ablate(note, af.pipeline(first=first, within=within, rotate=af.rotate()), 2, key=af.key(0))
+    assert {*found.ranking} == {"within", "rotate"}
+    assert seen == {((2, 1, 8, 8), torch.float32)}
+
+
+def test_intervals_cover():
+    """Of eight seeds at 99 %, about that."""
+    draws = af.normal(af.key(0), (300, 8)).tolist()
+    found = [interval(values, 0.99, af.key(i)) for i, values in enumerate(draws)]
+    assert sum(e.low <= 0 <= e.high for e in found) >= 0.97 * len(found)
+
+
 def test_plot(found, tmp_path):
     figure = found.plot(tmp_path / "ablation.png")
     assert (tmp_path / "ablation.png").stat().st_size > 1000
@@ -194,7 +225,16 @@ def test_bad_settings(known, says):
         ablate(given.pop("train"), given.pop("policy"), given.pop("seeds"), key=af.key(0), **given)
 
 
-def test_no_numbers():
+def test_no_numbers(tmp_path):
+    import numpy as np
+
+    found = ablate(train, POLICY, np.arange(2), key=af.key(0), storage=tmp_path / "scores")
+    assert found.seeds == [0, 1]
+    for known, says in (({"key": 0}, "key"), ({"fixed": "hflip"}, "ablate: fixed"), ({"mode": "add_one"}, "train")):
+        with pytest.raises(TypeError, match=says):
+            ablate(None if "mode" in known else train, POLICY, 2, **{"key": af.key(0), **known})
+    with pytest.raises(TypeError, match="ablate: seeds"):
+        ablate(train, POLICY, 2.5, key=af.key(0))
     with pytest.raises(TypeError):
         ablate(lambda *_: "good", POLICY, 2, key=af.key(0))
     with pytest.raises(TypeError, match="ablate: policy"):
