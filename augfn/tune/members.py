@@ -5,12 +5,13 @@ Imported where it is used, since it needs ray.
 
 from __future__ import annotations
 
+import io
 import logging
 import math
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,10 +24,16 @@ from ray.tune.schedulers import PopulationBasedTraining
 from torch import Tensor
 
 from augfn import random
+from augfn.errors import explain
 
 Point = dict[str, float]
 FILE = "state.pt"
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AIR_NEW_OUTPUT": "0", "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1"}
+SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # with it Tune returns what there is, as if the run had ended
+}
 
 
 class Lineage(NamedTuple):
@@ -63,6 +70,7 @@ class Member(tune.Trainable):
         self.member = config["member"]
         self.point = point_of(config, self.job.points)
         self.own = Lineage(None, random.fold_in(self.job.key, self.member), [], self.member)
+        self.saved = b""
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """The process takes another member over, whose checkpoint is read after this."""
@@ -76,14 +84,15 @@ class Member(tune.Trainable):
             augment = self.job.augment(self.point)
             state, metric = self.job.train_step(state, augment, random.fold_in(key, interval), interval)
             metric = float(metric)
+            self.own = Lineage(state, key, [*points, self.point], self.member)
+            self.saved = bytes_of(self.own)
         except Exception:  # a mistake of the function's, which another try would not mend
             return {"failed": traceback.format_exc(), "score": -math.inf}
-        self.own = Lineage(state, key, [*points, self.point], self.member)
         found = {"interval": interval, "member": self.member, "parent": parent, "metric": metric, "point": self.point}
         return found | {"score": self.job.sign * metric if math.isfinite(metric) else -math.inf}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        torch.save(tuple(self.own), os.path.join(checkpoint_dir, FILE))
+        Path(checkpoint_dir, FILE).write_bytes(self.saved)
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         self.own = read(checkpoint)
@@ -94,13 +103,21 @@ def point_of(config: dict[str, Any], points: list[Point]) -> Point:
     return config.get("point", points[config["member"]])
 
 
+def bytes_of(own: Lineage) -> bytes:
+    """A member's checkpoint. Classes of a script, which a worker cannot import, are in it by value."""
+    file = io.BytesIO()
+    torch.save(tuple(own), file, pickle_module=cloudpickle)
+    return file.getvalue()
+
+
 def read(folder: str | Path) -> Lineage:
     """A member's checkpoint, whose state may be of any class, since it is the user's own."""
-    return Lineage(*torch.load(os.path.join(folder, FILE), weights_only=False))
+    return Lineage(*torch.load(Path(folder, FILE), weights_only=False))
 
 
 class Keyed(PopulationBasedTraining):
-    """Ray's scheduler, synchronous. Whom a member is replaced by, which Ray draws from Python's global generator, and where
+    """Ray's scheduler, synchronous: members are replaced when all are paused, so that none is still being saved, in whose way
+    a replacement would be. Whom a member is replaced by, which Ray draws from Python's global generator, and where
     the new point lies are functions of (interval, member) here; so is who is replaced: of equal scores those of higher members
     count as more."""
 
@@ -119,6 +136,24 @@ class Keyed(PopulationBasedTraining):
     def at(self, trial: Any) -> tuple[int, int]:
         """The interval that a member has come to, and its number."""
         return int(self._trial_state[trial].last_train_time), trial.config["member"]
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        self._save_trial_state(self._trial_state[trial], result["training_iteration"], result, trial)
+        return self.PAUSE
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Any:
+        """One that has not come to the interval of the others, or whose process died; after all have, exploits."""
+        live = tune_controller.get_live_trials()
+        if live and all(t.status == t.PAUSED and not self.lags(t) for t in live):
+            lower, upper = self._quantiles()
+            for trial in (*upper, *lower):
+                self._checkpoint_or_exploit(trial, tune_controller, upper, lower)
+            self._next_perturbation_sync += 1
+        waiting = [t for t in live if t.status == t.PENDING or (t.status == t.PAUSED and self.lags(t))]
+        return min(waiting, key=lambda t: self._trial_state[t].last_train_time, default=None)
+
+    def lags(self, trial: Any) -> bool:
+        return self._trial_state[trial].last_train_time < self._next_perturbation_sync
 
     def _checkpoint_or_exploit(
         self, trial: Any, tune_controller: Any, upper_quantile: Any, lower_quantile: Any
@@ -162,7 +197,9 @@ def run(
 ) -> dict[int, Lineage]:
     """Train all members; what each has become."""
     recorder = Recorder(record)
-    with cluster():
+    with cluster() as alone:
+        if alone:
+            check_room(resources, ray.cluster_resources())
         job_bytes = cloudpickle.dumps(job)  # pyright: ignore[reportPrivateImportUsage]
         known = {"job": job_bytes, "paths": [*sys.path]}
         trainable: Any = tune.with_resources(tune.with_parameters(Member, **known), resources)
@@ -190,18 +227,27 @@ def run(
         return became
 
 
+def check_room(resources: Mapping[str, float], there: Mapping[str, float]) -> None:
+    """On a machine that no other will join, a member that has no room would wait forever."""
+    for name, n in resources.items():
+        have = there.get({"cpu": "CPU", "gpu": "GPU"}.get(name, name), 0)
+        if n > have:
+            fix = "less of it, or ray.init or RAY_ADDRESS with a cluster that has it"
+            raise ValueError(explain(f"pbt: resources: {name}", n, f"at most {have:g}, which this machine has", fix))
+
+
 @contextmanager
-def cluster() -> Iterator[None]:
-    """Ray as the program has begun it or as RAY_ADDRESS names it, else on this machine alone, for as long as it is needed."""
-    before = {name: os.environ.get(name) for name in QUIET}
-    os.environ.update(QUIET)
-    own = not ray.is_initialized()
+def cluster() -> Iterator[bool]:
+    """Ray as the program has begun it or as RAY_ADDRESS names it, else (True) on this machine alone, for as long as it is
+    needed."""
+    before = {name: os.environ.get(name) for name in SETTINGS}
+    os.environ.update(SETTINGS)
+    own, address = not ray.is_initialized(), os.environ.get("RAY_ADDRESS", "local")
     try:
-        if own:
-            address = os.environ.get("RAY_ADDRESS", "local")  # without one Ray joins any cluster that runs here
+        if own:  # without an address Ray joins any cluster that runs here
             here = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"} if address == "local" else {}
             ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **here)
-        yield
+        yield own and address == "local"
     finally:
         if own:
             ray.shutdown()

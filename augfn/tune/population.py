@@ -18,12 +18,14 @@ from augfn.analysis.tables import Table
 from augfn.core.augmentation import Augmentation
 from augfn.core.draw import leaves_of
 from augfn.curricula import GATES, Curriculum, Curve, stepped
+from augfn.distributions import Uniform
 from augfn.errors import explain, needs
 from augfn.files.values import PolicyError, one_line, table, value
 from augfn.files.writing import VERSION, chance, leaf_value
 from augfn.progress import shown
 from augfn.saving import data_of, suffix_of, text_of
 from augfn.tune.spaces import Dimension, Point, Space, space
+from augfn.typing import Leaf
 
 Perturb = Callable[[Space, Point, Tensor], Point]
 POINTS, TRAINING, CHOICES = range(3)  # streams of the key
@@ -94,8 +96,7 @@ class Population:
         data = {}
         for name, c in self.curves.items():
             pairs = zip(c.points, c.values, strict=True) if isinstance(c, Curve) else [(0.0, c)]
-            write = chance if gated(name) else lambda d, m=leaves[leaf_of(name)]: leaf_value(d, m)
-            data[name] = [[t, write(d)] for t, d in pairs]
+            data[name] = [[t, writable(name, d, leaves[leaf_of(name)])] for t, d in pairs]
         Path(path).write_text(text_of({"augfn": VERSION, "schedule": data}, suffix_of(path)), encoding="utf-8")
 
 
@@ -147,13 +148,15 @@ def pbt(
     |---|---|
     | `train_step` | `train_step(state, augment, key, interval)` trains for one interval and returns the new state and the
     metric on validation data. The state of interval 0 is None: there it makes the net. A state is what `torch.save` writes:
-    modules and optimizers together, dicts, tensors. All randomness is drawn from the key, another for each interval |
+    modules and optimizers together, dicts, tensors; classes may be of your script. All randomness is drawn from the key,
+    another for each interval |
     | `population` | how many members, at least two |
     | `space` | of `space(policy)`, or the policy; the members begin at random points of it |
-    | `intervals` | how many; members wait for each other at the end of each (`synch=True` of Ray's scheduler) |
+    | `intervals` | how many; members wait for each other at the end of each (as with `synch=True` of Ray's scheduler) |
     | `quantile` | the share that is replaced, and that they are replaced by, above 0 and at most 1/2 |
     | `perturb` | `perturb(space, point, key)` gives a point beside one |
-    | `storage` | a new folder for Ray's files and checkpoints; None: a temporary one |
+    | `storage` | a new folder for Ray's files and checkpoints, of several machines one that all of them see; None: a temporary
+    one of this machine |
     | `resources` | of one member, `{"cpu": 1, "gpu": 0.5}`; None: one CPU |
     | `max_failures` | how often a member whose process died goes on from its last checkpoint |
 
@@ -166,8 +169,8 @@ def pbt(
     A metric that is not finite counts as the worst. An error of `train_step` ends the run, and is told. A run that was stopped
     as a whole begins anew.
 
-    Raises ValueError for bad settings and a storage that is in use, RuntimeError for an error of `train_step`, and where
-    all members diverge. Sources: Jaderberg et al. 2017; Ho et al. 2019 (`explored`).
+    Raises ValueError for bad settings, a storage that is in use and resources that this machine lacks, RuntimeError for an
+    error of `train_step`, and where all members diverge. Sources: Jaderberg et al. 2017; Ho et al. 2019 (`explored`).
 
     `found = pbt(train_step, 8, space=policy, intervals=10, key=key)`, then `found.save("schedule.yaml")`; to train with the
     schedule that was found:
@@ -278,8 +281,12 @@ def name_of(leaf: str) -> str:
     return parent + slash + next((p for p, gate in GATES.items() if gate == name), name)
 
 
-def gated(name: str) -> bool:
-    return name.rpartition("/")[2] in GATES
+def writable(name: str, d: Any, meaning: Leaf) -> Any:
+    """A value as a curve takes it: a gate as a probability, how many of a choice with both ends."""
+    last = name.rpartition("/")[2]
+    if last in GATES:
+        return chance(d)
+    return leaf_value(d.renewed(high=d.high - 1) if last == "count" and type(d) is Uniform else d, meaning)
 
 
 def leaf_of(name: str) -> str:
