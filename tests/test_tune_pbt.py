@@ -95,18 +95,27 @@ def test_a_killed_worker_changes_nothing(undisturbed, tmp_path, which):
     assert all(torch.equal(a, b) for a, b in zip(tensors(found.state), tensors(undisturbed.state), strict=True))
 
 
-def test_slow_saves_change_nothing(undisturbed, monkeypatch):
-    """Nobody is replaced while it is being saved."""
+def test_slow_saves_change_nothing(cluster, monkeypatch):
+    """Nobody is replaced while it is being saved: the worse one, that waits, goes on from the better one."""
 
     class SlowToSave(members.Member):
         def save_checkpoint(self, checkpoint_dir):
-            time.sleep(1.5 if self.member % 2 and len(self.own.points) == 1 else 0.0)
+            time.sleep(3.0 if self.own.points[-1]["degrees"] < DIVERGES else 0.0)
             super().save_checkpoint(checkpoint_dir)
 
+    def step(state, augment, key, interval):
+        turn = float(augment.params["degrees"].high)
+        time.sleep(0.0 if turn < DIVERGES else 1.0)
+        return [*(state or []), turn], turn
+
     monkeypatch.setattr(members, "Member", SlowToSave)
-    found = run()
-    assert found.table.to_pandas().equals(undisturbed.table.to_pandas())
-    assert all(torch.equal(a, b) for a, b in zip(tensors(found.state), tensors(undisturbed.state), strict=True))
+    found = pbt(step, 2, space=af.rotate(degrees=(-20.0, 20.0)), intervals=3, key=af.key(1), perturb=lambda s, p, k: p)
+    first = found.table.where(interval=0)["metric"]
+    assert min(first) < DIVERGES < max(first)
+    best = first.index(max(first))
+    assert len(found.table) == 6
+    assert set(found.table.where(interval=1)["parent"]) == {best}
+    assert found.state == [max(first)] * 3
 
 
 def test_states_of_a_scripts_own_classes(cluster):
