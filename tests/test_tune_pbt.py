@@ -133,6 +133,21 @@ def test_states_of_a_scripts_own_classes(cluster):
         pbt(lambda *_: ((i for i in range(3)), 1.0), 2, space=POLICY, intervals=1, key=af.key(0))
 
 
+def test_a_lost_member_is_told(cluster):
+    """Its process dies whenever it trains."""
+
+    def step(state, augment, key, interval):
+        turn = float(augment.params["degrees"].high)
+        if turn < DIVERGES:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return turn, turn
+
+    known = {"space": af.rotate(degrees=(-20.0, 20.0)), "intervals": 1, "key": af.key(1), "max_failures": 0}
+    with pytest.warns(UserWarning, match=r"members \[1\] are lost"):
+        found = pbt(step, 2, **known)
+    assert found.member == 0
+
+
 def test_an_interrupt_ends_it(cluster):
     """Not with what there is so far, as Ray Tune has it."""
     driver = os.getpid()

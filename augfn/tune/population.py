@@ -19,7 +19,7 @@ from augfn.core.augmentation import Augmentation
 from augfn.core.draw import leaves_of
 from augfn.curricula import GATES, Curriculum, Curve, stepped
 from augfn.distributions import Uniform
-from augfn.errors import explain, needs
+from augfn.errors import explain, needs, warn
 from augfn.files.values import PolicyError, one_line, table, value
 from augfn.files.writing import VERSION, chance, leaf_value
 from augfn.progress import shown
@@ -166,8 +166,8 @@ def pbt(
     the better one would. What differs between devices and numbers of threads does so here: Ray gives a member one thread for
     each of its CPUs.
 
-    A metric that is not finite counts as the worst. An error of `train_step` ends the run, and is told. A run that was stopped
-    as a whole begins anew.
+    A member whose process dies more often than `max_failures` is lost, with a warning. A metric that is not finite counts as
+    the worst. An error of `train_step` ends the run, and is told. A run that was stopped as a whole begins anew.
 
     Raises ValueError for bad settings, a storage that is in use and resources that this machine lacks, RuntimeError for an
     error of `train_step`, and where all members diverge. Sources: Jaderberg et al. 2017; Ho et al. 2019 (`explored`).
@@ -210,6 +210,8 @@ def pbt(
     with folder_of(storage) as folder:
         became = members.run(job, scheduler, record, folder, dict(resources or {"cpu": 1}), max_failures)
     rows = Table(("interval", "member", "parent", "metric", *s.paths), [found[at] for at in sorted(found)])
+    if lost := [m for m in range(population) if (intervals - 1, m) not in found]:
+        warn(f"pbt: members {lost} are lost: their processes died more than max_failures={max_failures} times")
     member, metric = best_of(rows.where(interval=intervals - 1), became, maximize)
     line = became[member]
     return Population(s, rows, member, metric, line.state, line.points, line.key)
