@@ -148,18 +148,6 @@ def test_a_lost_member_is_told(cluster):
     assert found.member == 0
 
 
-def test_an_interrupt_ends_it(cluster):
-    """Not with what there is so far, as Ray Tune has it."""
-    driver = os.getpid()
-
-    def step(state, augment, key, interval):
-        os.kill(driver, signal.SIGINT)
-        time.sleep(60)
-
-    with pytest.raises(KeyboardInterrupt):
-        pbt(step, 2, space=POLICY, intervals=1, key=af.key(0))
-
-
 def test_the_line_of_the_best_is_one_training(undisturbed):
     """Exploits hand on weights, momenta and keys: with the points that were found one process ends at the same bits."""
     s, state, metric = space(POLICY), None, None
