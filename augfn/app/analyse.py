@@ -15,9 +15,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 import augfn as af
-from augfn.app.preview import SUFFIXES, read_image
+from augfn.app.preview import read_image
 from augfn.core.augmentation import Augmentation
 from augfn.errors import explain, unknown
+from augfn.offline.pictures import SUFFIXES
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 LIBRARIES = ("torchvision", "timm")

@@ -177,8 +177,9 @@ def stats(
     """
     from tqdm import tqdm
 
-    from augfn.app.preview import SUFFIXES, read_image
+    from augfn.app.preview import read_image
     from augfn.moments import channel_stats
+    from augfn.offline.pictures import SUFFIXES
 
     paths = sorted(p for p in folder.glob(pattern) if p.suffix.lower() in SUFFIXES)
     failures = []

@@ -17,7 +17,6 @@ from augfn.core.augmentation import Augmentation
 from augfn.errors import explain
 
 LARGEST = 4096  # pixels; larger images are shrunk to this side
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 CELL = 320  # pixels of an image in the grid
 
 

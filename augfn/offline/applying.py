@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ from augfn.offline.engines import ENGINES, WorkersDied
 from augfn.offline.folders import others_in
 from augfn.offline.jobs import DataSet, Job, Options, Record, check_policy, opened
 from augfn.offline.journal import Journal, digest_of
+from augfn.progress import shown
 
 LONGEST = 255  # bytes of a file's name
 
@@ -124,7 +125,7 @@ def apply(
     try:
         work = partial(data.do, f=f, key=random.key(seed))
         with closing(ENGINES[engine](work, left, workers)) as done:
-            for job, records in shown(done, len(jobs), len(left), progress):
+            for job, records in shown(done, progress, "jobs", total=len(jobs), initial=len(jobs) - len(left)):
                 journal.add(job, records)
         records = journal.records()
         data.finish([r for r in records if "error" not in r])
@@ -181,12 +182,3 @@ def is_done(out: Path, data: DataSet, job: Job, records: list[Record]) -> bool:
     """Whether a job has its records, none of a failure, and its files are still there."""
     good = bool(records) and not any("error" in r for r in records)
     return good and all((out / path).exists() for path in data.files(job))
-
-
-def shown(done: Iterator[Any], total: int, left: int, progress: bool) -> Iterable[Any]:
-    """What is done, with a bar where one is wanted."""
-    if not progress:
-        return done
-    from tqdm import tqdm
-
-    return tqdm(done, total=total, initial=total - left, unit=" jobs", disable=None)

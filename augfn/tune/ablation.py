@@ -110,7 +110,7 @@ def ablate(
     | `budget` | handed to `train` as it is, the same for all: steps, epochs |
     | `metric`, `maximize` | which of a mapping counts; whether more is better |
     | `level` | of the intervals (each for itself), and of the verdicts: an op helps or harms if a p value of its row is below
-    1 - level after Holm's correction over all tests of the table, so that with 1 - level or less is one of them wrong |
+    1 - level after Holm's correction over all tests of the table: the chance that any of them is wrong is at most that |
     | `mode` | of "leave_one_out" and "add_one" both, or one |
     | `fixed` | names of steps that always act |
     | `storage` | a file (JSON lines) in which scores are kept as they come: the same call goes on where it was stopped |
