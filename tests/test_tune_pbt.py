@@ -147,6 +147,22 @@ def test_a_lost_member_is_told(cluster):
     assert found.member == 0
 
 
+def test_an_interrupt_ends_it(cluster):
+    """Not with what there is so far, as Ray Tune has it, and no member is left behind: the next run has room."""
+    driver = os.getpid()
+
+    def step(state, augment, key, interval):
+        if float(augment.params["degrees"].high) < DIVERGES:  # one of the two
+            os.kill(driver, signal.SIGINT)
+        time.sleep(60)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        pbt(step, 2, space=af.rotate(degrees=(-20.0, 20.0)), intervals=1, key=af.key(1))
+    assert signal.getsignal(signal.SIGINT) is before
+    assert pbt(lambda *_: (0, 1.0), 2, space=POLICY, intervals=1, key=af.key(0)).metric == 1.0
+
+
 def test_the_line_of_the_best_is_one_training(undisturbed):
     """Exploits hand on weights, momenta and keys: with the points that were found one process ends at the same bits."""
     s, state, metric = space(POLICY), None, None

@@ -9,7 +9,9 @@ import io
 import logging
 import math
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,7 +34,7 @@ SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # with it Tune returns what there is, as if the run had ended
+    "TUNE_DISABLE_SIGINT_HANDLER": "0",  # `interrupts` looks for it
 }
 
 
@@ -218,13 +220,29 @@ def run(
             ),
         )
         try:
-            found = tuner.fit()
+            with interrupts():
+                found = tuner.fit()
         except TuneError as error:
             raise RuntimeError(recorder.failed or f"pbt: Ray Tune failed: {error}") from None
         became = {r.config["member"]: read(r.checkpoint.path) for r in found if r.config and r.checkpoint}
         if not became:
             raise RuntimeError(f"pbt: no member could train: {next(iter(found.errors), 'no checkpoint')}")
         return became
+
+
+@contextmanager
+def interrupts() -> Iterator[None]:
+    """Ctrl-C ends a run as Tune ends it, members and all, but as KeyboardInterrupt: Tune returns what there is so far."""
+    if threading.current_thread() is not threading.main_thread():  # where Tune, too, hears of no signal
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+        if signal.getsignal(signal.SIGINT) is before:  # Tune's own handler is there until it is called
+            raise KeyboardInterrupt
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def check_room(resources: Mapping[str, float], there: Mapping[str, float]) -> None:
