@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import augfn as af
 import augfn_nn
 from augfn.app.studio.steps import Step
-from augfn.core.augmentation import Augmentation
 from augfn.core.spec import SPECS, Spec
 from augfn.policies.recipes import RECIPES
 
@@ -28,6 +28,7 @@ POLICIES = {
     "auto_augment": af.auto_augment,
     "augmix": af.augmix,
 }
+OF_POLICIES = {"rand_augment": "RandAugment", "trivial_augment": "TrivialAugmentWide", "auto_augment": "AutoAugment"}
 CLIPS = ("video", "video_classification")  # recipes of clips, which the page does not show
 KINDS = {
     "geometric": "geometry",
@@ -93,14 +94,21 @@ def first(doc: str | None) -> str:
 
 @cache
 def peers_of() -> dict[str, tuple[str, ...]]:
-    """The names that peers have for each op: those of the classes that bear them."""
+    """The names that peers have for each op: those of the classes that bear them, and, in a clone, those of the tables of
+    `benchmarks/names`, whose rows are: names there | names here, the nearest first | what to know."""
     out: dict[str, list[str]] = {}
     for name in augfn_nn.__all__:
         spec = getattr(getattr(augfn_nn, name), "spec", None)
         if isinstance(spec, Spec):
             out.setdefault(spec.name, []).append(name)
-    policies = {"rand_augment": "RandAugment", "trivial_augment": "TrivialAugmentWide", "auto_augment": "AutoAugment"}
-    return {n: tuple(names) for n, names in out.items()} | {n: (peer,) for n, peer in policies.items()}
+    for path in sorted((Path(af.__file__).parents[1] / "benchmarks" / "names").glob("*.txt")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            theirs, _, ours = line.partition("|")
+            if not line.startswith("#") and ours.split():
+                out.setdefault(ours.split()[0], []).extend(n.strip() for n in theirs.split(","))
+    for name, peer in OF_POLICIES.items():
+        out.setdefault(name, []).append(peer)
+    return {n: tuple(dict.fromkeys(names)) for n, names in out.items()}
 
 
 def step_of(name: str, size: tuple[int, ...]) -> Step:
@@ -110,15 +118,8 @@ def step_of(name: str, size: tuple[int, ...]) -> Step:
     if name in POLICIES:
         return Step.whole(POLICIES[name]())
     if name.startswith("recipe "):
-        known = RECIPES[name.removeprefix("recipe ")]
-        return Step.whole(recipe(name.removeprefix("recipe "), size, known))
+        return Step.whole(af.recipe(name.removeprefix("recipe "), int(PART * min(size))))
     return Step(name, plain(needed(SPECS[name], size)))
-
-
-def recipe(name: str, size: tuple[int, ...], make: Any) -> Augmentation:
-    """For frames no larger than what is open."""
-    side = int(PART * min(size))
-    return af.recipe(name, side if len(size) == 2 else tuple(int(PART * n) for n in size))
 
 
 def needed(spec: Spec, size: tuple[int, ...]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from augfn.app.studio.page import Page
 
 FORMS = {"fixed": "fixed", "range": "range", "normal": "normal", "truncated_normal": "truncated normal", "off": "off"}
+TOGGLED = "(e) => emit(e.target.open)"
 
 
 class Editing:
@@ -25,7 +26,8 @@ class Editing:
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.open: set[int] = set()  # ids of steps whose dials are shown
+        self.open = {id(s) for s in page.studio.root.steps[1:2]}  # steps whose dials are shown
+        self.unfolded = set[Any]()  # settings that are shown
         self.into: Step | None = None  # where steps are added; None: at the end of the whole
         self.show()
 
@@ -52,11 +54,9 @@ class Editing:
             button("Remove all", self.clear)
             if self.into is not None:
                 button("Add to the whole pipeline again", lambda: self.target(None))
-        with Tag("details"):
-            Tag("summary", "Settings of the pipeline")
-            with Tag("div", classes="nested"):
-                for name in ("interpolation", "padding_mode", "fill", "fill_mask"):
-                    self.setting(self.root, Setting(name, self.root.given.get(name), CHOICES.get(name, ())))
+        with self.folded("", "Settings of the pipeline"), Tag("div", classes="nested"):
+            for name in ("interpolation", "padding_mode", "fill", "fill_mask"):
+                self.setting(self.root, Setting(name, self.root.given.get(name), CHOICES.get(name, ())))
 
     def row(self, step: Step) -> None:
         """One step with its buttons; below it its dials, where they are open, and the steps that it is made of."""
@@ -84,11 +84,9 @@ class Editing:
         for row in rows:
             self.leaf(step, row)
         if settings:
-            with Tag("details"):
-                Tag("summary", "Settings")
-                with Tag("div", classes="nested"):
-                    for setting in settings:
-                        self.setting(step, setting)
+            with self.folded(id(step), f"Settings of {step.name}"), Tag("div", classes="nested"):
+                for setting in settings:
+                    self.setting(step, setting)
         if step.group:
             for name, value in step.given.items():
                 self.setting(step, Setting(name, value))
@@ -96,6 +94,14 @@ class Editing:
                 for s in step.steps:
                     self.row(s)
             button(f"Add steps to {step.name}", lambda: self.target(step))
+
+    def folded(self, key: Any, words: str) -> Tag:
+        """What is folded until it is asked for, and then stays as it was left."""
+        made = Tag("details", open=key in self.unfolded or None)
+        made.on("toggle", lambda e: (self.unfolded.add if e.args else self.unfolded.discard)(key), js_handler=TOGGLED)
+        with made:
+            Tag("summary", words)
+        return made
 
     # leaves and settings
 

@@ -5,6 +5,7 @@ Nothing here knows of a browser: the page asks, and shows.
 
 from __future__ import annotations
 
+import re
 import threading
 import warnings
 from collections.abc import Mapping
@@ -29,6 +30,7 @@ from augfn.core.draw import leaves_of, nested
 from augfn.errors import explain
 from augfn.files.values import one_line
 
+LONGEST = 600  # characters of a line that says what is wrong
 LARGEST = 4096  # pixels of a side that a step may ask for
 CELL = 360  # pixels of a picture in the grid
 BUSY = threading.RLock()  # one computation at a time: they share the cores, and warnings are caught
@@ -43,7 +45,9 @@ FIRST_3D = {"hflip3d": {"p": 0.5}, "rotate3d": {"degrees": [-15, 15]}, "gamma": 
 def line_of(error: BaseException) -> str:
     """What is wrong, in one line."""
     known = isinstance(error, ValueError | TypeError | RuntimeError | OSError | ImportError)
-    return one_line(error) if known else f"{type(error).__name__}: {one_line(error)}"
+    line = one_line(error) if known else f"{type(error).__name__}: {one_line(error)}"
+    line = re.sub(r"(expected: one of )([^;]{120,})", lambda m: f"{m[1]}{m[2].count(',') + 1} names", line)
+    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
 @dataclass

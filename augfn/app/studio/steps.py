@@ -44,9 +44,10 @@ class Step:
         return cls(name, given, [cls.of(c) for c in inner], own)
 
     @classmethod
-    def whole(cls, f: Augmentation) -> Step:
-        """The steps of an augmentation; what is no pipeline is the one step of one, but for views, which are the whole."""
-        data = written(f)
+    def whole(cls, f: Augmentation, params: dict[str, Any] | None = None) -> Step:
+        """The steps of an augmentation, with other ranges than its own where they are given; what is no pipeline is the one
+        step of one, but for views, which are the whole."""
+        data = written(f, params)
         del data["augfn"]
         if "pipeline" in data:
             data = {"pipeline": {"steps": data.pop("pipeline"), **data}}
