@@ -67,7 +67,7 @@ def slopes(f: Augmentation, batch: Any, params: dict[str, Any], loss: str) -> tu
         meaning = f.meanings[path]
         g = torch.zeros_like(t) if g is None else g
         out += [*of_leaf(path, meaning, t.detach()[0], g[0])]
-    return float(value), sorted(out, key=lambda s: -abs(s.change))
+    return float(value.detach()), sorted(out, key=lambda s: -abs(s.change))
 
 
 def of_leaf(path: str, meaning: Leaf, t: Tensor, g: Tensor) -> list[Slope]:
