@@ -40,8 +40,10 @@ class Turn:
     def __init__(self, name: str, dial: Dial, turned: Callable[[float], Any]) -> None:
         self.turned = turned
         ends = {"min": short(dial.low), "max": short(dial.high), "step": short(dial.step)}
-        with Tag("div", classes="turn"):
-            Tag("span", dial.label, "dial-name", aria_hidden="true")
+        alone = dial.label == "value"
+        with Tag("div", classes="turn one" if alone else "turn"):
+            if not alone:
+                Tag("span", dial.label, "dial-name", aria_hidden="true")
             self.slider = Tag(
                 "input", type="range", value=short(dial.value), aria_label=name, **{**ends, "step": "any"}
             )

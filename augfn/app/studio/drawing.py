@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nicegui import ui
 
 from augfn.app.studio import opened
 from augfn.app.studio.controls import Tag, button, choice, files, text, whole
+from augfn.app.studio.host import Host
 from augfn.app.studio.opened import LABELS
 from augfn.app.studio.pictures import Look, encoded, picture
 from augfn.files.values import PolicyError
 from augfn.saving import data_of
-
-if TYPE_CHECKING:
-    from augfn.app.studio.page import Page
 
 TOOLS = {"box": "draw a box", "point": "set a keypoint", "mask": "paint the mask", "erase": "erase the mask"}
 LEAST = 2.0  # pixels of a side of a box that is drawn
@@ -41,7 +39,7 @@ END = (
 class Drawing:
     """The panel of what lies on the image."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Host) -> None:
         self.page, self.tool, self.label, self.width = page, "box", 1, 24
         self.show()
 

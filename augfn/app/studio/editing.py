@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 from nicegui import ui
 
 from augfn.app.studio.catalogue import entries, step_of
 from augfn.app.studio.controls import Tag, Turn, button, check, choice, text
+from augfn.app.studio.host import Host
 from augfn.app.studio.leaves import CHOICES, Row, Setting, reformed, rows_of, settings_of, turned
 from augfn.app.studio.state import line_of
 from augfn.app.studio.steps import ROOTS, Step
 from augfn.files.values import plain
-
-if TYPE_CHECKING:
-    from augfn.app.studio.page import Page
 
 FORMS = {"fixed": "fixed", "range": "range", "normal": "normal", "truncated_normal": "truncated normal", "off": "off"}
 TOGGLED = "(e) => emit(e.target.open)"
@@ -24,7 +22,7 @@ TOGGLED = "(e) => emit(e.target.open)"
 class Editing:
     """The panel of the pipeline."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Host) -> None:
         self.page = page
         self.open = {id(s) for s in page.studio.root.steps[1:2]}  # steps whose dials are shown
         self.unfolded = set[Any]()  # settings that are shown

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,9 +11,7 @@ from nicegui import ui
 import augfn as af
 from augfn.app.studio import exports, peers
 from augfn.app.studio.controls import Tag, button, choice, files
-
-if TYPE_CHECKING:
-    from augfn.app.studio.page import Page
+from augfn.app.studio.host import Host
 
 FORMS = {
     "yaml": "YAML",
@@ -28,7 +25,7 @@ NAMES = {"yaml": "policy.yaml", "functions": "policy.py", "modules": "policy_nn.
 class Exchange:
     """The panel of files."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Host) -> None:
         self.page, self.form = page, "yaml"
         with Tag("div", classes="two even"):
             with Tag("div", classes="nested"):
@@ -95,7 +92,7 @@ class Exchange:
         studio = self.page.studio
 
         def made() -> bytes:
-            array = studio.full() if whole else studio.result(self.page.looking.view)
+            array = studio.full() if whole else studio.result()
             buffer = io.BytesIO()
             if form == "npy":
                 np.save(buffer, array)
@@ -122,8 +119,7 @@ class Exchange:
         with self.notes:
             for line in notes:
                 Tag("li", line)
-        self.page.editing.show.refresh()
-        await self.page.redraw()
+        await self.page.rebuilt()
 
 
 PASTE = "A policy (YAML, JSON), what albumentations' to_dict() gives (JSON), or Python of kornia, torchvision, albumentations"

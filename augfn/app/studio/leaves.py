@@ -51,6 +51,8 @@ class Row:
         low, high = self.meaning.low, self.meaning.high
         if low is None and high is None:
             return "any number"
+        if low is not None and 0 < low < 1e-3:
+            return "above 0" if high is None else f"above 0, to {high:g}"
         return f"from {low:g}" if high is None else f"to {high:g}" if low is None else f"{low:g} to {high:g}"
 
 
@@ -71,10 +73,19 @@ def rows_of(step: Step) -> list[Row]:
     for name, meaning in op.schema.items():
         if name in HIDDEN or name == "gate":
             continue
-        value = leaf_value(op.params[name], meaning) if name in op.params else None
+        value = compact(leaf_value(op.params[name], meaning)) if name in op.params else None
         rows.append(Row(name, meaning, value, form_of(value), tuple(dials_of(value, meaning))))
     chance = [] if "p" not in op.spec.common else [step.given.get("p", 1.0)]
     return rows + [Row("p", P, p, form_of(p), tuple(dials_of(p, P))) for p in chance]
+
+
+def compact(value: Any) -> Any:
+    """One range for many numbers that have the same, such as those of holes."""
+    if not isinstance(value, dict) or [*value] != ["uniform"]:
+        return value
+    ends = [value["uniform"][n] for n in ("low", "high")]
+    many = all(isinstance(e, list) and len(e) > len(AXES) and len(set(map(str, e))) == 1 for e in ends)
+    return [e[0] for e in ends] if many else value
 
 
 def form_of(value: Any) -> str:
@@ -89,7 +100,7 @@ def form_of(value: Any) -> str:
 def ends_of(meaning: Leaf, values: list[float]) -> tuple[float, float]:
     """Between what a dial moves: the valid interval; where that is open, a customary one, wide enough for what is there."""
     wide = WIDEST.get(meaning.unit, (0.0 if meaning.low is not None else -1.0, 1.0))
-    low = wide[0] if meaning.low is None else meaning.low
+    low = wide[0] if meaning.low is None or 0 < meaning.low < wide[0] else meaning.low
     high = wide[1] if meaning.high is None else meaning.high
     if meaning.high is None and values and meaning.unit not in WIDEST:
         high = max(high, 2 * max(values))
@@ -109,17 +120,19 @@ def tick(low: float, high: float) -> float:
 
 def dials_of(value: Any, meaning: Leaf) -> Iterator[Dial]:
     """A dial for each number of a value."""
-    numbers = [*numbers_of(value)]
+    table = (value.get("magnitude") or {}).get("table") if isinstance(value, dict) else None
+    numbers = [(at, v) for at, v in numbers_of(value) if table is None or at[-1] == "level"]
     places = [v for at, v in numbers if not is_shape(at)]
     low, high = ends_of(meaning, places)
     for at, v in numbers:
         ends = (low, high) if not is_shape(at) else (0.0, max(2 * v, (high - low) / 2, 1.0))
+        ends = ends if table is None else (0.0, len(table) - 1.0)
         yield Dial(at, label_of(at, meaning), v, *ends, tick(*ends))
 
 
 def is_shape(at: tuple[Any, ...]) -> bool:
     """True of a number that is no value of the leaf: the spread or the shape of a distribution."""
-    return any(n in ("std", "alpha", "beta", "rate", "concentration1", "concentration0", "level") for n in at)
+    return any(n in ("std", "alpha", "beta", "rate", "level") for n in at)
 
 
 def label_of(at: tuple[Any, ...], meaning: Leaf) -> str:

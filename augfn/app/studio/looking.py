@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nicegui import ui
 from torch.utils._pytree import tree_map_only
 
 from augfn.app.studio.controls import Tag, Turn, button, choice, text
+from augfn.app.studio.host import Host
 from augfn.app.studio.leaves import AXES, HIDDEN, Dial, ends_of, tick
 from augfn.app.studio.measures import LOSSES, MANY, fates, slopes, timings
 from augfn.app.studio.pictures import encoded
 from augfn.core.draw import leaves_of
-
-if TYPE_CHECKING:
-    from augfn.app.studio.page import Page
 
 CUT = "(e) => e.target.closest('.compare').style.setProperty('--cut', e.target.value + '%')"
 TABS = ("Params", "Boxes and masks", "Gradient", "Time")
@@ -23,8 +21,8 @@ TABS = ("Params", "Boxes and masks", "Gradient", "Time")
 class Looking:
     """The panel of the chosen draw."""
 
-    def __init__(self, page: Page) -> None:
-        self.page, self.view, self.loss, self.tab = page, 0, next(iter(LOSSES)), TABS[0]
+    def __init__(self, page: Host) -> None:
+        self.page, self.loss, self.tab = page, next(iter(LOSSES)), TABS[0]
         self.turns: dict[tuple[str, tuple[int, ...]], Turn] = {}
         self.title = Tag("p", classes="dim", aria_live="polite")
         with Tag("div", classes="two"):
@@ -54,7 +52,7 @@ class Looking:
     async def show(self) -> None:
         """Show the chosen draw as it is now."""
         studio = self.page.studio
-        made = await self.page.attempt(lambda: (encoded(studio.before()), encoded(studio.after(self.view))))
+        made = await self.page.attempt(lambda: (encoded(studio.before()), encoded(studio.after())))
         if made is None:
             return
         self.before.set(src=made[0])
@@ -116,7 +114,7 @@ class Looking:
 
     async def targets(self) -> None:
         studio = self.page.studio
-        rows = fates(studio.sample(), studio.one[min(self.view, len(studio.one) - 1)]) if studio.drawn else []
+        rows = fates(studio.sample(), studio.shown) if studio.drawn else []
         self.body.clear()
         with self.body:
             least = text(

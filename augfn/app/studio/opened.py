@@ -234,6 +234,7 @@ def nifti(name: str, data: bytes, mask: bool) -> dict[str, Tensor]:
         KeyError,
         nib.filebasedimages.ImageFileError,
         nib.spatialimages.HeaderDataError,
+        nib.wrapstruct.WrapStructError,
     ) as e:
         raise ValueError(explain(name, str(e), "a NIfTI file, .nii or .nii.gz", "convert it first")) from None
 
@@ -264,6 +265,8 @@ def annotate(item: Item, name: str, data: Mapping[str, Any]) -> str:
     The image is that whose `file_name` ends as that of what is open, or the only one of the file. Labels are the categories' ids.
     """
     try:
+        from pycocotools import mask as coco_mask
+
         from augfn.offline.coco import check_fields
         from augfn.offline.segments import corners_of, decoded
     except ImportError as error:
@@ -295,10 +298,8 @@ def annotate(item: Item, name: str, data: Mapping[str, Any]) -> str:
         if isinstance(a.get("segmentation"), dict):
             mask[decoded(a["segmentation"], (h, w)) > 0] = label
         elif a.get("segmentation"):
-            picture = Image.fromarray(mask)
-            for part in map(corners_of, a["segmentation"]):
-                ImageDraw.Draw(picture).polygon([tuple(p) for p in np.asarray(part) - 0.5], fill=label)
-            mask = np.array(picture)
+            rings = [corners_of(part).ravel().tolist() for part in a["segmentation"]]
+            mask[decoded(coco_mask.merge(coco_mask.frPyObjects(rings, h, w)), (h, w)) > 0] = label
         pose = np.asarray(a.get("keypoints") or [], dtype=float).reshape(-1, 3)
         points += [(float(x) - 0.5, float(y) - 0.5) for x, y, there in pose if there > 0]
     item.boxes, item.points = boxes, points

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from nicegui import run, ui
+from nicegui import ui
 
 from augfn.app.studio.controls import Tag, button, check, choice, files, whole
 from augfn.app.studio.drawing import Drawing
 from augfn.app.studio.editing import Editing
 from augfn.app.studio.exchange import Exchange
+from augfn.app.studio.host import Host
 from augfn.app.studio.looking import Looking
 from augfn.app.studio.opened import Item
 from augfn.app.studio.pictures import AXES, encoded
-from augfn.app.studio.state import Studio, line_of
+from augfn.app.studio.state import Studio
 from augfn.app.studio.steps import Step
 
 STYLE = Path(__file__).with_name("style.css")
@@ -32,7 +33,7 @@ def card(title: str, classes: str = "") -> Iterator[Tag]:
         yield made
 
 
-class Page:
+class Page(Host):
     """What one user sees; `studio` is the state, which no other page shares."""
 
     def __init__(self, items: list[Item], root: Step | None) -> None:
@@ -59,7 +60,7 @@ class Page:
             with Tag("div", classes="side"):
                 with card("Pipeline"):
                     self.editing = Editing(self)
-                with card("On the image"):
+                with card("On the image", "late"):
                     self.drawing = Drawing(self)
             with Tag("div", classes="main"):
                 with card("Draws"):
@@ -76,7 +77,7 @@ class Page:
                     self.grid = Tag("div", classes="grid")
                 with card("One draw"):
                     self.looking = Looking(self)
-                with card("Save and load"):
+                with card("Save and load", "late"):
                     self.exchange = Exchange(self)
         self.show_open()
 
@@ -84,20 +85,6 @@ class Page:
 
     def theme(self, value: str) -> None:
         self.dark.value = {"auto": None, "light": False, "dark": True}[value]
-
-    def complain(self, line: str) -> None:
-        """What is wrong, in one line on the page; nothing where all is well."""
-        self.error.text = line
-
-    async def attempt(self, act: Callable[..., Any], *args: Any) -> Any:
-        """Do something away from the page; what goes wrong is said on it, and None comes back."""
-        try:
-            made = await run.io_bound(act, *args)
-        except Exception as error:
-            self.complain(line_of(error))
-            return None
-        self.complain("")
-        return made
 
     async def open(self, name: str, data: bytes) -> None:
         if await self.attempt(self.studio.open, name, data) is not None:
@@ -151,6 +138,10 @@ class Page:
         if self.studio.outs:
             await self.pictures()
 
+    async def rebuilt(self) -> None:
+        self.editing.show.refresh()
+        await self.redraw()
+
     async def redraw(self) -> None:
         """Draw with the pipeline as it is now; of calls that come while one is busy the last counts."""
         if self.running:
@@ -199,8 +190,7 @@ class Page:
         return frame, image
 
     async def choose(self, i: int, view: int) -> None:
-        self.looking.view = view
-        if await self.attempt(lambda: self.studio.choose(i) or True):
+        if await self.attempt(lambda: self.studio.choose(i, view) or True):
             for (j, _), (frame, _) in self.cells.items():
                 frame.set(aria_pressed=str(j == i).lower())
             await self.looking.show()

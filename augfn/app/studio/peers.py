@@ -186,8 +186,8 @@ def of_kornia(name: str) -> Any:
 def of_torchvision(name: str) -> Any:
     try:
         module = import_module("torchvision.transforms.v2")
-    except ImportError as error:
-        fix = "pip install torchvision (of the torch that you have)"
+    except (ImportError, RuntimeError) as error:  # of another build of torch its operators are not found
+        fix = "pip install torchvision, built for the torch that you have"
         raise ImportError(explain("a pipeline of torchvision", str(error), "torchvision's classes", fix)) from None
     return own_class(module, name, nn.Module, "torchvision")
 

@@ -57,7 +57,7 @@ class Studio:
     * `items`, `at`: what is open, and which of it is shown; `root`: the pipeline.
     * `seed`, `n`: the key of the grid, `af.key(seed)`, and its number of draws.
     * `outs`: the samples that came out, for each draw one (of views: one for each view); `f`, `params`: what made them.
-    * `chosen`: which draw is looked at; `edited`: its params where they were changed.
+    * `chosen`, `view`: which draw, and which view of it, is looked at; `edited`: its params where they were changed.
     """
 
     items: list[Item] = field(default_factory=list)
@@ -66,6 +66,7 @@ class Studio:
     seed: int = 0
     n: int = 8
     chosen: int = 0
+    view: int = 0
     look: Look = Look()
     min_visibility: float = 0.0
     edited: dict[str, Any] | None = None
@@ -162,8 +163,8 @@ class Studio:
         rows = [i.small if i.size == size else opened.reduced(i.small, size) for i in self.fellows()]
         return {self.kind: torch.stack([rows[i % len(rows)] for i in range(self.n)])}
 
-    def choose(self, i: int) -> None:
-        self.chosen, self.edited = i, None
+    def choose(self, i: int, view: int = 0) -> None:
+        self.chosen, self.view, self.edited = i, view, None
         self.replay()
 
     def replay(self) -> None:
@@ -202,8 +203,13 @@ class Studio:
     def before(self) -> Image.Image:
         return picture(self.sample(), self.look)
 
-    def after(self, view: int = 0) -> Image.Image:
-        return picture(self.one[min(view, len(self.one) - 1)], self.look)
+    @property
+    def shown(self) -> Any:
+        """The sample that came out of the chosen draw."""
+        return self.one[min(self.view, len(self.one) - 1)]
+
+    def after(self) -> Image.Image:
+        return picture(self.shown, self.look)
 
     def grid(self) -> list[tuple[int, int, Image.Image]]:
         """The number of the draw, that of the view, and its picture."""
@@ -222,22 +228,21 @@ class Studio:
             said.append(
                 f"Preview on a copy of {size} of {full}: lengths in pixels (sizes of crops, blurs) act on the copy."
             )
-        value = self.one[0].get("image", self.one[0].get("volume")) if self.one else None
+        value = self.shown.get("image", self.shown.get("volume")) if self.one else None
         if value is not None and value.is_floating_point() and (span := span_of(value)) != (0.0, 1.0):
             said.append(f"Values {span[0]:.3g} to {span[1]:.3g} are shown from black to white.")
         return " ".join([*([item.note] if item.note else []), *said, *self.notes])
 
-    def result(self, view: int = 0) -> np.ndarray:
-        """The chosen draw of the copy, float32."""
-        sample = self.one[min(view, len(self.one) - 1)]
-        return sample.get("image", sample.get("volume")).detach().numpy()
+    def result(self) -> np.ndarray:
+        """The chosen draw of the copy."""
+        return self.shown.get("image", self.shown.get("volume")).detach().numpy()
 
     def full(self) -> np.ndarray:
         """The chosen draw of the whole image or volume."""
         with BUSY:
             batch = tree_map_only(Tensor, lambda t: t[None], self.sample(whole=True))
             y, _ = self.f(batch, self.drawn)
-            y = y[0] if isinstance(y, tuple) else y
+            y = y[min(self.view, len(y) - 1)] if isinstance(y, tuple) else y
             return y.get("image", y.get("volume"))[0].detach().numpy()
 
 
