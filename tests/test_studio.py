@@ -232,3 +232,6 @@ def test_leaves_of_a_state_of_its_own() -> None:
     assert two.item.boxes
     assert two.root.steps
     assert leaves_of(two.params)
+    one.forget()
+    assert not one.items
+    assert two.items

@@ -94,11 +94,11 @@ def whole(name: str, value: int, low: int, high: int, set_: Callable[[int], Any]
     return box
 
 
-def text(name: str, value: str, set_: Callable[[str], Any], hidden: bool = False) -> Tag:
-    """A field for a line of text, which counts when it is left."""
+def text(name: str, value: str, set_: Callable[[str], Any], label: str | None = None) -> Tag:
+    """A field for a line of text, which counts when it is left; `label`: what is seen of its name."""
     with Tag("label", classes="field"):
-        Tag("span", name, "unseen" if hidden else "")
-        box = Tag("input", type="text", value=value)
+        Tag("span", name if label is None else label)
+        box = Tag("input", type="text", value=value, aria_label=name)
     box.on("change", lambda e: set_(str(e.args)), js_handler=VALUE)
     return box
 
@@ -112,10 +112,10 @@ def check(name: str, value: bool, set_: Callable[[bool], Any], label: str = "") 
     return box
 
 
-def choice(name: str, options: dict[str, str], value: str, set_: Callable[[str], Any], hidden: bool = False) -> Tag:
+def choice(name: str, options: dict[str, str], value: str, set_: Callable[[str], Any], label: str | None = None) -> Tag:
     """A list to choose from: values with their words."""
     with Tag("label", classes="field"):
-        Tag("span", name, "unseen" if hidden else "")
+        Tag("span", name if label is None else label)
         box = Tag("select", aria_label=name)
         with box:
             for v, words in options.items():

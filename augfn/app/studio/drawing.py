@@ -51,7 +51,7 @@ class Drawing:
     def show(self) -> None:
         item, flat = self.item, self.item.ndim == 2
         h, w = item.frame[-2:]
-        with Tag("div", classes="row"):
+        with Tag("div", classes="line"):
             if flat:
                 files("Load COCO …", ".json", self.load_coco, self.page.complain)
             files("Load a mask …", ".png,.bmp,.tif,.npy,.nii,.gz,image/*", self.load_mask, self.page.complain)
@@ -60,7 +60,7 @@ class Drawing:
         if not flat:
             Tag("p", "Boxes and keypoints are drawn on images; the mask of a volume is loaded, of its size.", "dim")
             return
-        with Tag("div", classes="row"):
+        with Tag("div", classes="line"):
             choice("Tool", TOOLS, self.tool, self.set_tool)
             whole("Label", self.label, 1, LABELS, lambda v: setattr(self, "label", v))
             whole("Brush", self.width, 1, 1000, self.set_width)
@@ -74,7 +74,7 @@ class Drawing:
         self.canvas.on("pointerdown", js_handler=BEGIN)
         self.canvas.on("pointermove", js_handler=GO)
         self.canvas.on("pointerup", lambda e: self.drawn(json.loads(e.args)), js_handler=END)
-        with Tag("div", classes="row"):
+        with Tag("div", classes="line"):
             text("Add a box: x1, y1, x2, y2", "", self.write_box)
             text("Add a keypoint: x, y", "", self.write_point)
         Tag("p", f"Pixels of the image, {w} x {h}: of boxes edges, of keypoints centres of pixels.", "dim")
@@ -90,7 +90,7 @@ class Drawing:
                 Tag("summary", f"{len(item.boxes)} boxes, {len(item.points)} keypoints")
                 with Tag("div", classes="nested"):
                     for name, numbers, label, held, i in rows:
-                        with Tag("div", classes="row dim"):
+                        with Tag("div", classes="line dim"):
                             words = ", ".join(f"{v:.1f}" for v in numbers)
                             Tag("span", f"{name}: {words} {label}")
                             button(

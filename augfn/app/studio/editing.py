@@ -48,7 +48,7 @@ class Editing:
                 self.row(step)
         if not self.root.steps:
             Tag("p", "No steps: the image stays as it is.", "dim")
-        with Tag("div", classes="row"):
+        with Tag("div", classes="line"):
             button("Remove all", self.clear)
             if self.into is not None:
                 button("Add to the whole pipeline again", lambda: self.target(None))
@@ -113,7 +113,7 @@ class Editing:
                 forms = {n: w for n, w in FORMS.items() if row.name != "p" or n == "fixed"}
                 forms |= {} if row.form in forms else {row.form: row.form.replace("_", " ")}
                 if len(forms) > 1:
-                    choice(f"{name}, form", forms, row.form, lambda form: self.form(step, row, form), hidden=True)
+                    choice(f"{name}, form", forms, row.form, lambda form: self.form(step, row, form), label="")
             turns: dict[Any, Turn] = {}
             for dial in row.dials:
                 turns[dial.at] = Turn(
@@ -121,7 +121,7 @@ class Editing:
                 )
             if not row.dials and row.value is not None:
                 value = yaml.safe_dump(row.value, default_flow_style=True).strip().removesuffix("\n...")
-                text(f"{name}, as in YAML", value, lambda t: self.write(step, row.name, t), hidden=True)
+                text(f"{name}, as in YAML", value, lambda t: self.write(step, row.name, t), label="")
 
     def value(self, step: Step, name: str) -> Any:
         return next(r.value for r in rows_of(step) if r.name == name)
@@ -154,11 +154,22 @@ class Editing:
             options = {"": "as the pipeline" if step.name not in ROOTS else "as usual"} | {
                 c: c for c in setting.choices
             }
-            with Tag("div", classes="row"):
-                choice(name, options, setting.value or "", lambda v: self.put(step, setting.name, v or None))
+            with Tag("div", classes="line"):
+                choice(
+                    name,
+                    options,
+                    setting.value or "",
+                    lambda v: self.put(step, setting.name, v or None),
+                    label=setting.name,
+                )
         else:
             shown = "" if setting.value is None else yaml.safe_dump(plain(setting.value, name), default_flow_style=True)
-            text(name, shown.strip().removesuffix("\n..."), lambda t: self.write(step, setting.name, t))
+            text(
+                name,
+                shown.strip().removesuffix("\n..."),
+                lambda t: self.write(step, setting.name, t),
+                label=setting.name,
+            )
 
     async def write(self, step: Step, name: str, written: str) -> None:
         """A setting as it is written in YAML."""

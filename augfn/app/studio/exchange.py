@@ -30,13 +30,13 @@ class Exchange:
         with Tag("div", classes="two even"):
             with Tag("div", classes="nested"):
                 Tag("h3", "Save")
-                with Tag("div", classes="row"):
+                with Tag("div", classes="line"):
                     choice("Pipeline as", FORMS, self.form, self.set_form)
                     button("Download", self.download, "Download the pipeline")
                     self.copier = button("Copy", lambda: None, "Copy the pipeline")
                     self.copier.on("click", js_handler=COPY)
                 self.code = Tag("pre", tabindex=0, role="region", aria_label="The pipeline, written out")
-                with Tag("div", classes="row"):
+                with Tag("div", classes="line"):
                     button("Draw as PNG", lambda: self.result(False, "png"))
                     button("Draw as .npy", lambda: self.result(False, "npy"))
                     button("Draw in full size as PNG", lambda: self.result(True, "png"))
@@ -46,7 +46,7 @@ class Exchange:
                 with Tag("label", classes="nested"):
                     Tag("span", PASTE, "dim")
                     self.box = Tag("textarea", spellcheck="false", aria_label="A pipeline to load", placeholder=SUCH)
-                with Tag("div", classes="row"):
+                with Tag("div", classes="line"):
                     load = button("Load", lambda: None, "Load what is pasted", "main-act")
                     load.on(
                         "click",

@@ -66,7 +66,7 @@ class Setting(NamedTuple):
 
 def rows_of(step: Step) -> list[Row]:
     """The leaves of an op, then its probability."""
-    op = reading.step({step.name: step.given or None}, step.name)
+    op = None if step.group else reading.step({step.name: step.given or None}, step.name)
     if not isinstance(op, Op):
         return []
     rows = []
@@ -213,7 +213,7 @@ def reformed(row: Row, form: str) -> Any:
 
 def settings_of(step: Step) -> list[Setting]:
     """The keywords of an op that are not drawn."""
-    op = reading.step({step.name: step.given or None}, step.name)
+    op = None if step.group else reading.step({step.name: step.given or None}, step.name)
     if not isinstance(op, Op):
         return []
     own = [(n, op.static[n], choices_in(op.spec.types.get(n))) for n in op.spec.static]

@@ -33,7 +33,7 @@ class Looking:
                     Tag("div", classes="edge")
                 slide = Tag("input", type="range", min=0, max=100, step=1, value=50, aria_label="Before and after")
                 slide.on("input", js_handler=CUT)
-                with Tag("div", classes="row dim"):
+                with Tag("div", classes="line dim"):
                     Tag("span", "left of the line: before, right of it: after")
             with Tag("div"):
                 with ui.tabs(on_change=lambda e: self.turn_to(e.value)).props(
@@ -86,7 +86,7 @@ class Looking:
         self.body.clear()
         self.turns = {}
         with self.body:
-            with Tag("div", classes="row"):
+            with Tag("div", classes="line"):
                 button("As it was drawn", self.restore)
                 Tag("span", "Values of this draw; a change replays it with the others as they are.", "dim")
             last = ""
@@ -156,7 +156,7 @@ class Looking:
                 "dim",
             )
             most = max((abs(s.change) for s in rows), default=0.0) or 1.0
-            with Tag("div", classes="scroll"), Tag("table"):
+            with Tag("div", classes="scroll"), Tag("table", classes="bars"):
                 with Tag("thead"), Tag("tr"):
                     for words in ("leaf", "", "per unit"):
                         Tag("th", words, "n" if words == "per unit" else "")

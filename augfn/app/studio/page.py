@@ -48,6 +48,7 @@ class Page(Host):
         ui.add_css(STYLE.read_text(encoding="utf-8"))
         self.dark = ui.dark_mode(None)
         self.build()
+        ui.context.client.on_delete(self.studio.forget)
         ui.timer(0.05, self.redraw, once=True)
 
     def build(self) -> None:
@@ -66,14 +67,14 @@ class Page(Host):
                 with card("Draws"):
                     self.status = Tag("div", classes="dim says", role="status", aria_live="polite")
                     self.error = Tag("div", classes="bad", role="alert")
-                    with Tag("div", classes="row"):
+                    with Tag("div", classes="line"):
                         self.seed_box = whole("Key", 0, 0, 2**31 - 1, self.set_seed)
                         button("Next key", lambda: self.set_seed(self.studio.seed + 1))
                         self.n_box = whole("Draws", self.studio.n, 1, SIDE_BY_SIDE, self.set_n)
                         check("Show mask", True, lambda v: self.set_look(mask=v), "mask")
                         check("Show boxes", True, lambda v: self.set_look(boxes=v), "boxes")
                         check("Show keypoints", True, lambda v: self.set_look(points=v), "keypoints")
-                    self.slices = Tag("div", classes="row")
+                    self.slices = Tag("div", classes="line")
                     self.grid = Tag("div", classes="grid")
                 with card("One draw"):
                     self.looking = Looking(self)

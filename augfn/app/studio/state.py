@@ -113,6 +113,12 @@ class Studio:
         self.root = Step("pipeline", steps=[Step(n, dict(given)) for n, given in first.items()])
         self.n = 8 if self.item.ndim == 2 else 4
 
+    def forget(self) -> None:
+        """Let go of all that was opened and drawn."""
+        for held in (self.items, self.outs, self.one, self.drawn, self.params):
+            held.clear()
+        self.edited = None
+
     def sample(self, whole: bool = False) -> dict[str, Any]:
         return self.item.sample(whole, self.min_visibility)
 
