@@ -13,11 +13,16 @@ from augfn.app.studio.leaves import Dial
 from augfn.app.studio.opened import FILE
 
 VALUE = "(e) => emit(e.target.value)"
+SAME = 1e-6  # of a number, which float32 rounds
 WAIT = 0.08  # seconds between the events of a slider
 
 
 class Tag(TextElement):
-    """An HTML element by its tag, with attributes, and a text."""
+    """An HTML element by its tag, with attributes, and a text.
+
+    The `value` of an input is the one that it begins with (Vue's `^value`): what a user types or moves stays as it is, whatever
+    else changes on the page, until `put` changes it.
+    """
 
     def __init__(self, tag: str, text: str = "", classes: str = "", **attributes: Any) -> None:
         super().__init__(tag=tag, text=text)
@@ -27,7 +32,13 @@ class Tag(TextElement):
     def set(self, **attributes: Any) -> None:
         """Set attributes; `aria_label` is aria-label, None takes one away."""
         for name, value in attributes.items():
-            self.props.set_optional(name.replace("_", "-").strip("-"), value)
+            key = "^value" if name == "value" and self.tag == "input" else name.replace("_", "-")
+            self.props.set_optional(key, value)
+
+    def put(self, value: Any) -> None:
+        """Another value of an input."""
+        script = f"const e = document.getElementById('c{self.id}'); if (e) e.value = {json.dumps(value)}"
+        self.client.run_javascript(script)
 
 
 def short(value: float) -> str:
@@ -35,44 +46,46 @@ def short(value: float) -> str:
 
 
 class Turn:
-    """A slider with a number beside it, of one name."""
+    """A slider with a number beside it, of one name; in the browser each follows the other."""
 
     def __init__(self, name: str, dial: Dial, turned: Callable[[float], Any]) -> None:
-        self.turned = turned
-        ends = {"min": short(dial.low), "max": short(dial.high), "step": short(dial.step)}
+        self.turned, self.value = turned, dial.value
+        ends = {"min": short(dial.low), "max": short(dial.high), "step": "any"}
         alone = dial.label == "value"
         with Tag("div", classes="turn one" if alone else "turn"):
             if not alone:
                 Tag("span", dial.label, "dial-name", aria_hidden="true")
-            self.slider = Tag(
-                "input", type="range", value=short(dial.value), aria_label=name, **{**ends, "step": "any"}
-            )
-            self.number = Tag(
-                "input", type="number", value=short(dial.value), aria_label=f"{name}, number", step=ends["step"]
-            )
+            self.slider = Tag("input", type="range", aria_label=name, **ends, value=short(dial.value))
+            number = {"aria_label": f"{name}, number", "step": short(dial.step), "value": short(dial.value)}
+            self.number = Tag("input", type="number", **number)
         self.slider.on("input", lambda e: self.moved(e.args), throttle=WAIT, js_handler=snapping(dial))
-        self.number.on("change", lambda e: self.moved(e.args), js_handler=VALUE)
+        self.number.on("change", lambda e: self.moved(e.args), js_handler=FOLLOWED)
 
     def moved(self, text: Any) -> Any:
         try:
-            value = float(text)
+            self.value = float(text)
         except (TypeError, ValueError):
             return None
-        self.show(value)
-        return self.turned(value)
+        return self.turned(self.value)
 
     def show(self, value: float) -> None:
-        """What it stands at now."""
-        self.slider.set(value=short(value))
-        self.number.set(value=short(value))
+        """What it stands at now, where that is not where it was put."""
+        if abs(value - self.value) > SAME * max(1.0, abs(value)):
+            self.value = value
+            self.slider.put(short(value))
+            self.number.put(short(value))
+
+
+FOLLOWED = "(e) => {e.target.parentElement.querySelector('[type=range]').value = e.target.value; emit(e.target.value)}"
 
 
 def snapping(dial: Dial) -> str:
-    """A slider moves by steps from where its interval begins; its ends are met."""
+    """A slider moves by round steps; its ends are met."""
     return (
         f"(e) => {{const v = Number(e.target.value), s = {dial.step}, a = {dial.low}, b = {dial.high};"
         "const r = v <= a ? a : v >= b ? b : Math.min(b, Math.max(a, Math.round(v / s) * s));"
-        "emit(String(Number(r.toPrecision(7))))}"
+        "const t = String(Number(r.toPrecision(7)));"
+        "e.target.parentElement.querySelector('[type=number]').value = t; emit(t)}"
     )
 
 
@@ -80,14 +93,14 @@ def whole(name: str, value: int, low: int, high: int, set_: Callable[[int], Any]
     """A field for a whole number."""
     with Tag("label", classes="field"):
         Tag("span", name)
-        box = Tag("input", type="number", value=value, min=low, max=high, step=1)
+        box = Tag("input", type="number", min=low, max=high, step=1, value=value)
 
     def changed(e: events.GenericEventArguments) -> Any:
         try:
             number = min(high, max(low, int(float(e.args))))
         except (TypeError, ValueError):
             number = value
-        box.set(value=number)
+        box.put(number)
         return set_(number)
 
     box.on("change", changed, js_handler=VALUE)

@@ -96,7 +96,7 @@ class Page(Host):
         self.show_open()
         self.editing.show.refresh()
         self.drawing.show.refresh()
-        self.n_box.set(value=self.studio.n)
+        self.n_box.put(self.studio.n)
         await self.redraw()
 
     def show_open(self) -> None:
@@ -127,7 +127,7 @@ class Page(Host):
 
     async def set_seed(self, seed: int) -> None:
         self.studio.seed, self.studio.edited = min(seed, 2**31 - 1), None
-        self.seed_box.set(value=self.studio.seed)
+        self.seed_box.put(self.studio.seed)
         await self.redraw()
 
     async def set_n(self, n: int) -> None:
