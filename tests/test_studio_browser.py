@@ -74,6 +74,7 @@ def browser() -> Iterator[Any]:
 def page(browser: Any, site: str) -> Iterator[Any]:
     """A page of a user's own, without an error in its console at the end."""
     context, errors = browser.new_context(viewport={"width": 1400, "height": 1000}), []
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
     made = context.new_page()
     made.set_default_timeout(WAIT)
     made.on("pageerror", lambda error: errors.append(str(error)))
@@ -99,26 +100,39 @@ def attach(page: Any, name: str, path: Path) -> None:
 def add(page: Any, words: str, option: str) -> None:
     box = page.get_by_role("combobox", name=re.compile("Add a step"))
     box.fill(words)
-    page.get_by_role("option", name=re.compile(rf"^{option} \(")).first.click()
-    page.get_by_role("button", name=option, exact=True).first.wait_for()
+    done(page, lambda: page.get_by_role("option", name=re.compile(rf"^{option} \(")).first.click())
+
+
+def enter(page: Any, name: str, value: str) -> None:
+    box = page.get_by_label(name, exact=True)
+    box.fill(value)
+    box.press("Enter")
 
 
 def says(page: Any, role: str, words: str) -> None:
     page.get_by_role(role).filter(has_text=re.compile(words)).first.wait_for()
 
 
+def done(page: Any, act: Any) -> None:
+    """Do something, and wait until the page has drawn after it."""
+    status = page.get_by_role("status")
+    before = status.get_attribute("data-drawn")
+    act()
+    page.wait_for_function("([e, n]) => Number(e.dataset.drawn) > n", arg=[status.element_handle(), int(before)])
+
+
 def redrawn(page: Any, act: Any) -> None:
-    """Do something, after which the first draw is another picture."""
+    """The same, after which the first draw is another picture."""
     image = page.get_by_role("button", name="Draw 1", exact=True).locator("img")
     before = image.get_attribute("src")
-    act()
-    page.wait_for_function("([e, s]) => e.getAttribute('src') !== s", arg=[image.element_handle(), before])
+    done(page, act)
+    assert image.get_attribute("src") != before
 
 
 def test_a_pipeline_is_built_drawn_edited_and_taken_along(page: Any, folder: Path, tmp_path: Path) -> None:
-    attach(page, "Load COCO …", folder / "instances.json")
+    done(page, lambda: attach(page, "Load COCO …", folder / "instances.json"))
     page.get_by_text("1 boxes, 0 keypoints").wait_for()
-    page.get_by_role("button", name="Remove all").click()
+    done(page, lambda: page.get_by_role("button", name="Remove all").click())
     page.get_by_text("No steps").wait_for()
     add(page, "RandomRotation", "rotate")
     add(page, "brightness", "brightness")
@@ -132,14 +146,14 @@ def test_a_pipeline_is_built_drawn_edited_and_taken_along(page: Any, folder: Pat
     redrawn(page, lambda: page.get_by_label("brightness factor, form").select_option("range"))
     redrawn(page, lambda: page.get_by_label("brightness is on").uncheck())
     redrawn(page, lambda: page.get_by_label("brightness is on").check())
-    page.get_by_role("button", name="Move brightness up").click()
+    done(page, lambda: page.get_by_role("button", name="Move brightness up").click())
     page.locator(".step .name").first.get_by_text("brightness").wait_for()
     page.get_by_text("Settings of the pipeline").click()
-    redrawn(page, lambda: page.get_by_label("pipeline padding_mode").select_option("reflection"))
+    done(page, lambda: page.get_by_label("pipeline padding_mode").select_option("reflection"))
     redrawn(page, lambda: page.get_by_role("button", name="Next key").click())
-    page.get_by_label("Draws", exact=True).last.fill("3")
-    page.get_by_label("Draws", exact=True).last.press("Enter")
-    page.get_by_role("button", name="Draw 4", exact=True).wait_for(state="detached")
+    box = page.get_by_label("Draws", exact=True).last
+    done(page, lambda: (box.fill("3"), box.press("Enter")))
+    assert not page.get_by_role("button", name="Draw 4", exact=True).count()
 
     page.get_by_role("button", name="Draw 3", exact=True).click()
     page.get_by_text("Draw 3 of key 1: brightness").wait_for()
@@ -170,8 +184,7 @@ def test_a_pipeline_is_built_drawn_edited_and_taken_along(page: Any, folder: Pat
     page.get_by_role("tab", name="Boxes and masks").click()
     page.get_by_role("cell", name="box 1 (label 2)").wait_for()
     assert page.get_by_role("cell", name=re.compile("clipped|100 %|not valid")).count()
-    page.get_by_label("Boxes with less than").fill("0.9")
-    page.get_by_label("Boxes with less than").press("Enter")
+    done(page, lambda: enter(page, "Boxes with less than this share left are not valid", "0.9"))
     page.get_by_role("tab", name="Gradient").click()
     page.get_by_role("img", name=re.compile("^brightness.factor: ")).wait_for()
     page.get_by_label("Loss").select_option(index=2)
@@ -197,15 +210,14 @@ def test_targets_are_drawn_and_files_and_values_that_are_bad_are_said(page: Any,
         page.mouse.move(x2, y2, steps=3)
         page.mouse.up()
 
-    drag((0.25, 0.25), (0.75, 0.75))
+    done(page, lambda: drag((0.25, 0.25), (0.75, 0.75)))
     page.get_by_text("1 boxes, 0 keypoints").click()
     page.get_by_text("Box 1: 32.0, 24.0, 96.0, 72.0 label 1").wait_for()
     page.get_by_label("Tool").select_option("mask")
-    drag((0.2, 0.5), (0.8, 0.5))
+    done(page, lambda: drag((0.2, 0.5), (0.8, 0.5)))
+    done(page, lambda: page.get_by_label("Tool").select_option("erase") and drag((0.2, 0.5), (0.3, 0.5)))
     page.get_by_role("button", name="Remove the mask").wait_for()
-    box = page.get_by_label("Add a keypoint: x, y")
-    box.fill("10, 20")
-    box.press("Enter")
+    done(page, lambda: enter(page, "Add a keypoint: x, y", "10, 20"))
     page.get_by_text("1 boxes, 1 keypoints").wait_for()
     page.get_by_label("Show mask").uncheck()
 
@@ -224,10 +236,10 @@ def test_targets_are_drawn_and_files_and_values_that_are_bad_are_said(page: Any,
     redrawn(page, load.click)
     page.get_by_text("Draw 1 of key 0: hflip, then invert").wait_for()
 
-    attach(page, "Open images …", folder / "scan.npy")
+    done(page, lambda: attach(page, "Open images …", folder / "scan.npy"))
     page.get_by_label("Slices").select_option("1")
     page.get_by_role("button", name="rotate3d", exact=True).click()
-    redrawn(page, lambda: page.get_by_role("slider", name="Slice", exact=True).fill("0.9"))
+    page.get_by_role("slider", name="Slice", exact=True).fill("0.9")
     redrawn(page, lambda: page.get_by_role("slider", name="rotate3d degrees low x", exact=True).fill("-40"))
     file, policy = (
         download(page, "Draw as .npy", tmp_path / "y.npy"),
@@ -238,6 +250,58 @@ def test_targets_are_drawn_and_files_and_values_that_are_bad_are_said(page: Any,
     assert np.abs(np.load(file) - y["volume"].numpy()).max() < 1e-6
     unnamed = "e => e.filter(i => !i.labels?.length && !i.ariaLabel && !i.innerText?.trim()).map(i => i.outerHTML)"
     assert page.locator("button:visible, input:visible, select:visible, textarea:visible").evaluate_all(unnamed) == []
+
+
+def test_the_other_controls(page: Any, folder: Path, tmp_path: Path) -> None:
+    page.get_by_label("Theme").select_option("dark")
+    page.locator(".body--dark").wait_for()
+    Image.fromarray(np.full(SIZE, 7, np.uint8)).save(folder / "mask.png")
+    redrawn(page, lambda: attach(page, "Load a mask …", folder / "mask.png"))
+    redrawn(page, lambda: page.get_by_role("button", name="Remove the mask").click())
+    enter(page, "Label", "3")
+    enter(page, "Brush", "10")
+    redrawn(page, lambda: enter(page, "Add a box: x1, y1, x2, y2", "10 10 60 60"))
+    page.get_by_text("1 boxes, 0 keypoints").click()
+    page.get_by_text("10.0, 10.0, 60.0, 60.0 label 3").wait_for()
+    page.get_by_label("Show boxes").uncheck()
+    page.get_by_label("Show keypoints").uncheck()
+    done(page, lambda: page.get_by_role("button", name="Remove box 1").click())
+    enter(page, "Add a box: x1, y1, x2, y2", "1 1")
+    says(page, "alert", "'1 1' is not 4 numbers")
+
+    add(page, "one_of", "one_of")
+    page.get_by_role("button", name="Add steps to one_of").click()
+    page.get_by_role("combobox", name=re.compile("Add a step to one_of")).wait_for()
+    add(page, "d4", "d4")
+    done(page, lambda: enter(page, "d4 symmetry, as in YAML", "{choice: {weights: [0, 0, 1, 0, 0, 0, 0, 0]}}"))
+    add(page, "CLAHE", "clahe")
+    page.get_by_role("button", name="Add to the whole pipeline again").click()
+    page.get_by_role("button", name="Add to the whole pipeline again").wait_for(state="detached")
+    done(page, lambda: page.get_by_label("d4 is on").uncheck())
+    page.get_by_text("Settings of clahe").click()
+    redrawn(page, lambda: enter(page, "clahe grid_size", "[4, 4]"))
+    enter(page, "clahe grid_size", "[4")
+    says(page, "alert", "is no YAML")
+    done(page, lambda: page.get_by_label("clahe per_channel").check())
+    done(page, lambda: page.get_by_role("button", name="Move hflip down").click())
+    done(page, lambda: page.get_by_role("button", name="Remove affine").click())
+    assert page.locator(".step .name").first.inner_text() == "hflip"
+    redrawn(page, lambda: enter(page, "Key", "12"))
+    page.get_by_role("button", name="Copy the pipeline").click()
+    page.wait_for_function("async () => (await navigator.clipboard.readText()).includes('per_channel: true')")
+    assert "grid_size: [4, 4]" in page.evaluate("navigator.clipboard.readText()")
+    with Image.open(download(page, "Draw as PNG", tmp_path / "draw.png")) as image:
+        assert image.size == SIZE[::-1]
+    assert np.load(download(page, "Draw in full size as .npy", tmp_path / "full.npy")).shape == (3, *SIZE)
+    af.save(af.pipeline(af.vflip(p=1.0)), folder / "flip.yaml")
+    redrawn(page, lambda: attach(page, "Open a policy …", folder / "flip.yaml"))
+    page.get_by_role("tab", name="Time").click()
+    page.get_by_role("button", name="Measure again").click()
+    page.get_by_role("cell", name="vflip").wait_for()
+    redrawn(page, lambda: attach(page, "Open images …", folder / "mask.png"))
+    redrawn(page, lambda: page.get_by_label("Image", exact=True).select_option(label="photo.png"))
+    redrawn(page, lambda: page.get_by_role("button", name="Close image").click())
+    page.get_by_role("button", name="Close image").wait_for(state="detached")
 
 
 def test_two_users_do_not_see_each_other(browser: Any, page: Any, site: str, folder: Path) -> None:

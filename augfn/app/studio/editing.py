@@ -39,7 +39,7 @@ class Editing:
         names = {n: e.label for n, e in known.items()}
         if self.into is not None and not any(s is self.into for s in self.root.walk()):
             self.into = None
-        where = "" if self.into is None else f" to {self.into.name}"
+        where = f" to {self.into.name}" if self.into is not None else " as a view" if self.root.name == "views" else ""
         pick = ui.select(names, label=f"Add a step{where}: op, policy, recipe, or a peer's name", with_input=True)
         pick.props('dense outlined options-dense popup-content-class="names"').style("width: 100%")
         pick.on_value_change(lambda e: self.add(e.value) if e.value else None)
@@ -135,8 +135,8 @@ class Editing:
     def follow(self, step: Step, name: str, turns: dict[Any, Turn]) -> None:
         try:
             dials = next(r.dials for r in rows_of(step) if r.name == name)
-        except Exception as error:  # what is wrong is said when it is drawn
-            return self.page.complain(line_of(error))
+        except Exception as error:
+            return self.page.complain(line_of(error), "drawn")
         for dial in dials:
             if dial.at in turns:
                 turns[dial.at].show(dial.value)
@@ -180,6 +180,7 @@ class Editing:
         return await self.put(step, name, value)
 
     async def put(self, step: Step, name: str, value: Any) -> None:
+        self.page.complain("")
         if value is None:
             step.given.pop(name, None)
         else:
@@ -194,6 +195,7 @@ class Editing:
             act(*args)
         except Exception as error:
             return self.page.complain(line_of(error))
+        self.page.complain("")
         self.show.refresh()
         return await self.page.redraw()
 
@@ -202,6 +204,8 @@ class Editing:
 
         def added() -> None:
             step = step_of(name, studio.item.size)
+            if step.name == "views" and self.root.steps:
+                raise ValueError(f"{name} gives several views, and is a whole pipeline: remove all steps first")
             self.open = {id(step)}
             if step.name in ROOTS and not self.root.steps:
                 studio.root = step

@@ -111,7 +111,7 @@ class Exchange:
 
     async def load(self, written: str, name: str = "") -> None:
         """Another pipeline, and what differs from the peer that it came from."""
-        found = await self.page.attempt(peers.parsed, written, name)
+        found = await self.page.attempt(lambda: peers.parsed(written, name))
         if found is None:
             return
         self.page.studio.root, notes = found

@@ -16,20 +16,26 @@ class Host:
 
     studio: Studio
     error: Tag
+    wrong: dict[str, str]  # what was asked for last, and what is drawn: each with what is wrong with it
 
-    def complain(self, line: str) -> None:
+    def complain(self, line: str, what: str = "asked") -> None:
         """What is wrong, in one line on the page; nothing where all is well."""
-        self.error.text = line
+        self.wrong[what] = line
+        self.error.text = " – ".join(filter(None, self.wrong.values()))
 
-    async def attempt(self, act: Callable[..., Any], *args: Any) -> Any:
+    async def attempt(self, act: Callable[[], Any], what: str = "asked") -> Any:
         """Do something away from the page; what goes wrong is said on it, and None comes back."""
         try:
-            made = await run.io_bound(act, *args)
+            made = await run.io_bound(act)
         except Exception as error:
-            self.complain(line_of(error))
+            self.complain(line_of(error), what)
             return None
-        self.complain("")
+        self.complain("", what)
         return made
+
+    async def draw(self, act: Callable[[], Any]) -> Any:
+        """The same of what is shown, which leaves what is wrong with what was asked for."""
+        return await self.attempt(act, "drawn")
 
     async def redraw(self) -> None:
         """Draw with the pipeline as it is now."""

@@ -52,7 +52,7 @@ class Looking:
     async def show(self) -> None:
         """Show the chosen draw as it is now."""
         studio = self.page.studio
-        made = await self.page.attempt(lambda: (encoded(studio.before()), encoded(studio.after())))
+        made = await self.page.draw(lambda: (encoded(studio.before()), encoded(studio.after())))
         if made is None:
             return
         self.before.set(src=made[0])
@@ -140,10 +140,12 @@ class Looking:
         studio = self.page.studio
 
         def found() -> Any:
+            if studio.f.mixes:
+                raise ValueError("the gradient is shown for pipelines of one image, and this one mixes")
             batch = tree_map_only(type(studio.item.small), lambda t: t[None], studio.sample())
             return slopes(studio.f, batch, studio.drawn, self.loss)
 
-        made = await self.page.attempt(found)
+        made = await self.page.draw(found)
         self.body.clear()
         with self.body:
             choice("Loss", {n: n for n in LOSSES}, self.loss, self.set_loss)
@@ -178,7 +180,7 @@ class Looking:
 
     async def time(self) -> None:
         studio = self.page.studio
-        rows = await self.page.attempt(lambda: timings(studio.f, studio.batch(studio.f), studio.params))
+        rows = await self.page.draw(lambda: timings(studio.f, studio.batch(studio.f), studio.params))
         self.body.clear()
         with self.body:
             button("Measure again", self.time)

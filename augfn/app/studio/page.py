@@ -44,6 +44,8 @@ class Page(Host):
         if root is not None:
             self.studio.root = copy.deepcopy(root)
         self.running = self.again = False
+        self.count = 0  # of the grids that were shown
+        self.wrong = {}
         self.cells: dict[tuple[int, int], tuple[Tag, Tag]] = {}
         ui.add_css(STYLE.read_text(encoding="utf-8"))
         self.dark = ui.dark_mode(None)
@@ -54,7 +56,7 @@ class Page(Host):
     def build(self) -> None:
         with Tag("header", classes="top"):
             Tag("h1", "augfn studio")
-            self.pick = Tag("div")
+            self.pick = Tag("div", classes="line")
             files("Open images …", "image/*,.npy,.nii,.nii.gz,.gz", self.open, self.complain, many=True)
             choice("Theme", {"auto": "as the system", "light": "light", "dark": "dark"}, "auto", self.theme)
         with Tag("main", classes="studio"):
@@ -88,7 +90,7 @@ class Page(Host):
         self.dark.value = {"auto": None, "light": False, "dark": True}[value]
 
     async def open(self, name: str, data: bytes) -> None:
-        if await self.attempt(self.studio.open, name, data) is not None:
+        if await self.attempt(lambda: self.studio.open(name, data)) is not None:
             await self.opened()
 
     async def opened(self) -> None:
@@ -106,6 +108,8 @@ class Page(Host):
         with self.pick:
             names = {str(i): item.name for i, item in enumerate(studio.items)}
             choice("Image", names, str(studio.at), self.show_item)
+            if len(studio.items) > 1:
+                button("Close image", self.close_item)
         self.slices.clear()
         with self.slices:
             if studio.item.ndim == 3:
@@ -124,6 +128,10 @@ class Page(Host):
     async def show_item(self, at: str) -> None:
         self.studio.show(int(at))
         await self.opened()
+
+    async def close_item(self) -> None:
+        if await self.attempt(lambda: self.studio.close() or True):
+            await self.opened()
 
     async def set_seed(self, seed: int) -> None:
         self.studio.seed, self.studio.edited = min(seed, 2**31 - 1), None
@@ -152,9 +160,11 @@ class Page(Host):
         try:
             while True:
                 self.again = False
-                if await self.attempt(self.drawn) is not None:
+                if await self.draw(self.drawn) is not None:
                     await self.pictures()
                     self.exchange.show()
+                self.count += 1
+                self.status.set(data_drawn=self.count)
                 if not self.again:
                     break
         finally:
@@ -166,7 +176,7 @@ class Page(Host):
 
     async def pictures(self) -> None:
         """Show what was drawn."""
-        made = await self.attempt(lambda: [(i, v, encoded(p)) for i, v, p in self.studio.grid()])
+        made = await self.draw(lambda: [(i, v, encoded(p)) for i, v, p in self.studio.grid()])
         if made is None:
             return
         studio, places = self.studio, [(i, v) for i, v, _ in made]

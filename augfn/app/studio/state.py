@@ -56,6 +56,7 @@ class Studio:
 
     * `items`, `at`: what is open, and which of it is shown; `root`: the pipeline.
     * `seed`, `n`: the key of the grid, `af.key(seed)`, and its number of draws.
+    * `kept`: the pipelines for the other numbers of dimensions, `ndim`.
     * `outs`: the samples that came out, for each draw one (of views: one for each view); `f`, `params`: what made them.
     * `chosen`, `view`: which draw, and which view of it, is looked at; `edited`: its params where they were changed.
     """
@@ -77,6 +78,8 @@ class Studio:
     drawn: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     took: float = 0.0
+    ndim: int = 0
+    kept: dict[int, tuple[Step, int]] = field(default_factory=dict)
 
     # what is open
 
@@ -89,33 +92,34 @@ class Studio:
         return "image" if self.item.ndim == 2 else "volume"
 
     def open(self, name: str, data: bytes) -> Item:
-        """Read a file and show it; a pipeline for images gives way where a volume comes, and the other way round."""
+        """Read a file and show it."""
         return self.add(opened.read(name, data))
 
     def add(self, item: Item) -> Item:
-        before = self.item.ndim if self.items else None
         self.items.append(item)
-        self.at = len(self.items) - 1
-        if before != item.ndim:
-            self.restart()
-        self.edited = None
+        self.show(len(self.items) - 1)
         return item
 
     def show(self, at: int) -> None:
-        before = self.item.ndim
+        """Show another item. Images and volumes have a pipeline each, which waits while the others are shown."""
         self.at, self.edited = at, None
-        if self.item.ndim != before:
-            self.restart()
+        ndim = self.item.ndim
+        if ndim != self.ndim:
+            self.kept[self.ndim] = self.root, self.n
+            self.ndim = ndim
+            self.root, self.n = self.kept.get(ndim) or first(ndim)
 
-    def restart(self) -> None:
-        """A pipeline to begin with."""
-        first = FIRST if self.item.ndim == 2 else FIRST_3D
-        self.root = Step("pipeline", steps=[Step(n, dict(given)) for n, given in first.items()])
-        self.n = 8 if self.item.ndim == 2 else 4
+    def close(self) -> None:
+        """Let go of what is shown; the last item stays."""
+        if len(self.items) < 2:
+            raise ValueError("the only image stays: open another one first")
+        gone = self.items.pop(self.at)
+        self.at = min(self.at, len(self.items) - 1)
+        self.show(next((i for i, item in enumerate(self.items) if item.ndim == gone.ndim), self.at))
 
     def forget(self) -> None:
         """Let go of all that was opened and drawn."""
-        for held in (self.items, self.outs, self.one, self.drawn, self.params):
+        for held in (self.items, self.outs, self.one, self.drawn, self.params, self.kept):
             held.clear()
         self.edited = None
 
@@ -228,6 +232,8 @@ class Studio:
     def says(self) -> str:
         """What has to be known of what is shown."""
         item, said = self.item, []
+        if self.f.mixes:
+            said.append("What is open is mixed, each image with the next, without boxes and masks.")
         if item.scale < 1:
             size = " x ".join(map(str, reversed(item.size)))
             full = " x ".join(map(str, reversed(item.frame)))
@@ -244,12 +250,20 @@ class Studio:
         return self.shown.get("image", self.shown.get("volume")).detach().numpy()
 
     def full(self) -> np.ndarray:
-        """The chosen draw of the whole image or volume."""
+        """The chosen draw of the whole image or volume. Raises ValueError for a pipeline that mixes."""
+        if self.f.mixes:
+            raise ValueError("a pipeline that mixes has no full size: the images are brought to one frame")
         with BUSY:
             batch = tree_map_only(Tensor, lambda t: t[None], self.sample(whole=True))
             y, _ = self.f(batch, self.drawn)
             y = y[min(self.view, len(y) - 1)] if isinstance(y, tuple) else y
             return y.get("image", y.get("volume"))[0].detach().numpy()
+
+
+def first(ndim: int) -> tuple[Step, int]:
+    """A pipeline to begin with, and how many draws of it."""
+    steps = FIRST if ndim == 2 else FIRST_3D
+    return Step("pipeline", steps=[Step(n, dict(given)) for n, given in steps.items()]), 8 if ndim == 2 else 4
 
 
 def check_sizes(root: Step) -> None:
