@@ -64,7 +64,7 @@ def entries(ndim: int) -> dict[str, Entry]:
         for n, s in SPECS.items()
         if fits(s, ndim)
     }
-    out |= {n: Entry(n, "combinator", says) for n, (_, says) in COMBINATORS.items()}
+    out |= {n: Entry(n, "combinator", says, peers.get(n, ())) for n, (_, says) in COMBINATORS.items()}
     if ndim == 2:
         out |= {n: Entry(n, "policy", first(f.__doc__), peers.get(n, ())) for n, f in POLICIES.items()}
     for n, f in RECIPES.items():
@@ -105,10 +105,11 @@ def peers_of() -> dict[str, tuple[str, ...]]:
         for line in path.read_text(encoding="utf-8").splitlines():
             theirs, _, ours = line.partition("|")
             if not line.startswith("#") and ours.split():
-                out.setdefault(ours.split()[0], []).extend(n.strip() for n in theirs.split(","))
+                names = [n.strip().replace("(d)", "d") for n in theirs.split(",")]
+                out.setdefault(ours.split()[0], []).extend(names)
     for name, peer in OF_POLICIES.items():
         out.setdefault(name, []).append(peer)
-    return {n: tuple(dict.fromkeys(names)) for n, names in out.items()}
+    return {n: tuple(peer for peer in dict.fromkeys(names) if peer != n) for n, names in out.items()}
 
 
 def step_of(name: str, size: tuple[int, ...]) -> Step:
