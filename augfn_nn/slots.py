@@ -13,6 +13,7 @@ from torch.serialization import add_safe_globals
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from augfn.core.boxes import Boxes, Keypoints
+from augfn.core.ragged import made_of
 from augfn.core.targets import CONVERTED, FRAMED, NO_TARGETS, OTHER, SPELLED, format_in, kind_of, of_peer
 from augfn.errors import explain, unknown
 from augfn.images import to_float
@@ -114,8 +115,8 @@ class Slot(NamedTuple):
             "af.collate of dicts, one for each sample; or Augment(af.pipeline(...)), which takes lists of several sizes"
         )
         if self.kind in ("boxes", "keypoints"):
-            cls, form = ("Boxes", f", format={self.format!r}") if self.kind == "boxes" else ("Keypoints", "")
-            fix = f"af.{cls}.pad({self.name}{form}), which af.drop_invalid takes apart again"
+            form = f", format={self.format!r}" if self.kind == "boxes" else ""
+            fix = f"{made_of(self.kind.capitalize(), self.name, value, form)}, which af.drop_invalid takes apart again"
         raise TypeError(explain(f"{self.name}: a list", value, "one tensor for the batch", fix))
 
     def of_kornia(self, value: Any) -> Any:

@@ -190,6 +190,18 @@ FOLLOWED = {
         "af.Boxes.pad([...])",
         "af.Boxes.pad([[[0, 0, 4, 4]], []])",
     ),
+    "boxes of one image": (
+        "f({'image': x[0], 'boxes': boxes}, None, key)",
+        "af.Boxes(torch.as_tensor(boxes).float())",
+        "f({'image': x[0], 'boxes': af.Boxes(torch.as_tensor(boxes).float())}, None, key)",
+        {"boxes": [[0, 0, 4, 4]]},
+    ),
+    "points of one image": (
+        "AugmentationSequential(module, data_keys=['input', 'keypoints'])(x[0], keypoints)",
+        "af.Keypoints(torch.as_tensor(keypoints).float())",
+        "AugmentationSequential(module, data_keys=['input', 'keypoints'])(x[0], af.Keypoints(torch.as_tensor(keypoints).float()))",
+        {"keypoints": [[1, 2]]},
+    ),
     "a list of steps": (
         "af.pipeline([f, af.hflip()])",
         "af.pipeline(*steps)",
