@@ -197,9 +197,9 @@ FOLLOWED = {
         {"boxes": [[0, 0, 4, 4]]},
     ),
     "points of one image": (
-        "AugmentationSequential(module, data_keys=['input', 'keypoints'])(x[0], keypoints)",
+        "AugmentationSequential(module)({'image': x[0], 'keypoints': keypoints})",
         "af.Keypoints(torch.as_tensor(keypoints).float())",
-        "AugmentationSequential(module, data_keys=['input', 'keypoints'])(x[0], af.Keypoints(torch.as_tensor(keypoints).float()))",
+        "AugmentationSequential(module)({'image': x[0], 'keypoints': af.Keypoints(torch.as_tensor(keypoints).float())})",
         {"keypoints": [[1, 2]]},
     ),
     "a list of steps": (

@@ -283,12 +283,9 @@ def check_value(name: str, t: Target, ndim: int, integers: bool) -> None:
         raise ValueError(explain(f"{name}: {t.kind} among {world}", t.kind, "targets of one world", fix))
     value = array_of(t)
     if not isinstance(value, Tensor):
-        if t.kind in ("boxes", "keypoints"):
-            fix = made_of(t.kind.capitalize(), name, value)
-        elif isinstance(value, list):
-            fix = "a list of dicts, one for each sample"
-        else:
-            fix = f"af.to_float({name})" if t.kind in FRAMED else f"torch.as_tensor({name})"
+        fix = f"af.to_float({name})" if t.kind in FRAMED else f"torch.as_tensor({name})"
+        fix = "a list of dicts, one for each sample" if isinstance(value, list) else fix
+        fix = made_of(t.kind.capitalize(), name, value) if t.kind in ("boxes", "keypoints") else fix
         raise TypeError(explain(f"{name}: not a tensor", value, f"a tensor [*batch, {layout}]", fix))
     if t.kind in FLOATING and not value.is_floating_point() and not (integers and t.kind in CONVERTED):
         convert = f"af.to_float({name}), or af.to_float() as the first step of a pipeline"
