@@ -215,12 +215,14 @@ def is_array(value: Any) -> bool:
 
 
 def annotation_of(value: Any, kind: str, batch: int | None) -> Any:
-    """An array as a tensor with its numbers as they are; of masks `[*b, H, W, C]` and `[H, W]`, or of PIL, `[*b, C, H, W]`;
-    `[B, H, W]` beside a batch of images stays."""
+    """An array as a tensor with its numbers as they are; of masks `[*b, H, W, C]`, or of PIL, `[*b, C, H, W]`;
+    `[H, W]` beside one image stays, and `[B, H, W]` beside a batch."""
     x = torch.from_numpy(np.array(value))  # a copy, which may be written to
     if kind not in MASKS or (x.ndim == 3 and batch is not None and isinstance(value, np.ndarray)):
         return x
-    return x[None] if x.ndim == 2 else x.movedim(-1, -3)
+    if x.ndim == 2:
+        return x if batch is None and isinstance(value, np.ndarray) else x[None]
+    return x.movedim(-1, -3)
 
 
 def of_array(value: Any) -> Any:
