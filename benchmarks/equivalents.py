@@ -149,7 +149,7 @@ def table_of(peer: str) -> str:
 
 def lines(cells: list[list[str]]) -> str:
     cells = [cells[0], ["---"] * len(cells[0]), *cells[1:]]
-    return "\n".join("| " + " | ".join(row) + " |" for row in cells).replace("|  |", "| |")
+    return "\n".join("|" + "|".join(f" {cell} " if cell else " " for cell in row) + "|" for row in cells)
 
 
 def listed(names: tuple[str, ...]) -> str:
