@@ -202,6 +202,11 @@ FOLLOWED = {
         "AugmentationSequential(module)({'image': x[0], 'keypoints': af.Keypoints(torch.as_tensor(keypoints).float())})",
         {"keypoints": [[1, 2]]},
     ),
+    "a choice with a probability": (
+        "af.one_of(f, af.hflip(), p=0.5)",
+        "af.maybe(af.one_of(...), p=0.5)",
+        "af.maybe(af.one_of(f, af.hflip()), p=0.5)",
+    ),
     "a list of steps": (
         "af.pipeline([f, af.hflip()])",
         "af.pipeline(*steps)",
