@@ -83,7 +83,7 @@ class Population:
 
     def __str__(self) -> str:
         line = self.table.where(member=self.member)
-        return f"{line}\n\nMember {self.member} is the best: {self.metric:.4g}. Its state and schedule are `state` and `schedule`."
+        return f"{line}\n\nMember {self.member} is the best: {self.metric:.4g}. Beside it: `state`, `schedule`."
 
     @property
     def curves(self) -> dict[str, Any]:
