@@ -46,9 +46,10 @@ def convert(x: Any, partly: bool = False, ndim: int | None = None) -> Conversion
 
     Args:
         x: a module of `kornia.augmentation`; a transform of `torchvision.transforms` or its v2 (of both an `nn.Sequential`
-            too); what albumentations' `Compose.to_dict()` gives, or the `Compose` itself; a transform of `monai.transforms`,
-            of arrays or of dictionaries; a transform of `torchio`, for tensors `[B, C, W, H, D]` as its subjects hold them.
-            Fresh or used; it stays as it is.
+            too), with those of timm that `create_transform` puts into its `Compose`; what albumentations'
+            `Compose.to_dict()` gives, or the `Compose` itself; a transform of `monai.transforms`, of arrays or of
+            dictionaries; a transform of `torchio`, for tensors `[B, C, W, H, D]` as its subjects hold them. Fresh or used;
+            it stays as it is.
         partly: leave out what has no counterpart, and list it in `lacking`. By default that is an error.
         ndim: 2 for images, 3 for volumes, where MONAI's transforms do not tell; what they tell else, or 3.
 
