@@ -187,26 +187,27 @@ def policies(page: Page) -> Figure:
 
 
 def tta(page: Page) -> Figure:
-    x, predict = page["photos"][1:2], page["segment"]
-    turn, shown = af.rotate(), []
-    for degrees in (-20.0, 10.0, 25.0):
+    x, predict, angles = page["photos"][1:2], page["segment"], (-20.0, 10.0, 25.0)
+    turn, made = af.rotate(), [predict(x)[:, :1]]
+    for degrees in angles:
         y, params = turn(x, {"degrees": torch.tensor([degrees])})
         back, seen = af.invert(turn)(predict(y)[:, :1], params)
-        shown.append((back * seen)[0])
-    merged = af.tta(predict, [af.rotate(degrees=d) for d in (-20.0, 10.0, 25.0)], "softmask")(x)[0, :1]
-    titles = ["photo", "prediction", "turned by -20, back", "by 10, back", "by 25, back", "merged"]
-    return sheet([x[0], predict(x)[0, :1], *shown, merged], 6, 0.75, titles=titles)
+        made.append(back * seen)
+    views = [af.identity(), *(af.rotate(degrees=d) for d in angles)]
+    made.append(af.tta(predict, views, "softmask")(x)[:, :1])
+    titles = ["photo", "prediction", *[f"turned by {d:g} degrees, and back" for d in angles], "merged"]
+    return sheet([x[0], *(colored(z[0], 0.4, 1.0) for z in made)], 3, 0.75, titles=titles)
 
 
 def curricula(page: Page) -> Figure:
     x, at = photos(224)[2], page["at"]
     moments = [0.0, 0.25, 0.5, 0.75, 1.0]
-    rows = [page["augment"](x, at(t), af.key(key))[0] for key in (1, 5, 6) for t in moments]
+    rows = [page["augment"](x, at(t), af.key(key))[0] for key in (1, 2, 8) for t in moments]
     return sheet(rows, 5, titles=[f"progress {t:g}" for t in moments], rows=[f"key {k}" for k in (1, 2, 3)])
 
 
 def tuning(page: Page) -> Figure:
-    found, x = page["found"], page["x"][:8]
+    found, x = page["found"], page["x"][:12]
     figure = Figure(figsize=(WIDTH, 3.0), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(1, 1.2))
     ax = left.subplots()
@@ -215,7 +216,7 @@ def tuning(page: Page) -> Figure:
     ax.axvline(found.best["rotate/degrees"], color="C1", label="found")
     ax.set(xlabel="reach of the turns in training, degrees", ylabel="accuracy on validation data")
     ax.legend(fontsize=8)
-    tiles(right, [*x, *found.policy(x, None, af.key(1))[0]], 8, rows=["digits", "policy"])
+    tiles(right, [*x, *found.policy(x, None, af.key(1))[0]], 6, rows=["digits", "", "policy", ""])
     return figure
 
 
@@ -224,9 +225,9 @@ def behaviour(page: Page) -> Figure:
     left, right = figure.subfigures(1, 2, width_ratios=(1.2, 1))
     net, images, hurt = page["net"], page["images"], page["hurt"]
     before, after = net(images).argmax(1).tolist(), net(hurt).argmax(1).tolist()
-    some = [i for i in range(len(images)) if before[i] == page["labels"][i] != after[i]][:8]
+    some = [i for i in range(len(images)) if before[i] == page["labels"][i] != after[i]][:5]
     titles = [f"read as {read[i]}" for read in (before, after) for i in some]
-    tiles(left, [*images[some], *hurt[some]], 8, titles=titles, rows=["clean", "worst"])
+    tiles(left, [*images[some], *hurt[some]], 5, titles=titles, rows=["clean", "worst"])
     ax = right.subplots()
     angles = [0, 15, 30, 45]
     for measure in ("accuracy", "cosine"):
