@@ -25,7 +25,7 @@ import augfn as af
 from augfn.app import viz
 from benchmarks.catalogue import encodings
 
-GUIDES = Path("notebooks/guides/tasks")
+GUIDES = Path(__file__).parents[1] / "notebooks/guides/tasks"
 WIDTH, LARGEST = 10.0, 100_000  # inches, at 100 pixels each; bytes of a picture
 Page = dict[str, Any]  # what the code of a page has named
 
@@ -113,17 +113,18 @@ def medical(page: Page) -> Figure:
     import nibabel
 
     path = Path(nibabel.__file__).parent / "tests/data/example4d.nii.gz"
-    scan = af.read_volume(path)["volume"][:1]
-    bright = af.gaussian_blur(kernel_size=5, sigma=1.0)({"volume": scan})[0]["volume"][0] > 650
-    x = {**af.zscore()({"volume": scan})[0], "mask": bright.long()}
+    scan, middle = af.read_volume(path)["volume"][:1, :, :, 16:112], (slice(6, 20), slice(32, 72), slice(36, 64))
+    mask = torch.zeros_like(scan[0]).long()
+    bright = af.gaussian_blur(kernel_size=5, sigma=0.8)({"volume": scan})[0]["volume"][0] > 540
+    mask[middle] = bright[middle].long()  # the ventricles
+    x = {**af.zscore()({"volume": scan})[0], "mask": mask}
     f = af.pipeline(*[s for s in page["steps"] if "crop" not in s.name], padding_mode="border")
-    planes: list[list[Any]] = [[], []]
+    shown = []
     for y in (x, *draws(f, x, 4, 3)):
-        value = (y["volume"] + 1) / 4
-        planes[0].append({"image": value[:, 13].flip(1), "mask": y["mask"][13].flip(0)})
-        planes[1].append({"image": value[..., 52].flip(1), "mask": y["mask"][..., 52].flip(0)})
-    titles = ["scan", *[f"draw {i + 1}" for i in range(4)]]
-    return sheet(planes[0] + planes[1], 5, 0.58, titles=titles, rows=["axial", "sagittal"])
+        value, labels = (y["volume"] + 1) / 4, y["mask"]
+        planes = torch.cat([value[:, 13].flip(1), value[..., 42].flip(1)], 1)
+        shown.append({"image": planes, "mask": torch.cat([labels[13].flip(0), labels[..., 42].flip(0)])})
+    return sheet(shown, 5, 1.25, titles=["scan", *[f"draw {i + 1}" for i in range(4)]])
 
 
 def satellite(page: Page) -> Figure:
@@ -325,7 +326,7 @@ def main(arguments: list[str]) -> None:
         parser.error(f"no such page: {', '.join(unknown)}; there are {', '.join(PICTURES)}")
     for name in tqdm(names, desc="pictures", disable=None):
         draw(name)
-    print(f"written: {len(names)} pictures in {GUIDES}")
+    print(f"written: {len(names)} pictures in notebooks/guides/tasks")
 
 
 if __name__ == "__main__":
