@@ -1,0 +1,57 @@
+"""What mkdocs calls while it builds: pages that are made, the navigation, the weight of pictures."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from mkdocs.structure.files import File, Files
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # the checkout that is built, not what pip installed beside it
+from notebooks.site import api, nav, ops, results
+
+log = logging.getLogger("mkdocs.hooks.site")
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add the pages that are made, and order them all."""
+    known = results.homes()
+    made = [
+        *ops.pages(),
+        *ops.pictures(),
+        *api.pages(),
+        *results.benchmarks(known),
+        *results.benchmark_pictures(),
+        *results.examples(known),
+        results.changelog(known),
+    ]
+    for place, what in made:
+        if isinstance(what, Path):
+            files.append(File.generated(config, place, abs_src_path=str(what)))
+        else:
+            files.append(File.generated(config, place, content=what))
+    config.nav = nav.navigation([f.src_uri for f in files])
+    return files
+
+
+def on_page_content(html: str, page: Any, config: Any, files: Files) -> None:
+    """Warn of a page whose pictures weigh too much."""
+    shown = {s for s in re.findall(r'<img[^>]*? src="([^"]+)"', html) if not re.match(r"[a-z]+:", s)}
+    weight = sum(size_of(s, page, files) for s in shown)
+    if weight > results.MOST:
+        log.warning(f"{page.file.src_uri}: pictures of {weight:,} bytes, at most {results.MOST:,} are read on a phone")
+
+
+def size_of(source: str, page: Any, files: Files) -> int:
+    """Bytes of a picture of a page."""
+    import posixpath
+
+    place = posixpath.normpath(posixpath.join(page.url or ".", source))
+    found = next((f for f in files if f.url == place), None)
+    if found is None:
+        log.warning(f"{page.file.src_uri}: there is no picture {source}")
+        return 0
+    return len(found.content_bytes)

@@ -1,0 +1,62 @@
+"""The order of the pages: one that is not there is left out, one that has no place here stands at the end of its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from notebooks.site.ops import families
+
+LEARN = ("words", "keys", "params", "targets", "ranges", "transforms", "determinism")
+TASKS = (
+    *(
+        "classification",
+        "detection",
+        "segmentation",
+        "pose",
+        "medical",
+        "satellite",
+        "video",
+        "depth",
+        "self_supervised",
+    ),
+    *("gans", "policies", "tta", "curricula", "tuning", "behaviour", "learned", "scale"),
+)
+COMING = ("kornia", "torchvision", "albumentations", "monai", "torchio", "timm", "imgaug", "names")
+API = ("augfn", "augfn_nn", "classes", "distributions", "learn", "analysis", "tune", "offline", "distributed")
+PROJECT = ("laws", "design", "faq", "stability", "cite", "changelog")
+FOLDERS = {
+    "Learn": ("learn", LEARN),
+    "Tasks": ("tasks", TASKS),
+    "Coming from": ("coming", COMING),
+    "API": ("api", API),
+    "Examples": ("examples", ()),
+    "Benchmarks": ("benchmarks", ()),
+}
+
+
+def navigation(places: Collection[str]) -> list[Any]:
+    """What mkdocs takes as `nav`, of the pages that there are."""
+    there = [p for p in places if p.endswith(".md")]
+    nav: list[Any] = [p for p in ("index.md",) if p in there]
+    for title, (folder, order) in FOLDERS.items():
+        pages = in_order(folder, order, there)
+        nav += [{title: pages}] if pages else []
+        if title == "Tasks":
+            nav.append({"Ops": of_ops(there)})
+    project = in_order("", PROJECT, [p for p in there if p != "index.md"])
+    return [*nav, *([{"Project": project}] if project else [])]
+
+
+def in_order(folder: str, order: Collection[str], places: Collection[str]) -> list[str]:
+    """The pages of a folder: its index, those of the fixed order, then the others by name."""
+    inside = [p for p in places if p.rpartition("/")[0] == folder]
+    first = [f"{folder}/{n}.md".lstrip("/") for n in ("index", *order)]
+    return [*(p for p in first if p in inside), *sorted(p for p in inside if p not in first)]
+
+
+def of_ops(places: Collection[str]) -> list[Any]:
+    groups = {title: [f"ops/{n}.md" for n in names] for title, names in families().items()}
+    grouped = {p for pages in groups.values() for p in pages}
+    others = [p for p in in_order("ops", (), places) if p not in grouped and p != "ops/index.md"]
+    return ["ops/index.md", *others, *({title: pages} for title, pages in groups.items())]
