@@ -12,7 +12,7 @@ from typing import Any
 import augfn
 import augfn_nn
 from augfn_nn.derive import Derived
-from notebooks.site.ops import FAMILIES, KNOWN
+from notebooks.site.ops import BESIDE, FAMILIES, KNOWN
 from notebooks.site.signatures import signature, written
 from notebooks.site.text import docstring, escaped, front, table
 
@@ -60,8 +60,10 @@ def pages() -> Iterator[tuple[str, str]]:
 @cache
 def places() -> dict[str, str]:
     """Of every public name, `augfn.rotate`, its page and anchor within `api/`."""
-    found = {f"augfn.{name}": f"augfn.md#{anchor(name)}" for name in names_of(augfn) if name not in KNOWN}
-    found |= {f"augfn.{name}": f"../ops/{name}.md" for name in KNOWN}
+    found = {f"augfn.{name}": f"augfn.md#{anchor(name)}" for name in names_of(augfn)}
+    found |= {
+        f"augfn.{name}": f"../ops/{name}.md" for name in [*KNOWN, *(n for names in BESIDE.values() for n in names)]
+    }
     found |= {
         f"augfn.{name}": f"distributions.md#{anchor(name)}" for name in names_of(import_module("augfn.distributions"))
     }

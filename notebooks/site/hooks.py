@@ -11,7 +11,7 @@ from typing import Any
 from mkdocs.structure.files import File, Files
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # the checkout that is built, not what pip installed beside it
-from notebooks.site import api, nav, ops, results
+from notebooks.site import api, nav, ops, overview, results
 
 log = logging.getLogger("mkdocs.hooks.site")
 
@@ -21,6 +21,7 @@ def on_files(files: Files, config: Any) -> Files:
     known = results.homes()
     made = [
         *ops.pages(),
+        *overview.pages(),
         *ops.pictures(),
         *api.pages(),
         *results.benchmarks(known),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from notebooks.site.ops import families
+from notebooks.site.ops import BESIDE, families
 
 LEARN = ("words", "keys", "params", "targets", "ranges", "transforms", "determinism")
 TASKS = (
@@ -56,7 +56,7 @@ def in_order(folder: str, order: Collection[str], places: Collection[str]) -> li
 
 
 def of_ops(places: Collection[str]) -> list[Any]:
-    groups = {title: [f"ops/{n}.md" for n in names] for title, names in families().items()}
+    groups = {title: [f"ops/{n}.md" for n in names] for title, names in [*families().items(), *BESIDE.items()]}
     grouped = {p for pages in groups.values() for p in pages}
     others = [p for p in in_order("ops", (), places) if p not in grouped and p != "ops/index.md"]
     return ["ops/index.md", *others, *({title: pages} for title, pages in groups.items())]

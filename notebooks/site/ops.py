@@ -1,4 +1,4 @@
-"""The pages of the ops: one for each, from its signature, its docstring and the catalogue's pictures, and their index."""
+"""The pages of the ops: one for each, from its signature, its docstring and the catalogue's pictures."""
 
 from __future__ import annotations
 
@@ -46,6 +46,24 @@ FAMILIES = {
     "clips": "Clips of video",
 }
 KNOWN: dict[str, Spec] = SPECS | OF_CLIPS
+# What is made of ops, or stands beside them in a pipeline; the other names of `augfn` are on the pages of the API.
+BESIDE = {
+    "Combinators": (
+        "pipeline",
+        "maybe",
+        "one_of",
+        "some_of",
+        "repeat",
+        "mixture",
+        "views",
+        "patchwise",
+        "identity",
+        "opaque",
+    ),
+    "Policies": ("rand_augment", "trivial_augment", "auto_augment", "augmix", "policy", "recipe"),
+    "Numbers in and out": ("to_float", "to_uint8", "to_pil"),
+    "Prediction": ("tta",),
+}
 WORDS = {
     "p": "probability that a sample is changed; the gate is drawn per sample, and is a leaf `gate`",
     "interpolation": '"bilinear", "nearest" or "bicubic"; None: the pipeline\'s, else bilinear',
@@ -80,8 +98,7 @@ def modules() -> dict[str, list[str]]:
 
 
 def pages() -> Iterator[tuple[str, str]]:
-    """Places and texts of all pages of ops."""
-    yield "ops/index.md", index()
+    """Places and texts of the pages of ops."""
     for name in KNOWN:
         yield f"ops/{name}.md", page(name)
 
@@ -94,15 +111,15 @@ def pictures() -> Iterator[tuple[str, Path | bytes]]:
 
 
 def thumbnail(path: Path) -> bytes:
-    """The last draw of the catalogue's row of five, small."""
+    """The last draw of the catalogue's row of five, small, without the white around it."""
     from PIL import Image
 
     with Image.open(path) as row:
         width, height = row.size
-        side = width // 5
-        square = row.crop((width - side, height - side, width, height)).resize((THUMB, THUMB))
+        last = row.crop((width - width // 5, height - width // 5, width, height))
+    drawn = last.crop(last.convert("L").point(lambda v: 255 * (v < 200)).getbbox())
     buffer = io.BytesIO()
-    square.save(buffer, "webp", quality=55)
+    drawn.resize((THUMB, THUMB)).save(buffer, "webp", quality=55)
     return buffer.getvalue()
 
 
@@ -144,7 +161,8 @@ def figure(name: str) -> str:
     if not (PICTURES / f"{name}.jpg").exists():
         return ""
     made = f"python -m benchmarks.catalogue --only {name}"
-    return f"![{name}: an image and four draws]({name}.jpg)\n\n*The image, then four draws of the default ranges (`{made}`).*"
+    words = f"*The image, then four draws of the default ranges (`{made}`).*"
+    return f"![{name}: an image and four draws]({name}.jpg){{.row}}\n\n{words}"
 
 
 def leaves(spec: Spec) -> str:
@@ -205,22 +223,3 @@ def module_of(name: str) -> str:
         return f"None; `augfn_nn.Augment(af.{name}(...))` is one."
     lines = [f"augfn_nn.{n}{written(getattr(augfn_nn, n).signature, len(n) + 9)}" for n in modules()[name]]
     return "```python\n" + "\n".join(lines) + "\n```"
-
-
-def index() -> str:
-    """All ops by family, with small pictures."""
-    parts = ["# Ops", INTRODUCTION.format(ops=len(KNOWN))]
-    for title, names in families().items():
-        parts += [f"## {title}", '<div class="ops" markdown="0">', *map(card, names), "</div>"]
-    return "\n\n".join(parts) + "\n"
-
-
-def card(name: str) -> str:
-    small = f'<img src="small/{name}.webp" alt="" loading="lazy">' * (PICTURES / f"{name}.jpg").exists()
-    words = catalogue.summary(KNOWN[name]).replace('"', "&quot;").replace("<", "&lt;")
-    return f'<a href="{name}/" title="{words}">{small}{name}</a>'
-
-
-INTRODUCTION = """\
-{ops} ops, each a function `augfn.<name>(...)` that returns an augmentation. A picture shows one draw of the default ranges.
-The search finds an op by the names that kornia, torchvision, albumentations, MONAI, TorchIO and others have for it."""
