@@ -85,10 +85,11 @@ def test_navigation_holds_what_there_is():
         "faq.md",
         "odd.md",
     ]
-    first, learn, op, project = nav.navigation(places)
-    assert first == "index.md"
+    first, learn, op, benchmarks, project = nav.navigation(places)
+    assert first == {"Start": "index.md"}
     assert learn == {"Learn": ["learn/words.md", "learn/keys.md", "learn/new.md"]}
-    assert op["Ops"][0] == "ops/index.md"
+    assert op["Ops"][:2] == ["ops/index.md", {"Flips, turns, affine maps": ["ops/hflip.md"]}]
+    assert benchmarks["Benchmarks"][0] == "benchmarks/new.md"
     assert project == {"Project": ["faq.md", "odd.md"]}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import posixpath
 import re
 import sys
 from pathlib import Path
@@ -38,6 +39,12 @@ def on_files(files: Files, config: Any) -> Files:
     return files
 
 
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> None:
+    """The front page has nothing beside it."""
+    if page.file.src_uri == "index.md":
+        page.meta.setdefault("hide", ["navigation"])
+
+
 def on_page_content(html: str, page: Any, config: Any, files: Files) -> None:
     """Warn of a page whose pictures weigh too much."""
     shown = {s for s in re.findall(r'<img[^>]*? src="([^"]+)"', html) if not re.match(r"[a-z]+:", s)}
@@ -48,8 +55,6 @@ def on_page_content(html: str, page: Any, config: Any, files: Files) -> None:
 
 def size_of(source: str, page: Any, files: Files) -> int:
     """Bytes of a picture of a page."""
-    import posixpath
-
     place = posixpath.normpath(posixpath.join(page.url or ".", source))
     found = next((f for f in files if f.url == place), None)
     if found is None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from notebooks.site.ops import BESIDE, families
+from notebooks.site.results import benchmark_groups
 
 LEARN = ("words", "keys", "params", "targets", "ranges", "transforms", "determinism")
 TASKS = (
@@ -31,19 +32,19 @@ FOLDERS = {
     "Coming from": ("coming", COMING),
     "API": ("api", API),
     "Examples": ("examples", ()),
-    "Benchmarks": ("benchmarks", ()),
 }
 
 
 def navigation(places: Collection[str]) -> list[Any]:
     """What mkdocs takes as `nav`, of the pages that there are."""
     there = [p for p in places if p.endswith(".md")]
-    nav: list[Any] = [p for p in ("index.md",) if p in there]
+    nav: list[Any] = [{"Start": p} for p in ("index.md",) if p in there]
     for title, (folder, order) in FOLDERS.items():
         pages = in_order(folder, order, there)
         nav += [{title: pages}] if pages else []
         if title == "Tasks":
-            nav.append({"Ops": of_ops(there)})
+            nav.append({"Ops": grouped("ops", [*families().items(), *BESIDE.items()], there)})
+    nav.append({"Benchmarks": grouped("benchmarks", benchmark_groups().items(), there)})
     project = in_order("", PROJECT, [p for p in there if p != "index.md"])
     return [*nav, *([{"Project": project}] if project else [])]
 
@@ -55,8 +56,8 @@ def in_order(folder: str, order: Collection[str], places: Collection[str]) -> li
     return [*(p for p in first if p in inside), *sorted(p for p in inside if p not in first)]
 
 
-def of_ops(places: Collection[str]) -> list[Any]:
-    groups = {title: [f"ops/{n}.md" for n in names] for title, names in [*families().items(), *BESIDE.items()]}
-    grouped = {p for pages in groups.values() for p in pages}
-    others = [p for p in in_order("ops", (), places) if p not in grouped and p != "ops/index.md"]
-    return ["ops/index.md", *others, *({title: pages} for title, pages in groups.items())]
+def grouped(folder: str, groups: Iterable[tuple[str, Iterable[str]]], places: Collection[str]) -> list[Any]:
+    """The pages of a folder: its index, those of no group, then the groups."""
+    inside = [{title: [p for n in names if (p := f"{folder}/{n}.md") in places]} for title, names in groups]
+    known = {p for group in inside for pages in group.values() for p in pages}
+    return [*(p for p in in_order(folder, (), places) if p not in known), *(g for g in inside if any(g.values()))]

@@ -133,7 +133,7 @@ def page(name: str) -> str:
         front(title=name, description=catalogue.summary(spec), tags=words_for_search(name)) + f"# {name}",
         escaped(catalogue.summary(spec)) + ".",
         figure(name),
-        f"```python\naf.{name}{written(signature, len(name) + 3)}\n```",
+        f"<div markdown data-search-exclude>\n\n```python\naf.{name}{written(signature, len(name) + 3)}\n```\n\n</div>",
         docstring(details),
         *([f"Source: {escaped(source)}."] if source and "Source:" not in details else []),
         "## Params",

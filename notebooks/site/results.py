@@ -43,14 +43,75 @@ def title_of(text: str) -> str:
 
 def benchmarks(known: Mapping[Path, str]) -> Iterator[Page]:
     """A page for each result, and their index."""
-    rows = []
-    for path in sorted(RESULTS.glob("*.md")):
-        text = path.read_text()
-        place, command = f"benchmarks/{path.name}", re.search(r"command: (`.+?`)", text)
-        rows.append([f"[{title_of(text)}]({path.name})", command[1] if command else ""])
-        yield place, relinked(text, path.parent, place, known)
-    head = "# Benchmarks\n\nEach page is written by the command beside it, and says on which machine and when it ran."
-    yield "benchmarks/index.md", f"{head}\n\n{table(('page', 'command'), rows)}\n"
+    parts = [
+        "# Benchmarks",
+        "Each page was written by its command, and says on which machine and when. Losses stand beside wins.",
+    ]
+    for title, names in benchmark_groups().items():
+        rows = []
+        for name in names:
+            path, place = RESULTS / f"{name}.md", f"benchmarks/{name}.md"
+            text = path.read_text()
+            yield place, relinked(text, path.parent, place, known)
+            command = re.search(r"command: (`.+?`)", text)
+            rows.append([f"[{name}]({name}.md)", said_of(name) or title_of(text), command[1] if command else ""])
+        parts += [f"## {title}", table(("page", "what was measured", "command"), rows)]
+    yield "benchmarks/index.md", "\n\n".join(parts) + "\n"
+
+
+def benchmark_groups() -> dict[str, list[str]]:
+    """The results that there are, by what they are about; those without a place at the end."""
+    there = sorted(path.stem for path in RESULTS.glob("*.md"))
+    found = {title: [n for n in known if n in there] for title, known in GROUPS.items()}
+    others = [n for n in there if not said_of(n)]
+    return {title: names for title, names in [*found.items(), ("More", others)] if names}
+
+
+def said_of(name: str) -> str:
+    return next((known[name] for known in GROUPS.values() if name in known), "")
+
+
+GROUPS: dict[str, dict[str, str]] = {
+    "Speed": {
+        "ops": "One op at a time, beside kornia, torchvision and albumentations",
+        "pipeline": "Affine map, colour jitter, normalisation: sizes, batches, compiled and not",
+        "policies": "RandAugment and others, gates and choices",
+        "volumes": "Ops on volumes, beside MONAI, TorchIO, batchgeneratorsv2 and kornia",
+        "launches": "How many kernels one call launches on a device, and how many copies it makes",
+        "behaviour": "Measures of layers, beside pytorch-cka, tmeasures and captum",
+        "worst_case": "The most harmful params, by gradient and by random draws",
+    },
+    "Beside the peers": {
+        "agreement": "kornia's results at the same params",
+        "migration": "kornia's documented calls with their import changed",
+        "conversions": "Pipelines of torchvision, albumentations, kornia, MONAI and TorchIO, converted",
+    },
+    "What augmentation is worth": {
+        "experiments-policies-tta-simclr": "Digits: policies, test-time augmentation, SimCLR",
+        "experiments-corruptions-curriculum-fixmatch": "Digits: AugMix under corruptions, curricula, FixMatch",
+        "experiments-textures-faces-colours": "Textures, faces and colours: policies",
+        "tissue": "A segmentation net on the volumes of another scanner",
+        "tuning": "Searches and ablations where the truth is planted",
+    },
+    "Ranges and policies that learn": {
+        "learned-hypergradient": "A range of turns, learned through the weights by a validation loss",
+        "learned-hidden_policy": "Faster AutoAugment finds a policy that was hidden",
+        "learned-faster_autoaugment": "Faster AutoAugment on few labels",
+        "learned-augerino": "Augerino: ranges that end where labels change",
+        "learned-dada": "DADA: gradients to choices",
+        "learned-orientation": "Local features: the orientation of a patch",
+        "learned-affine_shape": "Local features: the affine shape of a patch",
+    },
+    "Many processes": {
+        "offline": "Data sets augmented to disk, by several workers, with kills",
+        "ranks": "Training on 1, 2 and 4 ranks",
+        "cluster": "Training on many nodes, and the loaders that people use",
+    },
+    "Tests": {
+        "mutants": "The engine changed on purpose: does a test fail?",
+        "matrix": "The tests on several versions of Python and of torch",
+    },
+}
 
 
 def benchmark_pictures() -> Iterator[tuple[str, Path]]:
@@ -70,7 +131,7 @@ def examples(known: Mapping[Path, str]) -> Iterator[tuple[str, str | bytes]]:
         said = next((p for p in text.split("\n\n")[1:] if p and p[0] not in "#`!|*"), "")
         name = path.relative_to(ROOT)
         rows.append(
-            [f"[{title_of(text)}]({path.stem}.md)", re.split(r"(?<=[.:]) ", " ".join(said.split()))[0], f"`{name}`"]
+            [f"[{title_of(text)}]({path.stem}.md)", re.split(r"(?<=\.) ", " ".join(said.split()))[0], f"`{name}`"]
         )
         page = relinked(text, path.parent, place, known | {path.parent / n: f"examples/{n}" for n in pictures})
         yield place, page.replace("\n\n", f"\n\n*`{name}` of the repository.*\n\n", 1)
