@@ -82,6 +82,7 @@ def test_navigation_holds_what_there_is():
         *(f"learn/{n}.md" for n in ("keys", "words", "new")),
         "ops/index.md",
         "ops/hflip.md",
+        "benchmarks/new.md",
         "faq.md",
         "odd.md",
     ]

@@ -176,7 +176,7 @@ def by_line(package: ModuleType, names: Sequence[str]) -> list[str]:
 def entry(package: str, name: str, value: Any, level: int) -> str:
     """A heading, the signature, the docstring; of a class its public methods too."""
     head = f"{'#' * level} {name} {{#{anchor(name)}}}"
-    if not callable(value):
+    if not callable(value) or hasattr(value, "__origin__"):  # a constant, or an alias of a type
         return f"{head}\n\n```python\n{package}.{name}\n```" + (f"\n\n`{value!r}`" if len(repr(value)) < 200 else "")
     parts = [head, f"```python\n{package}.{name}{signature(value, len(package) + len(name) + 1)}\n```"]
     own = value.__doc__ if inspect.isclass(value) else inspect.getdoc(value)

@@ -136,6 +136,7 @@ def page(name: str) -> str:
         f"<div markdown data-search-exclude>\n\n```python\naf.{name}{written(signature, len(name) + 3)}\n```\n\n</div>",
         docstring(details),
         *([f"Source: {escaped(source)}."] if source and "Source:" not in details else []),
+        *(["## Example", docstring("".join(example[1:]))] if example[1] else []),
         "## Params",
         leaves(spec),
         "## Settings",
@@ -146,7 +147,6 @@ def page(name: str) -> str:
         elsewhere(names),
         "## Module",
         module_of(name),
-        *(["## Example", docstring("".join(example[1:]))] if example[1] else []),
     ]
     return "\n\n".join(p for p in parts if p) + "\n"
 

@@ -144,6 +144,7 @@ def examples(known: Mapping[Path, str]) -> Iterator[tuple[str, str | bytes]]:
 def notebook(path: Path) -> tuple[str, dict[str, bytes]]:
     """Text and pictures of a notebook as it lies there; what was not run has no outputs."""
     cells = nbformat.read(path, as_version=4)
+    cells.metadata.setdefault("language_info", {"name": "python"})
     text, resources = MarkdownExporter().from_notebook_node(cells)
     outputs: dict[str, bytes] = {n: d for n, d in resources["outputs"].items() if n.endswith(".png")}
     pictures = {}
