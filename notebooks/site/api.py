@@ -33,6 +33,7 @@ SECTIONS = {
     "Undo, explain, save": ("augfn.undoing", "augfn.words", "augfn.saving"),
     "Prediction": ("augfn.predict",),
 }
+FIRST = ("Augment", "AugmentationSequential", "ImageSequential", "VideoSequential", "PatchSequential", "convert")
 PACKAGES = {
     "distributions": "augfn.distributions",
     "learn": "augfn.learn",
@@ -94,6 +95,10 @@ def is_derived(value: Any) -> bool:
     return inspect.isclass(value) and issubclass(value, Derived) and value is not Derived
 
 
+ELSEWHERE = """\
+Ops, combinators and policies have [pages of their own](../ops/index.md), as have [distributions](distributions.md)."""
+
+
 # pages
 
 
@@ -110,7 +115,7 @@ def index() -> str:
 def of_augfn() -> str:
     """What `augfn` holds beside ops and distributions, by sections."""
     names = [n for n in names_of(augfn) if f"augfn.{n}" in places() and places()[f"augfn.{n}"].startswith("augfn.md")]
-    parts = [front(title="augfn") + "# augfn", docstring(augfn.__doc__)]
+    parts = [front(title="augfn") + "# augfn", docstring(augfn.__doc__), ELSEWHERE]
     for title, homes in [*SECTIONS.items(), ("More", ("",))]:
         inside = [n for n in names if getattr(augfn, n).__module__.startswith(homes)]
         names = [n for n in names if n not in inside]
@@ -122,7 +127,8 @@ def of_augfn() -> str:
 def of_nn() -> str:
     """Containers and tools of augfn_nn."""
     names = [n for n in names_of(augfn_nn) if not is_derived(getattr(augfn_nn, n))]
-    parts = [entry("augfn_nn", n, getattr(augfn_nn, n), 2) for n in by_line(augfn_nn, names)]
+    names = [*FIRST, *(n for n in by_line(augfn_nn, names) if n not in FIRST)]
+    parts = [entry("augfn_nn", n, getattr(augfn_nn, n), 2) for n in names]
     return "\n\n".join([front(title="augfn_nn") + "# augfn_nn", docstring(augfn_nn.__doc__), *parts]) + "\n"
 
 

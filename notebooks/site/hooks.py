@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # the checkout that is built
 from notebooks.site import api, nav, ops, overview, results
 
 log = logging.getLogger("mkdocs.hooks.site")
+NAME = re.compile(r"(<a [^>]*>)?<code>(af|augfn|augfn_nn)\.([a-zA-Z_0-9.]+?)(?:\(.*?\))?</code>")
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -45,12 +46,26 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> Non
         page.meta.setdefault("hide", ["navigation"])
 
 
-def on_page_content(html: str, page: Any, config: Any, files: Files) -> None:
-    """Warn of a page whose pictures weigh too much."""
+def on_page_content(html: str, page: Any, config: Any, files: Files) -> str:
+    """Link the public names in the text; warn of a page whose pictures weigh too much."""
     shown = {s for s in re.findall(r'<img[^>]*? src="([^"]+)"', html) if not re.match(r"[a-z]+:", s)}
     weight = sum(size_of(s, page, files) for s in shown)
     if weight > results.MOST:
         log.warning(f"{page.file.src_uri}: pictures of {weight:,} bytes, at most {results.MOST:,} are read on a phone")
+    return NAME.sub(lambda found: linked(found, page, files), html)
+
+
+def linked(found: re.Match[str], page: Any, files: Files) -> str:
+    """`af.rotate(degrees=15)` with a link to the page of `augfn.rotate`; what is in a link, or no name, stays as it is."""
+    link, package, name = found.groups()
+    place = api.places().get(f"{'augfn' if package == 'af' else package}.{name}")
+    if link or place is None:
+        return found[0]
+    path, _, anchor = place.partition("#")
+    file = files.get_file_from_path(posixpath.normpath(f"api/{path}"))
+    if file is None or file == page.file:
+        return found[0]
+    return f'<a href="{file.url_relative_to(page.file)}{"#" * bool(anchor)}{anchor}">{found[0]}</a>'
 
 
 def size_of(source: str, page: Any, files: Files) -> int:
