@@ -61,20 +61,20 @@ def pages() -> Iterator[tuple[str, str]]:
 @cache
 def places() -> dict[str, str]:
     """Of every public name, `augfn.rotate`, its page and anchor within `api/`."""
-    found = {f"augfn.{name}": f"augfn.md#{anchor(name)}" for name in names_of(augfn)}
-    found |= {
-        f"augfn.{name}": f"../ops/{name}.md" for name in [*KNOWN, *(n for names in BESIDE.values() for n in names)]
-    }
-    found |= {
-        f"augfn.{name}": f"distributions.md#{anchor(name)}" for name in names_of(import_module("augfn.distributions"))
-    }
-    for name in names_of(augfn_nn):
-        found[f"augfn_nn.{name}"] = (
-            f"{'classes' if is_derived(getattr(augfn_nn, name)) else 'augfn_nn'}.md#{anchor(name)}"
-        )
+    own = [n for n in KNOWN if getattr(augfn, n).__module__.startswith("augfn.ops.")]  # `invert` is more than its op
+    found = on("augfn", "augfn", names_of(augfn))
+    found |= {f"augfn.{n}": f"../ops/{n}.md" for n in [*own, *(n for names in BESIDE.values() for n in names)]}
+    found |= on("augfn", "distributions", names_of(import_module("augfn.distributions")))
+    for derived, page in ((True, "classes"), (False, "augfn_nn")):
+        names = [n for n in names_of(augfn_nn) if is_derived(getattr(augfn_nn, n)) is derived]
+        found |= on("augfn_nn", page, names)
     for page, package in PACKAGES.items():
-        found |= {f"{package}.{name}": f"{page}.md#{anchor(name)}" for name in names_of(import_module(package))}
+        found |= on(package, page, names_of(import_module(package)))
     return found
+
+
+def on(package: str, page: str, names: Sequence[str]) -> dict[str, str]:
+    return {f"{package}.{name}": f"{page}.md#{anchor(name)}" for name in names}
 
 
 def anchor(name: str) -> str:

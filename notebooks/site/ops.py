@@ -10,9 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import augfn as af
 import augfn_nn
-from augfn.core.spec import OF_CLIPS, SPECS, Spec
+from augfn.core.augmentation import Op
+from augfn.core.spec import OF_CLIPS, SPECS, Spec, signature_of
 from benchmarks import catalogue
 from benchmarks.equivalents import PEERS, peers_names
 from notebooks.site.signatures import written
@@ -125,7 +125,7 @@ def thumbnail(path: Path) -> bytes:
 
 def page(name: str) -> str:
     spec = KNOWN[name]
-    signature = inspect.signature(getattr(af, name)).replace(return_annotation=inspect.Signature.empty)
+    signature = signature_of(spec, Op).replace(return_annotation=inspect.Signature.empty)
     names = peers_names(name)
     details, source = catalogue.details(spec), catalogue.source(spec)
     example = (inspect.getdoc(spec.body) or "").partition(">>>")
