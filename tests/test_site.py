@@ -37,6 +37,7 @@ def test_site(tmp_path, monkeypatch):
     foreign = [p for p in site.rglob("*.html") if re.search(r'(?:src|<link[^>]* href)="https?:', p.read_text())]
     assert not foreign, "pages that fetch something from elsewhere"
     names_find_their_ops(site)
+    words_find_their_guides(site)
 
 
 def names_find_their_ops(site: Path) -> None:
@@ -52,6 +53,14 @@ def names_find_their_ops(site: Path) -> None:
     found = searched(site, list(wanted))
     missed = {q: p[:3] for (q, those), p in zip(wanted.items(), found, strict=True) if not first_of(p) & those}
     assert not missed
+
+
+def words_find_their_guides(site: Path) -> None:
+    asked = [(word, page) for page, words in nav.ASKED.items() for word in words if (site / page).is_dir()]
+    found = searched(site, [word for word, _ in asked])
+    assert not [
+        a for a, places in zip(asked, found, strict=True) if f"{a[1]}/" not in [p.partition("#")[0] for p in places[:3]]
+    ]
 
 
 def first_of(places: list[str]) -> set[str]:

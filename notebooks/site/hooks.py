@@ -41,8 +41,11 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> None:
-    """The front page has nothing beside it."""
-    if page.file.src_uri == "index.md":
+    """What the search is told of a page; the front page has nothing beside it."""
+    place = page.file.src_uri
+    page.meta.setdefault("search", {"boost": nav.WEIGHTS.get(place.partition("/")[0], 1.0)})
+    page.meta.setdefault("tags", nav.ASKED.get(place.removesuffix(".md"), []))
+    if place == "index.md":
         page.meta.setdefault("hide", ["navigation"])
 
 

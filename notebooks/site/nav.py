@@ -26,6 +26,27 @@ TASKS = (
 COMING = ("kornia", "torchvision", "albumentations", "monai", "torchio", "timm", "imgaug", "names")
 API = ("augfn", "augfn_nn", "classes", "distributions", "learn", "analysis", "tune", "offline", "distributed")
 PROJECT = ("laws", "design", "faq", "stability", "cite", "changelog")
+WEIGHTS = {"learn": 3.0, "tasks": 3.0, "coming": 2.0, "benchmarks": 0.3, "changelog.md": 0.3}  # in the search
+# What is asked for in words that a page does not have, or has beside many others.
+ASKED = {
+    "learn/words": ["tutorial", "quickstart", "getting started"],
+    "learn/keys": ["seed", "random state", "generator"],
+    "learn/params": ["replay", "reproduce", "save"],
+    "learn/targets": ["bounding boxes", "masks", "keypoints"],
+    "learn/ranges": ["learnable", "differentiable", "gradient"],
+    "learn/transforms": ["torch.compile", "vmap", "ONNX", "export", "jit"],
+    "learn/determinism": ["deterministic", "reproducible", "workers", "DDP"],
+    "tasks/tta": ["test-time augmentation", "TTA"],
+    "tasks/scale": ["DataLoader", "Ray", "WebDataset", "DDP"],
+    "tasks/medical": ["3D", "volume", "MRI", "CT", "nnU-Net"],
+    "tasks/self_supervised": ["SimCLR", "BYOL", "DINO", "contrastive"],
+    "tasks/gans": ["ADA", "DiffAugment"],
+    "tasks/policies": ["policy"],
+    "tasks/classification": ["ImageNet", "CIFAR"],
+    "tasks/detection": ["COCO", "YOLO", "bounding boxes"],
+    "design": ["contribute", "architecture", "custom op"],
+    **{f"coming/{n}": [n, "migrate"] for n in COMING},
+}
 FOLDERS = {
     "Learn": ("learn", LEARN),
     "Tasks": ("tasks", TASKS),

@@ -130,7 +130,13 @@ def page(name: str) -> str:
     details, source = catalogue.details(spec), catalogue.source(spec)
     example = (inspect.getdoc(spec.body) or "").partition(">>>")
     parts = [
-        front(title=name, description=catalogue.summary(spec), tags=words_for_search(name)) + f"# {name}",
+        front(
+            title=name,
+            description=catalogue.summary(spec),
+            tags=words_for_search(name),
+            search={"boost": 4 - spec.ndim},
+        )
+        + f"# {name}",
         escaped(catalogue.summary(spec)) + ".",
         figure(name),
         f"<div markdown data-search-exclude>\n\n```python\naf.{name}{written(signature, len(name) + 3)}\n```\n\n</div>",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -96,6 +97,4 @@ def relative(target: str, page: str) -> str:
 
 def front(**meta: object) -> str:
     """The head of a page: what the search and the theme are told of it."""
-    import json
-
     return "---\n" + "".join(f"{name}: {json.dumps(value)}\n" for name, value in meta.items()) + "---\n\n"
