@@ -36,31 +36,28 @@ def test_site(tmp_path, monkeypatch):
             assert all(f"<code>{n}</code>" in text for n in known), f"{name}: names of {peer}"
     foreign = [p for p in site.rglob("*.html") if re.search(r'(?:src|<link[^>]* href)="https?:', p.read_text())]
     assert not foreign, "pages that fetch something from elsewhere"
-    names_find_their_ops(site)
-    words_find_their_guides(site)
+    named, asked = ops_by_name(), pages_by_word(site)
+    queries = list({**named, **asked})
+    found = dict(zip(queries, searched(site, queries), strict=True))
+    assert not {q: found[q][:3] for q, those in named.items() if not first_of(found[q]) & those}
+    assert not {q: found[q][:3] for q, page in asked.items() if page not in [p.partition("#")[0] for p in found[q][:3]]}
 
 
-def names_find_their_ops(site: Path) -> None:
+def ops_by_name() -> dict[str, set[str]]:
+    """For each name of ours or of a peer, the ops that may come first: the nearest; of one that is shared, ours."""
     wanted: dict[str, set[str]] = {query: {op} for query, op in SEARCHES.items()}
     for op in [*OPS, *BESIDE]:
         wanted.setdefault(op, {op})
-        for known in peers_names(op, first=True).values():
-            for name in known:
-                if name not in SEARCHES:
-                    wanted.setdefault(name, {SHARED[name]} if name in SHARED else set()).add(op)
+        for name in (n for known in peers_names(op, first=True).values() for n in known if n not in SEARCHES):
+            wanted.setdefault(name, {SHARED[name]} if name in SHARED else set()).add(op)
     assert len(SEARCHES) >= 40
     assert len(wanted) > 500
-    found = searched(site, list(wanted))
-    missed = {q: p[:3] for (q, those), p in zip(wanted.items(), found, strict=True) if not first_of(p) & those}
-    assert not missed
+    return wanted
 
 
-def words_find_their_guides(site: Path) -> None:
-    asked = [(word, page) for page, words in nav.ASKED.items() for word in words if (site / page).is_dir()]
-    found = searched(site, [word for word, _ in asked])
-    assert not [
-        a for a, places in zip(asked, found, strict=True) if f"{a[1]}/" not in [p.partition("#")[0] for p in places[:3]]
-    ]
+def pages_by_word(site: Path) -> dict[str, str]:
+    """Words that users type, and a guide that has to be among the first three."""
+    return {word: f"{page}/" for page, words in nav.ASKED.items() for word in words if (site / page).is_dir()}
 
 
 def first_of(places: list[str]) -> set[str]:

@@ -36,16 +36,15 @@ ASKED = {
     "learn/ranges": ["learnable", "differentiable", "gradient"],
     "learn/transforms": ["torch.compile", "vmap", "ONNX", "export", "jit"],
     "learn/determinism": ["deterministic", "reproducible", "workers", "DDP"],
-    "tasks/tta": ["test-time augmentation", "TTA"],
+    "tasks/tta": ["test-time augmentation"],
     "tasks/scale": ["DataLoader", "Ray", "WebDataset", "DDP"],
     "tasks/medical": ["3D", "volume", "MRI", "CT", "nnU-Net"],
     "tasks/self_supervised": ["SimCLR", "BYOL", "DINO", "contrastive"],
     "tasks/gans": ["ADA", "DiffAugment"],
-    "tasks/policies": ["policy"],
     "tasks/classification": ["ImageNet", "CIFAR"],
     "tasks/detection": ["COCO", "YOLO", "bounding boxes"],
     "design": ["contribute", "architecture", "custom op"],
-    **{f"coming/{n}": [n, "migrate"] for n in COMING},
+    **{f"coming/{n}": [n] for n in COMING},
 }
 FOLDERS = {
     "Learn": ("learn", LEARN),
