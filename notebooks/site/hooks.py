@@ -40,13 +40,15 @@ def on_files(files: Files, config: Any) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> None:
-    """What the search is told of a page; the front page has nothing beside it."""
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
+    """What the search is told of a page; the front page has nothing beside it; prompts and outputs of doctests are known
+    as such, so that a copy has the code alone."""
     place = page.file.src_uri
     page.meta.setdefault("search", {"boost": nav.WEIGHTS.get(place.partition("/")[0], 1.0)})
     page.meta.setdefault("tags", nav.ASKED.get(place.removesuffix(".md"), []))
     if place == "index.md":
         page.meta.setdefault("hide", ["navigation"])
+    return markdown.replace("```python\n>>> ", "```pycon\n>>> ")
 
 
 def on_page_content(html: str, page: Any, config: Any, files: Files) -> str:
