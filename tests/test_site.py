@@ -6,12 +6,16 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import torch
 from codespell_lib import main as codespell
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
 
+import augfn as af
+from augfn.analysis import cka
 from benchmarks.equivalents import OPS, PEERS, SEARCHES, peers_names
 from notebooks.site import nav, ops, results
+from notebooks.site.doctests import with_imports
 from notebooks.site.text import docstring, relative, relinked
 
 ROOT = Path(__file__).parents[1]
@@ -125,6 +129,19 @@ def test_docstrings_become_markdown():
     assert "| `x` | one row of two lines |" in text
     assert "Steps:\n\n* one" in text
     assert text.endswith("```pycon\n>>> 1 < 2\nTrue\n```")
+
+
+def test_examples_have_the_imports_of_their_module():
+    doc = """Text.
+
+    >>> x = [torch.ones(n) for n in (1, 2)]
+    >>> af.analysis, nn.Flatten(), cka(*x)
+    1
+    """
+    scope = {"torch": torch, "nn": torch.nn, "af": af, "cka": cka, "x": 1, "unused": 2}
+    head = [">>> import torch, augfn as af", ">>> from augfn.analysis import cka", ">>> from torch import nn"]
+    assert with_imports(doc, scope).splitlines()[2:5] == head
+    assert with_imports("No example.", scope) == "No example."
 
 
 def test_links_of_the_repository_lead_to_pages():

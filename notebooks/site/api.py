@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import import_module
@@ -12,6 +13,7 @@ from typing import Any
 import augfn
 import augfn_nn
 from augfn_nn.derive import Derived
+from notebooks.site.doctests import with_imports
 from notebooks.site.ops import BESIDE, FAMILIES, KNOWN
 from notebooks.site.signatures import signature, written
 from notebooks.site.text import docstring, escaped, front, table
@@ -151,7 +153,7 @@ def of_class(name: str) -> str:
     if cls.__name__ != name:
         return f"### {name} {{#{anchor(name)}}}\n\nAnother name of [`{cls.__name__}`](#{anchor(cls.__name__)}). {link}"
     called = f"augfn_nn.{name}{written(cls.signature, len(name) + 9)}"
-    return f"### {name} {{#{anchor(name)}}}\n\n```python\n{called}\n```\n\n{docstring(cls.__doc__)}\n\n{link}"
+    return f"### {name} {{#{anchor(name)}}}\n\n```python\n{called}\n```\n\n{documented(cls)}\n\n{link}"
 
 
 def of_package(name: str) -> str:
@@ -186,10 +188,15 @@ def entry(package: str, name: str, value: Any, level: int) -> str:
         return f"{head}\n\n```python\n{package}.{name}\n```" + (f"\n\n`{value!r}`" if len(repr(value)) < 200 else "")
     parts = [head, f"```python\n{package}.{name}{signature(value, len(package) + len(name) + 1)}\n```"]
     own = value.__doc__ if inspect.isclass(value) else inspect.getdoc(value)
-    parts.append(docstring(own if own and not own.startswith(f"{name}(") else ""))
+    parts.append("" if not own or own.startswith(f"{name}(") else documented(value))
     if inspect.isclass(value):
         parts += [method(name, n, m) for n, m in vars(value).items() if n[0] != "_" and getattr(m, "__doc__", None)]
     return "\n\n".join(p for p in parts if p)
+
+
+def documented(value: Any) -> str:
+    """The docstring, with the imports that its doctests have from their module."""
+    return docstring(with_imports(value.__doc__, vars(sys.modules[value.__module__])))
 
 
 def method(cls: str, name: str, value: Any) -> str:
@@ -198,7 +205,7 @@ def method(cls: str, name: str, value: Any) -> str:
     if isinstance(value, property) or not callable(value):
         doc = value.__doc__ if isinstance(value, property) else ""
         return f"**`{name}`**\n\n{docstring(doc)}" if doc else ""
-    return f"**`{name}{signature(value, len(name), skip=1)}`**\n\n{docstring(value.__doc__)}".replace("\n    ", " ", 0)
+    return f"**`{name}{signature(value, len(name), skip=1)}`**\n\n{documented(value)}"
 
 
 def first_line(doc: str | None) -> str:

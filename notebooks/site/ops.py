@@ -10,11 +10,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import torch
+
+import augfn as af
 import augfn_nn
 from augfn.core.augmentation import Op
 from augfn.core.spec import OF_CLIPS, SPECS, Spec, signature_of
 from benchmarks import catalogue
 from benchmarks.equivalents import PEERS, peers_names
+from notebooks.site.doctests import with_imports
 from notebooks.site.signatures import written
 from notebooks.site.text import docstring, escaped, front, table
 
@@ -128,7 +132,7 @@ def page(name: str) -> str:
     signature = signature_of(spec, Op).replace(return_annotation=inspect.Signature.empty)
     names = peers_names(name)
     details, source = catalogue.details(spec), catalogue.source(spec)
-    example = (inspect.getdoc(spec.body) or "").partition(">>>")
+    example = with_imports(spec.body.__doc__, {"torch": torch, "af": af}).partition(">>>")
     parts = [
         front(
             title=name,
