@@ -54,6 +54,7 @@ def ops_by_name() -> dict[str, set[str]]:
         wanted.setdefault(op, {op})
         for name in (n for known in peers_names(op, first=True).values() for n in known if n not in SEARCHES):
             wanted.setdefault(name, {SHARED[name]} if name in SHARED else set()).add(op)
+    wanted |= {"motion blur": {"motion_blur"}, "random erasing": {"erase"}, "copy paste": {"copy_paste"}}  # typed apart
     assert len(SEARCHES) >= 40
     assert len(wanted) > 500
     return wanted

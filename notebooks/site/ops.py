@@ -217,7 +217,8 @@ def targets(spec: Spec) -> str:
     changed = ", ".join(f"`{kind}`" for kind in catalogue.changed(spec).split(", "))
     marks = ["It reads volumes `[*batch, C, D, H, W]`."] * (spec.ndim == 3)
     marks += ["It needs three channels (RGB)."] * spec.requires_rgb
-    return " ".join([f"Changes: {changed}.", *marks])
+    kind = f"Kind: `{spec.kind}`."
+    return " ".join([f"Changes: {changed}.", *marks, kind])
 
 
 def elsewhere(names: Mapping[str, tuple[str, ...]]) -> str:
