@@ -181,7 +181,10 @@ def leaves(spec: Spec) -> str:
         return "None: what it does is fixed (but for the gate, where `p` is below 1)."
     head = ("leaf", "unit", "interval", "neutral", "default", "gradient")
     rows = [row(name, leaf, spec.defaults[name]) for name, leaf in spec.leaves.items()]
-    return "Drawn for each sample, replayed, edited, learned.\n\n" + table(head, rows)
+    return (
+        "Drawn for each sample, replayed, edited ([params](../learn/params.md)), learned ([ranges](../learn/ranges.md)).\n\n"
+        + table(head, rows)
+    )
 
 
 def row(name: str, leaf: Any, default: Any) -> list[str]:
@@ -218,7 +221,7 @@ def targets(spec: Spec) -> str:
     marks = ["It reads volumes `[*batch, C, D, H, W]`."] * (spec.ndim == 3)
     marks += ["It needs three channels (RGB)."] * spec.requires_rgb
     kind = f"Kind: `{spec.kind}`."
-    return " ".join([f"Changes: {changed}.", *marks, kind])
+    return " ".join([f"Changes: {changed} ([targets](../learn/targets.md)).", *marks, kind])
 
 
 def elsewhere(names: Mapping[str, tuple[str, ...]]) -> str:
