@@ -6,7 +6,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
 import torch
+
+pytest.importorskip("codespell_lib")
+pytest.importorskip("material")
+pytest.importorskip("nbconvert")
+pytest.importorskip("skimage")
+
 from codespell_lib import main as codespell
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
