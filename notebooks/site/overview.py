@@ -6,8 +6,9 @@ import inspect
 from collections.abc import Iterator
 
 import augfn as af
+import augfn_nn
 from benchmarks import catalogue
-from benchmarks.equivalents import peers_names
+from benchmarks.equivalents import PEERS, peers_names, rows
 from notebooks.site.api import entry, first_line
 from notebooks.site.ops import BESIDE, KNOWN, PICTURES, elsewhere, families, words_for_search
 from notebooks.site.text import escaped, front, table
@@ -29,7 +30,15 @@ def page(name: str) -> str:
     """Signature and docstring, and the names that the peers have for it."""
     body = entry("af", name, getattr(af, name), 1)
     head = front(title=name, description=summary(name), tags=words_for_search(name))
-    return f"{head}{body}\n\n## Names elsewhere\n\n{elsewhere(peers_names(name))}\n"
+    modules = ", ".join(f"`augfn_nn.{n}`" for n in modules_of(name))
+    said = f"\n\n## Modules\n\n{modules}." if modules else ""
+    return f"{head}{body}\n\n## Names elsewhere\n\n{elsewhere(peers_names(name))}{said}\n"
+
+
+def modules_of(name: str) -> list[str]:
+    """The classes of augfn_nn that stand beside a function in the tables of names."""
+    beside = (n for peer in PEERS for row in rows(peer) if row.ours[:1] == (name,) for n in row.ours[1:])
+    return list(dict.fromkeys(n for n in beside if hasattr(augfn_nn, n)))
 
 
 def summary(name: str) -> str:
@@ -42,8 +51,8 @@ def index() -> str:
     for title, names in families().items():
         parts += [f"## {title}", '<div class="ops">\n' + "\n".join(map(card, names)) + "\n</div>"]
     for title, known in BESIDE.items():
-        rows = [[f"[`{n}`]({n}.md)", escaped(summary(n))] for n in known]
-        parts += [f"## {title}", table(("function", "what it does"), rows)]
+        listing = [[f"[`{n}`]({n}.md)", escaped(summary(n))] for n in known]
+        parts += [f"## {title}", table(("function", "what it does"), listing)]
     return "\n\n".join(parts) + "\n"
 
 
