@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import io
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -79,7 +80,13 @@ WORDS = {
     "channels": "the channels that are changed; None: all",
     "per_channel": "True: a draw for each channel",
     "p_channel": "probability of each channel",
+    "num_classes": "how many classes there are, where labels are their indices",
+    "partners": '"next": in the order of the sort keys; "other_class": the next one of another class (see `mixup`)',
+    "grad": '"none": the true gradient, 0 on steps; "ste": straight through; "soft": the slope of a smooth twin',
+    "kernel_size": "pixels of the kernel, odd",
+    "octaves": "how many scales a field of clouds has",
 }
+PEER_BEFORE = re.compile(r"(?:torchvision|kornia|albumentations|MONAI|TorchIO|scikit-image|imgaug|timm|numpy)(?:'s)? $")
 
 
 def families() -> dict[str, list[str]]:
@@ -144,7 +151,7 @@ def page(name: str) -> str:
         escaped(catalogue.summary(spec)) + ".",
         figure(name),
         f"<div markdown data-search-exclude>\n\n```python\naf.{name}{written(signature, len(name) + 3)}\n```\n\n</div>",
-        docstring(details),
+        docstring(linked(details, spec)),
         *([f"Source: {escaped(source)}."] if source and "Source:" not in details else []),
         *(["## Example", docstring("".join(example[1:]))] if example[1] else []),
         "## Params",
@@ -159,6 +166,18 @@ def page(name: str) -> str:
         module_of(name),
     ]
     return "\n\n".join(p for p in parts if p) + "\n"
+
+
+def linked(text: str, spec: Spec) -> str:
+    """Text in which other ops lead to their pages; what follows a peer's name, or is a source, is not ours."""
+    said, source, rest = text.partition("Source")
+    others = KNOWN.keys() - {spec.name, *spec.leaves, *spec.static}
+
+    def link(found: re.Match[str]) -> str:
+        ours = found[1] in others and not PEER_BEFORE.search(said[: found.start()])
+        return f"[{found[0]}]({found[1]}.md)" if ours else found[0]
+
+    return re.sub(r"`(\w+)`(?! target)", link, said) + source + rest
 
 
 def words_for_search(name: str) -> list[str]:
@@ -206,7 +225,7 @@ def row(name: str, leaf: Any, default: Any) -> list[str]:
 def settings(spec: Spec) -> str:
     """Keywords that decide a shape or a branch: of the op, then of its kind."""
     own = [
-        [f"`{n}`", "needed" if v is inspect.Parameter.empty else f"`{v!r}`", "see above"]
+        [f"`{n}`", "needed" if v is inspect.Parameter.empty else f"`{v!r}`", WORDS.get(n, "as said above")]
         for n, v in spec.static.items()
     ]
     shown = {"p": 1.0, "clip": spec.clip, "per_channel": False, "p_channel": 1.0}
