@@ -98,13 +98,19 @@ def source(spec: Spec) -> str:
     return " ".join(found.group(1).split()).rstrip(" .") if found else ""
 
 
-def leaf_text(name: str, leaf: Leaf, default: Any) -> str:
+def leaf_cells(name: str, leaf: Leaf, default: Any) -> tuple[str, str, str, str, str, str]:
+    """Name and shape, unit, interval, neutral value, default, and why there is no gradient; empty where there is nothing."""
     low, high = ("-∞" if leaf.low is None else f"{leaf.low:g}", "∞" if leaf.high is None else f"{leaf.high:g}")
     shape = f" `{list(leaf.shape)}`" if leaf.shape else ""
-    neutral = "" if leaf.neutral is None else f", neutral {leaf.neutral:g}"
+    neutral = "" if leaf.neutral is None else f"{leaf.neutral:g}"
     start = "not set" if default is None else f"`{default!r}`"
-    remark = f". No gradient: {leaf.flat}" if leaf.flat else ""
-    return f"`{name}`{shape}: {leaf.unit}, {low} … {high}{neutral}, default {start}{remark}"
+    return f"`{name}`{shape}", leaf.unit, f"{low} … {high}", neutral, start, leaf.flat
+
+
+def leaf_text(name: str, leaf: Leaf, default: Any) -> str:
+    shown, unit, interval, neutral, start, flat = leaf_cells(name, leaf, default)
+    parts = [unit, interval, *([f"neutral {neutral}"] if neutral else []), f"default {start}"]
+    return f"{shown}: {', '.join(parts)}" + (f". No gradient: {flat}" if flat else "")
 
 
 def settings(spec: Spec) -> str:

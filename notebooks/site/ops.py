@@ -17,6 +17,7 @@ import augfn as af
 import augfn_nn
 from augfn.core.augmentation import Op
 from augfn.core.spec import OF_CLIPS, SPECS, Spec, signature_of
+from augfn.typing import Leaf
 from benchmarks import catalogue
 from benchmarks.equivalents import PEERS, peers_names
 from notebooks.site.doctests import with_imports
@@ -206,20 +207,10 @@ def leaves(spec: Spec) -> str:
     )
 
 
-def row(name: str, leaf: Any, default: Any) -> list[str]:
-    shape = f" `{list(leaf.shape)}`" if leaf.shape else ""
-    shape += f" (of a volume `{list(leaf.volume)}`)" if leaf.volume else ""
-    low, high = ("-∞" if leaf.low is None else f"{leaf.low:g}", "∞" if leaf.high is None else f"{leaf.high:g}")
-    neutral = "" if leaf.neutral is None else f"{leaf.neutral:g}"
-    start = "not set" if default is None else f"`{default!r}`"
-    return [
-        f"`{name}`{shape}",
-        leaf.unit,
-        f"{low} … {high}",
-        neutral,
-        start,
-        f"none: {leaf.flat}" if leaf.flat else "yes",
-    ]
+def row(name: str, leaf: Leaf, default: Any) -> list[str]:
+    shown, *cells, flat = catalogue.leaf_cells(name, leaf, default)
+    volume = f" (of a volume `{list(leaf.volume)}`)" if leaf.volume else ""
+    return [shown + volume, *cells, f"none: {flat}" if flat else "yes"]
 
 
 def settings(spec: Spec) -> str:
