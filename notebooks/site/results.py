@@ -107,8 +107,9 @@ GROUPS: dict[str, dict[str, str]] = {
         "ranks": "Training on 1, 2 and 4 ranks",
         "cluster": "Training on many nodes, and the loaders that people use",
     },
-    "Tests": {
+    "Tests and export": {
         "mutants": "The engine changed on purpose: does a test fail?",
+        "onnx": "Which ops run as ONNX, and give the same",
         "matrix": "The tests on several versions of Python and of torch",
     },
 }
