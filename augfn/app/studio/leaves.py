@@ -92,7 +92,7 @@ def form_of(value: Any) -> str:
     if value is None:
         return "off"
     if isinstance(value, dict):
-        name = next(iter(value))
+        name = str(next(iter(value)))
         return {"uniform": "range", "constant": "fixed"}.get(name, name)
     return "range" if isinstance(value, list) else "fixed"
 

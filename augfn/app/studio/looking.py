@@ -36,7 +36,7 @@ class Looking:
                 with Tag("div", classes="line dim"):
                     Tag("span", "left of the line: before, right of it: after")
             with Tag("div"):
-                with ui.tabs(on_change=lambda e: self.turn_to(e.value)).props(
+                with ui.tabs(on_change=lambda e: self.turn_to(str(e.value))).props(
                     "dense align=left inline-label no-caps"
                 ) as tabs:
                     for name in TABS:

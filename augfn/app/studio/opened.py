@@ -299,7 +299,8 @@ def annotate(item: Item, name: str, data: Mapping[str, Any]) -> str:
             mask[decoded(a["segmentation"], (h, w)) > 0] = label
         elif a.get("segmentation"):
             rings = [corners_of(part).ravel().tolist() for part in a["segmentation"]]
-            mask[decoded(coco_mask.merge(coco_mask.frPyObjects(rings, h, w)), (h, w)) > 0] = label
+            runs: Any = coco_mask.merge(coco_mask.frPyObjects(rings, h, w))
+            mask[decoded(runs, (h, w)) > 0] = label
         pose = np.asarray(a.get("keypoints") or [], dtype=float).reshape(-1, 3)
         points += [(float(x) - 0.5, float(y) - 0.5) for x, y, there in pose if there > 0]
     item.boxes, item.points = boxes, points
