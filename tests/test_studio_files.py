@@ -44,6 +44,8 @@ def test_files_are_read_from_their_bytes() -> None:
     grey.set_mask(mask)
     with pytest.raises(ValueError, match="another size"):
         scan.set_mask(mask)
+    with pytest.raises(ValueError, match="a mask of colours"):
+        opened.mask_in("m.png", png(np.zeros((3, 4, 3), np.uint8)))
 
 
 @pytest.mark.parametrize(
@@ -81,11 +83,14 @@ def test_annotations_of_coco_are_loaded_and_strokes_painted() -> None:
         "keypoints": [9, 9, 2, 0, 0, 0],
     }
     coco = {"images": [{"id": 1, "file_name": "a/photo.png", "height": 48, "width": 64}], "annotations": [one]}
-    assert opened.annotate(item, "c.json", coco) == "1 boxes, 1 keypoints, a mask of photo.png"
+    assert opened.annotate(item, "c.json", coco) == "Loaded for photo.png: boxes 1, keypoints 1, mask yes."
     assert item.boxes == [(8.0, 8.0, 24.0, 24.0, 5.0)]
     assert item.points == [(8.5, 8.5)]
     assert item.mask is not None
     assert int((item.mask == 5).sum()) == 256
+    said = opened.annotate(item, "c.json", {**coco, "annotations": [{**one, "category_id": 1203}]})
+    assert (item.boxes[0][-1], int(item.mask.max())) == (1203, 1)
+    assert "number the categories" in said
     bad = [
         {},
         {**coco, "images": [{**coco["images"][0], "width": 9}]},
@@ -100,9 +105,9 @@ def test_annotations_of_coco_are_loaded_and_strokes_painted() -> None:
     assert not (item.mask == 9).any()
     other = item.copy()
     other.boxes.clear()
-    other.paint([(1.0, 1.0)], 3, 1)
+    other.paint([(1.0, 1.0)], 3, 77)
     assert item.boxes
-    assert not (item.mask == 1).any()
+    assert not (item.mask == 77).any()
 
 
 # what is pasted

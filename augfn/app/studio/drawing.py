@@ -41,6 +41,7 @@ class Drawing:
 
     def __init__(self, page: Host) -> None:
         self.page, self.tool, self.label, self.width = page, "box", 1, 24
+        self.said = ""  # of what was loaded last
         self.show()
 
     @property
@@ -57,6 +58,8 @@ class Drawing:
             files("Load a mask …", ".png,.bmp,.tif,.npy,.nii,.gz,image/*", self.load_mask, self.page.complain)
             if item.mask is not None:
                 button("Remove the mask", lambda: self.change(item.set_mask, None))
+        if item.name in self.said:
+            Tag("p", self.said, "dim")
         if not flat:
             Tag("p", "Boxes and keypoints are drawn on images; the mask of a volume is loaded, of its size.", "dim")
             return
@@ -161,7 +164,8 @@ class Drawing:
                 said = data_of(data.decode("utf-8"), is_json=True)
             except (PolicyError, UnicodeDecodeError) as error:
                 raise ValueError(f"{name}: {error}") from None
-            return opened.annotate(self.item, name, said)
+            self.said = opened.annotate(self.item, name, said)
+            return self.said
 
         await self.change(load)
 

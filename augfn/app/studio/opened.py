@@ -26,6 +26,7 @@ VALUES = 256 * 2**20 // 4  # of a volume
 SIDES = {2: 512, 3: 96}  # pixels of the longest side of the copy that is previewed: of images, of volumes
 SEEN = 1e-6  # the least share of a box: so that what is left of each is counted
 LABELS = 255  # of a mask
+FLAT = ("1", "L", "P", "I", "I;16")  # modes of pillow that hold a number for each pixel
 VOLUMES = (".npy", ".nii", ".nii.gz")
 
 
@@ -249,10 +250,12 @@ def mask_in(name: str, data: bytes) -> Tensor:
     else:
         try:
             with Image.open(io.BytesIO(data)) as file:
-                flat = file if file.mode in ("1", "L", "P", "I", "I;16") else file.convert("L")
-                labels = torch.from_numpy(np.array(flat).astype(np.int64))
+                mode, labels = file.mode, torch.from_numpy(np.array(file).astype(np.int64))
         except (OSError, SyntaxError, Image.DecompressionBombError) as error:
             raise ValueError(explain(name, reason(error), "a mask as PNG, .npy or .nii", "save it as PNG")) from None
+        if mode not in FLAT:
+            want, fix = "one channel: grey values or a palette", "save the labels as a PNG of the mode L"
+            raise ValueError(explain(f"{name}: a mask of colours", mode, want, fix))
     if labels.min() < 0 or labels.max() > LABELS:
         given = f"{int(labels.min())} to {int(labels.max())}"
         raise ValueError(explain(f"{name}: labels", given, f"0 to {LABELS}", "number them from 1"))
@@ -262,7 +265,8 @@ def mask_in(name: str, data: bytes) -> Tensor:
 def annotate(item: Item, name: str, data: Mapping[str, Any]) -> str:
     """Boxes, mask and keypoints of an image from a COCO file; what was found, in words.
 
-    The image is that whose `file_name` ends as that of what is open, or the only one of the file. Labels are the categories' ids.
+    The image is that whose `file_name` ends as that of what is open, or the only one of the file. Labels are the categories'
+    ids, in the mask their numbers in the image where an id is beyond 255.
     """
     try:
         from pycocotools import mask as coco_mask
@@ -290,11 +294,15 @@ def annotate(item: Item, name: str, data: Mapping[str, Any]) -> str:
             explain(f"{name}: the size of {item.name}", given, f"{w} x {h}", "open the image in full size")
         )
     mask, boxes, points = np.zeros((h, w), np.uint8), [], []
-    for a in (a for a in data["annotations"] if a["image_id"] == own[0]["id"]):
-        label = min(int(a.get("category_id", 1)), LABELS)
+    rows = [a for a in data["annotations"] if a["image_id"] == own[0]["id"]]
+    ids = sorted({int(a.get("category_id", 1)) for a in rows})
+    far = bool(ids) and not 0 < ids[0] <= ids[-1] <= LABELS
+    for a in rows:
+        category = int(a.get("category_id", 1))
+        label = min(ids.index(category) + 1, LABELS) if far else category
         if a.get("bbox"):
             x, y, bw, bh = map(float, a["bbox"])
-            boxes.append((x, y, x + bw, y + bh, float(label)))
+            boxes.append((x, y, x + bw, y + bh, float(category)))
         if isinstance(a.get("segmentation"), dict):
             mask[decoded(a["segmentation"], (h, w)) > 0] = label
         elif a.get("segmentation"):
@@ -305,7 +313,9 @@ def annotate(item: Item, name: str, data: Mapping[str, Any]) -> str:
         points += [(float(x) - 0.5, float(y) - 0.5) for x, y, there in pose if there > 0]
     item.boxes, item.points = boxes, points
     item.set_mask(torch.from_numpy(mask) if mask.any() else None)
-    return f"{len(boxes)} boxes, {len(points)} keypoints{', a mask' if mask.any() else ''} of {item.name}"
+    found = "yes" if mask.any() else "no"
+    found += ", its labels number the categories, whose ids are beyond 255" if far and mask.any() else ""
+    return f"Loaded for {item.name}: boxes {len(boxes)}, keypoints {len(points)}, mask {found}."
 
 
 def photo() -> Item:

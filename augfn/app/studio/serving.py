@@ -33,6 +33,12 @@ def serve(items: list[Item], policy: Path | None, port: int, show: bool) -> None
     MultiPartParser.spool_max_size = FILE + 2**20  # uploads stay in memory
     app.add_middleware(Guard, port=port, most=FILE + 2**20)
     app.on_startup(lambda: print(f"augfn studio: http://{HOST}:{port} (Ctrl-C stops it)", flush=True))
-    plain: dict[str, Any] = {"reload": False, "show_welcome_message": False, "tailwind": False, "dark": None}
+    plain: dict[str, Any] = {
+        "reload": False,
+        "show_welcome_message": False,
+        "tailwind": False,
+        "dark": None,
+        "language": "en-US",
+    }
     kept = {"message_history_length": KEPT, "reconnect_timeout": 10.0}
     ui.run(lambda: Page(items, root) and None, host=HOST, port=port, title="augfn studio", show=show, **plain, **kept)
