@@ -13,7 +13,7 @@ import augfn as af
 from augfn.app.studio import exports, peers
 from augfn.app.studio.catalogue import entries, step_of
 from augfn.app.studio.leaves import ends_of, reformed, rows_of, settings_of, turned
-from augfn.app.studio.measures import LOSSES, fates, image_of, slopes, timings
+from augfn.app.studio.measures import LOSSES, fates, image_of, range_slopes, slopes, timings
 from augfn.app.studio.opened import Item
 from augfn.app.studio.pictures import Look, picture
 from augfn.app.studio.state import Studio
@@ -214,6 +214,10 @@ def test_what_became_of_targets_the_time_of_steps_and_slopes() -> None:
     assert value == pytest.approx(loss(0.8))
     assert byname["brightness/factor"].per_unit == pytest.approx((loss(0.81) - loss(0.79)) / 0.02, rel=1e-2)
     assert {"translate/translate x", "gamma/gamma"} <= byname.keys()
+    mean, ends = range_slopes(studio.f, studio.batch(studio.f), studio.keys(), "mean brightness")
+    assert mean == pytest.approx(value)
+    ranged = {s.name: s.per_unit for s in ends}
+    assert ranged["brightness/factor value"] == pytest.approx(byname["brightness/factor"].per_unit, rel=1e-4)
     assert [abs(s.change) for s in rows] == sorted((abs(s.change) for s in rows), reverse=True)
 
 

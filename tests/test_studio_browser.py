@@ -189,6 +189,8 @@ def test_a_pipeline_is_built_drawn_edited_and_taken_along(page: Any, folder: Pat
     page.get_by_role("img", name=re.compile("^brightness.factor: ")).wait_for()
     page.get_by_label("Loss").select_option(index=2)
     page.get_by_text("sharpness (squared differences of neighbours): ").wait_for()
+    page.get_by_label("Gradient to").select_option("ranges")
+    page.get_by_role("img", name=re.compile("^brightness.factor low: ")).wait_for()
     page.get_by_role("tab", name="Time").click()
     page.get_by_role("cell", name="all, fused").wait_for()
     page.get_by_role("tab", name="Params").click()

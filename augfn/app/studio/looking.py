@@ -10,11 +10,12 @@ from torch.utils._pytree import tree_map_only
 from augfn.app.studio.controls import Tag, Turn, button, choice, text
 from augfn.app.studio.host import Host
 from augfn.app.studio.leaves import AXES, HIDDEN, Dial, ends_of, tick
-from augfn.app.studio.measures import LOSSES, MANY, fates, slopes, timings
+from augfn.app.studio.measures import LOSSES, MANY, fates, range_slopes, slopes, timings
 from augfn.app.studio.pictures import encoded
 from augfn.core.draw import leaves_of
 
 CUT = "(e) => e.target.closest('.compare').style.setProperty('--cut', e.target.value + '%')"
+OF = {"values": "the values of this draw", "ranges": "the ranges, over all draws"}
 TABS = ("Params", "Boxes and masks", "Gradient", "Time")
 
 
@@ -22,7 +23,7 @@ class Looking:
     """The panel of the chosen draw."""
 
     def __init__(self, page: Host) -> None:
-        self.page, self.loss, self.tab = page, next(iter(LOSSES)), TABS[0]
+        self.page, self.loss, self.of, self.tab = page, next(iter(LOSSES)), "values", TABS[0]
         self.turns: dict[tuple[str, tuple[int, ...]], Turn] = {}
         self.title = Tag("p", classes="dim", aria_live="polite")
         with Tag("div", classes="two"):
@@ -142,13 +143,17 @@ class Looking:
         def found() -> Any:
             if studio.f.mixes:
                 raise ValueError("the gradient is shown for pipelines of one image, and this one mixes")
+            if self.of == "ranges":
+                return range_slopes(studio.f, studio.batch(studio.f), studio.keys(), self.loss)
             batch = tree_map_only(type(studio.item.small), lambda t: t[None], studio.sample())
             return slopes(studio.f, batch, studio.drawn, self.loss)
 
         made = await self.page.draw(found)
         self.body.clear()
         with self.body:
-            choice("Loss", {n: n for n in LOSSES}, self.loss, self.set_loss)
+            with Tag("div", classes="line"):
+                choice("Loss", {n: n for n in LOSSES}, self.loss, lambda loss: self.ask(loss, self.of))
+                choice("Gradient to", OF, self.of, lambda of: self.ask(self.loss, of))
             if made is None:
                 return
             value, rows = made
@@ -174,8 +179,8 @@ class Looking:
                                     Tag("i").style(f"left: {left:.2f}%; width: {share:.2f}%")
                             Tag("td", f"{s.per_unit:.3g}" if not s.why else "0", "n", title=s.why or s.unit)
 
-    async def set_loss(self, loss: str) -> None:
-        self.loss = loss
+    async def ask(self, loss: str, of: str) -> None:
+        self.loss, self.of = loss, of
         await self.gradient()
 
     async def time(self) -> None:

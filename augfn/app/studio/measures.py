@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -13,11 +14,13 @@ from augfn.app.studio.leaves import AXES, ends_of
 from augfn.core.augmentation import Augmentation
 from augfn.core.combined import Pipeline
 from augfn.core.draw import leaves_of, nested
+from augfn.distributions import Distribution
 from augfn.errors import explain
 from augfn.typing import Leaf
 
 ROUNDS = 3  # of a timing, of which the fastest counts
 MANY = 6  # numbers of a leaf that are shown one by one
+CHANCE = "no gradient of a draw reaches a probability: af.RelaxedBernoulli and af.GumbelChoice have one"
 HUNDREDTH = 0.01  # of the interval of a dial
 
 
@@ -68,6 +71,20 @@ def slopes(f: Augmentation, batch: Any, params: dict[str, Any], loss: str) -> tu
         g = torch.zeros_like(t) if g is None else g
         out += [*of_leaf(path, meaning, t.detach()[0], g[0])]
     return float(value.detach()), sorted(out, key=lambda s: -abs(s.change))
+
+
+def range_slopes(f: Augmentation, batch: Any, keys: Tensor, loss: str) -> tuple[float, list[Slope]]:
+    """The mean loss of all draws, and its derivative to each number of the ranges that they are drawn from."""
+    if not f.own:
+        return float(LOSSES[loss](image_of(f(batch, None, keys)[0]))), []
+    found, value = torch.func.grad_and_value(lambda p: LOSSES[loss](image_of(f(batch, p, keys)[0])))(f.params)
+    out, grads = [], leaves_of(found)
+    for path, leaf in leaves_of(f.params).items():
+        meaning = f.meanings[path]
+        meaning = replace(meaning, flat=CHANCE) if meaning.switch else meaning
+        for name in leaf.fields if isinstance(leaf, Distribution) else ():
+            out += of_leaf(f"{path} {name}", meaning, getattr(leaf, name).detach(), getattr(grads[path], name))
+    return float(value), sorted(out, key=lambda s: -abs(s.change))
 
 
 def of_leaf(path: str, meaning: Leaf, t: Tensor, g: Tensor) -> list[Slope]:
