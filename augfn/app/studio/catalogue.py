@@ -29,7 +29,7 @@ POLICIES = {
     "augmix": af.augmix,
 }
 OF_POLICIES = {"rand_augment": "RandAugment", "trivial_augment": "TrivialAugmentWide", "auto_augment": "AutoAugment"}
-CLIPS = ("video", "video_classification")  # recipes of clips, which the page does not show
+OTHERS = ("video", "video_classification", "depth")  # recipes of clips and depth maps, which the page does not show
 KINDS = {
     "geometric": "geometry",
     "photometric": "colour",
@@ -68,15 +68,16 @@ def entries(ndim: int) -> dict[str, Entry]:
     if ndim == 2:
         out |= {n: Entry(n, "policy", first(f.__doc__), peers.get(n, ())) for n, f in POLICIES.items()}
     for n, f in RECIPES.items():
-        if n not in CLIPS and af.recipe(n).ndim == ndim:
+        if n not in OTHERS and af.recipe(n).ndim == ndim:
             out[f"recipe {n}"] = Entry(f"recipe {n}", "recipe", first(f.__doc__))
     return out
 
 
 def fits(spec: Spec, ndim: int) -> bool:
     """True of an op that frames of so many dimensions have."""
-    flat = spec.kind == "geometric" or spec.target == "depth"
-    return spec.ndim == ndim or (ndim == 3 and not flat and spec.kind != "mix")
+    if spec.target == "depth":  # which the page does not show
+        return False
+    return spec.ndim == ndim or (ndim == 3 and spec.kind not in ("geometric", "mix"))
 
 
 def factory(name: str) -> Any:
