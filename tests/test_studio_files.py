@@ -35,6 +35,8 @@ def test_files_are_read_from_their_bytes() -> None:
     assert grey.frame == (3, 4)
     assert opened.read("a.npy", npy(np.zeros((5, 6, 3), np.uint8))).ndim == 2
     assert opened.read("v.npy", npy(np.zeros((2, 5, 6, 7), np.uint8))).frame == (5, 6, 7)
+    low = opened.read("z.npy", npy(np.linspace(-0.5, 0.3, 60).reshape(3, 4, 5)))
+    assert (float(low.full.min()), float(low.full.max()), low.note[:18]) == (0, 1, "Values -0.5 to 0.3")
     nib = pytest.importorskip("nibabel")
     image = nib.Nifti1Image(np.arange(60, dtype=np.int16).reshape(3, 4, 5), np.eye(4))
     scan = opened.read("scan.nii.gz", gzip.compress(image.to_bytes()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 import augfn as af
 import augfn_nn
 from augfn.app.studio.steps import Step
+from augfn.core.augmentation import build
 from augfn.core.spec import SPECS, Spec
+from augfn.files.values import plain
 from augfn.policies.recipes import RECIPES
 
 PART = 0.75  # of the frame: a size that has to be given
@@ -121,18 +124,18 @@ def step_of(name: str, size: tuple[int, ...]) -> Step:
         return Step.whole(POLICIES[name]())
     if name.startswith("recipe "):
         return Step.whole(af.recipe(name.removeprefix("recipe "), int(PART * min(size))))
-    return Step(name, plain(needed(SPECS[name], size)))
+    return Step(name, {n: plain(v, n) for n, v in needed(SPECS[name], size).items()})
 
 
 def needed(spec: Spec, size: tuple[int, ...]) -> dict[str, Any]:
     """The keywords without which an op says nothing: sizes by the frame, others as in its example."""
-    part = tuple(max(1, int(PART * n)) for n in size)
+    share = 1 / PART if spec.name.startswith("pad_to") else PART
+    part = tuple(max(1, int(share * n)) for n in size)
     own = {"size": part, "max_size": max(part), "padding": max(1, min(size) // 8)}
-    return {n: own.get(n, v) for n, v in spec.example.items()}
-
-
-def plain(x: Any) -> Any:
-    """Tuples as a file has them."""
-    if isinstance(x, dict):
-        return {n: plain(v) for n, v in x.items()}
-    return [plain(v) for v in x] if isinstance(x, tuple | list) else x
+    known = {n: own.get(n, v) for n, v in spec.example.items()}
+    least = {n: v for n, v in known.items() if n in own or spec.static.get(n) is inspect.Parameter.empty}
+    try:
+        build(spec, dict(least))
+    except (TypeError, ValueError):
+        return known
+    return least

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 import augfn as af
-from augfn.app.preview import LARGEST, full_scale, read_image
+from augfn.app.preview import LARGEST, read_image
 from augfn.core.boxes import Boxes, Keypoints
 from augfn.errors import explain, needs
 from augfn.images import FEW
@@ -142,15 +142,11 @@ def read(name: str, data: bytes) -> Item:
     if lower.endswith(".npy"):
         return of_array(name, array_in(name, data))
     if lower.endswith((".nii", ".nii.gz")):
-        volume = nifti(name, data, mask=False)["volume"]
-        return Item(name, *named(unit(volume)))
-    image = picture_in(name, data)
-    full = tuple(image.shape[-2:])
-    note = f" Images are read at {LARGEST} pixels a side at most." if max(full) == LARGEST else ""
-    return Item(name, image, note=note.strip())
+        return of_values(name, nifti(name, data, mask=False)["volume"])
+    return of_picture(name, data)
 
 
-def picture_in(name: str, data: bytes) -> Tensor:
+def of_picture(name: str, data: bytes) -> Item:
     """An image file as RGB."""
     try:
         with Image.open(io.BytesIO(data)) as file:
@@ -158,10 +154,12 @@ def picture_in(name: str, data: bytes) -> Tensor:
         if w * h > PIXELS:
             want, fix = f"at most {PIXELS // 10**6} megapixels", "shrink it first"
             raise ValueError(explain(name, f"{w} x {h} pixels", want, fix))
-        return read_image(io.BytesIO(data))  # type: ignore[arg-type]
+        x = read_image(io.BytesIO(data))  # type: ignore[arg-type]
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         want = f"an image that pillow reads (PNG, JPEG, WebP, TIFF), or a volume ({', '.join(VOLUMES)})"
         raise ValueError(explain(name, reason(error), want, "save it as PNG")) from None
+    note = f"Of {w} x {h} pixels it was read at {LARGEST} a side." if max(w, h) > LARGEST else ""
+    return Item(name, x, note=note)
 
 
 def reason(error: Exception) -> str:
@@ -183,35 +181,27 @@ def array_in(name: str, data: bytes) -> np.ndarray:
 
 def of_array(name: str, array: np.ndarray) -> Item:
     """[H, W] and [H, W, C] are images, [D, H, W] and [C, D, H, W] volumes."""
-    if array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in FEW):
-        channels = torch.from_numpy(np.ascontiguousarray(array if array.ndim == 3 else array[..., None])).movedim(-1, 0)
-        x, note = unit(channels)
-        return Item(name, x[:3] if len(x) > 2 else x[:1].expand(3, -1, -1).contiguous(), note=note)
-    if array.ndim == 3 or (array.ndim == 4 and array.shape[0] in FEW):
-        volume = torch.from_numpy(np.ascontiguousarray(array if array.ndim == 4 else array[None]))
-        return Item(name, *named(unit(volume)))
-    want = "[H, W], [H, W, C], [D, H, W] or [C, D, H, W], with 1 to 4 channels"
-    raise ValueError(explain(name, list(array.shape), want, "x.transpose(...) it first"))
+    flat = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in FEW)
+    if not flat and not (array.ndim == 3 or (array.ndim == 4 and array.shape[0] in FEW)):
+        want = "[H, W], [H, W, C], [D, H, W] or [C, D, H, W], with 1 to 4 channels"
+        raise ValueError(explain(name, list(array.shape), want, "x.transpose(...) it first"))
+    first = array.transpose(2, 0, 1) if flat and array.ndim == 3 else array if array.ndim == 4 else array[None]
+    x = torch.from_numpy(np.ascontiguousarray(first))
+    return of_values(name, x if not flat else x[:3] if len(x) > 2 else x[:1].expand(3, -1, -1).contiguous())
 
 
-def named(found: tuple[Tensor, str]) -> tuple[Any, ...]:
-    x, note = found
-    return x, None, [], [], note
-
-
-def unit(x: Tensor) -> tuple[Tensor, str]:
+def of_values(name: str, x: Tensor) -> Item:
     """Values in [0, 1]: bytes by 255, others that are not there stretched from the least to the largest, which is said."""
     if x.dtype == torch.uint8:
-        return af.to_float(x), ""
-    values = x.double().numpy()
-    if not np.isfinite(values).all():
-        raise ValueError(explain("values that are not finite", "NaN or infinity", "numbers", "numpy.nan_to_num(x)"))
-    low, high = float(values.min()), float(values.max())
+        return Item(name, af.to_float(x))
+    values = x.double()
+    if not values.isfinite().all():
+        raise ValueError(explain(f"{name}: not finite", "NaN or infinity", "numbers", "numpy.nan_to_num(x)"))
+    low, high = float(values.amin()), float(values.amax())
     if low >= 0 and high <= 1:
-        return x.float(), ""
-    return torch.from_numpy(full_scale(values - low if low < 0 else values, False)).float(), (
-        f"Values {low:g} to {high:g} are shown, and augmented, as 0 to 1."
-    )
+        return Item(name, x.float())
+    note = f"Values {low:g} to {high:g} are shown, and augmented, as 0 to 1."
+    return Item(name, ((values - low) / max(high - low, 1e-12)).float(), note=note)
 
 
 def nifti(name: str, data: bytes, mask: bool) -> dict[str, Tensor]:
