@@ -39,7 +39,7 @@ def arms(classes: int) -> dict[str, af.Augmentation]:
         "flips and turns": af.d4(),  # what is known of textures from above: they have no upright
         "TrivialAugment": af.trivial_augment(),  # one op of fourteen for each image, of any strength: nothing to tune
         "mixup or cutmix": mix,
-        "TrivialAugment, then mix": af.pipeline(af.trivial_augment(), mix),
+        "TrivialAugment + mix": af.pipeline(af.trivial_augment(), mix),
     }
 
 
@@ -56,14 +56,19 @@ def textures() -> tuple[Tensor, Tensor, Tensor]:
     return x.reshape(-1, 1, SIZE, SIZE) * tint, y, left
 
 
-def folder(path: Path) -> tuple[Tensor, Tensor, Tensor]:
+def folder(path: Path, size: int) -> tuple[Tensor, Tensor, Tensor]:
     """The same of a folder of folders, one for each class: every second image may be trained on."""
-    fit, x, y, first = af.pipeline(af.resize(size=SIZE), af.center_crop(size=SIZE)), [], [], []
+    fit = af.pipeline(
+        af.resize(size=size, antialias=True), af.center_crop(size=size)
+    )  # the short side, then the middle
+    found = []
     for label, own in enumerate(sorted(p for p in path.iterdir() if p.is_dir())):
         for i, file in enumerate(sorted(p for p in own.iterdir() if p.is_file())):
-            x.append(fit(af.to_float(io.imread(file)))[0].expand(3, -1, -1))
-            y.append(label)
-            first.append(i % 2 == 0)
+            image = af.to_float(io.imread(file))[:3].expand(3, -1, -1)  # grey ones too, and without transparency
+            found.append((fit(image)[0], label, i % 2 == 0))
+    if len({label for _, label, _ in found}) < 2:
+        raise SystemExit(f"{path}: a folder of images for each of two or more classes is expected in it")
+    x, y, first = zip(*found, strict=True)
     return torch.stack(x), torch.tensor(y), torch.tensor(first)
 
 
@@ -100,7 +105,7 @@ def accuracy(net: nn.Module, x: Tensor, y: Tensor) -> float:
 def picture(x: Tensor, y: Tensor, compared: dict[str, af.Augmentation], path: Path) -> Path:
     """What a net sees in each arm."""
     seen = [f({"image": x, "label": y}, None, af.key(0))[0]["image"] for f in compared.values()]
-    return viz.save(viz.grid(viz.unbatch(torch.cat(seen)), columns=len(x), rows=list(compared), cell=1.1), path)
+    return viz.save(viz.grid(viz.unbatch(torch.cat(seen)), columns=len(x), rows=list(compared), cell=1.3), path)
 
 
 def main(argv: list[str] | None = None) -> str:
@@ -109,6 +114,7 @@ def main(argv: list[str] | None = None) -> str:
         "--images", type=Path, help="a folder of images for each class (default: textures of scikit-image)"
     )
     parser.add_argument("--labels", type=int, default=20, help="training images of each class")
+    parser.add_argument("--size", type=int, default=SIZE, help="of your images, in pixels")
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument(
@@ -120,7 +126,7 @@ def main(argv: list[str] | None = None) -> str:
     torch.set_num_threads(1)  # the net is small; and so the numbers are the same on any number of cores
     options.out.mkdir(parents=True, exist_ok=True)
 
-    x, y, pool = folder(options.images) if options.images else textures()
+    x, y, pool = folder(options.images, options.size) if options.images else textures()
     classes = int(y.max()) + 1
     compared = arms(classes)
     found: dict[str, list[float]] = {name: [] for name in compared}

@@ -85,18 +85,14 @@ def scenes(n: int, seed: int, photos: list[np.ndarray]) -> list[dict[str, Any]]:
 
 
 class Detector(nn.Module):
-    """Heat maps `[B, classes, 16, 16]`, and `[B, 4, 16, 16]`: the centre within its cell, and the logarithm of width and height."""
+    """Heat maps `[B, classes, 16, 16]`; and `[B, 4, 16, 16]`: the centre in its cell, and the logarithms of the sides."""
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()
         self.body = nn.Sequential()
         for before, after, stride, reach in (
-            (3, 16, 2, 1),
-            (16, width, 2, 1),
-            (width, width, 1, 1),
-            (width, width, 1, 2),
-            (width, width, 1, 1),
-        ):
+            (3, 16, 2, 1), (16, width, 2, 1), (width, width, 1, 1), (width, width, 1, 2), (width, width, 1, 1)
+        ):  # fmt: skip
             conv = nn.Conv2d(before, after, 3, stride, padding=reach, dilation=reach, bias=False)
             self.body.extend([conv, nn.BatchNorm2d(after), nn.ReLU()])
         self.head = nn.Conv2d(width, len(CLASSES) + 4, 1)
@@ -152,26 +148,20 @@ def overlap(a: Tensor, b: Tensor) -> Tensor:
 
 
 def average_precision(found: tuple[Tensor, Tensor, Tensor], boxes: af.Boxes, least: float = 0.5) -> float:
-    """The area under precision over recall, in percent, the mean over classes: each object is found once, the surest first."""
+    """The area under precision over recall, in percent, mean over classes; the surest take the objects first, once each."""
+    places, score, label = found
     truth, classes = af.drop_invalid(boxes)
     result = []
     for c in range(len(CLASSES)):
-        rows = [
-            (s.item(), i, k)
-            for i, (scores, own) in enumerate(zip(found[1], found[2]))
-            for k, s in enumerate(scores)
-            if own[k] == c
-        ]
-        open_ = [own == c for own in classes]
-        total, hits = sum(int(o.sum()) for o in open_), []
-        for _, i, k in sorted(rows, reverse=True):
-            o = overlap(found[0][i, k : k + 1], truth[i])[0] * open_[i] if len(truth[i]) else torch.zeros(1)
-            hits.append(bool(o.max() >= least))
-            if hits[-1]:
-                open_[i][o.argmax()] = False
-        right = torch.tensor(hits).cumsum(0)
-        precision = (right / torch.arange(1, len(hits) + 1)).flip(0).cummax(0).values.flip(0)
-        result.append((precision * torch.tensor(hits)).sum().item() / total)
+        own = (label == c) & (score > 0)
+        order = own.nonzero()[score[own].argsort(descending=True, stable=True)].tolist()
+        left, right = [k == c for k in classes], torch.zeros(len(order))
+        for n, (i, k) in enumerate(order):
+            o = overlap(places[i, k][None], truth[i])[0] * left[i]
+            right[n] = o.amax() >= least
+            left[i][o.argmax()] &= not right[n]
+        precision = (right.cumsum(0) / torch.arange(1, len(order) + 1)).flip(0).cummax(0).values.flip(0)
+        result.append((precision * right).sum().item() / sum(int((k == c).sum()) for k in classes))
     return 100 * sum(result) / len(result)
 
 
@@ -192,7 +182,7 @@ def train(samples: list[dict[str, Any]], augment: af.Augmentation, seed: int, st
 
 def main(argv: list[str] | None = None) -> str:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--scenes", type=int, default=40, help="to train on")
+    parser.add_argument("--scenes", type=int, default=100, help="to train on")
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument(

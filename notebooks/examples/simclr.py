@@ -33,7 +33,7 @@ SIDE, FREE, EACH = 16, 1200, 2  # pixels; images without labels, labels of each 
 
 
 def arms() -> dict[str, af.Augmentation]:
-    """One view of each arm. What two views share is what the encoder keeps; what differs between them it forgets."""
+    """A view of each arm. What two views share is what the encoder keeps; what differs between them it forgets."""
     # Where the digit is, and how large: a part of it has to tell of the whole.
     crop = af.resized_crop(size=SIDE, scale=(0.3, 1.0))
     # How it is held. No flips: a mirrored digit is none.
@@ -41,10 +41,10 @@ def arms() -> dict[str, af.Augmentation]:
     # How bold and how clean it is.
     ink = af.pipeline(af.brightness(factor=(0.5, 1.5)), af.gaussian_noise(std=(0.0, 0.1)))
     return {
-        "all": af.pipeline(crop, turn, ink),
-        "without the crop": af.pipeline(turn, ink),
-        "without turns": af.pipeline(crop, ink),
-        "ink alone": ink,
+        "crop turn ink": af.pipeline(crop, turn, ink),
+        "turn ink": af.pipeline(turn, ink),
+        "crop ink": af.pipeline(crop, ink),
+        "ink": ink,
     }
 
 
@@ -119,7 +119,7 @@ def main(argv: list[str] | None = None) -> str:
         train, test = (x[few], y[few]), (x[rest], y[rest])
         found["pixels"].append(probed(nn.Flatten(), train, test))
         found["no training"].append(probed(encoder(seed).eval(), train, test))
-        net = supervised(*train, views["all"], seed, steps)
+        net = supervised(*train, views["crop turn ink"], seed, steps)
         with torch.no_grad():
             found["labels alone"].append(100 * (net(test[0]).argmax(1) == test[1]).float().mean().item())
         for name, view in views.items():
