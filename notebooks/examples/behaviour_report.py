@@ -1,16 +1,16 @@
 """A report of how a trained model behaves under augmentation.
 
-Accuracy on clean images says little of what a model does when they change. Here a net is trained twice, without and with augmentation, and both
-are looked at: how much each layer changes, which op flips predictions, up to which angle it holds, and what it gets wrong at worst. The answer
-is a page, and a table.
+Accuracy on clean images says little of what a model does when they change. Here a net is trained twice, without and with
+augmentation, and both are looked at: how much its layers change, which op flips predictions, up to which angle it holds,
+and what it gets wrong at worst. The answer is a page for each of the two, and a table.
 
-**Data.** scikit-learn's digits, 16 pixels wide: 600 to train on, 300 others to look at. **Nets.** Three convolutions and a head, with the
-same start and order for both arms of a seed.
+**Data.** scikit-learn's digits, 16 pixels wide: 600 to train on, 300 others to look at.
+**Nets.** Three convolutions and a head. For each seed both have the same start and order.
 
     python notebooks/examples/behaviour_report.py    # RUNTIME
 
-For a model of your own: `behaviour(model, images, augment, af.key(0), labels=labels).save("report.html")`, or, of a folder of
-images, `augfn analyse MODEL --weights w.pt --images DIR --policy policy.yaml --out report.html`.
+For a model of your own it is `behaviour(model, images, augment, af.key(0), labels=labels).save("report.html")`, or, for
+a folder of images, `augfn analyse MODEL --weights w.pt --images DIR --policy policy.yaml --out report.html`.
 
 RESULTS
 """

@@ -1,12 +1,14 @@
 """Image classification with a policy and with mixing.
 
-Sixty small images are few for a net that is trained from scratch. Do TrivialAugment, mixup and cutmix help it, and by how much?
+Sixty small images are few for a net that is trained from scratch. Do TrivialAugment, mixup and cutmix help it, and by
+how much?
 
-**Data.** Pieces of scikit-image's photos of brick, grass and gravel, 24 pixels wide, each of a tint of its own, so that colour says
-nothing. Training pieces are of the left half of each photo, test pieces of the right half: none overlap.
-**Net.** Three convolutions. Each arm has the same start and sees the same images in the same order, seed by seed; so differences are paired.
+**Data.** Pieces of scikit-image's photos of brick, grass and gravel, 24 pixels wide, each of a tint of its own, so that
+colour says nothing. Training pieces are of the left half of each photo, test pieces of the right half: none overlap.
+**Net.** Three convolutions, 300 steps of Adam. For each seed all arms have the same training images, the same start and
+the same order, so differences are paired.
 
-    python notebooks/examples/classify.py                            # two minutes on one core
+    python notebooks/examples/classify.py                            # RUNTIME
     python notebooks/examples/classify.py --images DIR --labels 20   # your own: a folder of images for each class
 
 RESULTS

@@ -1,13 +1,16 @@
 """Object detection with mosaic and copy-paste.
 
-Forty scenes are few to learn from. Do mosaic (four scenes in one) and copy-paste (objects of another scene) help a detector, and by how much?
+A hundred scenes are few to learn from. Do mosaic (four scenes in one) and copy-paste (objects of another scene) help a
+detector, and by how much?
 
-**Data.** Rendered scenes of 64 x 64 pixels: discs, squares and triangles on pieces of photos, with boxes, classes and instance masks. The photos
-behind the test scenes are others than those behind the training scenes.
-**Net.** A detector without anchors (as CenterNet): a heat map of centres for each class, and at each centre the size of the box. It has a
-fixed start and a fixed order of scenes for each seed, the same for all arms. AP is that at an overlap (IoU) of one half, the mean of three classes.
+**Data.** Rendered scenes of 64 x 64 pixels: discs, squares and triangles on pieces of photos, with boxes, classes and
+instance masks. The photos behind the 200 test scenes are others than those behind the training scenes.
+**Net.** A detector without anchors, in the manner of CenterNet: a heat map of centres for each class, and at each centre
+the sides of the box. For each seed all arms have the same scenes, start and order. AP is the average precision at an
+overlap (IoU) of one half, the mean of the three classes.
 
-    python notebooks/examples/detect.py       # RUNTIME
+    python notebooks/examples/detect.py              # RUNTIME
+    python notebooks/examples/detect.py --scenes 40  # fewer scenes to train on
 
 RESULTS
 """

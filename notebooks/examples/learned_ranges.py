@@ -2,14 +2,15 @@
 
 A range is guessed, or searched by many trainings, or it learns by gradient in one. Here it learns, in two ways:
 
-* *by validation*: the images to come are like a small validation set. The gradient of the validation loss goes through the training to
-  the ranges (`augfn.learn.bilevel`).
-* *by the labels alone* (Augerino): nothing is known of the images to come. A reward widens the ranges, until the training loss
-  resists (`augfn.learn.augerino_loss`).
+* *by validation*: the images to come are like a small validation set. The gradient of the validation loss goes through
+  the training to the ranges (`augfn.learn.bilevel`).
+* *by the labels alone* (Augerino): nothing is known of the images to come. A reward widens the ranges, until the
+  training loss resists (`augfn.learn.augerino_loss`).
 
-**Data.** scikit-learn's digits, 12 pixels wide: 400 upright ones to train on; 300 to validate and 1,097 to test, both turned by up to 40 degrees
-and of .4 to 1.6 times the brightness. What is learned are the two half-widths. **Net.** One hidden layer. Arms of a seed have the same
-start and order. "true" is told the shift; it is what can be reached, not an arm to choose.
+**Data.** scikit-learn's digits, 12 pixels wide: 400 upright ones to train on; 300 to validate and 1,097 to test, both
+turned by up to 40 degrees and of .4 to 1.6 times the brightness. What is learned are the two half-widths, 40 and .6.
+**Net.** One hidden layer. For each seed all arms have the same split, start and order. "true" is told the shift: it is
+what can be reached, not an arm to choose.
 
     python notebooks/examples/learned_ranges.py      # RUNTIME
 

@@ -1,12 +1,13 @@
 """Contrastive pretraining (SimCLR), and a linear probe with few labels.
 
-Images are many, labels are few. Does an encoder that learned from two views of each image, without any label, need fewer labels? And which part
-of the views is it that helps?
+Images are many, labels are few. Does an encoder that learned from two views of each image, without a label, need fewer
+labels? And which part of the views is it that helps?
 
-**Data.** scikit-learn's digits, 16 pixels wide: 1,200 without labels to pretrain on, of which 20 have a label for the probe, and the other 597
-to test.
-**Nets.** An encoder of two convolutions, pretrained by NT-Xent; then a linear classifier on what it gives. Beside it: the same classifier on
-pixels and on an encoder that learned nothing, and the encoder trained on the 20 labels alone. All arms of a seed have the same start and split.
+**Data.** scikit-learn's digits, 16 pixels wide: 1,200 without labels to pretrain on, of which 20 have a label for the
+probe, and the other 597 to test.
+**Nets.** An encoder of two convolutions, pretrained by NT-Xent for 200 steps; then a linear classifier on what it gives.
+Beside it: the same classifier on pixels and on an encoder that learned nothing, and the encoder trained on the 20 labels
+alone. For each seed all arms have the same split and start.
 
     python notebooks/examples/simclr.py       # RUNTIME
 
