@@ -119,9 +119,7 @@ def main(argv: list[str] | None = None) -> str:
     parser.add_argument("--size", type=int, default=SIZE, help="of your images, in pixels")
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument(
-        "--quick", action="store_true", help="few steps and two seeds: whether it runs, not what is true"
-    )
+    parser.add_argument("--quick", action="store_true", help="few steps, two seeds: whether it runs, not what is true")
     parser.add_argument("--out", type=Path, default=Path("out"), help="where the picture goes")
     options = parser.parse_args(argv)
     steps, seeds = (4, 2) if options.quick else (options.steps, options.seeds)

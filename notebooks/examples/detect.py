@@ -12,6 +12,9 @@ overlap (IoU) of one half, the mean of the three classes.
     python notebooks/examples/detect.py              # RUNTIME
     python notebooks/examples/detect.py --scenes 40  # fewer scenes to train on
 
+For scenes of your own let `scenes` give such a list: an image `[3, h, w]`, its boxes with their classes, and a mask
+`[n, h, w]` for each box (without masks leave `instances` out: copy-paste then takes what is in the boxes).
+
 RESULTS
 """
 
@@ -188,9 +191,7 @@ def main(argv: list[str] | None = None) -> str:
     parser.add_argument("--scenes", type=int, default=100, help="to train on")
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument(
-        "--quick", action="store_true", help="few steps and two seeds: whether it runs, not what is true"
-    )
+    parser.add_argument("--quick", action="store_true", help="few steps, two seeds: whether it runs, not what is true")
     parser.add_argument("--out", type=Path, default=Path("out"), help="where the pictures go")
     options = parser.parse_args(argv)
     steps, seeds, tests = (4, 2, 12) if options.quick else (options.steps, options.seeds, 200)

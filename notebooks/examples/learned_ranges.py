@@ -137,9 +137,7 @@ def main(argv: list[str] | None = None) -> str:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument(
-        "--quick", action="store_true", help="few steps and two seeds: whether it runs, not what is true"
-    )
+    parser.add_argument("--quick", action="store_true", help="few steps, two seeds: whether it runs, not what is true")
     parser.add_argument("--out", type=Path, default=Path("out"), help="where the picture goes")
     options = parser.parse_args(argv)
     steps, seeds = (EVERY, 2) if options.quick else (options.steps, options.seeds)

@@ -11,6 +11,9 @@ Dice, 1 where prediction and truth agree and 0 where they do not meet, is the me
 
     python notebooks/examples/segment3d.py    # RUNTIME
 
+For scans of your own let `scans` give volumes `[N, 1, D, H, W]` and masks `[N, D, H, W]`: `af.read_volume(path,
+spacing=(1.25, 1.25, 2.5))` reads a file at that spacing, `mask=True` its labels; what is to be changed with it is `SPACING`.
+
 RESULTS
 """
 
@@ -159,9 +162,7 @@ def main(argv: list[str] | None = None) -> str:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--steps", type=int, default=80)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument(
-        "--quick", action="store_true", help="few steps and two seeds: whether it runs, not what is true"
-    )
+    parser.add_argument("--quick", action="store_true", help="few steps, two seeds: whether it runs, not what is true")
     parser.add_argument("--out", type=Path, default=Path("out"), help="where the picture goes")
     options = parser.parse_args(argv)
     steps, seeds, tests = (2, 2, 2) if options.quick else (options.steps, options.seeds, 16)

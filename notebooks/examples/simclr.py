@@ -11,6 +11,9 @@ alone. For each seed all arms have the same split and start.
 
     python notebooks/examples/simclr.py       # RUNTIME
 
+For images of your own let `x` be those, `[N, C, 16, 16]`, and `y` their classes; `af.recipe("simclr", size=224)` has the
+views that Chen et al. take for photos.
+
 RESULTS
 """
 
@@ -98,9 +101,7 @@ def main(argv: list[str] | None = None) -> str:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument(
-        "--quick", action="store_true", help="few steps and two seeds: whether it runs, not what is true"
-    )
+    parser.add_argument("--quick", action="store_true", help="few steps, two seeds: whether it runs, not what is true")
     parser.add_argument("--out", type=Path, default=Path("out"), help="where the picture goes")
     options = parser.parse_args(argv)
     steps, seeds = (3, 2) if options.quick else (options.steps, options.seeds)
