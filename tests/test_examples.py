@@ -14,7 +14,7 @@ ROWS = {  # of the table, and what is written beside it
         ["none", "flips and turns", "TrivialAugment", "mixup or cutmix", "TrivialAugment + mix"],
         ["classify.png"],
     ),
-    "detect": (["none", "flip and move", "mosaic", "copy-paste", "mosaic, then copy-paste"], ["detect.png"]),
+    "detect": (["none", "flip and move", "mosaic", "copy-paste"], ["detect.png"]),
     "segment3d": (["none", "shape", "scanner", "shape and scanner"], ["segment3d.png"]),
     "simclr": (["pixels", "no training", "labels alone", "SimCLR: crop turn ink", "SimCLR: ink"], ["simclr.png"]),
     "learned_ranges": (["none", "guessed", "by validation", "by the labels alone", "true"], ["learned_ranges.png"]),
