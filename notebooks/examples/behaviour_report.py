@@ -7,12 +7,32 @@ and what it gets wrong at worst. The answer is a page for each of the two, and a
 **Data.** scikit-learn's digits, 16 pixels wide: 600 to train on, 300 others to look at.
 **Nets.** Three convolutions and a head. For each seed both have the same start and order.
 
-    python notebooks/examples/behaviour_report.py    # RUNTIME
+    python notebooks/examples/behaviour_report.py    # some 50 s on one core
 
 For a model of your own it is `behaviour(model, images, augment, af.key(0), labels=labels).save("report.html")`, or, for
 a folder of images, `augfn analyse MODEL --weights w.pt --images DIR --policy policy.yaml --out report.html`.
 
-RESULTS
+**What it saw** (`python notebooks/examples/behaviour_report.py`, 2026-11-30, one core of an AMD EPYC (AVX512), torch 2.13.0;
+mean over seeds, with Student's interval of 95 %):
+
+```text
+plain               augmented             difference
+clean digits right, %                   97.3 [96.8, 97.7]   97.2 [96.8, 97.6]     -0.0667 [-0.863, 0.729]
+augmented digits right, %               68 [64.4, 71.6]     89.1 [88, 90.1]       21.1 [16.8, 25.3]
+right at the worst that was found, %    2.2 [1.16, 3.24]    31.2 [28.6, 33.8]     29 [26.5, 31.5]
+holds 90 % of digits up to, degrees     9.54 [8.45, 10.6]   31.6 [31.1, 32.2]     22.1 [21, 23.2]
+change of the head, relative L2         0.572 [0.543, 0.6]  0.39 [0.367, 0.412]   -0.182 [-0.217, -0.147]
+of 100 draws flipped by rotate          17 [14.7, 19.2]     2.17 [1.46, 2.87]     -14.8 [-17.1, -12.5]
+of 100 draws flipped by brightness      4.03 [2.87, 5.2]    0.667 [-0.108, 1.44]  -3.37 [-4.16, -2.57]
+of 100 draws flipped by gaussian_noise  2.97 [2.54, 3.39]   2 [1.16, 2.84]        -0.967 [-2.01, 0.0722]
+of 100 draws flipped by gaussian_blur   3.3 [0.751, 5.85]   3.8 [3.43, 4.17]      0.5 [-1.95, 2.95]
+```
+
+On clean digits nobody could tell the two nets apart. Of what it was trained with, the augmented net has become nearly
+independent; against noise and blur, which neither has seen, it gained nothing that is clear. In the worst case both fail
+often: the average draw flatters. Intervals are over seeds, with one set of digits: they tell what other seeds would give,
+not what other data would. Those on the pages are over images, of the first seed. The same command gives the same numbers
+again, on any number of cores; another processor may round differently.
 """
 
 from __future__ import annotations

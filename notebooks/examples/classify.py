@@ -8,10 +8,24 @@ colour says nothing. Training pieces are of the left half of each photo, test pi
 **Net.** Three convolutions, 300 steps of Adam. For each seed all arms have the same training images, the same start and
 the same order, so differences are paired.
 
-    python notebooks/examples/classify.py                            # RUNTIME
+    python notebooks/examples/classify.py                            # some 200 s on one core
     python notebooks/examples/classify.py --images DIR --labels 20   # your own: a folder of images for each class
 
-RESULTS
+**What it saw** (`python notebooks/examples/classify.py`, 2026-11-30, one core of an AMD EPYC (AVX512), torch 2.13.0;
+mean over seeds, with Student's interval of 95 %):
+
+```text
+arm                   accuracy, %        gain over none
+none                  85.9 [81.2, 90.7]
+flips and turns       88.2 [84.2, 92.3]  2.29 [0.000669, 4.58]
+TrivialAugment        89.5 [86.1, 93]    3.59 [1.07, 6.11]
+mixup or cutmix       86.7 [80.9, 92.5]  0.781 [-1.28, 2.84]
+TrivialAugment + mix  88 [83.6, 92.4]    2.08 [-0.432, 4.6]
+```
+
+TrivialAugment helps, by one to six points; flips and turns too, at the edge of what five seeds can tell. Of mixing no gain
+is shown, neither alone nor on top of TrivialAugment. The same command gives the same numbers again, on any number of
+cores; another processor may round differently.
 """
 
 from __future__ import annotations

@@ -7,14 +7,33 @@ images, makes the probabilities true: of all answers of 70 %, seven of ten are t
 **Data.** scikit-learn's digits, 16 pixels wide: 300 to train on, 400 to fit the temperature, 1,097 to test.
 **Net.** Three convolutions, trained with such versions too. The table is over five nets, of which the first is served.
 
-    python notebooks/examples/tta_service.py               # RUNTIME: trains, measures, serves, asks itself, ends
+    python notebooks/examples/tta_service.py               # some 20 s on one core: trains, measures, serves, asks itself, ends
     python notebooks/examples/tta_service.py --serve 8765  # trains one net, and serves it until Ctrl-C
     curl --data-binary @digit.png http://127.0.0.1:8765/predict
 
 A request is an image file, white on black, of any size. The server is of Python's standard library and listens on the
 loopback address alone; it is made for a machine of one's own, not for the open network.
 
-RESULTS
+**What it saw** (`python notebooks/examples/tta_service.py`, 2026-11-30, one core of an AMD EPYC (AVX512), torch 2.13.0;
+mean over seeds, with Student's interval of 95 %):
+
+```text
+prediction                accuracy, %        log loss                 calibration error, %
+one version               98 [97.2, 98.7]    0.0662 [0.0436, 0.0889]  1.56 [1.12, 2.01]
+one version, temperature  98 [97.2, 98.7]    0.0605 [0.0368, 0.0841]  0.763 [0.576, 0.95]
+16 versions               98 [97.1, 98.9]    0.0997 [0.0752, 0.124]   4.99 [4.47, 5.52]
+16 versions, temperature  98.1 [97.1, 99.1]  0.0727 [0.0388, 0.107]   1.64 [1.25, 2.03]
+an answer: {'class': 9, 'probability': 0.9967, 'spread': 0.01, 'probabilities': [0.0, ...]}
+to what is no image: {'error': 'no image that can be read: send a PNG or JPEG file'}
+mean spread of 6 digits, as it is: 0.016
+mean spread of 6 digits, turned: 0.414
+mean spread of 6 digits, and noise: 0.365
+```
+
+Here test-time augmentation does not make the net more often right, and its mean is too unsure of itself, which the
+temperature mends for the most part: one version with a temperature is calibrated as well or better. What sixteen versions
+give beyond one is the spread: small where the net is right, large for turned digits, of which it reads most wrongly. The
+same command gives the same numbers again, on any number of cores; another processor may round differently.
 """
 
 from __future__ import annotations
