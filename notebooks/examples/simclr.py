@@ -9,12 +9,29 @@ probe, and the other 597 to test.
 Beside it: the same classifier on pixels and on an encoder that learned nothing, and the encoder trained on the 20 labels
 alone. For each seed all arms have the same split and start.
 
-    python notebooks/examples/simclr.py       # RUNTIME
+    python notebooks/examples/simclr.py       # some 150 s on one core
 
 For images of your own let `x` be those, `[N, C, 16, 16]`, and `y` their classes; `af.recipe("simclr", size=224)` has the
 views that Chen et al. take for photos.
 
-RESULTS
+**What it saw** (`python notebooks/examples/simclr.py`, 2026-11-30, one core of an AMD EPYC (AVX512), torch 2.13.0;
+mean over seeds, with Student's interval of 95 %):
+
+```text
+arm                    accuracy, %        gain over pixels
+pixels                 73.6 [67.2, 80]
+no training            75.1 [70.5, 79.7]  1.51 [-1.81, 4.83]
+labels alone           74.7 [63.2, 86.2]  1.07 [-9.22, 11.4]
+SimCLR: crop turn ink  81 [77.3, 84.7]    7.4 [3.59, 11.2]
+SimCLR: turn ink       80.5 [78.1, 82.9]  6.9 [2.12, 11.7]
+SimCLR: crop ink       81.2 [77.8, 84.5]  7.57 [2.72, 12.4]
+SimCLR: ink            78.4 [74.6, 82.3]  4.82 [1.52, 8.12]
+```
+
+Pretraining helps: by 4 to 11 points over pixels, with all parts of the views. Which part it is that helps five seeds do not
+tell: without the crop or without turns it is as good, and brightness and noise alone do not clearly fall behind. With
+twenty labels chance in their choice is large, for the net trained on them alone most of all. The same command gives the
+same numbers again, on any number of cores; another processor may round differently.
 """
 
 from __future__ import annotations
