@@ -9,13 +9,27 @@ instance masks. The photos behind the 200 test scenes are others than those behi
 the sides of the box. For each seed all arms have the same scenes, start and order. AP is the average precision at an
 overlap (IoU) of one half, the mean of the three classes.
 
-    python notebooks/examples/detect.py              # RUNTIME
+    python notebooks/examples/detect.py              # some 150 s on one core
     python notebooks/examples/detect.py --scenes 40  # fewer scenes to train on
 
 For scenes of your own let `scenes` give such a list: an image `[3, h, w]`, its boxes with their classes, and a mask
 `[n, h, w]` for each box (without masks leave `instances` out: copy-paste then takes what is in the boxes).
 
-RESULTS
+**What it saw** (`python notebooks/examples/detect.py`, 2026-11-30, one core of an AMD EPYC (AVX512), torch 2.13.0;
+mean over seeds, with Student's interval of 95 %):
+
+```text
+arm            AP, %              gain over none
+none           14.7 [6.46, 23]
+flip and move  19.5 [12.4, 26.6]  4.73 [-1.13, 10.6]
+mosaic         22.6 [18.1, 27]    7.83 [3.39, 12.3]
+copy-paste     18.1 [14.3, 21.9]  3.38 [-3.57, 10.3]
+```
+
+Mosaic helps, by 3 to 12 points, flips and maps among them. Of flips and maps alone no clear gain is shown, and none of
+copy-paste on top of them. All of these detectors are weak, before photos that they have not seen. The same
+command gives the same numbers again, on any number of cores; another processor may
+round differently.
 """
 
 from __future__ import annotations
