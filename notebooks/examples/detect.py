@@ -27,9 +27,8 @@ copy-paste     18.1 [14.3, 21.9]  3.38 [-3.57, 10.3]
 ```
 
 Mosaic helps, by 3 to 12 points, flips and maps among them. Of flips and maps alone no clear gain is shown, and none of
-copy-paste on top of them. All of these detectors are weak, before photos that they have not seen. The same
-command gives the same numbers again, on any number of cores; another processor may
-round differently.
+copy-paste on top of them. All of these detectors are weak, before photos that they have not seen. The same command gives
+the same numbers again, on any number of cores; another processor may round differently.
 """
 
 from __future__ import annotations

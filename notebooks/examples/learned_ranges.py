@@ -12,9 +12,25 @@ turned by up to 40 degrees and of .4 to 1.6 times the brightness. What is learne
 **Net.** One hidden layer. For each seed all arms have the same split, start and order. "true" is told the shift: it is
 what can be reached, not an arm to choose.
 
-    python notebooks/examples/learned_ranges.py      # RUNTIME
+    python notebooks/examples/learned_ranges.py      # some 130 s on one core
 
-RESULTS
+**What it saw** (`python notebooks/examples/learned_ranges.py`, 2026-11-30, one core of an AMD EPYC (AVX512), torch 2.13.0;
+mean over seeds, with Student's interval of 95 %):
+
+```text
+ranges               accuracy, %         gain over none    turn, ± degrees       brightness, 1 ±
+none                 66.2 [64, 68.4]                       0 [0, 0]              0 [0, 0]
+guessed              77.8 [76, 79.7]    11.6 [9.37, 13.9]  15 [15, 15]           0.2 [0.2, 0.2]
+by validation        91 [89.2, 92.8]    24.8 [21.2, 28.4]  45.4 [40.9, 49.9]     0.477 [-0.0486, 1]
+by the labels alone  82.1 [79.9, 84.3]  15.9 [14.1, 17.7]  0.396 [0.239, 0.553]  0.855 [0.847, 0.863]
+true                 91.6 [90.8, 92.5]  25.4 [22.8, 28]    40 [40, 40]           0.6 [0.6, 0.6]
+```
+
+By validation the turn is found, some degrees too wide, and the accuracy is that of the true ranges; the brightness is not
+found: from seed to seed it ends anywhere between 0 and 1, so it seems to matter little here. By the labels alone the turn
+goes back to nothing, since upright digits are learned best upright; what is gained comes of the steps in which it was wide.
+(A first run began these ranges at 6 degrees and .1, as the others: 68.6 %, 2.4 points over none.) The same command gives
+the same numbers again, on any number of cores; another processor may round differently.
 """
 
 from __future__ import annotations
