@@ -28,9 +28,9 @@ true                 91.6 [90.8, 92.5]  25.4 [22.8, 28]    40 [40, 40]          
 
 By validation the turn is found, some degrees too wide, and the accuracy is that of the true ranges; the brightness is not
 found: from seed to seed it ends anywhere between 0 and 1, so it seems to matter little here. By the labels alone the turn
-goes back to nothing, since upright digits are learned best upright; what is gained comes of the steps in which it was wide.
-(A first run began these ranges at 6 degrees and .1, as the others: 68.6 %, 2.4 points over none.) The same command gives
-the same numbers again, on any number of cores; another processor may round differently.
+goes back to nothing, since upright digits are learned best upright; what is gained seems to come of the steps in which it
+was wide. (A first run began these ranges at 6 degrees and .1, as the others: 68.6 %, 2.4 points over none.) The same
+command gives the same numbers again, on any number of cores; another processor may round differently.
 """
 
 from __future__ import annotations
