@@ -126,7 +126,7 @@ def dice(p: Tensor, mask: Tensor) -> Tensor:
 def train(samples: dict[str, Tensor], augment: af.Augmentation, seed: int, steps: int) -> UNet:
     torch.manual_seed(seed)  # the net's start and the order of the scans; what is drawn by the augmentation has a key
     net = UNet()
-    optimizer = torch.optim.Adam(net.parameters(), 1e-2)
+    optimizer = torch.optim.Adam(net.parameters(), 3e-3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for step in range(steps):
         at = torch.randperm(len(samples["mask"]))[:2]
