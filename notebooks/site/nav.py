@@ -48,6 +48,7 @@ ASKED = {
     "tasks/video": ["optical flow", "clip", "frames"],
     "tasks/classification": ["ImageNet", "CIFAR"],
     "tasks/detection": ["COCO", "YOLO", "bounding boxes"],
+    "studio": ["GUI", "visual editor", "sliders"],
     "design": ["contribute", "architecture", "custom op"],
     **{f"coming/{n}": [n] for n in COMING},
 }
@@ -69,8 +70,9 @@ def navigation(places: Collection[str]) -> list[Any]:
         nav += [{title: pages}] if pages else []
         if title == "Tasks":
             nav.append({"Ops": grouped("ops", [*families().items(), *BESIDE.items()], there)})
+    nav += [{"Studio": p} for p in ("studio.md",) if p in there]
     nav.append({"Benchmarks": grouped("benchmarks", benchmark_groups().items(), there)})
-    project = in_order("", PROJECT, [p for p in there if p != "index.md"])
+    project = in_order("", PROJECT, [p for p in there if p not in ("index.md", "studio.md")])
     return [*nav, *([{"Project": project}] if project else [])]
 
 
