@@ -76,7 +76,7 @@ def checked_key(key: Any, batch: tuple[int, ...]) -> Tensor:
     lead = tuple(key.shape[:-1])
     if not lead:
         return key
-    if len(lead) > len(batch) or any(k not in (1, b) for k, b in zip(lead, batch, strict=False)):
+    if len(lead) > len(batch) or any(k not in (1, b) for k, b in zip(lead, batch[: len(lead)], strict=True)):
         want = f"[2], or one per sample {[*batch, 2]}"
         raise ValueError(explain("keys do not match the batch", key, want, "af.split(key, batch_size)"))
     return key.reshape(lead + (1,) * (len(batch) - len(lead)) + (2,))
@@ -178,7 +178,7 @@ def broadcast_leaf(
         return value
     lead = tuple(value.shape[: value.ndim - len(leaf.shape)])
     fits = value.shape[len(lead) :] == leaf.shape and len(lead) <= len(batch)
-    if not fits or any(k not in (1, b) for k, b in zip(lead, batch, strict=False)):
+    if not fits or any(k not in (1, b) for k, b in zip(lead, batch[: len(lead)], strict=True)):
         raise ValueError(
             explain(
                 f"params[{path!r}]: wrong shape",
