@@ -10,13 +10,13 @@ import torch
 
 from augfn.errors import explain
 
-PYTHON, TORCH = (3, 10), (2, 9)  # the oldest
+PYTHON, TORCH = (3, 10), (2, 13)  # the oldest
 
 
 def require(name: str, given: Sequence[int], least: tuple[int, int], fix: str) -> None:
     """Raises ImportError where a version is older than the oldest.
 
-    >>> require("torch", (2, 10), (2, 9), "pip install 'torch>=2.9'")
+    >>> require("torch", (2, 14), (2, 13), "pip install 'torch>=2.13'")
     """
     if tuple(given[:2]) < least:
         shown, oldest = (".".join(map(str, version)) for version in (given, least))
@@ -24,4 +24,4 @@ def require(name: str, given: Sequence[int], least: tuple[int, int], fix: str) -
 
 
 require("Python", sys.version_info[:3], PYTHON, "python3.10 -m venv .venv, or a newer one")
-require("torch", [int(n) for n in torch.__version__.split(".")[:2]], TORCH, "pip install 'torch>=2.9'")
+require("torch", [int(n) for n in torch.__version__.split(".")[:2]], TORCH, "pip install 'torch>=2.13'")

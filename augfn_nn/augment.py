@@ -372,4 +372,5 @@ def as_key(generator: Generator | None) -> Tensor:
     """One key; torch's default generator stands in for None."""
     if generator is None:
         return torch.randint(2**32, (2,), dtype=torch.int64, device="cpu")
-    return random.from_generator(generator) if isinstance(generator, torch.Generator) else generator
+    given = not isinstance(generator, Tensor) and isinstance(generator, torch.Generator)
+    return random.from_generator(generator) if given else generator

@@ -42,9 +42,9 @@ def test_public_modules_come_with_the_package():
 def test_an_older_version_is_refused_with_a_sentence():
     require("torch", TORCH, TORCH, "")
     with pytest.raises(
-        ImportError, match=r"augfn does not run on this torch[^$]*2\.8[^$]*2\.9 or newer[^$]*pip install"
+        ImportError, match=r"augfn does not run on this torch[^$]*2\.12[^$]*2\.13 or newer[^$]*pip install"
     ):
-        require("torch", [2, 8], TORCH, "pip install 'torch>=2.9'")
+        require("torch", [2, 12], TORCH, "pip install 'torch>=2.13'")
 
 
 def test_pip_refuses_what_the_import_refuses():

@@ -106,7 +106,7 @@ class Augmentation:
         distribution left no key is needed: handing in returned params replays the call.
         """
         tree = merge(params, self.params, self.schema, self.name)
-        return self.each(x, tree, generator) if isinstance(x, (list, tuple)) else self.on(self.read(x), tree, generator)
+        return self.each(x, tree, generator) if isinstance(x, list | tuple) else self.on(self.read(x), tree, generator)
 
     def each(self, samples: Sequence[Any], tree: Params, generator: Any) -> tuple[Any, Params]:
         """The call on samples of different sizes, one after the other, each as in a batch; the results are one batch."""

@@ -70,13 +70,15 @@ def merge_entry(given: Any, own: Any, schema: Any, where: str) -> Any:
 
 def checked_key(key: Any, batch: tuple[int, ...]) -> Tensor:
     """One key `[2]`, or keys `[*k, 2]` that lie along the leading dims, made to broadcast against the batch."""
-    if isinstance(key, torch.Generator):
+    if not isinstance(key, Tensor) and isinstance(
+        key, torch.Generator
+    ):  # torch 2.15 cannot trace the second of a tensor
         key = random.from_generator(key)
     random.check_key(key)
     lead = tuple(key.shape[:-1])
     if not lead:
         return key
-    if len(lead) > len(batch) or any(k not in (1, b) for k, b in zip(lead, batch[: len(lead)], strict=True)):
+    if len(lead) > len(batch) or any(k not in (1, b) for k, b in zip(lead, batch, strict=False)):
         want = f"[2], or one per sample {[*batch, 2]}"
         raise ValueError(explain("keys do not match the batch", key, want, "af.split(key, batch_size)"))
     return key.reshape(lead + (1,) * (len(batch) - len(lead)) + (2,))
@@ -178,7 +180,7 @@ def broadcast_leaf(
         return value
     lead = tuple(value.shape[: value.ndim - len(leaf.shape)])
     fits = value.shape[len(lead) :] == leaf.shape and len(lead) <= len(batch)
-    if not fits or any(k not in (1, b) for k, b in zip(lead, batch[: len(lead)], strict=True)):
+    if not fits or any(k not in (1, b) for k, b in zip(lead, batch, strict=False)):
         raise ValueError(
             explain(
                 f"params[{path!r}]: wrong shape",

@@ -382,12 +382,11 @@ def check_instances(targets: dict[str, Target]) -> None:
     if masks and (len(masks) > 1 or len(boxes) > 1):
         given, want = [*masks, *boxes], "one target of instance masks, and one of boxes"
         raise ValueError(explain("which boxes do instance masks belong to?", given, want, "call the others 'mask'"))
-    for n, m in masks.items():
-        for name, t in boxes.items():
-            rows = array_of(t).shape[:-1]
-            if m.shape[: len(rows)] != rows:
-                want, fix = f"{list(rows)} first, as many as {name}", "empty masks where a box is not valid"
-                raise ValueError(explain(f"{n}: not one for each box", m, want, fix))
+    for (n, m), (name, t) in zip(masks.items(), boxes.items(), strict=False):
+        rows = array_of(t).shape[:-1]
+        if m.shape[: len(rows)] != rows:
+            want = f"{list(rows)} first, as many as {name}"
+            raise ValueError(explain(f"{n}: not one for each box", m, want, "empty masks where a box is not valid"))
 
 
 def row_of(boxes: Any, d: int) -> int:

@@ -129,13 +129,9 @@ def is_readable(t: Tensor) -> bool:
     return not (traced() or moded() or functioned()) and torch._C._dispatch_keys(t).raw_repr() in PLAIN
 
 
-# The kinds of devices that have an autocast; asked here, since the Dynamo of torch 2.9 cannot trace the question.
-HALVES = frozenset(n for n in ("cpu", "cuda", "mps", "xpu", "hpu", "mtia") if torch.amp.is_autocast_available(n))
-
-
 def autocasts(device: torch.device) -> bool:
     """Tell whether autocast is on for the device (some, such as "meta", have none)."""
-    return device.type in HALVES and torch.is_autocast_enabled(device.type)
+    return torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type)
 
 
 def require_eager(what: str, want: str, fix: str) -> None:
