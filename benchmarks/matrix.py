@@ -99,7 +99,8 @@ def cell(python: str, torch: str, options: argparse.Namespace) -> dict[str, Any]
         install = ["pip", "install", "--quiet", "--python", str(home)]
         wanted = "torch" if torch == "newest" else f"torch=={torch}.*"
         links = ["--find-links", str(options.find_links)] if options.find_links else []
-        uv("venv", "--quiet", "--python", python, str(home))
+        if trouble := uv("venv", "--quiet", "--python", python, str(home)):
+            raise SystemExit(f"no environment for Python {python}: {trouble}")
         if refusal := uv(*install, *links, *pins(python, home), wanted, f"{ROOT}[test]"):
             return refused(refusal, home, uv(*install, *links, wanted, "numpy") or uv(*install, "--no-deps", str(ROOT)))
         return tests(home, options) | {"minutes": round((time.monotonic() - start) / 60, 1)}
