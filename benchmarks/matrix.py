@@ -18,6 +18,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -197,7 +198,7 @@ def page(env: dict[str, Any], cells: Iterable[dict[str, Any]]) -> str:
             continue
         rows = [row(c) for c in chosen]
         head = ("Python", "torch", "numpy", "passed", "failed", "skipped", "seconds", "commit")
-        calls = [f"* `pytest {' '.join(arguments)}`".replace(" `", "`") for arguments in SELECTIONS[name]]
+        calls = [f"* `{shlex.join(['pytest', *arguments])}`" for arguments in SELECTIONS[name]]
         parts += [f"## {name}", "\n".join(calls), table(head, rows)]
         parts += [f"* {title(c)} fails: {reason}" for c in chosen for reason in c["reasons"]]
         parts += [f"* {title(c)} is refused. uv: {c['pip']}; import: {c['import']}" for c in chosen if "pip" in c]

@@ -5,12 +5,14 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 import augfn as af
 from augfn.supported import PYTHON, TORCH, require
 from benchmarks.api import API, DRAWS, MEMBERS, MODULES, RESULTS, api, draws
 
-PROJECT = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
 
 def test_the_public_names_are_those_that_are_listed():
@@ -50,3 +52,22 @@ def test_an_older_version_is_refused_with_a_sentence():
 def test_pip_refuses_what_the_import_refuses():
     assert re.search(r'"torch>=([\d.]+)"', PROJECT).group(1) == ".".join(map(str, TORCH))
     assert re.search(r'requires-python = ">=([\d.]+)"', PROJECT).group(1) == ".".join(map(str, PYTHON))
+
+
+def test_every_file_has_this_version_and_these_floors():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    recipe = yaml.safe_load((ROOT / ".conda" / "recipe.yaml").read_text(encoding="utf-8"))
+    assert cited["version"] == recipe["context"]["version"] == af.__version__
+    assert (
+        cited["license"]
+        == recipe["about"]["license"]
+        == re.search(r'^license = "(.+)"', PROJECT, re.MULTILINE).group(1)
+    )
+    assert recipe["context"]["python_min"] == ".".join(map(str, PYTHON))
+    assert f"pytorch >={'.'.join(map(str, TORCH))}" in recipe["requirements"]["run"]
+    assert f"## [{af.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("form", sorted((ROOT / ".github").rglob("*.yml")), ids=lambda path: path.stem)
+def test_forms_are_yaml(form):
+    assert yaml.safe_load(form.read_text(encoding="utf-8"))
