@@ -372,5 +372,4 @@ def as_key(generator: Generator | None) -> Tensor:
     """One key; torch's default generator stands in for None."""
     if generator is None:
         return torch.randint(2**32, (2,), dtype=torch.int64, device="cpu")
-    given = not isinstance(generator, Tensor) and isinstance(generator, torch.Generator)
-    return random.from_generator(generator) if given else generator
+    return generator if isinstance(generator, Tensor) else random.from_generator(generator)
