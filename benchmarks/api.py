@@ -102,7 +102,7 @@ def arguments(value: Any) -> str:
     if isinstance(value, staticmethod | classmethod):
         value = value.__func__
     made = inspect.isclass(value) and value.__module__.startswith("augfn")  # and not a type such as `tuple[int, ...]`
-    if not made and not inspect.isroutine(value):
+    if not callable(value) or not (made or inspect.isroutine(value)):
         return ""
     try:
         parameters = inspect.signature(value).parameters.values()
