@@ -39,7 +39,9 @@ def named(steps: Sequence[Any], keywords: Mapping[str, Any], what: str) -> Steps
             raise ValueError(explain(f"{what}: views within", f, want, fix))
         if not isinstance(f, Augmentation):
             fix = "pass af.<op>(...)"
-            if given is not None and not callable(f):
+            if given == "p" and not callable(f):
+                fix = f"af.maybe(af.{what}(...), p={f})"
+            elif given is not None and not callable(f):
                 fix = f"leave {given}= out: a keyword of {what} is a step with a name of its own"
             elif isinstance(f, list | tuple):
                 fix = f"af.{what}(*steps)"

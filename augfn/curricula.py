@@ -156,6 +156,9 @@ def paths_of(f: Augmentation, path: str, leaves: Mapping[str, Any]) -> list[str]
         names = {gate: name for name, gate in GATES.items()}
         ends = [p.rpartition("/") for p in leaves]
         hint = [f"{parent}{slash}{names.get(name, name)}" for parent, slash, name in ends]
+        if name in GATES:
+            want, fix = f"one of {', '.join(hint) or '(none)'}", f"make the step with {name}=0.5, or correct its name"
+            raise ValueError(explain("schedule: the step has no such probability", path, want, fix))
         raise ValueError(unknown("leaf to schedule", path, hint))
     return [own]
 

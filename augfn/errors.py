@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from collections.abc import Iterable
@@ -48,9 +49,15 @@ def show(value: Any) -> str:
     return text if len(text) <= 120 else text[:117] + "..."
 
 
+VAGUE = ("random", "rand")  # words of names that say nothing
+
+
 def unknown(what: str, name: object, valid: Iterable[str]) -> str:
-    """The message for a name nobody knows, with the nearest one that exists."""
+    """The message for a name nobody knows, with the nearest one that exists, or those that share a word with it."""
     names = sorted(valid)
     near = get_close_matches(str(name), names, n=1)
+    words = [w for w in re.findall(r"[a-z]{4,}", re.sub(r"([A-Z])", r" \1", str(name)).lower()) if w not in VAGUE]
+    akin = sorted((n for n in names if any(w in n.lower() for w in words)), key=len)[:4]
     fix = f"did you mean {near[0]!r}?" if near else "use one of the names above"
+    fix += f", perhaps {', '.join(akin)}" if akin and not near else ""
     return explain(f"unknown {what}", name, f"one of {', '.join(names) or '(none)'}", fix)

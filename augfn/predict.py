@@ -130,7 +130,7 @@ def one_view(
     else:
         frame = {"volume_of_the_view": blank.expand(y.shape)}
     sample = frame | {n: predictions[n] for n in lying}
-    told = pipeline(g, targets=lying) if lying else pipeline(g)
+    told = pipeline(g, targets=lying, padding_mode="border")  # at the rim of the view no zeros are blended in
     back, valid = undone(told, sample, {g.name: tree}, tuple(x.shape[-d:]))
     out = predictions | {n: back[n] for n in lying}
     return (out if isinstance(given, Mapping) else out["prediction"]), valid

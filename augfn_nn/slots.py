@@ -13,6 +13,7 @@ from torch.serialization import add_safe_globals
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from augfn.core.boxes import Boxes, Keypoints
+from augfn.core.ragged import made_of
 from augfn.core.targets import CONVERTED, FRAMED, NO_TARGETS, OTHER, SPELLED, format_in, kind_of, of_peer
 from augfn.errors import explain, unknown
 from augfn.images import to_float
@@ -114,8 +115,8 @@ class Slot(NamedTuple):
             "af.collate of dicts, one for each sample; or Augment(af.pipeline(...)), which takes lists of several sizes"
         )
         if self.kind in ("boxes", "keypoints"):
-            cls, form = ("Boxes", f", format={self.format!r}") if self.kind == "boxes" else ("Keypoints", "")
-            fix = f"af.{cls}.pad({self.name}{form}), which af.drop_invalid takes apart again"
+            form = f", format={self.format!r}" if self.kind == "boxes" else ""
+            fix = f"{made_of(self.kind.capitalize(), self.name, value, form)}, which af.drop_invalid takes apart again"
         raise TypeError(explain(f"{self.name}: a list", value, "one tensor for the batch", fix))
 
     def of_kornia(self, value: Any) -> Any:
@@ -214,12 +215,14 @@ def is_array(value: Any) -> bool:
 
 
 def annotation_of(value: Any, kind: str, batch: int | None) -> Any:
-    """An array as a tensor with its numbers as they are; of masks `[*b, H, W, C]` and `[H, W]`, or of PIL, `[*b, C, H, W]`;
-    `[B, H, W]` beside a batch of images stays."""
+    """An array as a tensor with its numbers as they are; of masks `[*b, H, W, C]`, or of PIL, `[*b, C, H, W]`;
+    `[H, W]` beside one image stays, and `[B, H, W]` beside a batch."""
     x = torch.from_numpy(np.array(value))  # a copy, which may be written to
     if kind not in MASKS or (x.ndim == 3 and batch is not None and isinstance(value, np.ndarray)):
         return x
-    return x[None] if x.ndim == 2 else x.movedim(-1, -3)
+    if x.ndim == 2:
+        return x if batch is None and isinstance(value, np.ndarray) else x[None]
+    return x.movedim(-1, -3)
 
 
 def of_array(value: Any) -> Any:

@@ -26,13 +26,14 @@ import augfn as af
 from augfn.app import viz
 from augfn.core.actions import Color, Depths, Geometric, Mixing, Occlusion, Pixels
 from augfn.core.rules import targets_of
-from augfn.core.spec import SPECS, Spec
+from augfn.core.spec import OF_CLIPS, SPECS, Spec
 from augfn.random import salt
 from augfn.typing import Leaf
 from benchmarks.measure import environment, header, table
 from benchmarks.registry import default, required
 
 SIDE, DRAWS, LARGEST = 160, 4, 40_000  # pixels of the photo, draws beside it, bytes of a picture
+OPS: dict[str, Spec] = SPECS | OF_CLIPS
 HEAD = ("op", "what it does", "leaves of `params`", "static keywords", "changes", "source")
 TITLES = {
     "geometric": "Geometric: moves pixels",
@@ -41,6 +42,7 @@ TITLES = {
     "noise": "Noise: a random field",
     "occlusion": "Occlusion: parts are hidden",
     "mix": "Mixing: samples of the batch meet",
+    "temporal": "Clips: which frames are seen",
 }
 ACTIONS = {
     "geometric": Geometric,
@@ -61,6 +63,8 @@ OWN: dict[str, dict[str, Any]] = {
     **{n: {"size": (24, 90, 100)} for n in ("center_crop3d", "random_crop3d", "foreground_crop3d")},
     "resize3d": {"size": (24, 90, 100)},
     "pad_to3d": {"size": (56, 200, 190)},
+    "time_crop": {"size": 5},
+    "time_subsample": {"size": 4},
     "spacing3d": {"source": (1.0, 1.0, 1.0), "spacing": (1.5, 1.5, 1.5)},
 }
 NOTES = """\
@@ -94,13 +98,19 @@ def source(spec: Spec) -> str:
     return " ".join(found.group(1).split()).rstrip(" .") if found else ""
 
 
-def leaf_text(name: str, leaf: Leaf, default: Any) -> str:
+def leaf_cells(name: str, leaf: Leaf, default: Any) -> tuple[str, str, str, str, str, str]:
+    """Name and shape, unit, interval, neutral value, default, and why there is no gradient; empty where there is nothing."""
     low, high = ("-∞" if leaf.low is None else f"{leaf.low:g}", "∞" if leaf.high is None else f"{leaf.high:g}")
     shape = f" `{list(leaf.shape)}`" if leaf.shape else ""
-    neutral = "" if leaf.neutral is None else f", neutral {leaf.neutral:g}"
+    neutral = "" if leaf.neutral is None else f"{leaf.neutral:g}"
     start = "not set" if default is None else f"`{default!r}`"
-    remark = f". No gradient: {leaf.flat}" if leaf.flat else ""
-    return f"`{name}`{shape}: {leaf.unit}, {low} … {high}{neutral}, default {start}{remark}"
+    return f"`{name}`{shape}", leaf.unit, f"{low} … {high}", neutral, start, leaf.flat
+
+
+def leaf_text(name: str, leaf: Leaf, default: Any) -> str:
+    shown, unit, interval, neutral, start, flat = leaf_cells(name, leaf, default)
+    parts = [unit, interval, *([f"neutral {neutral}"] if neutral else []), f"default {start}"]
+    return f"{shown}: {', '.join(parts)}" + (f". No gradient: {flat}" if flat else "")
 
 
 def settings(spec: Spec) -> str:
@@ -112,6 +122,8 @@ def changed(spec: Spec) -> str:
     """The kinds of targets that the op changes, by the table of rules."""
     if spec.target == "depth":
         return ", ".join(targets_of(Depths))
+    if spec.kind == "temporal":
+        return "video, and with it every target that has frames"
     action = Color if spec.kind == "photometric" and "x" not in spec.wants else ACTIONS[spec.kind]
     flat = spec.ndim == 2 and spec.kind in ("geometric", "occlusion")
     others = ("volume",) if flat else ("image", "video", "depth", "intrinsics") if spec.ndim == 3 else ()
@@ -124,7 +136,7 @@ def cell(text: str) -> str:
 
 def line(name: str, pictures: Path | None) -> list[str]:
     """The op's row; its name links to its picture, where there is one."""
-    spec = SPECS[name]
+    spec = OPS[name]
     shown = f"[`{name}`]({name}.jpg)" if pictures and (pictures / f"{name}.jpg").exists() else f"`{name}`"
     leaves = "<br>".join(leaf_text(n, leaf, spec.defaults[n]) for n, leaf in spec.leaves.items())
     marks = " (3-D)" * (spec.ndim == 3) + " (three channels)" * spec.requires_rgb
@@ -132,19 +144,19 @@ def line(name: str, pictures: Path | None) -> list[str]:
 
 
 def page(env: dict[str, Any], pictures: Path | None = None) -> str:
-    parts = ["# Catalogue of ops", f"{header(env)}\n* ops: {len(SPECS)}", NOTES]
+    parts = ["# Catalogue of ops", f"{header(env)}\n* ops: {len(OPS)}", NOTES]
     for kind, title in TITLES.items():
-        names = sorted(n for n, spec in SPECS.items() if spec.kind == kind)
+        names = sorted(n for n, spec in OPS.items() if spec.kind == kind)
         listing = table(HEAD, [line(n, pictures) for n in names]).replace("---:", "---")
         parts += [f"## {title}", f"Kind `{kind}`, {len(names)} ops. Keywords of the kind: {common_of(names)}.", listing]
         shown = [n for n in names if pictures and (pictures / f"{n}.jpg").exists()]
-        parts += [f"**{n}**\n\n![{n}]({n}.jpg)\n\n{details(SPECS[n])}".rstrip() for n in shown]
+        parts += [f"**{n}**\n\n![{n}]({n}.jpg)\n\n{details(OPS[n])}".rstrip() for n in shown]
     return "\n\n".join(parts)
 
 
 def common_of(names: Sequence[str]) -> str:
     """The keywords that any op of these has from its kind."""
-    found = dict.fromkeys(keyword for n in names for keyword in SPECS[n].common)
+    found = dict.fromkeys(keyword for n in names for keyword in OPS[n].common)
     return ", ".join(f"`{keyword}`" for keyword in found)
 
 
@@ -192,21 +204,41 @@ def depth_map() -> Tensor:
     return z[rows][:, columns][None]
 
 
+def turning(photo: Tensor) -> Tensor:
+    """A clip `[9, 3, SIDE, SIDE]` in which a photo turns, with a bar below that grows with time."""
+    clip = af.rotate(degrees=torch.arange(9) * 10.0)(photo.expand(9, -1, -1, -1))[0].clone()
+    for i, frame in enumerate(clip):
+        frame[:, -SIDE // 8 :] = 0.0
+        frame[:2, -SIDE // 8 :, : SIDE * (i + 1) // 9] = 1.0
+    return clip
+
+
+def sheet(clip: Tensor) -> Tensor:
+    """The frames of a clip, at most nine, in three rows; white where there is none."""
+    frames = torch.ones(9, *clip.shape[1:])
+    frames[: len(clip)] = clip
+    rows = torch.nn.functional.pad(torch.nn.functional.avg_pool2d(frames, 2), (2, 2, 2, 2), value=1.0).split(3)
+    return torch.cat([torch.cat(list(row), -1) for row in rows], -2)
+
+
 def for_show(name: str) -> Any:
     """The op with its default ranges, and static settings that suit the photo."""
-    fitting = {n: FITTING[n] for n in required(SPECS[name]) if n in FITTING}
+    fitting = {n: FITTING[n] for n in required(OPS[name]) if n in FITTING}
     return default(name, **fitting | OWN.get(name, {}))
 
 
 def drawn(name: str, photos: Tensor) -> list[Any]:
     """The original and four draws, each a sample without batch dims; of a volume its slice at a quarter of the depth."""
-    spec, f = SPECS[name], for_show(name)
+    spec, f = OPS[name], for_show(name)
     keys = af.split(af.fold_in(af.key(0), salt(name) & 0x7FFFFFFF), DRAWS)
     if spec.ndim == 3:
         depth = torch.linspace(0.4, 1, 48)[:, None, None]
         volume = photos[0, :, None] * depth
         x = {"volume": volume, "mask": ellipse(0.44, 0.22, 0.24, 0.33).expand(48, -1, -1)}
         return [v[:, v.shape[1] // 4] for v in (volume, *(f(x, None, k)[0]["volume"] for k in keys))]
+    if spec.kind == "temporal":
+        clip = turning(photos[0])
+        return [sheet(v) for v in (clip, *(f({"video": clip}, None, k)[0]["video"] for k in keys))]
     if spec.target == "depth":
         x = depth_map()
         shown = [z if name == "depth_normalize" else z / FARTHEST for z in (f(x, None, k)[0] for k in keys)]
@@ -240,7 +272,7 @@ def pictures(names: Iterable[str], folder: Path) -> list[Path]:
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.catalogue", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/catalogue"), help="folder of the page")
-    parser.add_argument("--only", nargs="*", choices=sorted(SPECS), metavar="NAME", help="ops to draw; all by default")
+    parser.add_argument("--only", nargs="*", choices=sorted(OPS), metavar="NAME", help="ops to draw; all by default")
     return parser.parse_args(arguments)
 
 
@@ -248,7 +280,7 @@ def main(arguments: list[str]) -> None:
     options = parse(arguments)
     command = " ".join(["python -m benchmarks.catalogue", *arguments])
     options.out.mkdir(parents=True, exist_ok=True)
-    made = pictures(sorted(SPECS) if options.only is None else options.only, options.out)
+    made = pictures(sorted(OPS) if options.only is None else options.only, options.out)
     path = options.out / "catalogue.md"
     path.write_text(page(environment(command, torch.get_num_threads()), options.out).rstrip() + "\n")
     print(f"written: {path}, {len(made)} pictures")

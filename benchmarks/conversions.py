@@ -1,10 +1,9 @@
-"""Pipelines of peers, converted: how far each transform and each recipe lies from the peer's, and what has which name.
+"""Pipelines of peers, converted: how far each transform and each recipe lies from the peer's.
 
     python -m benchmarks.conversions [--seeds 8] [--out benchmarks/results]
 
 * Transforms: on a photo of uint8 with every range pinned to one value, so that nothing is random.
 * Recipes: the peer draws; what it drew is written into the params of the recipe converted, and both are compared.
-* Names: what the peers call each function, as the converters have it.
 
 By what both give in levels of 1/255 (of a volume: of its range). A peer that is not installed is left out, and said to be.
 torchvision and albumentations are installed as `benchmarks/peers.py` says; MONAI and TorchIO as `benchmarks/volumes.py`.
@@ -32,7 +31,6 @@ from benchmarks import (
     replays_torchvision,
 )
 from benchmarks.compared import Build, apart, converted, module_of, photo
-from benchmarks.equivalents import equivalents
 from benchmarks.measure import environment, header, table, write
 from benchmarks.peer_pipelines import PINNED, RECIPES, STD
 
@@ -98,8 +96,6 @@ def main() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         images, volumes, recipes = measured(libraries, options.seeds)
-        found = equivalents(libraries)
-    names = [[f, *(", ".join(c.get(p, [])) for p in libraries)] for f, c in found.items()]
     whole = sum(not r[3] for r in recipes)
     absent = [p for p in libraries if not libraries[p]]
     parts = [
@@ -130,18 +126,12 @@ def main() -> None:
         ]
     if libraries["albumentations"]:
         parts += conversions_albumentations.sections(libraries["albumentations"])
-    parts += [
-        "## Names",
-        "Each function of augfn, and what becomes it when it is converted.",
-        table(["augfn", *libraries], names),
-    ]
     page = "\n\n".join(parts)
     data = {
         "environment": env,
         "images": images,
         "volumes": volumes,
         "recipes": recipes,
-        "names": names,
         "absent": absent,
     }
     paths = write(options.out, "conversions", data, page)

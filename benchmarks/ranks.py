@@ -59,6 +59,8 @@ NOTES = """\
   and number of ranks, for all.
 * **Batch**: 512 at 32 px. At 224 px a training step on 512 images would take some 30 GB, so 128, at 512 px 128 would take 40: 32.
 * **4 ranks** share two cores: their figures show contention, not scaling.
+* Two ranks share the caches and the memory of the machine, whoever augments: compare how a row grows from one rank to two with
+  how the peers' rows do.
 * The paper's figures are of GPUs; only its form is repeated here."""
 
 

@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 from augfn.core.augmentation import Op, build
-from augfn.core.spec import SPECS, Spec
+from augfn.core.spec import Spec, own_spec
 
 
 def required(spec: Spec) -> list[str]:
@@ -24,5 +24,5 @@ def default_keywords(spec: Spec) -> dict[str, Any]:
 
 def default(name: str, **keywords: Any) -> Op:
     """The op with its default ranges."""
-    spec = SPECS[name]
+    spec = own_spec(name)
     return build(spec, default_keywords(spec) | keywords)

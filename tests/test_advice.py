@@ -190,6 +190,23 @@ FOLLOWED = {
         "af.Boxes.pad([...])",
         "af.Boxes.pad([[[0, 0, 4, 4]], []])",
     ),
+    "boxes of one image": (
+        "f({'image': x[0], 'boxes': boxes}, None, key)",
+        "af.Boxes(torch.as_tensor(boxes).float())",
+        "f({'image': x[0], 'boxes': af.Boxes(torch.as_tensor(boxes).float())}, None, key)",
+        {"boxes": [[0, 0, 4, 4]]},
+    ),
+    "points of one image": (
+        "AugmentationSequential(module)({'image': x[0], 'keypoints': keypoints})",
+        "af.Keypoints(torch.as_tensor(keypoints).float())",
+        "AugmentationSequential(module)({'image': x[0], 'keypoints': af.Keypoints(torch.as_tensor(keypoints).float())})",
+        {"keypoints": [[1, 2]]},
+    ),
+    "a choice with a probability": (
+        "af.one_of(f, af.hflip(), p=0.5)",
+        "af.maybe(af.one_of(...), p=0.5)",
+        "af.maybe(af.one_of(f, af.hflip()), p=0.5)",
+    ),
     "a list of steps": (
         "af.pipeline([f, af.hflip()])",
         "af.pipeline(*steps)",

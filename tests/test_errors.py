@@ -264,6 +264,9 @@ def test_explain_has_four_parts():
 
 def test_unknown_names_the_nearest():
     assert "'degrees'" in unknown("keyword", "degree", ["degrees", "fill"])
+    assert unknown("name", "RandomHorizontalFlip", ["luma_flip", "hflip", "rotate"]).endswith(
+        "perhaps hflip, luma_flip"
+    )
 
 
 def test_show_tells_a_tensor_by_its_shape():

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import kornia.augmentation as K
+import numpy as np
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -69,6 +71,27 @@ def test_further_names_of_albumentations_are_known() -> None:
     assert torch.equal(y["ground"], x[0].long().flip(-1))
     assert y["marks"].tolist() == [[4.0, 1.0, 5.0, 3.0]]
     assert (y["kinds"], y["labels"].tolist()) == (["cat"], [3])
+
+
+def test_rows_of_a_sample_as_albumentations_takes_them(tmp_path: Any) -> None:
+    """Lists of boxes and points in, those that are left out, with what belongs to them; in the format of its params."""
+    given = of_albumentations(said("HorizontalFlip"), said("CenterCrop", height=6, width=4))
+    given["transform"]["bbox_params"] = {"format": "coco", "label_fields": ["kinds", "labels"], "min_visibility": 0.3}
+    given["transform"]["keypoint_params"] = {"format": "xy", "label_fields": ["sides"]}
+    torch.save(A.convert(given).module, tmp_path / "module.pt")
+    module = torch.load(tmp_path / "module.pt", weights_only=True)
+    boxes, points = [[2, 1, 2, 2, "extra"], [0, 0, 2, 4]], np.array([[3.0, 1.0], [0.0, 0.0]])
+    sample = {"image": np.zeros((6, 8, 3), np.uint8), "bboxes": boxes, "labels": [7, 8], "keypoints": points}
+    y = module(**sample, kinds=np.array(["cat", "dog"]), sides=torch.tensor([1, 2]))
+    assert y["bboxes"] == [[2.0, 1.0, 2.0, 2.0, "extra"]]
+    assert (y["labels"], y["kinds"].tolist(), y["sides"].tolist()) == ([7], ["cat"], [1])
+    assert y["keypoints"].tolist() == [[2.0, 1.0]]
+    again = module(sample, params=module._params)
+    assert torch.equal(again["image"], y["image"])
+    assert again["bboxes"] == y["bboxes"]
+    assert module(image=sample["image"], bboxes=[], labels=[])["bboxes"] == []
+    with pytest.raises(ValueError, match="labels: as many as rows"):
+        module(sample | {"labels": [7]})
 
 
 class MetaTensor(torch.Tensor):  # a stand-in for MONAI's, which is not needed

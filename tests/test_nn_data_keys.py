@@ -221,6 +221,7 @@ def test_masks_and_points_as_arrays():
         assert m[..., -2:].unique().tolist() == [int(np.array(given).max())]
         assert not m[..., :-2].any()
         assert k.flatten().tolist() == [6.0, 1.0]
+    assert flips(keepdim=True)({"image": image, "mask": mask})["mask"].shape == mask.shape
     out = flips()({"image": image[None].repeat(2, 0), "mask": mask[None, ..., None].repeat(2, 0)})
     assert out["mask"].shape == (2, 1, 6, 8)
     cube = np.arange(512).reshape(8, 8, 8)  # a batch, whatever the sizes

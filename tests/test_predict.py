@@ -56,6 +56,12 @@ def test_only_views_in_which_a_pixel_was_seen_count():
     torch.testing.assert_close(shifted, local(X), atol=1e-5, rtol=0)
 
 
+def test_the_rim_of_a_view_is_not_blended_with_what_is_outside():
+    f = [af.rotate(degrees=20.0), af.rotate(degrees=-7.0)]
+    y = af.tta(lambda x: torch.full_like(x[:, :2], 0.5), f, "softmask")(X)
+    torch.testing.assert_close(y.sum(1), torch.ones(3, 16, 16))
+
+
 def test_keypoints_come_back():
     def corner(x):
         """The brightest pixel."""

@@ -113,6 +113,7 @@ def test_slow_saves_change_nothing(cluster, monkeypatch):
     assert min(first) < DIVERGES < max(first)
     best = first.index(max(first))
     assert len(found.table) == 6
+    assert f"Member {found.member} is the best" in str(found)
     assert set(found.table.where(interval=1)["parent"]) == {best}
     assert found.state == [max(first)] * 3
 

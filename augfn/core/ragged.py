@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Real
 from typing import Any, ClassVar, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils._pytree import GetAttrKey, register_pytree_node
@@ -100,6 +102,13 @@ def check_coordinates(what: str, x: Any, widths: Sequence[int]) -> None:
         raise ValueError(
             explain(f"{what}: wrong shape", x, want, "one row for each, of as many numbers; [None] for one alone")
         )
+
+
+def made_of(kind: str, name: str, rows: Any, settings: str = "") -> str:
+    """The call that makes boxes or keypoints of what is no tensor: of the rows of one sample, or of a list of them."""
+    first = rows[0] if isinstance(rows, Sequence | np.ndarray) and len(rows) else ()
+    alone = isinstance(first, Sequence | np.ndarray) and len(first) > 0 and isinstance(first[0], Real)
+    return f"af.{kind}(torch.as_tensor({name}).float(){settings})" if alone else f"af.{kind}.pad({name}{settings})"
 
 
 def padded(

@@ -17,6 +17,7 @@ from torch.utils._pytree import tree_leaves
 
 from augfn.core.boxes import FORMATS, SAME_FORMAT, TURNED, Boxes, Keypoints, look_at_ends, rounding
 from augfn.core.poses import ClipRows, folded
+from augfn.core.ragged import made_of
 from augfn.errors import explain, unknown
 from augfn.run.constants import constant
 
@@ -282,11 +283,9 @@ def check_value(name: str, t: Target, ndim: int, integers: bool) -> None:
         raise ValueError(explain(f"{name}: {t.kind} among {world}", t.kind, "targets of one world", fix))
     value = array_of(t)
     if not isinstance(value, Tensor):
-        fix = {"boxes": f"af.Boxes.pad({name})", "keypoints": f"af.Keypoints.pad({name})"}.get(t.kind)
-        if fix is None and isinstance(value, list):
-            fix = "a list of dicts, one for each sample"
-        elif fix is None:
-            fix = f"af.to_float({name})" if t.kind in FRAMED else f"torch.as_tensor({name})"
+        fix = f"af.to_float({name})" if t.kind in FRAMED else f"torch.as_tensor({name})"
+        fix = "a list of dicts, one for each sample" if isinstance(value, list) else fix
+        fix = made_of(t.kind.capitalize(), name, value) if t.kind in ("boxes", "keypoints") else fix
         raise TypeError(explain(f"{name}: not a tensor", value, f"a tensor [*batch, {layout}]", fix))
     if t.kind in FLOATING and not value.is_floating_point() and not (integers and t.kind in CONVERTED):
         convert = f"af.to_float({name}), or af.to_float() as the first step of a pipeline"

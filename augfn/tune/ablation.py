@@ -48,6 +48,8 @@ class Ablation:
     >>> found = ablate(f, af.pipeline(af.rotate(), af.hflip()), 3, key=af.key(0))
     >>> found.ranking, found.scores["without hflip"] == found.scores["whole"]
     (['rotate', 'hflip'], True)
+    >>> str(found).endswith("Seeds: 3. Intervals and verdicts at 99%.")
+    True
     """
 
     table: Table
@@ -64,6 +66,9 @@ class Ablation:
         """Of each op: "helps", "harms", "noise" (nothing is shown, neither a gain nor that there is none) or "mixed" (it
         helps in one mode and harms in the other)."""
         return dict(zip(self.table["op"], self.table["verdict"], strict=True))
+
+    def __str__(self) -> str:
+        return f"{self.table}\n\nSeeds: {len(self.seeds)}. Intervals and verdicts at {self.level:.0%}."
 
     def plot(self, path: str | Path | None = None) -> Any:
         """The gains with their intervals, as a matplotlib figure, written where a path is given."""

@@ -81,6 +81,10 @@ class Population:
     points: list[Point]
     key: Tensor
 
+    def __str__(self) -> str:
+        line = self.table.where(member=self.member)
+        return f"{line}\n\nMember {self.member} is the best: {self.metric:.4g}. Beside it: `state`, `schedule`."
+
     @property
     def curves(self) -> dict[str, Any]:
         return curves_of(self.space, self.points)

@@ -10,11 +10,16 @@ from torch import nn
 
 from augfn.core.augmentation import Augmentation
 from augfn.errors import explain
-from augfn_nn.converters import by_frame, functions
+from augfn_nn.converters import albumentations_module, by_frame, functions, monai_module
 from augfn_nn.converters.notes import Notes
 from augfn_nn.sequential import AugmentationSequential
 
-SAVED = (by_frame, functions)  # what saved modules hold, imported so that they load
+SAVED = (
+    albumentations_module,
+    by_frame,
+    functions,
+    monai_module,
+)  # what saved modules hold, imported so that they load
 PEERS = ("kornia", "torchvision", "albumentations", "monai", "torchio")
 
 
@@ -41,9 +46,10 @@ def convert(x: Any, partly: bool = False, ndim: int | None = None) -> Conversion
 
     Args:
         x: a module of `kornia.augmentation`; a transform of `torchvision.transforms` or its v2 (of both an `nn.Sequential`
-            too); what albumentations' `Compose.to_dict()` gives, or the `Compose` itself; a transform of `monai.transforms`,
-            of arrays or of dictionaries; a transform of `torchio`, for tensors `[B, C, W, H, D]` as its subjects hold them.
-            Fresh or used; it stays as it is.
+            too), with those of timm that `create_transform` puts into its `Compose`; what albumentations'
+            `Compose.to_dict()` gives, or the `Compose` itself; a transform of `monai.transforms`, of arrays or of
+            dictionaries; a transform of `torchio`, for tensors `[B, C, W, H, D]` as its subjects hold them. Fresh or used;
+            it stays as it is.
         partly: leave out what has no counterpart, and list it in `lacking`. By default that is an error.
         ndim: 2 for images, 3 for volumes, where MONAI's transforms do not tell; what they tell else, or 3.
 
@@ -51,8 +57,9 @@ def convert(x: Any, partly: bool = False, ndim: int | None = None) -> Conversion
         `Conversion(module, lacking, differs)`; its `pipeline` is the function. Signs, units and probabilities are the
         peer's: kornia's classes come with `kornia=True`, torchvision's `RandomAffine` turns clockwise for positive degrees.
         All but kornia's see one sample `[C, (D,) H, W]`; here it is that, and comes back so, or a batch `[B, C, (D,) H, W]`, of
-        which each has a draw of its own (a clip: `{"video": x}`). MONAI's take the dictionary with its own keys (a mask is what
-        is read nearest beside others, or named so); other names of the other peers are given by
+        which each has a draw of its own (a clip: `{"video": x}`). albumentations' takes lists of boxes and keypoints of a sample
+        too, in the format of its params. MONAI's take the dictionary with its own keys (a mask is what is read nearest beside
+        others, or named so); other names of the other peers are given by
         `AugmentationSequential(found.module, targets={"t1": "volume", "path": "other"})`.
 
     Raises:

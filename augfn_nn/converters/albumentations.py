@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import augfn as af
@@ -10,6 +10,7 @@ from augfn.core.augmentation import Augmentation
 from augfn_nn.converters import albumentations_geometry as geometry
 from augfn_nn.converters import albumentations_light as light
 from augfn_nn.converters import albumentations_pixels as pixels
+from augfn_nn.converters.albumentations_module import Composed, Form
 from augfn_nn.converters.albumentations_values import BORDERS, INTERPOLATIONS, Make, Said, Values
 from augfn_nn.converters.notes import Notes
 from augfn_nn.converters.values import gated
@@ -28,14 +29,32 @@ KINDS = {
 LOADS = {"ToFloat", "ToTensorV2", "ToTensor3D", "FromFloat"}
 
 
-def converted(compose: Any, notes: Notes) -> list[Augmentation] | None:
-    """A composition, or the dict of one, as steps that take uint8 images, or floats in [0, 1]."""
+def converted(compose: Any, notes: Notes) -> Composed | None:
+    """A composition, or the dict of one, as a module that takes uint8 images, or floats in [0, 1]."""
     said = compose if isinstance(compose, dict) else compose.to_dict()
     said = said["transform"]
     told(said, notes)
     plain = said["__class_fullname__"].rsplit(".", 1)[-1] in SEQUENCES and float(said.get("p", 1.0)) == 1
     steps = [f for t in (said["transforms"] if plain else [said]) if (f := step(t, notes)) is not None]
-    return [af.to_float(), *steps] if steps else None
+    if not steps:
+        return None
+    module = Composed(af.to_float(), *steps, keepdim=True, targets=notes.targets)
+    module.forms = forms_of(said, notes.targets)
+    return module
+
+
+def forms_of(said: Said, targets: Mapping[str, str]) -> dict[str, Form]:
+    """How rows of boxes and of keypoints are read, by the names of their targets."""
+    boxes, points = said.get("bbox_params"), said.get("keypoint_params")
+    forms: dict[str, Form] = {}
+    if boxes:
+        settings = {"format": boxes["format"]} | {n: float(boxes.get(n) or 0) for n in ("min_area", "min_visibility")}
+        forms["boxes"] = Form("boxes", settings, tuple(boxes.get("label_fields") or ()), True)
+    if points and points.get("format", "xy") == "xy":
+        fields, drops = tuple(points.get("label_fields") or ()), bool(points.get("remove_invisible", True))
+        forms["keypoints"] = Form("keypoints", {}, fields, drops)
+    further = {n: forms[kind]._replace(fields=()) for n, kind in targets.items() if kind in forms}
+    return {n: forms[kind] for n, kind in KINDS.items() if kind in forms} | further
 
 
 def told(said: Said, notes: Notes) -> None:
@@ -44,7 +63,8 @@ def told(said: Said, notes: Notes) -> None:
         given = [f"{n}={boxes[n]}" for n in ("min_area", "min_visibility") if boxes.get(n)]
         call = ", ".join(["torch.tensor(boxes)", f"format={boxes['format']!r}", *given])
         notes.differ(
-            "bbox_params", f"corners in pixels, else af.Boxes({call}); af.drop_invalid filters rows of af.Boxes"
+            "bbox_params",
+            f"tensors are corners in pixels, else af.Boxes({call}); af.drop_invalid filters rows of af.Boxes",
         )
         sides = [f"{n}={boxes[n]}" for n in ("min_width", "min_height", "max_accept_ratio") if boxes.get(n)]
         if sides:

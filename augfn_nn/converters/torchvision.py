@@ -10,6 +10,7 @@ from torch import nn
 import augfn as af
 import augfn_nn as nn_
 from augfn.core.augmentation import Augmentation
+from augfn_nn.converters import timm
 from augfn_nn.converters.notes import Notes
 from augfn_nn.warp import ElasticByFrame
 
@@ -29,6 +30,8 @@ def converted(t: Any, notes: Notes) -> list[Augmentation] | None:
 
 def step(t: Any, notes: Notes) -> Augmentation | None:
     name = type(t).__name__
+    if type(t).__module__.startswith("timm."):
+        return timm.step(t, notes)
     if not type(t).__module__.startswith("torchvision."):
         return opaque(t, notes)
     if name in LEFT_OUT:
