@@ -47,7 +47,15 @@ def read_volume(path: str | Path, *, spacing: Any = None, mask: bool = False) ->
     nib = nibabel()
     if not Path(path).is_file():
         raise FileNotFoundError(explain("read_volume: no such file", str(path), "a NIfTI file", "look at its path"))
-    image = opened(nib, path)
+    case = case_of(opened(nib, path), mask)
+    if spacing is not None:
+        steps = tuple(case["affine"][:3, :3].square().sum(0).sqrt().tolist())
+        case = spacing3d(source=steps, spacing=spacing)(case)[0]
+    return {n: case[n] for n in (("mask", "affine") if mask else ("volume", "affine"))}
+
+
+def case_of(image: Any, mask: bool) -> dict[str, Tensor]:
+    """An image of nibabel as targets: volume and affine, of labels with the mask that they are."""
     values = np.asanyarray(image.dataobj) if mask else image.get_fdata(dtype=np.float32)
     if values.ndim == 5 and values.shape[3] == 1:  # NIfTI's axis of time
         values = values[:, :, :, 0]
@@ -68,27 +76,28 @@ def read_volume(path: str | Path, *, spacing: Any = None, mask: bool = False) ->
                 explain("read_volume: labels", "numbers between", "whole numbers", "mask=False for an image")
             )
         labels = torch.from_numpy(np.ascontiguousarray(whole.astype(np.int64).T))  # (D, H, W), channels first
-        case = {
+        return {
             "volume": labels[None].float() if labels.ndim == 3 else labels.float(),
             "mask": labels,
             "affine": affine,
         }
-    else:
-        array = np.ascontiguousarray(values.T)
-        case = {"volume": torch.from_numpy(array if array.ndim == 4 else array[None]), "affine": affine}
-    if spacing is not None:
-        steps = tuple(affine[:3, :3].square().sum(0).sqrt().tolist())
-        case = spacing3d(source=steps, spacing=spacing)(case)[0]
-    return {n: case[n] for n in (("mask", "affine") if mask else ("volume", "affine"))}
+    array = np.ascontiguousarray(values.T)
+    return {"volume": torch.from_numpy(array if array.ndim == 4 else array[None]), "affine": affine}
 
 
 def opened(nib: Any, path: str | Path) -> Any:
     """The image of a file, with axes that run right, front and up, and one number for each voxel."""
     try:
-        image = nib.as_closest_canonical(nib.load(path))
+        image = checked(nib, nib.load(path))
     except nib.filebasedimages.ImageFileError as error:
         want, fix = "a file that nibabel knows, such as .nii.gz", "convert it first (DICOM: dcm2niix)"
         raise ValueError(explain("read_volume: another kind of file", str(error), want, fix)) from None
+    return image
+
+
+def checked(nib: Any, image: Any) -> Any:
+    """An image of nibabel with axes that run right, front and up, if it has one number for each voxel."""
+    image = nib.as_closest_canonical(image)
     if not np.issubdtype(image.get_data_dtype(), np.number) or np.iscomplexobj(np.empty(0, image.get_data_dtype())):
         given, want = str(image.get_data_dtype()), "real numbers"
         raise ValueError(explain("read_volume: its values", given, want, "its parts as channels, by nibabel"))

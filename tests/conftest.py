@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import sys
 
 # Read when torch, matplotlib and Ray are imported. One thread per worker, since the workers share the cores; and Inductor
@@ -19,6 +20,8 @@ from hypothesis import settings
 torch.set_num_threads(1)
 
 NO_CUDA = "no CUDA device"
+NO_BROWSER = "no Chromium"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=20)
 settings.register_profile("deep", deadline=None, max_examples=1000)
@@ -26,11 +29,11 @@ settings.load_profile("ci")  # `pytest --hypothesis-profile deep` takes the othe
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if torch.cuda.is_available():
-        return
+    lacking = {"cuda": None if torch.cuda.is_available() else NO_CUDA, "browser": None if CHROMIUM else NO_BROWSER}
     for item in items:
-        if "cuda" in item.keywords:
-            item.add_marker(pytest.mark.skip(reason=NO_CUDA))
+        for marker, reason in lacking.items():
+            if reason and marker in item.keywords:
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_collection_finish() -> None:
@@ -40,7 +43,7 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(20_000)
 
 
-# A test that is skipped tests nothing: without a GPU some have to be, a package that is missing is a failure.
+# A test that is skipped tests nothing: without a GPU or a browser some have to be, a package that is missing is a failure.
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -54,11 +57,12 @@ def pytest_make_collect_report(collector: pytest.Collector):
 
 
 def unskipped(report):
-    """The report, a failure where it is of a skip for another reason than a missing GPU."""
+    """The report, a failure where it is of a skip for another reason than a missing GPU or browser."""
     if report.skipped and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        if reason.removeprefix("Skipped: ") != NO_CUDA:
-            report.outcome, report.longrepr = "failed", f"{reason}\nOnly {NO_CUDA!r} is a reason to skip a test."
+        if reason.removeprefix("Skipped: ") not in (NO_CUDA, NO_BROWSER):
+            known = f"Only {NO_CUDA!r} and {NO_BROWSER!r} are reasons to skip a test."
+            report.outcome, report.longrepr = "failed", f"{reason}\n{known}"
     return report
 
 

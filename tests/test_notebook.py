@@ -6,7 +6,8 @@ import nbformat
 import pytest
 
 nbclient = pytest.importorskip("nbclient")
-FOLDER = Path(__file__).parent.parent / "notebooks"
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "notebooks"
 PICTURES = {
     "tour": 6,
     "everyday": 8,
@@ -22,15 +23,32 @@ LINES = 12  # of a task's code
 ESTIMATORS = 30  # lines of the orientation and shape estimators
 
 
+# Each notebook begins with no names, as it would in a kernel of its own, and with torch's generator as it is at first.
+BEGIN = """%reset -f
+__import__("torch").manual_seed(67280421310721)
+__import__("matplotlib.pyplot").pyplot.rcdefaults()"""
+
+
+@pytest.fixture(scope="module")
+def kernel():
+    """One kernel for the notebooks of a worker: starting it and importing torch takes most of what a short one takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")  # pictures in the outputs
+        client = nbclient.NotebookClient(
+            nbformat.v4.new_notebook(), timeout=600, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}
+        )
+        with client.setup_kernel():
+            yield client
+
+
 @pytest.mark.filterwarnings("ignore")  # of the notebook server's own
 @pytest.mark.parametrize("name", PICTURES)
-def test_it_runs(name, monkeypatch):
-    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")  # pictures in the outputs
+def test_it_runs(name, kernel):
     notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
-    client = nbclient.NotebookClient(
-        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(FOLDER.parent)}}
-    )
-    client.execute()
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(BEGIN))
+    kernel.nb = notebook
+    for i, cell in enumerate(notebook.cells):
+        kernel.execute_cell(cell, i)
     pictures = [o for cell in notebook.cells for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
     assert len(pictures) >= PICTURES[name]
 

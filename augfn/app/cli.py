@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 
-OF = {"apply": "offline", "tune": "tune"}  # the extras of commands; those of the others are in demo
+OF = {"apply": "offline", "studio": "studio", "tune": "tune"}  # the extras of commands; those of the others are in demo
 EXTRAS = {
     "demo": ("PIL", "jinja2", "matplotlib", "pandas", "scipy", "skimage", "sklearn", "tqdm", "typer", "yaml"),
     "tune": ("optuna", "plotly"),
     "offline": ("pyarrow", "pycocotools", "shapely", "webdataset"),
     "ray": ("ray",),
+    "studio": ("nicegui",),
 }
 
 

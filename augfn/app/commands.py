@@ -331,3 +331,38 @@ def tune(
         raise stop(config, reason(error)) from None
     typer.echo(words)
     typer.echo(f"Wrote {page}")
+
+
+@app.command()
+def studio(
+    images: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Images and volumes (.npy, .nii, .nii.gz); a photo where there are none."),
+    ] = None,
+    policy: Annotated[Path | None, typer.Option(help="YAML or JSON file to begin with.")] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Of the page, on this machine alone.")] = 8642,
+    browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+) -> None:
+    """Open a local page: look at images, build a pipeline, see what it does, and take it along as YAML or Python.
+
+    The page is served on 127.0.0.1 alone, and sends nothing elsewhere. Files that are opened on it stay in the memory of that
+    page, and go when it is closed; those that are named here are seen by every page. What cannot be read is named, and the exit
+    code is 2.
+    """
+    from augfn.app.studio import opened, serving
+
+    items, failures = [], []
+    for path in images or []:
+        try:
+            items.append(opened.read(path.name, path.read_bytes()))
+        except (OSError, ValueError, ImportError) as error:
+            failures.append(path)
+            complain(path, reason(error))
+    if failures and not items:
+        raise typer.Exit(2)
+    try:
+        serving.serve(items or [opened.photo()], policy, port, browser)
+    except (OSError, ValueError) as error:
+        raise stop(policy or f"port {port}", reason(error)) from None
+    if failures:
+        raise typer.Exit(2)

@@ -194,16 +194,20 @@ def digits_grid(seed: int, learned: Tensor) -> Figure:
     return viz.grid(viz.unbatch(torch.cat(rows)), columns=10, rows=list(chosen), cell=0.9)
 
 
-def photo_grid(seed: int) -> Figure:
-    """A photo with the mask of the suit, three boxes and five keypoints, before and after seven draws of one pipeline."""
+def photo() -> dict[str, Any]:
+    """A photo of an astronaut with the mask of her suit, three boxes and five keypoints."""
     image = torch.tensor(photos.astronaut()).movedim(-1, 0) / 255
     r, g, b = image
-    sample = {
+    return {
         "image": image,
         "mask": torch.tensor(closing((r - b > 0.4) & (g - b > 0.08) & (torch.arange(512)[:, None] > 200), disk(7))),
         "boxes": af.Boxes(torch.tensor([[152.0, 15, 303, 192], [353, 0, 458, 292], [132, 347, 210, 424]]), min_area=64),
         "keypoints": af.Keypoints(torch.tensor([[201.0, 101], [248, 103], [226, 126], [205, 142], [244, 141]])),
     }
+
+
+def photo_grid(seed: int) -> Figure:
+    """The photo before and after seven draws of one pipeline."""
     shake = af.pipeline(
         af.hflip(p=0.5),
         af.affine(degrees=(-30, 30), translate=(-0.1, 0.1), scale=(0.8, 1.3), shear=(-10, 10)),
@@ -213,6 +217,7 @@ def photo_grid(seed: int) -> Figure:
     )
     keys = af.split(af.key(seed), 7)
     titles = ["original", *(f"draw {i + 1}" for i in range(len(keys)))]
+    sample = photo()
     return viz.grid([sample, *(shake(sample, None, key)[0] for key in keys)], columns=4, titles=titles, cell=2.6)
 
 

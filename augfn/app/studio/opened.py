@@ -1,0 +1,328 @@
+"""What is open on the page: an image or a volume with its mask, boxes and keypoints, read from bytes, and its reduced copy."""
+
+from __future__ import annotations
+
+import copy
+import gzip
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+import augfn as af
+from augfn.app.preview import LARGEST, full_scale, read_image
+from augfn.core.boxes import Boxes, Keypoints
+from augfn.errors import explain, needs
+from augfn.images import FEW
+
+FILE = 256 * 2**20  # bytes of a file
+PIXELS = 64_000_000  # of an image
+VALUES = 256 * 2**20 // 4  # of a volume
+SIDES = {2: 512, 3: 96}  # pixels of the longest side of the copy that is previewed: of images, of volumes
+SEEN = 1e-6  # the least share of a box: so that what is left of each is counted
+LABELS = 255  # of a mask
+FLAT = ("1", "L", "P", "I", "I;16")  # modes of pillow that hold a number for each pixel
+VOLUMES = (".npy", ".nii", ".nii.gz")
+
+
+@dataclass
+class Item:
+    """An image `[3, H, W]` or a volume `[C, D, H, W]` in [0, 1], and what lies on it, in its own pixels.
+
+    * `mask`: labels `[H, W]` or `[D, H, W]`, uint8; `boxes`: rows x1 y1 x2 y2 label; `points`: rows x y.
+    * `small`: the copy that is previewed, `scale` times as large.
+    """
+
+    name: str
+    full: Tensor
+    mask: Tensor | None = None
+    boxes: list[tuple[float, ...]] = field(default_factory=list)
+    points: list[tuple[float, float]] = field(default_factory=list)
+    note: str = ""
+    small: Tensor = field(init=False)
+    small_mask: Tensor | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self.small = self.full if self.scale == 1 else reduced(self.full, self.size)
+        self.set_mask(self.mask)
+
+    def copy(self) -> Item:
+        """For another page: the same pixels, with boxes, points and a mask that can be changed."""
+        new = copy.copy(self)
+        new.boxes, new.points = [*self.boxes], [*self.points]
+        return new
+
+    @property
+    def ndim(self) -> int:
+        return self.full.ndim - 1
+
+    @property
+    def frame(self) -> tuple[int, ...]:
+        return tuple(self.full.shape[1:])
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """The frame of the copy."""
+        return tuple(max(1, round(n * self.scale)) for n in self.frame)
+
+    @property
+    def scale(self) -> float:
+        return min(1.0, SIDES[self.ndim] / max(self.frame))
+
+    def set_mask(self, mask: Tensor | None) -> None:
+        """Another mask, of the size of the image. Raises ValueError where it has another."""
+        if mask is not None and tuple(mask.shape) != self.frame:
+            given, want = list(mask.shape), f"{list(self.frame)}, as {self.name}"
+            raise ValueError(explain("a mask of another size", given, want, "open the mask of this image"))
+        self.mask = mask
+        self.small_mask = mask if mask is None or self.scale == 1 else nearest(mask, self.size)
+
+    def sample(self, whole: bool = False, min_visibility: float = 0.0) -> dict[str, Any]:
+        """The targets: of the copy, or of the whole image."""
+        s = 1.0 if whole else self.scale
+        kind = "image" if self.ndim == 2 else "volume"
+        out: dict[str, Any] = {kind: self.full if whole else self.small}
+        mask = self.mask if whole else self.small_mask
+        if mask is not None:
+            out["mask"] = mask
+        if self.boxes:
+            rows = torch.tensor(self.boxes, dtype=torch.float32)
+            labels = rows[:, -1].long()
+            out["boxes"] = Boxes(rows[:, :-1] * s, labels=labels, min_visibility=max(SEEN, min_visibility))
+        if self.points:
+            out["keypoints"] = Keypoints((torch.tensor(self.points, dtype=torch.float32) + 0.5) * s - 0.5)
+        return out
+
+    def paint(self, line: list[tuple[float, float]], width: float, label: int) -> None:
+        """Draw a stroke of a label (0 erases) into the mask."""
+        if self.ndim != 2:
+            raise ValueError("a mask is drawn on images; that of a volume is loaded from a file")
+        h, w = self.frame
+        picture = Image.fromarray(
+            torch.zeros(h, w, dtype=torch.uint8).numpy() if self.mask is None else self.mask.numpy()
+        )
+        pen = ImageDraw.Draw(picture)
+        points = [(float(x), float(y)) for x, y in line]
+        pen.line(points, fill=label, width=max(1, round(width)), joint="curve")
+        for x, y in points:
+            r = width / 2
+            pen.ellipse((x - r, y - r, x + r, y + r), fill=label)
+        self.set_mask(torch.from_numpy(np.array(picture)))
+
+
+def reduced(x: Tensor, size: tuple[int, ...]) -> Tensor:
+    """A smaller copy, averaged."""
+    if len(size) == 3:
+        return af.resize3d(size=size)({"volume": x})[0]["volume"]
+    return af.resize(size=size)(x)[0]
+
+
+def nearest(mask: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Labels at the centres of larger pixels."""
+    for dim, (n, old) in enumerate(zip(size, mask.shape, strict=True)):
+        mask = mask.index_select(dim, ((torch.arange(n) + 0.5) * old / n).long())
+    return mask
+
+
+# files, from their bytes: none is opened by its name
+
+
+def read(name: str, data: bytes) -> Item:
+    """An image or a volume. Raises ValueError, with what is wrong with it."""
+    if len(data) > FILE:
+        raise ValueError(explain(name, f"{len(data) / 2**20:.0f} MB", f"at most {FILE // 2**20} MB", "shrink it first"))
+    if not data:
+        raise ValueError(explain(name, "no bytes", "an image or a volume", "look at the file"))
+    lower = name.lower()
+    if lower.endswith(".npy"):
+        return of_array(name, array_in(name, data))
+    if lower.endswith((".nii", ".nii.gz")):
+        volume = nifti(name, data, mask=False)["volume"]
+        return Item(name, *named(unit(volume)))
+    image = picture_in(name, data)
+    full = tuple(image.shape[-2:])
+    note = f" Images are read at {LARGEST} pixels a side at most." if max(full) == LARGEST else ""
+    return Item(name, image, note=note.strip())
+
+
+def picture_in(name: str, data: bytes) -> Tensor:
+    """An image file as RGB."""
+    try:
+        with Image.open(io.BytesIO(data)) as file:
+            w, h = file.size
+        if w * h > PIXELS:
+            want, fix = f"at most {PIXELS // 10**6} megapixels", "shrink it first"
+            raise ValueError(explain(name, f"{w} x {h} pixels", want, fix))
+        return read_image(io.BytesIO(data))  # type: ignore[arg-type]
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        want = f"an image that pillow reads (PNG, JPEG, WebP, TIFF), or a volume ({', '.join(VOLUMES)})"
+        raise ValueError(explain(name, reason(error), want, "save it as PNG")) from None
+
+
+def reason(error: Exception) -> str:
+    """What pillow says, without the object in memory that it names."""
+    text = str(error)
+    return "no image" if "cannot identify" in text else text or type(error).__name__
+
+
+def array_in(name: str, data: bytes) -> np.ndarray:
+    try:
+        array = np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise ValueError(explain(name, str(error), "an array as numpy.save writes it", "numpy.save it again")) from None
+    if array.dtype.kind not in "fiub" or not array.size or array.size > VALUES:
+        want = f"1 to {VALUES // 10**6} million real numbers"
+        raise ValueError(explain(name, f"{array.dtype} {list(array.shape)}", want, "numpy.save such an array"))
+    return array
+
+
+def of_array(name: str, array: np.ndarray) -> Item:
+    """[H, W] and [H, W, C] are images, [D, H, W] and [C, D, H, W] volumes."""
+    if array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in FEW):
+        channels = torch.from_numpy(np.ascontiguousarray(array if array.ndim == 3 else array[..., None])).movedim(-1, 0)
+        x, note = unit(channels)
+        return Item(name, x[:3] if len(x) > 2 else x[:1].expand(3, -1, -1).contiguous(), note=note)
+    if array.ndim == 3 or (array.ndim == 4 and array.shape[0] in FEW):
+        volume = torch.from_numpy(np.ascontiguousarray(array if array.ndim == 4 else array[None]))
+        return Item(name, *named(unit(volume)))
+    want = "[H, W], [H, W, C], [D, H, W] or [C, D, H, W], with 1 to 4 channels"
+    raise ValueError(explain(name, list(array.shape), want, "x.transpose(...) it first"))
+
+
+def named(found: tuple[Tensor, str]) -> tuple[Any, ...]:
+    x, note = found
+    return x, None, [], [], note
+
+
+def unit(x: Tensor) -> tuple[Tensor, str]:
+    """Values in [0, 1]: bytes by 255, others that are not there stretched from the least to the largest, which is said."""
+    if x.dtype == torch.uint8:
+        return af.to_float(x), ""
+    values = x.double().numpy()
+    if not np.isfinite(values).all():
+        raise ValueError(explain("values that are not finite", "NaN or infinity", "numbers", "numpy.nan_to_num(x)"))
+    low, high = float(values.min()), float(values.max())
+    if low >= 0 and high <= 1:
+        return x.float(), ""
+    return torch.from_numpy(full_scale(values - low if low < 0 else values, False)).float(), (
+        f"Values {low:g} to {high:g} are shown, and augmented, as 0 to 1."
+    )
+
+
+def nifti(name: str, data: bytes, mask: bool) -> dict[str, Tensor]:
+    """A NIfTI file as `augfn.read_volume` reads it."""
+    from augfn.nifti import case_of, checked, nibabel
+
+    try:
+        nib = nibabel()
+    except ImportError as error:
+        raise needs("medical", f"a volume such as {name}", error) from None
+    try:
+        raw = gzip.GzipFile(fileobj=io.BytesIO(data)).read(4 * VALUES + 1) if data[:2] == b"\x1f\x8b" else data
+        if len(raw) > 4 * VALUES:
+            raise ValueError(f"more than {VALUES // 10**6} million numbers: crop it first")
+        new = raw[:4] in (b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c")  # of NIfTI-2 a longer header
+        return case_of(checked(nib, (nib.Nifti2Image if new else nib.Nifti1Image).from_bytes(raw)), mask)
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        KeyError,
+        nib.filebasedimages.ImageFileError,
+        nib.spatialimages.HeaderDataError,
+        nib.wrapstruct.WrapStructError,
+    ) as e:
+        raise ValueError(explain(name, str(e), "a NIfTI file, .nii or .nii.gz", "convert it first")) from None
+
+
+def mask_in(name: str, data: bytes) -> Tensor:
+    """The labels of a mask file, 0 to 255: an image with a palette or grey values, an array, or a NIfTI file."""
+    lower = name.lower()
+    if lower.endswith(".npy"):
+        labels = torch.from_numpy(array_in(name, data).astype(np.int64))
+    elif lower.endswith((".nii", ".nii.gz")):
+        labels = nifti(name, data, mask=True)["mask"]
+    else:
+        try:
+            with Image.open(io.BytesIO(data)) as file:
+                mode, labels = file.mode, torch.from_numpy(np.array(file).astype(np.int64))
+        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+            raise ValueError(explain(name, reason(error), "a mask as PNG, .npy or .nii", "save it as PNG")) from None
+        if mode not in FLAT:
+            want, fix = "one channel: grey values or a palette", "save the labels as a PNG of the mode L"
+            raise ValueError(explain(f"{name}: a mask of colours", mode, want, fix))
+    if labels.min() < 0 or labels.max() > LABELS:
+        given = f"{int(labels.min())} to {int(labels.max())}"
+        raise ValueError(explain(f"{name}: labels", given, f"0 to {LABELS}", "number them from 1"))
+    return labels.to(torch.uint8)
+
+
+def annotate(item: Item, name: str, data: Mapping[str, Any]) -> str:
+    """Boxes, mask and keypoints of an image from a COCO file; what was found, in words.
+
+    The image is that whose `file_name` ends as that of what is open, or the only one of the file. Labels are the categories'
+    ids, in the mask their numbers in the image where an id is beyond 255.
+    """
+    try:
+        from pycocotools import mask as coco_mask
+
+        from augfn.offline.coco import check_fields
+        from augfn.offline.segments import corners_of, decoded
+    except ImportError as error:
+        raise needs("studio", "COCO", error) from None
+    if not isinstance(data, Mapping) or not all(isinstance(data.get(n), list) for n in ("images", "annotations")):
+        want, given = 'an object with the lists "images" and "annotations"', list(data)[:5]
+        raise ValueError(explain(f"{name}: not a COCO file", given, want, "the JSON of the instances"))
+    check_fields(data["images"], data["annotations"])
+    if item.ndim != 2:
+        raise ValueError("COCO's annotations are of images, and a volume is open")
+    own = [i for i in data["images"] if str(i["file_name"]).replace("\\", "/").split("/")[-1] == item.name]
+    own = own or (data["images"] if len(data["images"]) == 1 else [])
+    if not own:
+        names = ", ".join(str(i["file_name"]) for i in data["images"][:4])
+        raise ValueError(explain(f"{name}: no image named {item.name}", names, "its file_name", "open that image"))
+    h, w = item.frame
+    said = (own[0].get("height", h), own[0].get("width", w))
+    if said != (h, w):
+        given = f"{said[1]} x {said[0]}"
+        raise ValueError(
+            explain(f"{name}: the size of {item.name}", given, f"{w} x {h}", "open the image in full size")
+        )
+    mask, boxes, points = np.zeros((h, w), np.uint8), [], []
+    rows = [a for a in data["annotations"] if a["image_id"] == own[0]["id"]]
+    ids = sorted({int(a.get("category_id", 1)) for a in rows})
+    far = bool(ids) and not 0 < ids[0] <= ids[-1] <= LABELS
+    for a in rows:
+        category = int(a.get("category_id", 1))
+        label = min(ids.index(category) + 1, LABELS) if far else category
+        if a.get("bbox"):
+            x, y, bw, bh = map(float, a["bbox"])
+            boxes.append((x, y, x + bw, y + bh, float(category)))
+        if isinstance(a.get("segmentation"), dict):
+            mask[decoded(a["segmentation"], (h, w)) > 0] = label
+        elif a.get("segmentation"):
+            rings = [corners_of(part).ravel().tolist() for part in a["segmentation"]]
+            runs: Any = coco_mask.merge(coco_mask.frPyObjects(rings, h, w))
+            mask[decoded(runs, (h, w)) > 0] = label
+        pose = np.asarray(a.get("keypoints") or [], dtype=float).reshape(-1, 3)
+        points += [(float(x) - 0.5, float(y) - 0.5) for x, y, there in pose if there > 0]
+    item.boxes, item.points = boxes, points
+    item.set_mask(torch.from_numpy(mask) if mask.any() else None)
+    found = "yes" if mask.any() else "no"
+    found += ", its labels number the categories, whose ids are beyond 255" if far and mask.any() else ""
+    return f"Loaded for {item.name}: boxes {len(boxes)}, keypoints {len(points)}, mask {found}."
+
+
+def photo() -> Item:
+    """The photo that is shown where none is open."""
+    from augfn.app import demo
+
+    sample = demo.photo()
+    boxes = [(*row, float(i + 1)) for i, row in enumerate(sample["boxes"].data.tolist())]
+    points = [tuple(p) for p in sample["keypoints"].xy.tolist()]
+    return Item("astronaut.png", sample["image"], sample["mask"].to(torch.uint8), boxes, points)

@@ -1,0 +1,198 @@
+"""What the studio is given: files, what is pasted, and who may speak to the page."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from test_studio import npy, photo
+
+import augfn_nn
+from augfn.app.studio import opened, peers
+from augfn.app.studio.guard import Guard
+from augfn.app.studio.state import line_of
+from augfn.files.writing import written
+
+
+def png(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+# files
+
+
+def test_files_are_read_from_their_bytes() -> None:
+    grey = opened.read("a.png", png(np.arange(12, dtype=np.uint8).reshape(3, 4)))
+    assert grey.frame == (3, 4)
+    assert opened.read("a.npy", npy(np.zeros((5, 6, 3), np.uint8))).ndim == 2
+    assert opened.read("v.npy", npy(np.zeros((2, 5, 6, 7), np.uint8))).frame == (5, 6, 7)
+    nib = pytest.importorskip("nibabel")
+    image = nib.Nifti1Image(np.arange(60, dtype=np.int16).reshape(3, 4, 5), np.eye(4))
+    scan = opened.read("scan.nii.gz", gzip.compress(image.to_bytes()))
+    assert scan.frame == (5, 4, 3)
+    assert opened.mask_in("m.nii", image.to_bytes()).max() == 59
+    mask = opened.mask_in("m.png", png(np.full((3, 4), 7, np.uint8)))
+    grey.set_mask(mask)
+    with pytest.raises(ValueError, match="another size"):
+        scan.set_mask(mask)
+    with pytest.raises(ValueError, match="a mask of colours"):
+        opened.mask_in("m.png", png(np.zeros((3, 4, 3), np.uint8)))
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("a.png", b"", "no bytes"),
+        ("a.png", b"text", "an image that pillow reads"),
+        ("a.png", png(np.zeros((40, 40, 3), np.uint8))[:60], "an image that pillow reads"),
+        ("a.npy", b"text", "as numpy.save writes it"),
+        ("a.npy", npy(np.array([object()])), "as numpy.save writes it"),
+        ("a.npy", npy(np.zeros((2, 2, 2, 2, 2))), "1 to 4 channels"),
+        ("a.npy", npy(np.full((3, 3), np.nan)), "not finite"),
+        ("a.npy", npy(np.zeros((3, 3), complex)), "real numbers"),
+        ("a.nii", b"text", "a NIfTI file"),
+        ("a.nii.gz", b"\x1f\x8btext", "a NIfTI file"),
+    ],
+)
+def test_bad_files_are_said_in_one_line(name: str, data: bytes, words: str) -> None:
+    with pytest.raises(ValueError, match=r"(?s).*") as found:
+        opened.read(name, data)
+    line = line_of(found.value)
+    assert words in line
+    assert "\n" not in line
+    assert "0x" not in line
+
+
+def test_annotations_of_coco_are_loaded_and_strokes_painted() -> None:
+    item = photo()
+    ring = [8.0, 8.0, 24.0, 8.0, 24.0, 24.0, 8.0, 24.0]
+    one = {
+        "image_id": 1,
+        "category_id": 5,
+        "bbox": [8, 8, 16, 16],
+        "segmentation": [ring],
+        "keypoints": [9, 9, 2, 0, 0, 0],
+    }
+    coco = {"images": [{"id": 1, "file_name": "a/photo.png", "height": 48, "width": 64}], "annotations": [one]}
+    assert opened.annotate(item, "c.json", coco) == "Loaded for photo.png: boxes 1, keypoints 1, mask yes."
+    assert item.boxes == [(8.0, 8.0, 24.0, 24.0, 5.0)]
+    assert item.points == [(8.5, 8.5)]
+    assert item.mask is not None
+    assert int((item.mask == 5).sum()) == 256
+    said = opened.annotate(item, "c.json", {**coco, "annotations": [{**one, "category_id": 1203}]})
+    assert (item.boxes[0][-1], int(item.mask.max())) == (1203, 1)
+    assert "number the categories" in said
+    bad = [
+        {},
+        {**coco, "images": [{**coco["images"][0], "width": 9}]},
+        {"images": [{"id": 1, "file_name": "x"}] * 2, "annotations": []},
+    ]
+    for data, words in zip(bad, ("not a COCO file", "the size of photo.png", "no image named photo.png"), strict=True):
+        with pytest.raises(ValueError, match=words):
+            opened.annotate(item, "c.json", data)
+    item.paint([(40.0, 40.0), (60.0, 40.0)], 6, 9)
+    assert 100 < int((item.mask == 9).sum()) < 200
+    item.paint([(40.0, 40.0), (60.0, 40.0)], 8, 0)
+    assert not (item.mask == 9).any()
+    other = item.copy()
+    other.boxes.clear()
+    other.paint([(1.0, 1.0)], 3, 77)
+    assert item.boxes
+    assert not (item.mask == 77).any()
+
+
+# what is pasted
+
+
+def test_pipelines_of_peers_are_read() -> None:
+    call = "Q.AugmentationSequential(Q.RandomAffine(10, p=0.5), Q.RandomInvert(), data_keys=['input'])"
+    text = f"import kornia.augmentation as Q\naug = {call}"
+    root, _ = peers.parsed(text)
+    want = augfn_nn.AugmentationSequential(augfn_nn.RandomAffine(10, p=0.5, kornia=True), augfn_nn.RandomInvert())
+    assert written(root.made()) == written(want.f, want.params)
+    said = [
+        s
+        for s in json.loads((Path(__file__).parent / "data/albumentations.json").read_text())
+        if s["__class_fullname__"] == "Affine"
+    ]
+    compose = {
+        "__class_fullname__": "Compose",
+        "p": 1.0,
+        "transforms": [*said, {"__class_fullname__": "Superpixels", "p": 1.0}],
+    }
+    root, notes = peers.parsed(json.dumps({"__version__": "2.0.8", "transform": compose}))
+    assert root.steps[0].name == "to_float"
+    assert notes[0].startswith("left out: Superpixels")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "nothing to load"),
+        ("hello", "no pipeline"),
+        ("K.RandomAffine(", "neither YAML with a pipeline nor Python"),
+        ("__import__('os').system('ls')", "the name of a transform"),
+        ("K.RandomAffine(open('/etc/passwd'))", "unknown transform of kornia"),
+        ("K.RandomAffine(*x)", "no \\* and \\*\\*"),
+        ("K.RandomAffine(10 * n)", "not a literal"),
+        ("K.RandomAffine(os.sep)", "a name that is not known"),
+        ("K.RandomAffine('x')", "RandomAffine"),
+        ("K.convert(1)", "unknown transform of kornia"),
+        ("imgaug.Affine()", "whose pipeline is it"),
+        ("pipeline: [rotat]", "unknown op"),
+        ("pipeline: [{hflip: {p: 2}}]", "not a probability"),
+        ('{"a": ', "not valid JSON"),
+        ("x" * 200_000, "too long a text"),
+    ],
+)
+def test_what_cannot_be_read_is_said_and_nothing_is_run(text: str, words: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=words):
+        peers.parsed(text)
+
+
+# who may speak to the page
+
+
+@pytest.mark.parametrize(
+    ("headers", "method", "status"),
+    [
+        ({"host": "127.0.0.1:8642"}, "GET", 200),
+        ({"host": "localhost:8642", "origin": "http://localhost:8642"}, "GET", 200),
+        ({"host": "evil.example:8642"}, "GET", 403),
+        ({"host": "127.0.0.1:8642", "origin": "http://evil.example"}, "GET", 403),
+        ({"host": "127.0.0.1:8642", "origin": "null"}, "GET", 403),
+        ({}, "GET", 403),
+        ({"host": "127.0.0.1:8642"}, "POST", 411),
+        ({"host": "127.0.0.1:8642", "content-length": "11"}, "POST", 413),
+        ({"host": "127.0.0.1:8642", "content-length": "10"}, "POST", 200),
+        ({"host": "127.0.0.1:8642", "origin": "http://127.0.0.1:1"}, "websocket", 1008),
+        ({"host": "127.0.0.1:8642", "origin": "http://127.0.0.1:8642"}, "websocket", 200),
+    ],
+)
+def test_other_sites_and_large_bodies_are_refused(headers: dict[str, str], method: str, status: int) -> None:
+    said: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    kind = {"type": "websocket"} if method == "websocket" else {"type": "http", "method": method}
+    scope = {**kind, "headers": [(k.encode(), v.encode()) for k, v in headers.items()]}
+    asyncio.run(Guard(app, port=8642, most=10)(scope, receive, send))
+    assert said[0].get("status", said[0].get("code")) == status
+    if status == 200 and method != "websocket":
+        assert b"frame-ancestors 'none'" in dict(said[0]["headers"])[b"content-security-policy"]
