@@ -1,5 +1,6 @@
 """augfn: functional, differentiable augmentation. Four words: key, distribution, augmentation, pipeline."""
 
+from augfn import supported
 from augfn.compose import identity, maybe, mixture, one_of, pipeline, repeat, some_of
 from augfn.core.augmentation import Augmentation
 from augfn.core.boxes import Boxes, Keypoints, drop_invalid
@@ -142,7 +143,22 @@ from augfn.saving import load, save
 from augfn.undoing import invert, transform_matrix
 from augfn.words import explain
 
-__version__ = "0.1.0"
+__version__ = "1.0.0rc1"
+
+# The public modules beside these names, imported when they are asked for.
+_MODULES = (
+    "analysis",
+    "custom",
+    "distributed",
+    "distributions",
+    "learn",
+    "losses",
+    "offline",
+    "random",
+    "testing",
+    "tune",
+    "typing",
+)
 
 # Modules have no `__module__`; all else that is imported here is public. For type checkers the stub lists it.
 __all__ = sorted(  # pyright: ignore[reportUnsupportedDunderAll]
@@ -156,6 +172,6 @@ def __getattr__(name: str) -> object:
 
     from augfn.errors import unknown
 
-    if name in ("analysis", "files", "learn", "losses", "math", "random", "run", "testing", "tune", "typing"):
+    if name in _MODULES:
         return import_module(f"augfn.{name}")
     raise AttributeError(unknown("name in augfn", name, __all__))

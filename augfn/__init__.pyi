@@ -76,6 +76,18 @@ from augfn.typing import Chance, Clip, Interpolation, Padding, Range
 from augfn.undoing import transform_matrix as transform_matrix
 from augfn.words import explain as explain
 
+from . import analysis as analysis
+from . import custom as custom
+from . import distributed as distributed
+from . import distributions as distributions
+from . import learn as learn
+from . import losses as losses
+from . import offline as offline
+from . import random as random
+from . import testing as testing
+from . import tune as tune
+from . import typing as typing
+
 __version__: str
 __all__ = [
     "Augmentation",

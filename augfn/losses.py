@@ -10,6 +10,8 @@ from torch.nn import functional as F
 
 from augfn.errors import explain
 
+__all__ = ["fixmatch", "jsd", "label_smooth", "nt_xent", "soft_cross_entropy", "uda"]
+
 
 def label_smooth(target: Tensor, smoothing: float = 0.1, classes: int | None = None) -> Tensor:
     """Soft labels (1 - s) y + s / K, from class indices `[*b]` with `classes`, or from soft labels `[*b, K]`.

@@ -14,6 +14,32 @@ from torch import Tensor
 
 from augfn.distributions import Distribution
 
+__all__ = [
+    "Area",
+    "Chance",
+    "Clip",
+    "Degrees",
+    "Degrees2",
+    "Degrees3",
+    "Factor",
+    "Fraction",
+    "Interpolation",
+    "Leaf",
+    "Level",
+    "Padding",
+    "Position2",
+    "Range",
+    "Ratio",
+    "Scale",
+    "Seed",
+    "Shift2",
+    "Shift3",
+    "Sigma",
+    "SortKey",
+    "Turns",
+    "Weight",
+]
+
 # What a user writes for a leaf: a number is fixed, a pair (low, high) is a range, with a pair for each axis of a vector;
 # a tensor of values or a distribution is taken as it is.
 Range = float | tuple[Any, ...] | list[Any] | Tensor | Distribution

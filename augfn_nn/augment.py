@@ -372,4 +372,4 @@ def as_key(generator: Generator | None) -> Tensor:
     """One key; torch's default generator stands in for None."""
     if generator is None:
         return torch.randint(2**32, (2,), dtype=torch.int64, device="cpu")
-    return random.from_generator(generator) if isinstance(generator, torch.Generator) else generator
+    return generator if isinstance(generator, Tensor) else random.from_generator(generator)

@@ -14,6 +14,8 @@ from augfn.errors import explain, unknown
 from augfn_nn.asked import matrix_mode
 from augfn_nn.augment import Augment
 
+__all__ = ["AutoAugment", "RandAugment", "TrivialAugment"]
+
 Ends = tuple[float, float]
 X, Y = (1.0, 0.0), (0.0, 1.0)
 

@@ -27,6 +27,8 @@ from augfn_nn.replays import of_call
 from augfn_nn.shorthands import ALIASES, NEUTRAL, is_number, learned, neutral, only, plain, sampling_of
 from augfn_nn.slots import as_type
 
+__all__ = ["Derived", "derive"]
+
 OF_KORNIA = {own: name for name, own in ALIASES.items()}
 FLAGS = {"same_on_batch": False, "keepdim": False, "learnable": False, "p_batch": 1.0, "kornia": None}
 OFF = af.pipeline(off=af.identity())  # what a batch meets that is left alone

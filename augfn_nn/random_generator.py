@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from augfn.errors import explain
 
+__all__ = ["PlainUniformGenerator", "RandomGeneratorBase"]
+
 
 class RandomGeneratorBase(nn.Module):
     """A generator of params: `forward(batch_shape, same_on_batch)` returns a dict of tensors that lead with the batch."""

@@ -27,6 +27,7 @@ FILES = sorted([*ROOT.glob("augfn/**/*.py"), *ROOT.glob("augfn_nn/**/*.py")])
 # without a cycle.
 FLOORS = [
     ["augfn.errors", "augfn.run", "augfn.run.mode", "augfn.run.peek"],
+    ["augfn.supported"],
     ["augfn.run.twins", "augfn.run.bands"],
     ["augfn.random"],
     ["augfn.run.constants", "augfn.run.sampler"],
@@ -66,6 +67,7 @@ FLOORS = [
     ["augfn.ops"],
     [
         "augfn.compose",
+        "augfn.custom",
         "augfn.undoing",
         "augfn.curricula",
         "augfn.multiview",

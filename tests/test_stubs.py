@@ -3,6 +3,7 @@
 import ast
 import inspect
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,31 +18,9 @@ from augfn.ops import photometric
 
 ROOT = Path(__file__).parents[1]
 STUBS = {path.parent.name: ast.parse(path.read_text(encoding="utf-8")) for path in stubs()}
-USER = """
-import torch
-import augfn as af
-import augfn_nn
-
-x = torch.rand(1, 3, 8, 8)
-rotate = af.rotate(degrees=3)
-y, params = af.pipeline(rotate, af.hflip(p=0.5), af.affine(translate=((-0.1, 0.1), (0.0, 0.0))))(x, None, af.key(0))
-af.rotate(degrees=af.Normal(0.0, 5.0), p=af.RelaxedBernoulli(0.0), interpolation="bicubic")
-af.rotate(degrees=torch.rand(1), fill=(0.1, 0.2, 0.3))
-af.brightness(factor=[0.5, 1.5], clip="ste", channels=(0, 1))
-af.invert(max_val=1.0, p=0.5)
-back, valid = af.invert(rotate, size=(8, 8))(y, params)
-augfn_nn.RandomRotation(15.0, p=0.5, resample="bilinear", align_corners=False)
-augfn_nn.AugmentationSequential(augfn_nn.RandomHorizontalFlip(0.5), data_keys=["input"])(x)
-augfn_nn.Augment(rotate, learnable=True).params
-af.rotate(degres=3)  # wrong
-af.rotate(degrees="3")  # wrong
-af.rotate(interpolation="cubic")  # wrong
-af.random_crop()  # wrong
-af.invert(rotate, sise=(8, 8))  # wrong
-augfn_nn.RandomRotation(15.0, probability=0.5)  # wrong
-augfn_nn.RandomAffine()  # wrong
-af.rotated()  # wrong
-"""
+USER = Path(__file__).parent / "data" / "user_file.py"
+LINES = USER.read_text(encoding="utf-8").splitlines()
+WRONG = [i for i, line in enumerate(LINES, 1) if "# wrong" in line]
 
 
 @pytest.mark.parametrize("path", stubs(), ids=lambda path: path.parent.name)
@@ -65,7 +44,7 @@ def names_in(tree):
 @pytest.mark.parametrize("package", [af, augfn_nn], ids=lambda p: p.__name__)
 def test_every_public_name_has_its_stub(package):
     names = {n for n in names_in(STUBS[package.__name__]) if not n.startswith("_")}
-    assert names == set(package.__all__)
+    assert names == {*package.__all__, *getattr(package, "_MODULES", ())}
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -85,14 +64,26 @@ def test_defaults_are_python():
     assert default("none") == '"none"'
 
 
-def test_a_type_checker_knows_the_keywords(tmp_path):
-    """pyright on a user's file: each wrong line is an error, no other is."""
-    file, config = tmp_path / "user.py", tmp_path / "pyrightconfig.json"
-    file.write_text(USER)
-    config.write_text(json.dumps({"extraPaths": [str(ROOT)], "include": ["user.py"]}))
+def test_pyright_knows_the_keywords(tmp_path):
+    """On a user's file: each wrong line is an error, no other is."""
+    config = tmp_path / "pyrightconfig.json"  # it reads what lies beside its configuration
+    config.write_text(json.dumps({"extraPaths": [str(ROOT)], "include": [USER.name]}))
+    (tmp_path / USER.name).write_text("\n".join(LINES), encoding="utf-8")
     command = [sys.executable, "-m", "pyright", "-p", str(config), "--pythonpath", sys.executable, "--outputjson"]
     out = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=300).stdout)
-    wrong = [i for i, line in enumerate(USER.splitlines()) if line.endswith("# wrong")]
-    errors = {d["range"]["start"]["line"]: d["message"] for d in out["generalDiagnostics"]}
-    assert sorted(errors) == wrong, errors
-    assert 'No parameter named "degres"' in errors[wrong[0]]
+    errors = {d["range"]["start"]["line"] + 1: d["message"] for d in out["generalDiagnostics"]}
+    assert sorted(errors) == WRONG, errors
+    assert 'No parameter named "degres"' in errors[WRONG[0]]
+
+
+def test_mypy_knows_the_keywords(tmp_path):
+    """The same by `mypy --strict`, without torch's own types, which take most of its time; benchmarks.package has them."""
+    config = tmp_path / "mypy.ini"
+    config.write_text(
+        f"[mypy]\nstrict = true\nmypy_path = {ROOT}\ncache_dir = {os.devnull}\nfollow_imports = silent\n"
+        "[mypy-torch.*,numpy.*,matplotlib.*,optuna.*,pandas.*,ray.*,scipy.*]\nfollow_imports = skip\n"
+    )
+    command = [sys.executable, "-m", "mypy", "--config-file", str(config), str(USER)]
+    out = subprocess.run(command, capture_output=True, text=True, timeout=300).stdout
+    errors = {int(line.split(":")[1]) for line in out.splitlines() if ": error: " in line}
+    assert sorted(errors) == [i for i in WRONG if "by torch's types" not in LINES[i - 1]], out

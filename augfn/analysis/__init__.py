@@ -12,6 +12,37 @@ from augfn.analysis.subspaces import cca, procrustes, pwcca, svcca
 from augfn.analysis.tables import Estimate, Table
 from augfn.analysis.variance import invariance
 
-__all__ = sorted(  # pyright: ignore[reportUnsupportedDunderAll]
-    name for name, value in vars().items() if name[0] != "_" and hasattr(value, "__module__")
-)
+__all__ = [
+    "Curves",
+    "Estimate",
+    "Report",
+    "Table",
+    "Tap",
+    "activations",
+    "behaviour",
+    "calibration_error",
+    "cca",
+    "cka",
+    "cka_of",
+    "compare",
+    "corruption_error",
+    "corruption_errors",
+    "corruption_suite",
+    "cosine",
+    "flips",
+    "hsic_moments",
+    "invariance",
+    "jsd_each",
+    "margin",
+    "normalized_variance",
+    "over_seeds",
+    "probe_agreement",
+    "procrustes",
+    "pwcca",
+    "relative_corruption_error",
+    "relative_l2",
+    "retention",
+    "rsa",
+    "svcca",
+    "sweep",
+]

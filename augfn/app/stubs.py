@@ -68,6 +68,8 @@ def functions(package: Any) -> str:
         "from collections.abc import Callable, Sequence\nfrom typing import Any, overload\n",
         "from torch import Tensor\n",
         *homes(package, ops, ["from augfn.core.augmentation import Op", WORDS]),
+        *(f"from . import {name} as {name}" for name in package._MODULES),
+        "",
         "__version__: str",
         listed(package.__all__),
         *(INVERT * (name == "invert") + function(own_spec(name)) for name in sorted(ops)),

@@ -22,6 +22,8 @@ from augfn.core.targets import Target, read
 from augfn.errors import explain
 from augfn.learn.policy import shares
 
+__all__ = ["grid", "policy", "save", "show", "unbatch"]
+
 PALETTE = colormaps["Set1"].colors  # type: ignore[attr-defined]
 MASKS = ((0.0, 0.9, 1.0), (1.0, 0.2, 0.9), (0.7, 1.0, 0.0), (1.0, 0.75, 0.0), (0.4, 0.4, 1.0))  # rarely seen in photos
 

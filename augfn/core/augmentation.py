@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Protocol, overload
 
 import torch
 
@@ -267,8 +267,17 @@ class Op(Augmentation):
         return None if size is None else tuple(size) if isinstance(size, list | tuple) else (size,) * self.ndim
 
 
-def decorator(kind: str) -> Callable[..., Any]:
-    """The decorator of a kind: from a body to a factory of augmentations."""
+class Decorator(Protocol):
+    """`@photometric`, or `@photometric(clip="clamp")`: from a body to a factory of augmentations."""
+
+    @overload
+    def __call__(self, body: Callable[..., Any]) -> Callable[..., Op]: ...
+    @overload
+    def __call__(self, body: None = None, **settings: Any) -> Callable[[Callable[..., Any]], Callable[..., Op]]: ...
+
+
+def decorator(kind: str) -> Decorator:
+    """The decorator of a kind."""
 
     def decorate(
         body: Any = None,
