@@ -10,6 +10,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from benchmarks.api import MEMBERS, MODULES, RESULTS
+
 import augfn
 import augfn_nn
 from augfn_nn.derive import Derived
@@ -36,18 +38,6 @@ SECTIONS = {
     "Prediction": ("augfn.predict",),
 }
 FIRST = ("Augment", "AugmentationSequential", "ImageSequential", "VideoSequential", "PatchSequential", "convert")
-PACKAGES = {
-    "distributions": "augfn.distributions",
-    "learn": "augfn.learn",
-    "analysis": "augfn.analysis",
-    "tune": "augfn.tune",
-    "offline": "augfn.offline",
-    "distributed": "augfn.distributed",
-    "losses": "augfn.losses",
-    "random": "augfn.random",
-    "testing": "augfn.testing",
-    "typing": "augfn.typing",
-}
 
 
 def pages() -> Iterator[tuple[str, str]]:
@@ -56,8 +46,15 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "api/augfn.md", of_augfn()
     yield "api/augfn_nn.md", of_nn()
     yield "api/classes.md", of_classes()
-    for page, name in PACKAGES.items():
+    for page, name in packages().items():
         yield f"api/{page}.md", of_package(name)
+
+
+@cache
+def packages() -> dict[str, str]:
+    """The public modules by their pages; those that hold what `augfn_nn` holds too, as kornia has it, need none."""
+    known = [m for m in MODULES if m not in ("augfn", "augfn_nn")]
+    return {m.rpartition(".")[2]: m for m in known if not set(names_of(import_module(m))) <= set(augfn_nn.__all__)}
 
 
 @cache
@@ -70,7 +67,7 @@ def places() -> dict[str, str]:
     for derived, page in ((True, "classes"), (False, "augfn_nn")):
         names = [n for n in names_of(augfn_nn) if is_derived(getattr(augfn_nn, n)) is derived]
         found |= on("augfn_nn", page, names)
-    for page, package in PACKAGES.items():
+    for page, package in packages().items():
         found |= on(package, page, names_of(import_module(package)))
     return found
 
@@ -84,13 +81,7 @@ def anchor(name: str) -> str:
 
 
 def names_of(module: ModuleType) -> list[str]:
-    """Its public names; of a module without a list the functions and classes that it defines."""
-    listed = getattr(module, "__all__", None)
-    return list(listed) if listed is not None else [n for n, v in vars(module).items() if is_own(module, n, v)]
-
-
-def is_own(module: ModuleType, name: str, value: Any) -> bool:
-    return name[0] != "_" and getattr(value, "__module__", "") == module.__name__ and callable(value)
+    return list(module.__all__)
 
 
 def is_derived(value: Any) -> bool:
@@ -106,7 +97,7 @@ Ops, combinators and policies have [pages of their own](../ops/index.md), as hav
 
 def index() -> str:
     """The packages, and all names."""
-    known = {"augfn": "augfn.md", "augfn_nn": "augfn_nn.md"} | {name: f"{page}.md" for page, name in PACKAGES.items()}
+    known = {"augfn": "augfn.md", "augfn_nn": "augfn_nn.md"} | {name: f"{page}.md" for page, name in packages().items()}
     rows = [[f"[`{name}`]({place})", escaped(first_line(import_module(name).__doc__))] for name, place in known.items()]
     rows.insert(2, ["[classes of `augfn_nn`](classes.md)", "The modules of the ops, one class each."])
     listing = " · ".join(f"[`{name}`]({place})" for name, place in sorted(places().items()) if "/ops/" not in place)
@@ -159,7 +150,7 @@ def of_class(name: str) -> str:
 def of_package(name: str) -> str:
     module = import_module(name)
     names = by_line(module, names_of(module))
-    short = name.replace("augfn.", "af.") if name != "augfn.offline" else name
+    short = name.replace("augfn.", "af.") if name.count(".") == 1 else name
     parts = [entry(short, n, getattr(module, n), 2) for n in names]
     return "\n\n".join([front(title=name) + f"# {name}", docstring(module.__doc__), *parts]) + "\n"
 
@@ -186,11 +177,17 @@ def entry(package: str, name: str, value: Any, level: int) -> str:
     head = f"{'#' * level} {name} {{#{anchor(name)}}}"
     if not callable(value) or hasattr(value, "__origin__"):  # a constant, or an alias of a type
         return f"{head}\n\n```python\n{package}.{name}\n```" + (f"\n\n`{value!r}`" if len(repr(value)) < 200 else "")
-    parts = [head, f"```python\n{package}.{name}{signature(value, len(package) + len(name) + 1)}\n```"]
+    made = inspect.isclass(value) and name in RESULTS  # by the library: how is its own affair
+    called = "" if made else signature(value, len(package) + len(name) + 1)
+    parts = [head, f"```python\n{package}.{name}{called}\n```"]
     own = value.__doc__ if inspect.isclass(value) else inspect.getdoc(value)
     parts.append("" if not own or own.startswith(f"{name}(") else documented(value))
     if inspect.isclass(value):
-        parts += [method(name, n, m) for n, m in vars(value).items() if n[0] != "_" and getattr(m, "__doc__", None)]
+        members = (RESULTS if made else MEMBERS).get(name, "").split()
+        known = {n: inspect.getattr_static(value, n, None) for n in members}
+        plain = [n for n, m in known.items() if not getattr(m, "__doc__", None) or not is_code(m)]
+        parts.append(f"Attributes: {', '.join(f'`{n}`' for n in plain)}." if plain else "")
+        parts += [method(n, m) for n, m in known.items() if n not in plain]
     return "\n\n".join(p for p in parts if p)
 
 
@@ -199,12 +196,15 @@ def documented(value: Any) -> str:
     return docstring(with_imports(value.__doc__, vars(sys.modules[value.__module__])))
 
 
-def method(cls: str, name: str, value: Any) -> str:
+def is_code(value: Any) -> bool:
+    return isinstance(value, property | staticmethod | classmethod) or inspect.isroutine(value)
+
+
+def method(name: str, value: Any) -> str:
     """A method or a property of a class, as an item."""
+    if isinstance(value, property):
+        return f"**`{name}`**\n\n{docstring(value.__doc__)}"
     value = getattr(value, "__func__", value)
-    if isinstance(value, property) or not callable(value):
-        doc = value.__doc__ if isinstance(value, property) else ""
-        return f"**`{name}`**\n\n{docstring(doc)}" if doc else ""
     return f"**`{name}{signature(value, len(name), skip=1)}`**\n\n{documented(value)}"
 
 
