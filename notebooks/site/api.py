@@ -10,11 +10,10 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from benchmarks.api import MEMBERS, MODULES, RESULTS
-
 import augfn
 import augfn_nn
 from augfn_nn.derive import Derived
+from benchmarks.api import MEMBERS, MODULES, RESULTS
 from notebooks.site.doctests import with_imports
 from notebooks.site.ops import BESIDE, FAMILIES, KNOWN
 from notebooks.site.signatures import signature, written
