@@ -9,12 +9,27 @@ by up to 25 degrees about each axis, sizes differ more, the bias field is five t
 **Net.** A 3-D U-Net of two resolutions, 80 steps of Adam. For each seed all arms have the same scans, start and order.
 Dice, 1 where prediction and truth agree and 0 where they do not meet, is the mean over the test scans.
 
-    python notebooks/examples/segment3d.py    # RUNTIME
+    python notebooks/examples/segment3d.py    # some 240 s on one core
 
 For scans of your own let `scans` give volumes `[N, 1, D, H, W]` and masks `[N, D, H, W]`: `af.read_volume(path,
 spacing=(1.25, 1.25, 2.5))` reads a file at that spacing, `mask=True` its labels; what is to be changed with it is `SPACING`.
 
-RESULTS
+**What it saw** (`python notebooks/examples/segment3d.py`, 2026-11-30, one core of an AMD EPYC (AVX512), torch 2.13.0;
+mean over seeds, with Student's interval of 95 %):
+
+```text
+arm                Dice, organ            Dice, vessel          gain over none, mean of both
+none               0.325 [0.0716, 0.578]  0.564 [0.421, 0.707]
+shape              0.377 [0.0925, 0.661]  0.614 [0.465, 0.763]  0.0511 [-0.00469, 0.107]
+scanner            0.636 [0.189, 1.08]    0.651 [0.486, 0.817]  0.199 [0.0676, 0.331]
+shape and scanner  0.623 [0.183, 1.06]    0.656 [0.512, 0.8]    0.195 [0.0727, 0.317]
+```
+
+What the scanner does matters most here: bias field, contrast and noise gain .07 to .33. Turns, zooms and bends alone gain
+.05, at the edge of what five seeds can tell, and beside the others nothing. One seed of the five (2) learns no organ in any
+arm, on scans of the first scanner neither: hence the wide intervals. The learning rate was chosen on validation scans of
+other seeds, where one three times as high failed in one of two. The same command gives the same numbers again, on any
+number of cores; another processor may round differently.
 """
 
 from __future__ import annotations
