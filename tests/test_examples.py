@@ -22,7 +22,10 @@ ROWS = {  # of the table, and what is written beside it
         ["clean digits right, %", "of 100 draws flipped by rotate", "of 100 draws flipped by gaussian_blur"],
         ["behaviour_plain.html", "behaviour_augmented.html", "behaviour_plain.png", "behaviour_augmented.png"],
     ),
-    "tta_service": (["one version", "16 versions, temperature", "an answer:", "to what is no image:"], ["tta_service.png"]),
+    "tta_service": (
+        ["one version", "16 versions, temperature", "an answer:", "to what is no image:"],
+        ["tta_service.png"],
+    ),
 }
 
 
