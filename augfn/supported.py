@@ -4,19 +4,23 @@
 """
 
 import sys
+import warnings
 from collections.abc import Sequence
 
 import torch
 
 from augfn.errors import explain
 
-PYTHON, TORCH = (3, 10), (2, 13)  # the oldest
+PYTHON, TORCH = (3, 10), (2, 9)  # the oldest
+# The oldest torch that is known to take every op whole: 2.9 does not compile all, nor does it differentiate a resample twice,
+# or by vmap(grad) and jacrev to the params alone.
+WHOLE = (2, 13)
 
 
 def require(name: str, given: Sequence[int], least: tuple[int, int], fix: str) -> None:
     """Raises ImportError where a version is older than the oldest.
 
-    >>> require("torch", (2, 14), (2, 13), "pip install 'torch>=2.13'")
+    >>> require("torch", (2, 10), (2, 9), "pip install 'torch>=2.9'")
     """
     if tuple(given[:2]) < least:
         shown, oldest = (".".join(map(str, version)) for version in (given, least))
@@ -24,4 +28,14 @@ def require(name: str, given: Sequence[int], least: tuple[int, int], fix: str) -
 
 
 require("Python", sys.version_info[:3], PYTHON, "python3.10 -m venv .venv, or a newer one")
-require("torch", [int(n) for n in torch.__version__.split(".")[:2]], TORCH, "pip install 'torch>=2.13'")
+HERE = [int(n) for n in torch.__version__.split(".")[:2]]
+require("torch", HERE, TORCH, "pip install 'torch>=2.9'")
+
+
+def ask_compiler() -> None:
+    """Warns where torch is older than `WHOLE`."""
+    if tuple(HERE) < WHOLE:
+        given, least = (".".join(map(str, version)) for version in (HERE, WHOLE))
+        fix = f"pip install 'torch>={least}'"
+        said = explain("the compiler of this torch does not take every op whole", given, f"{least} or newer", fix)
+        warnings.warn(said, stacklevel=3)

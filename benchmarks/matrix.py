@@ -2,7 +2,7 @@
 
     pip install -c constraints.txt '.[release]'
     python -m benchmarks.matrix                                        five corners, a quick selection of the tests
-    python -m benchmarks.matrix --python 3.10 3.12 --torch 2.13 newest --tests full
+    python -m benchmarks.matrix --python 3.10 3.12 --torch 2.9 newest --tests full
 
 A cell is a virtual environment outside the repository, made by uv, with the extra `test`: on the Python of constraints.txt with
 the versions pinned there, on the others with the newest that fit. It is deleted when its tests have run. What was done for this
@@ -37,16 +37,16 @@ from benchmarks.apart import ROOT
 from benchmarks.measure import environment, header, table, write
 
 PINNED = "3.11"  # the Python that constraints.txt is for
-CORNERS = ((PINNED, "2.12"), ("3.10", "2.13"), (PINNED, "2.13"), ("3.12", "newest"), ("3.13", "newest"))
+CORNERS = (("3.10", "2.9"), ("3.10", "2.13"), (PINNED, "2.13"), ("3.12", "newest"), ("3.13", "newest"))
 SHOWN = ("torch", "numpy", "pillow", "kornia", "pytest")
 FILES = ("api", "compose", "distributions", "package", "random", "saving", "stubs")
 OPS = "rotate or gaussian_blur or color_jitter or cutmix or hflip"
+DOCTESTS = ("README.md", "augfn/compose.py", "augfn/custom.py", "augfn/losses.py", "augfn/distributions")
 # Of each selection the arguments of one call of pytest after the other.
 SELECTIONS: dict[str, list[list[str]]] = {
     "quick": [
-        [f"tests/test_{name}.py" for name in FILES],
+        [*(f"tests/test_{name}.py" for name in FILES), *DOCTESTS],
         ["tests/test_laws.py", "-k", f"({OPS}) and not 3d"],
-        ["README.md", "augfn/compose.py", "augfn/custom.py", "augfn/losses.py", "augfn/distributions"],
     ],
     "full": [[]],
 }
@@ -55,7 +55,7 @@ SELECTIONS: dict[str, list[list[str]]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", nargs="+", help="versions that are on PATH; with --torch all pairs")
-    parser.add_argument("--torch", nargs="+", help='versions such as 2.13, or "newest"')
+    parser.add_argument("--torch", nargs="+", help='versions such as 2.9, or "newest"')
     parser.add_argument("--tests", choices=SELECTIONS, default="quick")
     parser.add_argument("--workers", type=int, default=2, help="processes of pytest")
     parser.add_argument(

@@ -17,11 +17,19 @@ import pytest
 import torch
 from hypothesis import settings
 
+from augfn import supported
+from augfn.core import augmentation
+
 torch.set_num_threads(1)
 
 NO_CUDA = "no CUDA device"
 NO_BROWSER = "no Chromium"
+NO_COMPILER = "no torch whose compiler takes every op whole"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+if tuple(supported.HERE) < supported.WHOLE:
+    augmentation.ask_compiler = lambda: None  # no warning, since nothing is compiled
+    torch.compile = lambda *_, **__: pytest.skip(NO_COMPILER)
 
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=20)
 settings.register_profile("deep", deadline=None, max_examples=1000)
@@ -43,7 +51,7 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(20_000)
 
 
-# A test that is skipped tests nothing: without a GPU or a browser some have to be, a package that is missing is a failure.
+# A test that is skipped tests nothing: without a GPU, a browser or a compiler some have to be, a missing package is a failure.
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -57,11 +65,11 @@ def pytest_make_collect_report(collector: pytest.Collector):
 
 
 def unskipped(report):
-    """The report, a failure where it is of a skip for another reason than a missing GPU or browser."""
+    """The report, a failure where it is of a skip for another reason than a missing GPU, browser or compiler."""
     if report.skipped and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        if reason.removeprefix("Skipped: ") not in (NO_CUDA, NO_BROWSER):
-            known = f"Only {NO_CUDA!r} and {NO_BROWSER!r} are reasons to skip a test."
+        if reason.removeprefix("Skipped: ") not in (NO_CUDA, NO_BROWSER, NO_COMPILER):
+            known = f"Only {NO_CUDA!r}, {NO_BROWSER!r} and {NO_COMPILER!r} are reasons to skip a test."
             report.outcome, report.longrepr = "failed", f"{reason}\n{known}"
     return report
 

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 import augfn as af
+from augfn import supported
 from augfn.supported import PYTHON, TORCH, require
 from benchmarks.api import API, DRAWS, MEMBERS, MODULES, RESULTS, api, draws
 
@@ -44,9 +45,15 @@ def test_public_modules_come_with_the_package():
 def test_an_older_version_is_refused_with_a_sentence():
     require("torch", TORCH, TORCH, "")
     with pytest.raises(
-        ImportError, match=r"augfn does not run on this torch[^$]*2\.12[^$]*2\.13 or newer[^$]*pip install"
+        ImportError, match=r"augfn does not run on this torch[^$]*2\.8[^$]*2\.9 or newer[^$]*pip install"
     ):
-        require("torch", [2, 12], TORCH, "pip install 'torch>=2.13'")
+        require("torch", [2, 8], TORCH, "pip install 'torch>=2.9'")
+
+
+def test_a_compiler_that_does_not_take_every_op_is_said(monkeypatch):
+    monkeypatch.setattr(supported, "HERE", [2, 12])
+    with pytest.warns(UserWarning, match=r"2\.13 or newer"):
+        af.hflip().compiled(backend="eager")
 
 
 def test_pip_refuses_what_the_import_refuses():

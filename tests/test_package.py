@@ -52,7 +52,7 @@ def test_what_it_says_of_itself(built):
     required = [line for line in head.splitlines() if line.startswith("Requires-Dist") and "extra ==" not in line]
     assert f"Version: {af.__version__}" in head
     assert "License-Expression: Apache-2.0" in head
-    assert sorted(required) == ["Requires-Dist: numpy", "Requires-Dist: torch>=2.13"]
+    assert sorted(required) == ["Requires-Dist: numpy", "Requires-Dist: torch>=2.9"]
     assert "augfn = augfn.app.cli:main" in info["entry_points.txt"]
     assert description.startswith("# augfn")
     assert not re.findall(r"\]\((?!https?:|#)[^)\s]*(?:\.\w+|/)\)", description)

@@ -53,6 +53,7 @@ from augfn.run.call import is_ours, mode_of
 from augfn.run.compiling import own_code
 from augfn.run.host import HOST, home_of, sent
 from augfn.run.mode import autocasts
+from augfn.supported import ask_compiler
 from augfn.typing import GATE, Leaf
 
 
@@ -134,13 +135,15 @@ class Augmentation:
         """This augmentation by `torch.compile`, drawing included, with a compiled code of its own.
 
         `options` are those of `torch.compile`; `fullgraph=True` unless given. `torch.compile(f)` does the same, but all
-        that are compiled so share eight places: the ninth in a process fails, where any number of these does not.
+        that are compiled so share eight places: the ninth in a process fails, where any number of these does not. The
+        compilers of torch 2.12 and older do not take every op whole; there is a warning.
 
         >>> import augfn as af
         >>> fast = af.hflip(p=0.5).compiled(backend="eager")
         >>> fast(torch.rand(2, 3, 8, 8), None, af.key(0))[0].shape
         torch.Size([2, 3, 8, 8])
         """
+        ask_compiler()
         return torch.compile(own_code(self.__call__), **{"fullgraph": True, **options})
 
     def on(self, sample: Sample, tree: Params, generator: Any) -> tuple[Any, Params]:

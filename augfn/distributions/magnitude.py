@@ -9,7 +9,7 @@ from torch import Tensor
 
 from augfn.distributions.base import Distribution, Limits
 from augfn.errors import explain
-from augfn.math.shapes import cast
+from augfn.math.shapes import cast, picked
 from augfn.math.variates import gaussian, straight_through
 
 SPREADS = ("fixed", "normal", "uniform", "bins")
@@ -100,7 +100,7 @@ class Magnitude(Distribution):
         level, table = self.levels(first), self.tensors(u)[1]
         below = level.detach().floor().clamp(0, len(table) - 2)
         index = below.long()
-        v = torch.lerp(table[index], table[index + 1], level - below)
+        v = torch.lerp(picked(table, index), picked(table, index + 1), level - below)
         if self.step != "none":
             v = straight_through(v.trunc() if self.step == "trunc" else v.round(), v)
         if self.signed:

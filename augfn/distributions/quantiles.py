@@ -9,7 +9,7 @@ from torch import Tensor
 
 from augfn.distributions.base import Distribution, Limits, check_order
 from augfn.errors import explain
-from augfn.math.shapes import cast
+from augfn.math.shapes import cast, picked
 from augfn.math.variates import within
 
 
@@ -42,12 +42,12 @@ class Quantiles(Distribution):
         place = cast(u, points.dtype) * (len(points) - 1)
         first = place.detach().floor().clamp(0, len(points) - 2)
         index = first.long()
-        return torch.lerp(points[index], points[index + 1], place - first)
+        return torch.lerp(picked(points, index), picked(points, index + 1), place - first)
 
     def log_prob(self, value: Tensor) -> Tensor:
         points = self.tensors(value)[0]
         index = (torch.searchsorted(points.detach(), value.detach(), right=True) - 1).clamp(0, len(points) - 2)
-        density = -torch.log((points[index + 1] - points[index]) * (len(points) - 1))
+        density = -torch.log((picked(points, index + 1) - picked(points, index)) * (len(points) - 1))
         return within((value >= points[0]) & (value <= points[-1]), density)
 
 

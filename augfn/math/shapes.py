@@ -54,6 +54,15 @@ def cast(x: Tensor, dtype: torch.dtype) -> Tensor:
     return x if x.dtype == dtype else x.to(dtype)
 
 
+def picked(values: Tensor, index: Tensor) -> Tensor:
+    """`values[index]`, for a vector and whole numbers of any shape (which torch 2.9 refuses for a number under vmap).
+
+    >>> picked(torch.tensor([5.0, 6.0]), torch.tensor(1))
+    tensor(6.)
+    """
+    return values.gather(0, index.reshape(-1)).reshape(index.shape)
+
+
 def over(x: Tensor, leaf: Tensor) -> Tensor:
     """A leaf `[*b]` over `x [*b, k, *spatial]`, in its dtype: `[*b, 1, 1, ...]`. A vector `[*b, k]` lies along the
     channels.

@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_map
 from augfn import random
 from augfn.core.draw import Params, leaves_of
 from augfn.distributions import Bernoulli, Beta, Choice, Distribution, GumbelChoice, RelaxedBernoulli
+from augfn.supported import HERE, WHOLE
 from augfn.testing.case import Case, agree, at, cast, claim, put, stack, window
 
 STEP = 1e-7  # of central differences in float64: few pixels meet a kink of the sampling within it
@@ -39,12 +40,14 @@ def gradients(c: Case) -> None:
     """Law 5: gradients to the image and to every leaf agree with central differences in float64 at a generic point.
 
     A leaf declared flat (its gradient is zero by its nature) has to have a gradient of exactly zero. Reverse mode, jacrev
-    and vmap(grad) agree. The gradient has a gradient, which agrees too, and is finite for every image.
+    and vmap(grad) agree. The gradient has a gradient, which agrees too, and is finite for every image. (What is
+    mapped, and second gradients, are asked of torch 2.13 and newer: 2.9 has none of a resample.)
     """
     c, tree = generic(c)
     params = c.f(c.x, tree, c.key)[1]
     compare("image", lambda x: weighted(c, c.f(x, params)[0]), c.x, grad(lambda x: weighted(c, c.f(x, params)[0]))(c.x))
-    twice(c, params)
+    if tuple(HERE) >= WHOLE:
+        twice(c, params)
     if not params:
         return
     found = grad(lambda p: weighted(c, c.f(c.x, p)[0]))(params)
@@ -57,7 +60,8 @@ def gradients(c: Case) -> None:
             )
         else:
             compare(path, lambda v, path=path: weighted(c, c.f(c.x, put(params, path, v))[0]), at(params, path), slope)
-    other_ways(c, params, found)
+    if tuple(HERE) >= WHOLE:
+        other_ways(c, params, found)
 
 
 def compare(what: str, loss: Callable[[Tensor], Tensor], value: Tensor, slope: Tensor) -> None:
