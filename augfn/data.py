@@ -104,8 +104,9 @@ def look_at_rest(image: Any, rest: Sequence[Any]) -> bool:
     size = tuple(image.shape[-2:]) if isinstance(image, Tensor) else None
     for value in rest:
         names = [n for n in value if kind_or_other(n, {}) in LYING] if isinstance(value, Mapping) else []
+        frame = tuple(getattr(value, "shape", ())[-2:])
         whole = "float" not in str(getattr(value, "dtype", "float"))
-        if names or isinstance(value, Boxes | Keypoints) or (whole and tuple(value.shape[-2:]) == size):
+        if names or isinstance(value, Boxes | Keypoints) or (whole and frame == size):
             given = f"a dict with {', '.join(names)}" if names else value
             want = "(image, label), or a dict of all that lies on the image"
             fix = '{"image": image, "mask": mask, "boxes": boxes}, or a module with data_keys=["input", "mask"]'
