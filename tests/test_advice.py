@@ -323,7 +323,7 @@ FOLLOWED = {
     ),
     "an array into a pipeline that converts": (
         "af.pipeline(af.to_float(), af.hflip())(picture, None, key)",
-        "(af.to_float(",
+        "af.to_float(",
         "af.pipeline(af.to_float(), af.hflip())(af.to_float(picture), None, key)",
         {"picture": np.zeros((8, 8, 3), np.uint8)},
     ),
