@@ -11,11 +11,11 @@ from torch.nn.functional import pad
 from torch.utils.data import Dataset
 
 from augfn.core.augmentation import Augmentation
-from augfn.core.boxes import Boxes
+from augfn.core.boxes import Boxes, Keypoints
 from augfn.core.lists import dims_of, instances_of, rows_of, stacked, values_of
 from augfn.core.targets import FRAMED, OTHER, kind_of
 from augfn.curricula import Curriculum
-from augfn.errors import explain
+from augfn.errors import explain, warn
 from augfn.random import check_key, sample_keys
 
 
@@ -24,7 +24,8 @@ class AugmentedDataset(Dataset[Any]):
     what is drawn, on any number of workers.
 
     * `dataset`: gives tensors, dicts of targets, or tuples of which the first is augmented, as (image, label); of a module
-      with several `data_keys` as many as it has.
+      with several `data_keys` as many as it has. What else is in a tuple is passed on; a mask, boxes or keypoints there that
+      the image is moved away from warn: give them in the dict, `{"image": image, "mask": mask}`.
     * `augment`: an augmentation, or a module of augfn_nn.
     * `set_epoch(epoch)`: for the next epoch; workers that persist hear of it.
     * `curves` and `epochs`: a curriculum, as in `schedule`, whose progress goes from 0 in the first epoch to 1 in the last of
@@ -57,6 +58,7 @@ class AugmentedDataset(Dataset[Any]):
         self.augment: Any = augment
         self.curriculum = None if curves is None else Curriculum(augment, curves)
         self.epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # so that workers see what is set
+        self.looking = is_moving(getattr(augment, "f", augment))
 
     def key_of(self, key: Tensor) -> Tensor:
         """A module sees a batch of one: a key for its sample, or for all where they share a draw."""
@@ -76,6 +78,8 @@ class AugmentedDataset(Dataset[Any]):
         sample, key = self.dataset[i], sample_keys(self.key, i % len(self), epoch)
         given = sample if isinstance(sample, tuple) else (sample,)
         n = 1 if isinstance(given[0], Mapping) else len(getattr(self.augment, "data_keys", "x"))
+        if self.looking:  # at the first sample, in each process
+            self.looking = look_at_rest(given[0], given[n:])
         if isinstance(self.augment, Augmentation):
             at = None if self.curriculum is None else self.curriculum(progress_of(epoch, self.epochs))
             y = self.augment(given[0], at, key)[0]
@@ -89,11 +93,33 @@ class AugmentedDataset(Dataset[Any]):
         return ((*y, *given[n:]) if n > 1 else (y, *given[1:])) if isinstance(sample, tuple) else y
 
 
+def is_moving(f: Any) -> bool:
+    """True if some op inside moves pixels."""
+    kind = getattr(getattr(f, "spec", None), "kind", "")
+    return kind == "geometric" or any(map(is_moving, getattr(f, "steps", {}).values()))
+
+
+def look_at_rest(image: Any, rest: Sequence[Any]) -> bool:
+    """A warning where a tuple holds, beside the image that is moved, what lies on it. False: one look is enough."""
+    size = tuple(image.shape[-2:]) if isinstance(image, Tensor) else None
+    for value in rest:
+        names = [n for n in value if kind_or_other(n, {}) in LYING] if isinstance(value, Mapping) else []
+        frame = tuple(getattr(value, "shape", ())[-2:])
+        whole = "float" not in str(getattr(value, "dtype", "float"))
+        if names or isinstance(value, Boxes | Keypoints) or (whole and frame == size):
+            given = f"a dict with {', '.join(names)}" if names else value
+            want = "(image, label), or a dict of all that lies on the image"
+            fix = '{"image": image, "mask": mask, "boxes": boxes}, or a module with data_keys=["input", "mask"]'
+            warn(explain("AugmentedDataset: moves the image, and passes on what lies on it", given, want, fix))
+    return False
+
+
 def progress_of(epoch: int, epochs: int) -> float:
     """0 in the first epoch, 1 in the last and afterwards."""
     return min(max(epoch, 0) / max(epochs - 1, 1), 1.0)
 
 
+LYING = ("mask", "softmask", "heatmap", "instances", "boxes", "keypoints", "depth", "flow")
 FRAMES = ("image", "video", "volume", "depth", "mask", "softmask", "heatmap", "instances")
 SIZES = ("same", "pad")
 

@@ -49,15 +49,19 @@ def show(value: Any) -> str:
     return text if len(text) <= 120 else text[:117] + "..."
 
 
+MANY = 60  # of more names those that are akin are shown
 VAGUE = ("random", "rand")  # words of names that say nothing
 
 
 def unknown(what: str, name: object, valid: Iterable[str]) -> str:
     """The message for a name nobody knows, with the nearest one that exists, or those that share a word with it."""
     names = sorted(valid)
-    near = get_close_matches(str(name), names, n=1)
+    near = get_close_matches(str(name), names)
     words = [w for w in re.findall(r"[a-z]{4,}", re.sub(r"([A-Z])", r" \1", str(name)).lower()) if w not in VAGUE]
     akin = sorted((n for n in names if any(w in n.lower() for w in words)), key=len)[:4]
     fix = f"did you mean {near[0]!r}?" if near else "use one of the names above"
     fix += f", perhaps {', '.join(akin)}" if akin and not near else ""
-    return explain(f"unknown {what}", name, f"one of {', '.join(names) or '(none)'}", fix)
+    some = list(dict.fromkeys([*near, *akin]))
+    many = len(names) > MANY and some
+    listed = f"{len(names)} names, such as {', '.join(some)}" if many else ", ".join(names) or "(none)"
+    return explain(f"unknown {what}", name, f"one of {listed}", fix)

@@ -40,6 +40,10 @@ class Derived(Augment):
 
     * `p`: of each sample; it can be read, and set afterwards. `p_batch`: of the whole batch, drawn once for a call; what resizes
       knows it alone.
+    * `same_on_batch`, `learnable`, `keepdim`: as of `Augment`: one draw for the batch; True, or the leaves that become
+      Parameters, `["degrees"]`; `[C, H, W]` comes back as that, as a DataLoader needs it (else as `[1, C, H, W]`).
+    * `interpolation`, `padding_mode`, `fill`, `fill_mask`, `antialias`, `clip`, `channels`, ...: the settings of the op; None
+      leaves them to it, or to the container.
     * `kornia=True`: where kornia has another sign or formula under this name, kornia's; False: ours, without a warning.
     """
 

@@ -22,7 +22,8 @@ def RandomMixUp(
     """Blend with a partner; `lambda_val` = (low, high) is the own sample's weight (kornia, and `kornia=True`: the partner's).
 
     Without it the weight is drawn from Beta(alpha, alpha). `aug(images, labels)` blends labels too: soft ones, or indices with
-    `num_classes`; without it indices come back as in kornia, `[B, 3]`: both labels and the partner's weight.
+    `num_classes`; without it, and with `labels="kornia"`, indices come back as in kornia, `[B, 3]`: both labels and the partner's
+    weight. In `eval()` nothing is mixed: indices stay `[B]`, or both labels are the own one and the weight is 0.
     """
     if kornia and lambda_val is None:
         lambda_val = (0.0, 1.0)

@@ -117,6 +117,12 @@ class AugmentationSequential(Listed, Base):
     @classmethod
     def not_known(cls, name: str) -> TypeError:
         known = [*inspect.signature(cls).parameters][1:-1]
+        if name == "learnable":
+            want, fix = (
+                "a module whose own modules learn",
+                "RandomAffine(10, learnable=True) within, or learnable=['degrees']",
+            )
+            return TypeError(explain(f"{cls.__name__}: learnable is an argument of each module in it", name, want, fix))
         fix = '; extra_args={"mask": {"fill": 255}} and {"input": {"interpolation": "bicubic"}} say how they are read'
         return TypeError(unknown_name(f"argument of {cls.__name__}", name, known) + fix)
 

@@ -236,7 +236,8 @@ def slants(value: Any) -> Any:
 def inside(what: str, value: Any, bound: float) -> Any:
     """Numbers in the peers' units would be far too large."""
     if any(is_number(v) and v >= bound for v in (value if isinstance(value, tuple) else (value,))):
-        raise ValueError(explain(f"{what}: in other units", value, f"a fraction below {bound:g}", f"{what}=0.03"))
+        want, fix = f"a fraction of the shorter side, below {bound:g}", f"{what}=0.03; pixels divided by min(H, W)"
+        raise ValueError(explain(f"{what}: in other units", value, want, fix))
     return value
 
 

@@ -73,10 +73,10 @@ DIFFERENCES = [
         "torchvision's order; kornia's params replay as there",
     ),
     (
-        "`RandomMixUp`: lambda",
+        "`RandomMixUp`: `lambda_val`",
         "the partner's weight",
         "the own weight",
-        "the paper's; `kornia=True`, `labels='kornia'`",
+        "the paper's; `kornia=True`",
     ),
     (
         "labels of mixes",

@@ -316,6 +316,17 @@ FOLLOWED = {
         "aug(x, index=dataset_indices, epoch=epoch)",
         {"aug": augfn_nn.RandomRotation(9.0), "dataset_indices": [3, 4], "epoch": 1},
     ),
+    "learnable of a container": (
+        "AugmentationSequential(augfn_nn.RandomAffine(10), learnable=True)",
+        "RandomAffine(10, learnable=True)",
+        "AugmentationSequential(augfn_nn.RandomAffine(10, learnable=True))(x)",
+    ),
+    "an array into a pipeline that converts": (
+        "af.pipeline(af.to_float(), af.hflip())(picture, None, key)",
+        "af.to_float(",
+        "af.pipeline(af.to_float(), af.hflip())(af.to_float(picture), None, key)",
+        {"picture": np.zeros((8, 8, 3), np.uint8)},
+    ),
     "data keys that do not fit": (
         "AugmentationSequential(module)(x, mask)",
         "data_keys=[...]",

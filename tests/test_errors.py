@@ -267,6 +267,9 @@ def test_unknown_names_the_nearest():
     assert unknown("name", "RandomHorizontalFlip", ["luma_flip", "hflip", "rotate"]).endswith(
         "perhaps hflip, luma_flip"
     )
+    long = unknown("name", "hflop", [*(f"op{i}" for i in range(99)), "hflip"])
+    assert "one of 100 names, such as hflip" in long
+    assert "op98" not in long
 
 
 def test_show_tells_a_tensor_by_its_shape():

@@ -140,6 +140,17 @@ def test_a_dataset_of_tuples_with_data_keys():
     assert label == 3
 
 
+def test_a_mask_beside_an_image_that_moves():
+    image, mask = torch.rand(3, 8, 8), torch.zeros(8, 8, dtype=torch.uint8)
+    for rest in (mask, mask.numpy(), {"boxes": torch.rand(1, 4)}, af.Boxes(torch.rand(1, 4))):
+        moved = af.AugmentedDataset([(image, rest)] * 2, F, af.key(0))
+        with pytest.warns(UserWarning, match="passes on what lies on it"):
+            moved[0]
+        moved[1]  # once
+    af.AugmentedDataset([(image, mask)], af.brightness(), af.key(0))[0]
+    af.AugmentedDataset([(image, torch.tensor(3), image, "name")], F, af.key(0))[0]
+
+
 def test_indices_lie_along_the_first_dims():
     aug = Augment(af.rotate())
     x = torch.rand(4, 2, 3, 8, 8)

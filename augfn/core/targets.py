@@ -176,7 +176,7 @@ def read(
             return Sample(targets, tuple(x.shape[: -ndim - 1]), tuple(x.shape[-ndim:]), x.device, True)
         return checked(targets, ndim, True, integers)
     if not isinstance(x, Mapping) or not x:
-        want, fix = "torch tensors [*batch, C, H, W], or a dict of targets", "af.to_float(x)"
+        want, fix = "torch tensors [*batch, C, H, W], or a dict of targets", "af.to_float(x) before the call"
         raise TypeError(explain("nothing to augment", x, want, '{"image": x}' if isinstance(x, Mapping) else fix))
     targets = {name: Target(kind_of(name, given), of_peer(value)) for name, value in x.items()}
     others = {n: t.value for n, t in targets.items() if t.kind == OTHER}

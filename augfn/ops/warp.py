@@ -18,8 +18,10 @@ from augfn.math.stages import Analytic, Apart, Displacement, Lines
 from augfn.run.constants import constant
 from augfn.typing import Leaf
 
-Alpha = Annotated[Any, Leaf("fraction of the shorter side: the field's standard deviation", neutral=0.0, low=0.0)]
-Smooth = Annotated[Any, Leaf("fraction of the shorter side: the field's smoothness", low=0.0)]
+Alpha = Annotated[
+    Any, Leaf("fraction of the shorter side: the field's standard deviation", neutral=0.0, low=0.0, high=1.0)
+]
+Smooth = Annotated[Any, Leaf("fraction of the shorter side: the field's smoothness", low=0.0, high=1.0)]
 Control = Annotated[Any, Leaf("control displacements (x, y), before smoothing", (2, 8, 8), low=-1.0, high=1.0)]
 Coarse = Annotated[Any, Leaf("control displacements (x, y), in units of scale", (2, 4, 4), low=-1.0, high=1.0)]
 Reach = Annotated[Any, Leaf("fraction of the shorter side: the largest displacement", neutral=0.0, low=0.0)]
