@@ -182,3 +182,13 @@ def test_monais_datasets_do_not_take_the_module_apart() -> None:
     key = torch.tensor([1, 2])
     again = torch.load(kept, weights_only=True)(x, generator=key)
     assert torch.equal(again["image"], module(x, generator=key)["image"])
+
+
+def test_arrays_of_monai_have_their_channels_first() -> None:
+    x = np.random.default_rng(0).random((1, 4, 5, 6), np.float32)
+    sample = {"image": x, "label": (x > 0.5).astype(np.int64), "id": "a"}
+    flip = of_monai("Flip", spatial_axis=0)
+    y = A.convert(of_monai("Flipd", keys=("image", "label"), flipper=flip)).module(sample)
+    assert y["id"] == "a"
+    assert all(np.array_equal(y[n], sample[n][:, ::-1]) for n in ("image", "label"))
+    assert np.array_equal(A.convert(flip).module(x), x[:, ::-1])
