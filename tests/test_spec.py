@@ -59,7 +59,7 @@ def test_policies_name_both():
     ours, theirs = parse(f"pipeline: [brightness: {{factor: 2}}, {__name__}:brightness: {{factor: 2}}]").steps.values()
     assert ours.spec is af.brightness.spec
     assert theirs.spec is brightness.spec
-    with pytest.raises(PolicyError, match="unknown op; given: 'nowhere:brightness'.*import nowhere"):
+    with pytest.raises(PolicyError, match=r"unknown op; given: 'nowhere:brightness'.*import nowhere"):
         parse("pipeline: ['nowhere:brightness']")
 
 
