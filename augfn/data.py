@@ -202,7 +202,9 @@ def check_samples(samples: Sequence[Mapping[str, Any]]) -> list[str]:
     if not samples:
         raise ValueError(explain("collate: no samples", samples, "at least one", "leave empty batches out"))
     if not all(isinstance(s, Mapping) for s in samples):
+        several = all(isinstance(s, tuple | list) and all(isinstance(v, Mapping) for v in s) for s in samples)
         fix = 'return {"image": image, "label": label} from the dataset'
+        fix = "af.collate([s for several in samples for s in several])" if several else fix
         raise TypeError(explain("collate: not a list of dicts", samples, "a dict for each sample", fix))
     for i, s in enumerate(samples):
         if s.keys() != samples[0].keys():

@@ -77,6 +77,10 @@ def tta(
     each = [f] if isinstance(f, Augmentation) else list(f)
 
     def predict(x: Tensor, key: Tensor | None = None, params: Params | None = None) -> Any:
+        if not isinstance(x, Tensor):
+            raise TypeError(
+                explain("tta: not a tensor", x, "what the model is called with", 'predict(x["image"], key)')
+            )
         deep = x.ndim == 5 and not any(view.spatial for view in each)  # colour alone, of volumes
         d = 3 if deep else max(view.ndim for view in each)
         if x.ndim < d + 2:

@@ -36,7 +36,14 @@ def steps_of(f: Augmentation, params: dict[str, Any], size: Size) -> list[Action
     unknown = [a for a in actions if isinstance(a, Deferred) and a.moves]
     if unknown:
         given, want = f"{unknown[0].name}, which looks at the {unknown[0].needs[0]}", "steps that follow from params"
-        raise ValueError(explain("the map is not known from params alone", given, want, "leave that step out"))
+        raise ValueError(
+            explain(
+                "the map is not known from params alone",
+                given,
+                want,
+                "call it by itself first, and invert what follows it",
+            )
+        )
     return actions
 
 

@@ -73,6 +73,14 @@ def test_further_names_of_albumentations_are_known() -> None:
     assert (y["kinds"], y["labels"].tolist()) == (["cat"], [3])
 
 
+def test_a_seed_of_albumentations_is_told() -> None:
+    made: Any = type("Compose", (), {"__module__": "albumentations.core"})()
+    made.seed, made.to_dict = 7, lambda: of_albumentations(said("HorizontalFlip"))
+    found, x = A.convert(made), torch.rand(3, 4, 5)
+    assert any("generator=af.key(7)[None]" in line for line in found.differs)
+    assert torch.equal(*(found.module({"image": x}, generator=af.key(7)[None])["image"] for _ in range(2)))
+
+
 def test_rows_of_a_sample_as_albumentations_takes_them(tmp_path: Any) -> None:
     """Lists of boxes and points in, those that are left out, with what belongs to them; in the format of its params."""
     given = of_albumentations(said("HorizontalFlip"), said("CenterCrop", height=6, width=4))
@@ -182,3 +190,13 @@ def test_monais_datasets_do_not_take_the_module_apart() -> None:
     key = torch.tensor([1, 2])
     again = torch.load(kept, weights_only=True)(x, generator=key)
     assert torch.equal(again["image"], module(x, generator=key)["image"])
+
+
+def test_arrays_of_monai_have_their_channels_first() -> None:
+    x = np.random.default_rng(0).random((1, 4, 5, 6), np.float32)
+    sample = {"image": x, "label": (x > 0.5).astype(np.int64), "id": "a"}
+    flip = of_monai("Flip", spatial_axis=0)
+    y = A.convert(of_monai("Flipd", keys=("image", "label"), flipper=flip)).module(sample)
+    assert y["id"] == "a"
+    assert all(np.array_equal(y[n], sample[n][:, ::-1]) for n in ("image", "label"))
+    assert np.array_equal(A.convert(flip).module(x), x[:, ::-1])

@@ -44,6 +44,15 @@ def test_rows_of_any_kind(kind):
     assert af.Boxes.pad([make(r) for r in rows]).data.is_floating_point()
 
 
+@pytest.mark.parametrize("make", [list, np.array, torch.tensor])
+def test_a_name_tells_the_format_of_plain_rows(make):
+    rows = [[[8.0, 9.0, 2.0, 3.0]], [[8.0, 9.0, 2.0, 3.0], [1.0, 1.0, 5.0, 5.0]]]
+    batch = af.collate([{"image": torch.rand(3, 16, 16), "bbox_coco": make(r)} for r in rows])
+    assert batch["bbox_coco"].format == "xywh"
+    assert batch["bbox_coco"].data[:, 0].tolist() == [rows[0][0]] * 2
+    assert batch["bbox_coco"].valid.tolist() == [[True, False], [True, True]]
+
+
 def test_a_batch_without_boxes():
     boxes = af.Boxes.pad([[], torch.zeros(0, 4)], labels=[[], []])
     assert boxes.data.shape == (2, 0, 4)

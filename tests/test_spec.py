@@ -59,8 +59,16 @@ def test_policies_name_both():
     ours, theirs = parse(f"pipeline: [brightness: {{factor: 2}}, {__name__}:brightness: {{factor: 2}}]").steps.values()
     assert ours.spec is af.brightness.spec
     assert theirs.spec is brightness.spec
-    with pytest.raises(PolicyError, match="unknown op; given: 'nowhere:brightness'"):
+    with pytest.raises(PolicyError, match=r"unknown op; given: 'nowhere:brightness'.*import nowhere"):
         parse("pipeline: ['nowhere:brightness']")
+
+
+def test_a_range_without_a_type_is_told():
+    with pytest.raises(TypeError, match="factor has a range, but no type"):
+
+        @photometric
+        def inner(x, *, factor=Uniform(0.0, 1.0)):
+            return x
 
 
 def test_an_op_within_a_function_is_copied_but_not_pickled():

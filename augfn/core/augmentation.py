@@ -302,6 +302,10 @@ def decorator(kind: str) -> Decorator:
         target: str = "image",
         **sampling: Any,
     ) -> Any:
+        """From a body to a factory of augmentations: its keywords with a type of `augfn.typing` are leaves, drawn for each
+        sample, all others settings. What it is handed by name are images `x [*b, C, *spatial]`, or of a geometric body the size
+        `frame` (h, w). Of the settings here, `clip`: "clamp" keeps [0, 1]; `pointwise`: a pixel depends on itself alone.
+        """
         known: dict[str, Any] = {"clip": clip, "requires_rgb": requires_rgb, "field_channels": field_channels}
         known |= {"single_pass": single_pass, "convolves": convolves, "pointwise": pointwise, "planar": planar}
         known |= {"target": target, "fields": fields, "flow": flow, "unless": unless, "across": across}

@@ -107,7 +107,7 @@ class Boxes(Rows):
             at = bad[0].tolist()
             want, fix = (
                 "finite numbers, low ends before high ones",
-                f'leave it out, or name the format, which is {format!r}: af.Boxes.pad(..., format="coco")',
+                f'leave it out, or name the format, which is {format!r}: Boxes.pad(..., format="coco"), or the name "bbox_coco"',
             )
             raise ValueError(
                 explain(f"boxes{''.join(f'[{i}]' for i in at)} is no box", data[tuple(at)].tolist(), want, fix)

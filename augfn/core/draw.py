@@ -181,12 +181,15 @@ def broadcast_leaf(
     lead = tuple(value.shape[: value.ndim - len(leaf.shape)])
     fits = value.shape[len(lead) :] == leaf.shape and len(lead) <= len(batch)
     if not fits or any(k not in (1, b) for k, b in zip(lead, batch, strict=False)):
+        fix = "one value per sample, or one for all (of a clip also one for each of its frames)"
+        if not batch and len(lead) == 1:
+            fix = "params of a batch are for a batch, x[None]; or take those of one sample, v[i] of every leaf"
         raise ValueError(
             explain(
                 f"params[{path!r}]: wrong shape",
                 value,
                 str(list(want)),
-                "one value per sample, or one for all (of a clip also one for each of its frames)",
+                fix,
             )
         )
     return value.reshape(lead + (1,) * (len(batch) - len(lead)) + leaf.shape).expand(want).contiguous()

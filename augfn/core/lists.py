@@ -66,14 +66,22 @@ def stacked(name: str, values: Sequence[Tensor]) -> Tensor:
     return torch.stack(list(values))
 
 
+def boxes_in(rows: Any, told: str) -> Boxes:
+    """The plain boxes of one sample, a tensor or a list, in the format that their name tells."""
+    if isinstance(rows, Tensor):
+        return Boxes(rows if rows.is_floating_point() else rows.float(), told)
+    one = Boxes.pad([rows], format=told)
+    return replace(one, data=one.data[0], valid=one.valid[0])
+
+
 def rows_of(
     name: str, kind: str, values: Sequence[Any], own: Sequence[tuple[int, ...]] | None, size: Any, d: int = 2
 ) -> Rows:
     """Boxes or keypoints of all samples, padded to one number; plain keypoints of d + 1 numbers have a visibility."""
     cls = Boxes if kind == "boxes" else Keypoints
     told = format_in(name) if kind == "boxes" else None
-    if told is not None and all(isinstance(v, Tensor) for v in values):
-        values = [Boxes(v if v.is_floating_point() else v.float(), told) for v in values]
+    if told is not None and not any(isinstance(v, Boxes) for v in values):
+        values = [boxes_in(v, told) for v in values]
     wrapped = sum(isinstance(v, cls) for v in values)
     if not wrapped and kind == "keypoints":
         return Keypoints.pad(list(values), levels=any(width_of(v) == d + 1 for v in values))

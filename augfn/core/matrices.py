@@ -26,7 +26,8 @@ def rigid_matrix(action: Geometric, s: Sample, what: str) -> Tensor:
                 f"{what} cannot follow a displacement field",
                 "a bend, or tiles that change places",
                 "projective maps only",
-                f"leave the {what} out of the dict, or the displacement out of the pipeline",
+                f"leave the {what} out of the dict, or the displacement out of the pipeline; "
+                f"targets={{{what!r}: 'other'}} passes it on",
             )
         )
     return pixel_matrix(to_wide(action.map.matrix), s.size, action.size(s.size))

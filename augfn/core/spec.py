@@ -156,6 +156,10 @@ def spec_of(
         leaves["seed"] = leaf_of(Seed)  # type: ignore[assignment]
         defaults["seed"] = Uniform(0.0, 1.0)
     static = {n: p.default for n, p in named.items() if n not in leaves}
+    for n, default in static.items():
+        if isinstance(default, Distribution):
+            want, fix = "a type of augfn.typing, which makes it a leaf", f"{n}: af.typing.Factor = {default}"
+            raise TypeError(explain(f"{body.__name__}: {n} has a range, but no type", hints.get(n), want, fix))
     if kind == "mix":
         leaves["order"] = leaf_of(SortKey)  # type: ignore[assignment]
         leaves["partner"] = PARTNER.sized(partners) if partners > 1 else PARTNER

@@ -71,6 +71,11 @@ def step(config: Any, where: str) -> Augmentation:
                 raise PolicyError(f"{where}.{name}: {one_line(unknown('keyword', key, names))}")
         return located(f"{where}.{name}", make, **given)
     spec = spec_of_step(name)
+    if spec is None and ":" in name:
+        module = name.split(":")[0]
+        want = "an op of augfn, or of a module that was imported before the file is read"
+        fix = f"import {module}, which defines it" if module != "__main__" else "define it in a module, not in a script"
+        raise fail(where, "unknown op", name, want, fix)
     if spec is None:
         raise PolicyError(f"{where}: {one_line(unknown('op', name, [*SPECS, *OF_CLIPS, *COMBINATORS, *CONVERSIONS]))}")
     given = table(keywords, f"{where}.{name}")

@@ -95,6 +95,8 @@ def converter_of(x: Any, ndim: int | None = None) -> Callable[[Any, Notes], Any]
     )
     if peer is None:
         want, fix = f"a pipeline of {', '.join(PEERS)}", "for a list: convert(Compose([...]))"
+        if isinstance(x, dict):
+            fix = "of albumentations the Compose or its to_dict(), not a replay: convert(compose)"
         raise TypeError(explain("convert", x, want, fix))
     if ndim not in (None, 2, 3) or (ndim is not None and peer != "monai"):
         raise ValueError(explain("convert: ndim", ndim, "None; of MONAI's transforms 2 or 3", "convert(x)"))

@@ -32,6 +32,10 @@ LOADS = {"ToFloat", "ToTensorV2", "ToTensor3D", "FromFloat"}
 def converted(compose: Any, notes: Notes) -> Composed | None:
     """A composition, or the dict of one, as a module that takes uint8 images, or floats in [0, 1]."""
     said = compose if isinstance(compose, dict) else compose.to_dict()
+    seed = getattr(compose, "seed", None)
+    if seed is not None:  # which its dict does not tell
+        why = "draws follow torch.manual_seed, or a key: module(..., generator=af.key(7)[None])"
+        notes.differ("seed", why.replace("7", str(seed)))
     said = said["transform"]
     told(said, notes)
     plain = said["__class_fullname__"].rsplit(".", 1)[-1] in SEQUENCES and float(said.get("p", 1.0)) == 1

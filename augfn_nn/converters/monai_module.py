@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.serialization import add_safe_globals
@@ -21,6 +22,7 @@ class Dictionaries(AugmentationSequential):
 
     * A `MetaTensor` comes back as one, and its affine follows the geometry; of a pipeline with a bend, of which no affine
       tells, it comes back as a plain tensor.
+    * An array has its channels first, as MONAI's do, and comes back as a tensor.
     * It is no iterable, since MONAI's `Dataset` and `Compose` take those apart: `module[i]` and `module.children()`.
     """
 
@@ -39,6 +41,7 @@ class Dictionaries(AugmentationSequential):
         """The call on plain tensors, whose affines follow."""
         named = len(args) == 1 and isinstance(args[0], Mapping)
         keys = known.get("data_keys") or self.data_keys
+        args = ({n: read(v) if n in keys else v for n, v in args[0].items()},) if named else tuple(map(read, args))
         given: dict[Any, Any] = dict(args[0]) if named else dict(zip(keys, args, strict=False))
         metas = {n: v for n, v in given.items() if is_meta(v)}
         if not metas or (not named and not len(given) == len(args) == len(keys)):
@@ -54,6 +57,11 @@ class Dictionaries(AugmentationSequential):
         if moved is not None or not spatial:
             out |= {n: with_affine(out[n], v, moved) for n, v in metas.items()}
         return out if named else same(tuple(out.values()))
+
+
+def read(x: Any) -> Any:
+    """An array as a tensor: MONAI's have their channels first, unlike those that `AugmentationSequential` takes."""
+    return torch.from_numpy(np.array(x)) if isinstance(x, np.ndarray) else x
 
 
 def is_meta(x: Any) -> bool:

@@ -151,7 +151,23 @@ def of_package(name: str) -> str:
     names = by_line(module, names_of(module))
     short = name.replace("augfn.", "af.") if name.count(".") == 1 else name
     parts = [entry(short, n, getattr(module, n), 2) for n in names]
+    if name == "augfn.typing":
+        parts = [vocabulary(module), *parts]
     return "\n\n".join([front(title=name) + f"# {name}", docstring(module.__doc__), *parts]) + "\n"
+
+
+def vocabulary(module: ModuleType) -> str:
+    """The types of leaves, a row for each."""
+    head = "| type | unit | shape of one sample's value | interval | neutral |\n| --- | --- | --- | --- | --- |\n"
+    rows = []
+    for name, value in vars(module).items():
+        for leaf in (m for m in getattr(value, "__metadata__", ()) if isinstance(m, module.Leaf)):
+            ends = [("" if e is None else f"{e:g}") for e in (leaf.low, leaf.high)]
+            interval = " to ".join(e or "any" for e in ends) if any(ends) else ""
+            neutral = "" if leaf.neutral is None else f"{leaf.neutral:g}"
+            shape = f"`{list(leaf.shape)}`" if leaf.shape else "a number"
+            rows.append(f"| `{name}` | {leaf.unit} | {shape} | {interval} | {neutral} |")
+    return head + "\n".join(rows)
 
 
 def by_line(package: ModuleType, names: Sequence[str]) -> list[str]:
