@@ -18,8 +18,10 @@ from augfn.core.actions import Color, Layer, Size
 from augfn.core.augmentation import filtering, geometric, mixing, noise, occlusion, photometric, temporal
 from augfn.math.maps import Map
 from augfn.math.shapes import over
+from augfn.math.stages import Analytic
 
 __all__ = [
+    "Analytic",
     "Color",
     "Layer",
     "Map",

@@ -49,7 +49,8 @@ def surrogate_loss(f: Augmentation, losses: Tensor, drawn: Params, ranges: Param
     """
     check("surrogate_loss", f)
     if not isinstance(losses, Tensor) or not losses.is_floating_point():
-        want, fix = "a floating tensor [B]", 'F.cross_entropy(logits, y, reduction="none")'
+        want = "surrogate_loss(f, losses, drawn), with losses a floating tensor [B]"
+        fix = 'losses = F.cross_entropy(logits, y, reduction="none")'
         raise TypeError(explain("surrogate_loss: losses", losses, want, fix))
     if losses.ndim != 1 or not len(losses):
         want, fix = "one for each sample, [B]", 'reduction="none"'

@@ -139,7 +139,8 @@ def neutral(c: Case) -> None:
     """
     allowed = max(c.tolerance, 1e-5)
     if can_rest(c.f):
-        agree("neutral values", c.f(c.x, at_rest(c))[0], c.x, allowed)
+        rest = {path: leaf.neutral for path, leaf in c.leaves() if leaf.neutral is not None}
+        agree(f"neutral values {rest}:", c.f(c.x, at_rest(c))[0], c.x, allowed)
     if c.f.name in STILL:
         agree("neutral settings", example(c.f.name, **STILL[c.f.name](c.frame))(c.x, None, c.key)[0], c.x, allowed)
     if c.takes_gate:
