@@ -84,7 +84,7 @@ class Spec:
     def home(self) -> tuple[str, str]:
         """Where it is found again: an op of augfn by its name, another as Python finds a function."""
         module = self.body.__module__
-        return ("augfn", self.name) if module.startswith("augfn.") else (module, self.body.__qualname__)
+        return ("augfn", self.name) if module.startswith("augfn.ops.") else (module, self.body.__qualname__)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.home[0] == "augfn":

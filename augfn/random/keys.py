@@ -57,7 +57,8 @@ def from_generator(generator: torch.Generator) -> Tensor:
     torch.Size([2])
     """
     if not isinstance(generator, torch.Generator):
-        way = "torch.Generator().manual_seed(0), or make a key without one: af.key(0)"
+        seed = generator if isinstance(generator, int) else 0
+        way = f"torch.Generator().manual_seed({seed}), or make a key without one: af.key({seed})"
         raise TypeError(f"generator: got {_show(generator)}, expected a torch.Generator. Write {way}.")
     return torch.randint(2**32, (2,), generator=generator, dtype=torch.int64, device=generator.device).cpu()
 
