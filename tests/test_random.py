@@ -369,5 +369,5 @@ def test_other_errors():
         R.fold_in(R.key(0), 0.5)
     with pytest.raises(TypeError, match=r"lo is the tensor float32 \[3\], expected integers"):
         R.stream_bits(R.key(0), 1, torch.zeros(3))
-    with pytest.raises(TypeError, match=r"got the int 3, expected a torch.Generator. .* af.key\(0\)"):
+    with pytest.raises(TypeError, match=r"got the int 3, expected a torch.Generator. .* af.key\(3\)"):
         R.from_generator(3)
