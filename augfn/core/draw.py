@@ -70,9 +70,8 @@ def merge_entry(given: Any, own: Any, schema: Any, where: str) -> Any:
 
 def checked_key(key: Any, batch: tuple[int, ...]) -> Tensor:
     """One key `[2]`, or keys `[*k, 2]` that lie along the leading dims, made to broadcast against the batch."""
-    if not isinstance(key, Tensor) and isinstance(
-        key, torch.Generator
-    ):  # torch 2.15 cannot trace the second of a tensor
+    # torch 2.15 cannot trace the second question of a tensor.
+    if not isinstance(key, Tensor) and isinstance(key, torch.Generator):
         key = random.from_generator(key)
     random.check_key(key)
     lead = tuple(key.shape[:-1])

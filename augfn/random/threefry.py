@@ -54,7 +54,7 @@ def by_tensors(key: Tensor, hi: int | Tensor, lo: int | Tensor) -> tuple[Tensor,
     k0, k1 = key.unbind(-1)
     ks = (k1, k0 ^ k1 ^ PARITY, k0)
     # Traced, a number may be a symbol, which Inductor would compute on in floating point.
-    hi, lo = (w if isinstance(w, Tensor) else torch.full((), w, dtype=torch.int64) for w in (hi, lo))
+    hi, lo = (w if isinstance(w, Tensor) else torch.full((), w, dtype=torch.int64, device=key.device) for w in (hi, lo))
     # int64 leaves room for the few dozen additions to x0, so only x1, which is shifted, is masked in each round.
     x0, x1 = torch.broadcast_tensors(k0 + hi, (k1 + lo) & MASK)
     for i in range(5):
