@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from numbers import Integral, Real
 from pickle import PicklingError
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -147,8 +147,8 @@ def leaf_of(annotation: Any) -> Leaf | None:
 def spec_of(
     body: Callable[..., Any], kind: str, ndim: int, example: dict[str, Any], sampling: Sampling, partners: int = 1
 ) -> Spec:
-    hints = get_type_hints(body, include_extras=True)
-    parameters = inspect.signature(body).parameters
+    parameters = inspect.signature(body, eval_str=True).parameters
+    hints = {n: p.annotation for n, p in parameters.items() if p.annotation is not p.empty}
     named = {n: p for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
     leaves = {n: leaf for n in named if (leaf := leaf_of(hints.get(n)))}
     defaults = {n: named[n].default for n in leaves}

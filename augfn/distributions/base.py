@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 import torch
@@ -141,7 +142,9 @@ def check_order(name: str, low: Any, high: Any) -> None:
     """Plain numbers are checked here; tensors may be learned and are free to cross."""
     if isinstance(low, Tensor) or isinstance(high, Tensor):
         return
-    if (torch.tensor(low, dtype=torch.float64) > torch.tensor(high, dtype=torch.float64)).any():
+    numbers = isinstance(low, float | int) and isinstance(high, float | int)
+    double = partial(torch.tensor, dtype=torch.float64)
+    if low > high if numbers else (double(low) > double(high)).any():
         raise ValueError(
             explain(f"{name}: the range is upside down", (low, high), "low <= high", f"swap them: ({high}, {low})")
         )
