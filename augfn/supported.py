@@ -13,7 +13,7 @@ from augfn.errors import explain
 
 PYTHON, TORCH = (3, 10), (2, 9)  # the oldest
 # The oldest torch that is known to take every op whole: 2.9 does not compile all, nor does it differentiate a resample twice,
-# or by vmap(grad) and jacrev to the params alone.
+# or by vmap(grad) and jacrev to the params alone; nor does it mix or cut masks of 16-bit and longer unsigned numbers.
 WHOLE = (2, 13)
 
 

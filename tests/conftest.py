@@ -24,12 +24,14 @@ torch.set_num_threads(1)
 
 NO_CUDA = "no CUDA device"
 NO_BROWSER = "no Chromium"
-NO_COMPILER = "no torch whose compiler takes every op whole"
+NOT_WHOLE = "no torch that takes every op whole"
+NO_KORNIA = "could not import 'kornia"  # 0.9 has none for Python 3.10
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
-if tuple(supported.HERE) < supported.WHOLE:
+WHOLE = tuple(supported.HERE) >= supported.WHOLE
+if not WHOLE:
     augmentation.ask_compiler = lambda: None  # no warning, since nothing is compiled
-    torch.compile = lambda *_, **__: pytest.skip(NO_COMPILER)
+    torch.compile = lambda *_, **__: pytest.skip(NOT_WHOLE)
 
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=20)
 settings.register_profile("deep", deadline=None, max_examples=1000)
@@ -38,6 +40,7 @@ settings.load_profile("ci")  # `pytest --hypothesis-profile deep` takes the othe
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     lacking = {"cuda": None if torch.cuda.is_available() else NO_CUDA, "browser": None if CHROMIUM else NO_BROWSER}
+    lacking["whole"] = None if WHOLE else NOT_WHOLE
     for item in items:
         for marker, reason in lacking.items():
             if reason and marker in item.keywords:
@@ -65,11 +68,13 @@ def pytest_make_collect_report(collector: pytest.Collector):
 
 
 def unskipped(report):
-    """The report, a failure where it is of a skip for another reason than a missing GPU, browser or compiler."""
+    """The report, a failure where it is of a skip for another reason than these."""
     if report.skipped and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        if reason.removeprefix("Skipped: ") not in (NO_CUDA, NO_BROWSER, NO_COMPILER):
-            known = f"Only {NO_CUDA!r}, {NO_BROWSER!r} and {NO_COMPILER!r} are reasons to skip a test."
+        reason = reason.removeprefix("Skipped: ")
+        known = [NO_CUDA, NO_BROWSER, NOT_WHOLE] + [NO_KORNIA] * (sys.version_info < (3, 11))
+        if not reason.startswith(tuple(known)):
+            known = f"Only these are reasons to skip a test: {'; '.join(known)}."
             report.outcome, report.longrepr = "failed", f"{reason}\n{known}"
     return report
 

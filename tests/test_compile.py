@@ -142,6 +142,7 @@ def test_sampler_under_autograd(asking):
     agree("slopes", list(given), list(plain), 1e-12)
 
 
+@pytest.mark.whole
 def test_second_derivatives_by_differences():
     how = ("bilinear", "border", False)
     x, grid = (t[:1, ..., :3, :2].clone() if t.shape[1] == 3 else t[:1, :2, :2].clone() for t in inputs())

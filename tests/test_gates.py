@@ -10,6 +10,7 @@ from augfn.core.actions import Blend, blend
 from augfn.core.augmentation import photometric
 from augfn.core.spec import SPECS
 from augfn.core.targets import read
+from augfn.math.resample import SIGNED
 from augfn.math.shapes import over
 from augfn.run import rows
 from augfn.testing import example
@@ -86,7 +87,9 @@ def test_closed_rows_cost_nothing():
     assert sum(met) == 8
 
 
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.uint32, torch.uint64, torch.int64, torch.bool])
+@pytest.mark.parametrize(
+    "dtype", [*(pytest.param(d, marks=pytest.mark.whole) for d in SIGNED), torch.uint8, torch.int64, torch.bool]
+)
 def test_rows_of_masks_of_any_type(dtype):
     mask = torch.arange(24).reshape(2, 3, 4).to(dtype)
     y = af.erase(scale=1.0, ratio=4 / 3, p=0.5)(

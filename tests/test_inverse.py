@@ -1,4 +1,4 @@
-"""The inverse of what moves whole pixels copies them back, bit for bit."""
+"""The inverse of what moves whole pixels copies them back, bit for bit, and coordinates to rounding."""
 
 import pytest
 import torch
@@ -6,6 +6,7 @@ from torch.func import vmap
 
 import augfn as af
 import augfn_nn as an
+from augfn.testing.case import agree
 
 FRAME = (24, 30)
 K = af.key(3)
@@ -56,8 +57,8 @@ def test_whole_pixels_come_back_bit_for_bit(name):
     assert back["image"].movedim(1, -1)[seen].equal(x["image"].movedim(1, -1)[seen])
     assert back["mask"][seen].equal(x["mask"][seen])
     assert not back["mask"][~seen].any()
-    assert back["boxes"].data.equal(x["boxes"].data)
-    assert back["keypoints"].xy.equal(x["keypoints"].xy)
+    agree("boxes", back["boxes"].data, x["boxes"].data, 1e-5)  # the library that inverts a matrix may round
+    agree("keypoints", back["keypoints"].xy, x["keypoints"].xy, 1e-5)
 
 
 @pytest.mark.parametrize("f", [af.hflip3d(), af.vflip3d(p=0.5), af.pipeline(af.dflip3d(), af.hflip3d(p=0.5))])

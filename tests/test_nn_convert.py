@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-import kornia.augmentation as K
 import pytest
 import torch
 from skimage import data
@@ -15,6 +14,8 @@ from torch.utils import _pytree as pytree
 import augfn as af
 import augfn_nn as A
 from benchmarks.kornia_calls import SINGLE
+
+K = pytest.importorskip("kornia.augmentation")
 
 KEY = torch.tensor([1, 2])
 INEXACT = {

@@ -7,7 +7,6 @@ import io
 from collections.abc import Iterable
 from typing import Any
 
-import kornia.augmentation as K
 import numpy as np
 import pytest
 import torch
@@ -15,6 +14,8 @@ from torch import Tensor, nn
 
 import augfn as af
 import augfn_nn as A
+
+K = pytest.importorskip("kornia.augmentation")
 
 
 def of_torchvision(kind: str, **kept: Any) -> Any:

@@ -22,6 +22,7 @@ from augfn.ops.filters import downscale, median_blur
 from augfn.ops.levels import equalize3d, histogram_shift, intensity_window, zscore
 from augfn.ops.scanner import anisotropy, bias_field, ghosting, gibbs, motion_artifact, rician_noise, spike
 from augfn.run.twins import TWINS
+from augfn.supported import HERE, WHOLE
 from augfn.testing import check, example
 
 F64 = torch.float64
@@ -302,7 +303,7 @@ def test_a_constant_image_has_a_finite_gradient(factory, level):
     y = f({"volume": x}, params)[0]["volume"]
     (slope,) = torch.autograd.grad((y * torch.rand_like(y)).sum(), x, create_graph=True)
     assert slope.isfinite().all()
-    if slope.requires_grad:
+    if slope.requires_grad and tuple(HERE) >= WHOLE:
         for g in torch.autograd.grad((slope * torch.rand_like(slope)).sum(), [x, *params.values()], allow_unused=True):
             assert g is None or g.isfinite().all()
 

@@ -157,6 +157,7 @@ def test_where_no_gate_is_open_nothing_is_done(op, shape):
     )  # fused: read between pixels
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("size", [16, 64])
 def test_differentiated_in_slices_as_whole(size, monkeypatch):
     """Values, gradients to the image, to the params and to the ranges, and second derivatives."""

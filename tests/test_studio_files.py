@@ -116,6 +116,7 @@ def test_annotations_of_coco_are_loaded_and_strokes_painted() -> None:
 
 
 def test_pipelines_of_peers_are_read() -> None:
+    pytest.importorskip("kornia")
     call = "Q.AugmentationSequential(Q.RandomAffine(10, p=0.5), Q.RandomInvert(), data_keys=['input'])"
     text = f"import kornia.augmentation as Q\naug = {call}"
     root, _ = peers.parsed(text)

@@ -12,6 +12,8 @@ try:
 except ImportError as error:
     raise ImportError("pages need jinja2: pip install jinja2 (it is in augfn[analysis])") from error
 
+from torch import Tensor
+
 from augfn import __version__
 from augfn.analysis.scores import EMBEDDING, OUTPUT
 from augfn.analysis.tables import Table
@@ -104,7 +106,8 @@ def sample(report: Any, harm: Any) -> dict[str, Any]:
     """What is shown of one draw."""
     before, after = report.pictures(harm.image, harm.draw)
     figure = viz.grid([before.float().cpu(), after.float().cpu()], titles=["clean", "augmented"])
-    names = getattr(report.plan.source, "names", None)
+    source = report.plan.source
+    names = None if isinstance(source, Tensor) else getattr(source, "names", None)  # a tensor's are of its dims
     return {
         "harm": harm,
         "name": f" ({names[harm.image]})" if names else "",

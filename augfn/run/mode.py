@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from augfn.errors import explain
+from augfn.supported import HERE, WHOLE
 
 # On small images a call is bound by the dispatch of some two hundred small ops, a fifth of which is autograd's
 # bookkeeping.
@@ -39,6 +40,7 @@ def plain_keysets() -> frozenset[int]:
 
 
 MODES = modes()
+HIDES = tuple(HERE) < WHOLE  # within a transform 2.9 lists the values of no tensor
 PLAIN = plain_keysets()
 
 
@@ -120,13 +122,14 @@ def is_readable(t: Tensor) -> bool:
     """Tell whether the values are known here and now, at no cost: an ordinary tensor on the host, in eager code.
 
     >>> x = torch.zeros(2)
-    >>> is_readable(x), torch.func.vmap(lambda y: torch.tensor([is_readable(x), is_readable(y)]))(x)[0]
-    (True, tensor([ True, False]))
+    >>> is_readable(x), torch.func.vmap(lambda y: torch.tensor(is_readable(y)))(x)
+    (True, tensor([False, False]))
     """
     if torch.compiler.is_compiling() or not PLAIN:
         return False
-    traced, moded, functioned, _ = MODES
-    return not (traced() or moded() or functioned()) and torch._C._dispatch_keys(t).raw_repr() in PLAIN
+    traced, moded, functioned, transformed = MODES
+    hidden = traced() or moded() or functioned() or (HIDES and transformed())
+    return not hidden and torch._C._dispatch_keys(t).raw_repr() in PLAIN
 
 
 def autocasts(device: torch.device) -> bool:

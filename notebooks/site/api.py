@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import Any, get_origin
 
 import augfn
 import augfn_nn
@@ -176,7 +176,7 @@ def by_line(package: ModuleType, names: Sequence[str]) -> list[str]:
     def place(name: str) -> tuple[str, int]:
         value = getattr(package, name)
         made_of = value.convert if is_derived(value) else value
-        if inspect.isclass(made_of):
+        if inspect.isclass(made_of) and get_origin(made_of) is None:
             return made_of.__module__, inspect.findsource(made_of)[1]
         code = getattr(inspect.unwrap(made_of), "__code__", None) if callable(made_of) else None
         return getattr(value, "__module__", ""), code.co_firstlineno if code else 0
