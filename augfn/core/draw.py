@@ -52,9 +52,10 @@ def merge(given: Params | None, own: Params, schema: Params, where: str) -> Para
     if given is None:
         return own
     if not isinstance(given, dict):
-        raise TypeError(
-            explain(f"{where}: bad params", given, "a nested dict of tensors and distributions", "start from f.params")
-        )
+        fix = "start from f.params"
+        if isinstance(given, Tensor) and "/" not in where:
+            fix = 'f(x, None, key): a key comes third; what belongs to x goes with it, x = {"image": image, "label": label}'
+        raise TypeError(explain(f"{where}: bad params", given, "a nested dict of tensors and distributions", fix))
     for name in given:
         if name not in schema:
             raise ValueError(unknown(f"parameter of {where}", name, schema))
