@@ -229,6 +229,12 @@ FOLLOWED = {
     ),
     "no end": ("af.some_of((0, None), f, f)", "some_of((0, 2), ...)", "af.some_of((0, 2), f, f)"),
     "timm's string": ("af.rand_augment('rand-m9')", "af.policy('rand-m9')", "af.policy('rand-m9')"),
+    "two ranges for one number": (
+        "af.affine(scale=((0.8, 1.2), (0.8, 1.2)))(x, None, key)",
+        "scale=(low, high)",
+        "[af.affine(scale=(low, high))(x, None, key) for low, high in [(0.8, 1.2)]]",
+    ),
+    "a class": ("af.RandomErasing", "augfn_nn.RandomErasing", "augfn_nn.RandomErasing"),
     "one view": (
         "af.losses.jsd(logits)",
         "jsd(*logits.chunk(3))",

@@ -154,8 +154,13 @@ def noise_shape(d: Distribution, leaf: Leaf, path: str) -> tuple[int, ...]:
         return (d.count, *leaf.shape)
     lead = leaf.shape[: len(leaf.shape) - len(d.shape)]
     if d.shape != leaf.shape[len(lead) :]:
-        want = f"a distribution of shape {list(leaf.shape)} or []"
-        raise ValueError(explain(f"params[{path!r}]: wrong shape", d, want, "give one range per entry, or one for all"))
+        want = f"a distribution of shape {list(leaf.shape)} or []" if leaf.shape else "a distribution of one number"
+        fix = (
+            "give one range per entry, or one for all"
+            if leaf.shape
+            else f"one range: {path.rpartition('/')[2]}=(low, high)"
+        )
+        raise ValueError(explain(f"params[{path!r}]: wrong shape", d, want, fix))
     return lead + d.noise_shape
 
 
