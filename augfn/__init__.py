@@ -170,8 +170,11 @@ def __getattr__(name: str) -> object:
     """Submodules such as `af.testing`, imported when they are asked for; for what there is not, the nearest name."""
     from importlib import import_module
 
-    from augfn.errors import unknown
+    from augfn import errors
 
     if name in _MODULES:
         return import_module(f"augfn.{name}")
-    raise AttributeError(unknown("name in augfn", name, __all__))
+    if name[0].isupper() and name in import_module("augfn_nn").__all__:
+        what, want = "no name of augfn, whose ops are functions", "a function, or the class of augfn_nn"
+        raise AttributeError(errors.explain(what, name, want, f"augfn_nn.{name}"))
+    raise AttributeError(errors.unknown("name in augfn", name, __all__))

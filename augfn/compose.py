@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 from torch import Tensor
@@ -35,7 +36,8 @@ def named(steps: Sequence[Any], keywords: Mapping[str, Any], what: str) -> Steps
     out: Steps = {}
     for given, f in [*((None, f) for f in steps), *keywords.items()]:
         if getattr(f, "many", False):
-            want, fix = "steps of which one image comes out", "views last: af.views(af.pipeline(...), 2)"
+            want = "steps of which one image comes out"
+            fix = "views last: af.views(af.pipeline(...), 2); what all views share goes before, in a call of its own"
             raise ValueError(explain(f"{what}: views within", f, want, fix))
         if not isinstance(f, Augmentation):
             fix = "pass af.<op>(...)"
@@ -43,8 +45,11 @@ def named(steps: Sequence[Any], keywords: Mapping[str, Any], what: str) -> Steps
                 fix = f"af.maybe(af.{what}(...), p={f})"
             elif given is not None and not callable(f):
                 fix = f"leave {given}= out: a keyword of {what} is a step with a name of its own"
+            elif what == "maybe" and isinstance(f, int | float):
+                fix = f"the step first: af.maybe(af.hflip(), p={f})"
             elif isinstance(f, list | tuple):
-                fix = f"af.{what}(*steps)"
+                fix = "af.some_of(n, *steps)" if what == "some_of" else f"af.{what}(*steps)"
+                fix = "af.maybe(af.pipeline(*steps), p=0.5)" if what == "maybe" else fix
             elif isinstance(getattr(f, "f", None), Augmentation):
                 fix = "augfn_nn.AugmentationSequential(...) takes modules and augmentations; or module.f, its ranges as made"
             elif callable(f) and hasattr(f, "spec"):
@@ -180,10 +185,14 @@ def some_of(
     ['count', 'one_of', 'one_of_2']
     """
     steps = named(branches, named_branches, "some_of")
-    low, high = (n, n) if isinstance(n, int) else n
-    if not 0 <= low <= high or (high > len(steps) and not replace):
-        want = "0 <= low <= high" + f" <= {len(steps)}" * (not replace)
-        raise ValueError(explain("some_of: bad count", n, want, "some_of((1, 2), ...)"))
+    low, high = n if isinstance(n, list | tuple) and len(n) == 2 else (n, n)
+    if (
+        not (isinstance(low, Integral) and isinstance(high, Integral))
+        or not 0 <= low <= high
+        or (high > len(steps) and not replace)
+    ):
+        want = "whole numbers, 0 <= low <= high" + f" <= {len(steps)}" * (not replace)
+        raise ValueError(explain("some_of: bad count", n, want, f"some_of((0, {len(steps)}), ...)"))
     if order not in ("given", "random"):
         raise ValueError(explain("some_of: order", order, "'given' or 'random'", 'order="random"'))
     if weights is not None and (len(weights) != len(steps) or (order == "given" and not replace)):

@@ -27,7 +27,8 @@ class AugmentedDataset(Dataset[Any]):
       with several `data_keys` as many as it has. What else is in a tuple is passed on; a mask, boxes or keypoints there that
       the image is moved away from warn: give them in the dict, `{"image": image, "mask": mask}`.
     * `augment`: an augmentation, or a module of augfn_nn.
-    * `set_epoch(epoch)`: for the next epoch; workers that persist hear of it.
+    * `set_epoch(epoch)`: for the next epoch; workers that persist hear of it. It goes on to a `dataset` that has one too, such as
+      another AugmentedDataset.
     * `curves` and `epochs`: a curriculum, as in `schedule`, whose progress goes from 0 in the first epoch to 1 in the last of
       so many (a module has its own, `augfn_nn.Scheduled`, whose epoch is set too).
 
@@ -66,6 +67,8 @@ class AugmentedDataset(Dataset[Any]):
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch.fill_(epoch)
+        if hasattr(self.dataset, "set_epoch"):
+            self.dataset.set_epoch(epoch)
 
     def __len__(self) -> int:
         return len(self.dataset)

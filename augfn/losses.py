@@ -55,6 +55,12 @@ def jsd(*logits: Tensor) -> Tensor:
     >>> jsd(a, a.flip(-1)).item() / math.log(2)
     1.0
     """
+    if len(logits) < 2:
+        want, fix = (
+            "logits [B, K] of each of several views",
+            "jsd(*logits.chunk(3)) for those of three views in one batch",
+        )
+        raise ValueError(explain("jsd: one view", logits[0] if logits else (), want, fix))
     least = torch.finfo(logits[0].dtype).min / 8  # of a class that is masked out by -inf, whose share is 0
     logs = [F.log_softmax(x, -1).clamp(min=least) for x in logits]
     mean = torch.logsumexp(torch.stack(logs), 0) - math.log(len(logs))

@@ -134,7 +134,10 @@ def invert(f: Augmentation | None = None, size: Size | None = None, **keywords: 
             )
         )
 
-    return lambda y, params: undone(f, y, merge(params, f.params, f.schema, f.name), size)
+    def inverse(y: Any, params: dict[str, Any]) -> tuple[Any, Tensor]:
+        return undone(f, y, merge(params, f.params, f.schema, f.name), size)
+
+    return inverse
 
 
 def undone(f: Augmentation, y: Any, tree: dict[str, Any], size: Size | None) -> tuple[Any, Tensor]:

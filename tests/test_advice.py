@@ -14,6 +14,7 @@ import augfn_nn
 
 BYTES = torch.randint(256, (2, 3, 8, 8), dtype=torch.uint8)
 PHOTO = np.zeros((8, 10, 3), np.uint8)
+STEPS = {"steps": [af.hflip(), af.vflip()]}
 ERRORS = (TypeError, ValueError, AttributeError, IndexError)
 
 
@@ -206,6 +207,39 @@ FOLLOWED = {
         "af.one_of(f, af.hflip(), p=0.5)",
         "af.maybe(af.one_of(...), p=0.5)",
         "af.maybe(af.one_of(f, af.hflip()), p=0.5)",
+    ),
+    "a key for params": ("f(x, key)", "f(x, None, key)", "f(x, None, key)"),
+    "labels for params": (
+        "f(x, labels)",
+        '{"image": image, "label": ',
+        'f({"image": image, "label": labels}, None, key)',
+    ),
+    "a probability before the step": ("af.maybe(0.5, f)", "af.maybe(af.hflip(), p=0.5)", "af.maybe(af.hflip(), p=0.5)"),
+    "a list for a probability": (
+        "af.maybe([f, f])",
+        "af.pipeline(*steps), p",
+        "af.maybe(af.pipeline(*steps), p=0.5)",
+        STEPS,
+    ),
+    "a list for a number": (
+        "af.some_of((0, 2), steps)",
+        "af.some_of(n, *steps)",
+        "[af.some_of(n, *steps) for n in (1, 2)]",
+        STEPS,
+    ),
+    "no end": ("af.some_of((0, None), f, f)", "some_of((0, 2), ...)", "af.some_of((0, 2), f, f)"),
+    "timm's string": ("af.rand_augment('rand-m9')", "af.policy('rand-m9')", "af.policy('rand-m9')"),
+    "two ranges for one number": (
+        "af.affine(scale=((0.8, 1.2), (0.8, 1.2)))(x, None, key)",
+        "scale=(low, high)",
+        "[af.affine(scale=(low, high))(x, None, key) for low, high in [(0.8, 1.2)]]",
+    ),
+    "a class": ("af.RandomErasing", "augfn_nn.RandomErasing", "augfn_nn.RandomErasing"),
+    "one view": (
+        "af.losses.jsd(logits)",
+        "jsd(*logits.chunk(3))",
+        "af.losses.jsd(*logits.chunk(3))",
+        {"logits": torch.rand(6, 2)},
     ),
     "a list of steps": (
         "af.pipeline([f, af.hflip()])",

@@ -63,19 +63,31 @@ def test_the_advice_for_a_name_works(name):
         ("bbox_car", "boxes"),
         ("labels", "label"),
         ("class", "label"),
+        ("heatmaps", "heatmap"),
+        ("box", "boxes"),
     ],
 )
 def test_spellings(name, kind):
-    value = {"image": X, "mask": SOFT, "boxes": torch.rand(3, 2, 4).sort(-1).values * 8, "label": torch.arange(3)}[kind]
+    value = {"image": X, "mask": SOFT, "boxes": torch.rand(3, 2, 4).sort(-1).values * 8, "label": torch.arange(3)}
+    value = value.get(kind, X)
     f = af.hflip()
     assert f({"image_b": X, name: value})[0][name].equal(f({"image_b": X, kind: value})[0][kind])
     aug = augfn_nn.AugmentationSequential(f)
     assert aug({"image_b": X, name: value})[name].equal(f({"image_b": X, kind: value})[0][kind])
 
 
+@pytest.mark.parametrize(("name", "kind"), [("bounding_boxes", "boxes"), ("my_masks", "mask"), ("seg", "mask")])
+def test_the_kind_that_a_name_speaks_of(name, kind):
+    value = torch.rand(3, 2, 4).sort(-1).values * 8 if kind == "boxes" else SOFT
+    with pytest.raises(ValueError, match=f"{{'{name}': '{kind}'}} calls it {kind}"):
+        af.hflip()({"image": X, name: value})
+    y, _ = af.pipeline(af.hflip(), targets={name: kind})({"image": X, name: value})
+    assert y[name].equal(af.hflip()({"image": X, kind: value})[0][kind])
+
+
 def test_a_kind_that_there_is_not():
     with pytest.raises(ValueError, match="did you mean 'heatmap'"):
-        af.pipeline(af.hflip(), targets={"points": "heatmaps"})({"image": X, "points": X})
+        af.pipeline(af.hflip(), targets={"points": "heatmapp"})({"image": X, "points": X})
 
 
 @pytest.mark.parametrize("kind", ["softmask", "heatmap"])

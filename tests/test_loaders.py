@@ -125,6 +125,13 @@ def test_a_data_module_of_lightning():
     assert all(x.equal(SAMPLES[i % N][0]) for i, x in enumerate(plain))
 
 
+def test_the_epoch_goes_on_to_a_dataset_within():
+    inner = af.AugmentedDataset(SAMPLES, F, KEY)
+    outer = af.AugmentedDataset(inner, af.views(af.hflip(p=0.5), 2), af.key(6))
+    outer.set_epoch(1)
+    assert inner[2][0].equal(expected(1)[2])
+
+
 def test_the_script_of_a_cluster(tmp_path, monkeypatch):
     """It trains, and goes on from its checkpoint."""
     alone = {"init_method": f"file://{tmp_path}/store", "rank": 0, "world_size": 1}

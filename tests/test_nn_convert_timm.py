@@ -64,6 +64,10 @@ def test_a_transform_for_training_is_the_pipeline_of_its_parts() -> None:
     assert torch.equal(found.pipeline(x, None, af.key(0))[0], want(x, None, af.key(0))[0])
     assert found.lacking == []
     assert any("af.to_float comes first" in line for line in found.differs)
+    assert not any("one of two ways" in line for line in found.differs)
+    random = rand()
+    random.ops[0].kwargs["resample"] = (2, 3)
+    assert any("one of two ways" in line for line in A.convert(composed(CROP, random)).differs)
 
 
 def test_either_interpolation_and_a_rectangle_of_zeros() -> None:

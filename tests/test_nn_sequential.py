@@ -335,7 +335,7 @@ def test_a_module_adds_little_to_a_call():
         (lambda x, m: flips(data_keys=["inputs"]), "did you mean 'input'"),
         (lambda x, m: flips(data_keys=[7]), "an enum's member"),
         (lambda x, m: flips()({"picture": x}), "unknown data key"),
-        (lambda x, m: flips()({"image": x, "depths": m}), "did you mean 'depth'"),
+        (lambda x, m: flips()({"image": x, "dept": m}), "did you mean 'depth'"),
         (
             lambda x, m: flips()({"image": x, "path": "a.png"}),
             "targets={'path': 'mask'} calls it a mask, 'other' passes",

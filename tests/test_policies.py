@@ -334,7 +334,9 @@ def test_tokens(text, values):
     ("text", "advice"),
     [
         ("rand-q3", "one of inc, m"),
-        ("rand-m9-inc", "rand-inc1"),
+        ("rand-m9-inc", "a whole number\n.*rand-m9-inc1"),
+        ("rand-m-mstd0.5", "rand-m10-mstd0.5"),
+        ("rand-t5-n2", "rand-tweights-n2"),
         ("rand-m9.5", "rand-m10"),
         ("random-m9", "did you mean 'rand'"),
         ("augmix-n3", "one of a, b, d"),

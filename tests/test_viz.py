@@ -56,6 +56,16 @@ def test_labels_have_colours_and_outlines():
     assert not overlay[2, 3, :3].equal(overlay[6, 8, :3])
 
 
+def test_heat_maps_are_as_clear_as_they_are_low():
+    heat = torch.zeros(2, 8, 10)
+    heat[0, 2, 3], heat[1, 5, 6] = 2.0, 1.0
+    ax = viz.grid([{"image": torch.rand(3, 8, 10), "heatmap": heat}]).axes[0]
+    level, alpha = (torch.as_tensor(v) for v in (ax.images[1].get_array(), ax.images[1].get_alpha()))
+    assert level.equal(heat.amax(0) / 2)
+    assert (alpha > 0).equal(heat.amax(0) > 0)
+    viz.grid([{"image": torch.rand(3, 8, 10), "heatmap": torch.zeros(1, 8, 10)}]).canvas.draw()
+
+
 def test_mask_channels_are_labels():
     layers = torch.zeros(2, 6, 6, dtype=torch.bool)
     layers[0, :3], layers[1, 3:] = True, True

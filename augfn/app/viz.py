@@ -1,4 +1,4 @@
-"""Pictures: grids of samples with their masks, boxes and keypoints drawn on them (needs `pip install 'augfn[viz]'`)."""
+"""Pictures: grids of samples, their masks, heat maps, boxes and keypoints drawn on them (needs `pip install 'augfn[viz]'`)."""
 
 from __future__ import annotations
 
@@ -173,6 +173,13 @@ def draw_mask(ax: Axes, t: Target, size: tuple[int, ...]) -> None:
     ax.imshow(overlay.numpy(), interpolation="nearest")
 
 
+def draw_heatmap(ax: Axes, t: Target, size: tuple[int, ...]) -> None:
+    """The largest of the channels, from clear at 0 to yellow at the highest value."""
+    level = t.value.detach().cpu().float().amax(0).clamp(min=0)
+    level = level / level.amax().clamp(min=1e-6)
+    ax.imshow(level.numpy(), cmap="plasma", alpha=(0.8 * level).numpy(), vmin=0, vmax=1)
+
+
 def outline(mask: Tensor) -> Tensor:
     """The pixels of a mask `[H, W]` that have a neighbour outside of it; as thick as shows when a large frame is shrunk."""
     reach = 1 + max(mask.shape) // 250
@@ -196,4 +203,10 @@ def draw_keypoints(ax: Axes, t: Target, size: tuple[int, ...]) -> None:
     ax.scatter(xy[:, 0], xy[:, 1], s=12, c="yellow", edgecolors="black", linewidths=0.6, zorder=3)
 
 
-LAYERS = {"image": draw_image, "mask": draw_mask, "boxes": draw_boxes, "keypoints": draw_keypoints}
+LAYERS = {
+    "image": draw_image,
+    "mask": draw_mask,
+    "heatmap": draw_heatmap,
+    "boxes": draw_boxes,
+    "keypoints": draw_keypoints,
+}

@@ -52,9 +52,10 @@ def merge(given: Params | None, own: Params, schema: Params, where: str) -> Para
     if given is None:
         return own
     if not isinstance(given, dict):
-        raise TypeError(
-            explain(f"{where}: bad params", given, "a nested dict of tensors and distributions", "start from f.params")
-        )
+        fix = "start from f.params"
+        if isinstance(given, Tensor) and "/" not in where:
+            fix = 'f(x, None, key): a key comes third; what belongs to x goes with it, x = {"image": image, "label": label}'
+        raise TypeError(explain(f"{where}: bad params", given, "a nested dict of tensors and distributions", fix))
     for name in given:
         if name not in schema:
             raise ValueError(unknown(f"parameter of {where}", name, schema))
@@ -153,8 +154,13 @@ def noise_shape(d: Distribution, leaf: Leaf, path: str) -> tuple[int, ...]:
         return (d.count, *leaf.shape)
     lead = leaf.shape[: len(leaf.shape) - len(d.shape)]
     if d.shape != leaf.shape[len(lead) :]:
-        want = f"a distribution of shape {list(leaf.shape)} or []"
-        raise ValueError(explain(f"params[{path!r}]: wrong shape", d, want, "give one range per entry, or one for all"))
+        want = f"a distribution of shape {list(leaf.shape)} or []" if leaf.shape else "a distribution of one number"
+        fix = (
+            "give one range per entry, or one for all"
+            if leaf.shape
+            else f"one range: {path.rpartition('/')[2]}=(low, high)"
+        )
+        raise ValueError(explain(f"params[{path!r}]: wrong shape", d, want, fix))
     return lead + d.noise_shape
 
 

@@ -45,14 +45,11 @@ SPATIAL = (*FRAMED, "mask", "softmask", "heatmap", "instances", "flow")  # array
 OTHER = "other"
 PEERS = ("torchvision.", "monai.")  # with tensors of their own
 SPELLED = {  # what else users call them
-    "images": "image",
-    "masks": "mask",
+    **{f"{kind}s": kind for kind in LAYOUT if kind[-1] != "s"},
     "instance": "instances",
-    "bbox": "boxes",
-    "bboxes": "boxes",
-    "labels": "label",
-    "class": "label",
-    "classes": "label",
+    "keypoint": "keypoints",
+    **dict.fromkeys(("box", "bbox", "bboxes"), "boxes"),
+    **dict.fromkeys(("class", "classes"), "label"),
 }
 NO_TARGETS = ("id", "ids", "idx", "index", "path", "paths", "file", "filename", "name", "names", "meta", "info")
 CONVERTED = ("image", "video", "volume")  # what a conversion takes as integers
@@ -150,7 +147,10 @@ def kind_of(name: str, given: Mapping[str, str]) -> str:
         want = f"a name that begins with one of {', '.join(LAYOUT)}"
         near = get_close_matches(stem.lower(), [*LAYOUT, *SPELLED], n=1, cutoff=0.7)
         fix = f"did you mean {near[0]!r}? " if near else ""
-        fix += f"af.pipeline(f, targets={{{name!r}: 'other'}}) passes it through, {{{name!r}: 'mask'}} calls it a mask"
+        like = next((k for part in rest if (k := SPELLED.get(part.lower(), part.lower())) in LAYOUT), "mask")
+        fix += (
+            f"af.pipeline(f, targets={{{name!r}: 'other'}}) passes it through, {{{name!r}: {like!r}}} calls it {like}"
+        )
         raise ValueError(explain(f"the kind of the target {name!r} is not known", name, want, fix))
     return kind
 

@@ -53,6 +53,7 @@ def rand_augment(
     >>> params["some_of"]["one_of"]["rotate"]["degrees"].abs()
     tensor([9., 9., 9., 9.])
     """
+    no_string("rand_augment", n)
     top = check_dialect("rand_augment", dialect, m, mmax)
     if dialect != "timm" and (mstd or mmax is not None or increasing):
         given = {"mstd": mstd, "mmax": mmax, "increasing": increasing}
@@ -101,6 +102,7 @@ def auto_augment(
     >>> list(params["one_of"])[:3]
     ['choice', 'invert_contrast', 'rotate_translate_x']
     """
+    no_string("auto_augment", name)
     if name not in AUTO_AUGMENT:
         raise ValueError(unknown("AutoAugment policy", name, AUTO_AUGMENT))
     if dialect not in ("torchvision", "timm") or (name == "v0" and dialect != "timm"):
@@ -137,6 +139,7 @@ def augmix(
     >>> params["mixture"]["weights"].shape
     torch.Size([4, 3])
     """
+    no_string("augmix", severity)
     check_dialect("augmix", dialect, 0, None)
     least = 1 if dialect == "torchvision" else 0.1
     if not least <= severity <= 10:
@@ -196,6 +199,14 @@ def level_of(m: float, mstd: float, p: Any) -> Draw:
     if mstd > 100:
         return Draw(m, "uniform", 0.0, p)
     return Draw(m, "normal", mstd, p) if mstd > 0 else Draw(m, p=p)
+
+
+def no_string(what: str, given: Any) -> None:
+    """timm's strings are read by `policy`."""
+    if isinstance(given, str) and ("-" in given or given.startswith("original")):
+        raise ValueError(
+            explain(f"{what}: a string of timm's", given, "its settings by keywords", f"af.policy({given!r})")
+        )
 
 
 def check_dialect(what: str, dialect: str, m: float, mmax: int | None) -> int:

@@ -36,6 +36,7 @@ TOKENS: dict[str, dict[str, tuple[Callable[[str], Any], Any]]] = {
     },
     **{name: {"mstd": (float, 0.0)} for name in ("original", "originalr", "v0", "v0r", "3a")},
 }
+NUMBERS = {int: "a whole number", float: "a number"}
 SETS = ("weights", "3a", "3aw")  # t: weighted RandAugment, 3-Augment as a set, and that weighted
 ODDS = {"Rotate": 3.0, "ShearX": 2.0, "ShearY": 2.0, "TranslateXRel": 1.0, "TranslateYRel": 1.0, "Color": 0.25}
 ODDS |= {"Sharpness": 0.25, "AutoContrast": 0.25}  # all others .05
@@ -123,8 +124,10 @@ def parse(text: str) -> tuple[str, dict[str, Any]]:
             raise ValueError(unknown(f"token of {kind}", token, known))
         read = known[key][0]
         if (key == "t" and value not in SETS) or (key != "t" and not number(value, read)):
-            want = f"one of {SETS}" if key == "t" else f"{key} and a {read.__name__}"
-            raise ValueError(explain(f"policy: token {token!r}", text, want, f"{kind}-{key}{known[key][1] or 1}"))
+            want = f"one of {SETS}" if key == "t" else f"{key} and {NUMBERS[read]}"
+            right = f"{key}{SETS[0] if key == 't' else known[key][1] or 1}"
+            fix = f'af.policy("{"-".join([kind, *(right if t == token else t for t in tokens)])}")'
+            raise ValueError(explain(f"policy: token {token!r}", text, want, fix))
         out[key] = read(value)
     return kind, out
 

@@ -26,7 +26,8 @@ def step(t: Any, notes: Notes) -> Augmentation | None:
     if why := lacks(name, t):
         return notes.lack(t, why)
     if name in DIFFERS:
-        notes.differ(t, DIFFERS[name])
+        random = name == "RandAugment" and isinstance(t.ops[0].kwargs["resample"], list | tuple)
+        notes.differ(t, DIFFERS[name] + "; read bilinear, where timm draws one of two ways" * random)
     return notes.function(t, lambda: TABLE[name](t))
 
 
@@ -88,7 +89,7 @@ TABLE: dict[str, Callable[[Any], Any]] = {
     "RandomErasing": erased,
 }
 DIFFERS = {
-    "RandAugment": "of floats, which are not rounded to bytes after each op; read bilinear where timm draws one of two ways",
+    "RandAugment": "of floats, which are not rounded to bytes after each op",
     "RandomErasing": "an edge within a pixel covers it in part",
 }
 SIZES = "af.resize, af.pad_to and crops of one size"
