@@ -25,6 +25,7 @@ from augfn.core.gates import with_gates
 from augfn.core.lists import batched
 from augfn.core.partners import WAYS
 from augfn.core.rules import check_channels
+from augfn.core.settings import settings_of
 from augfn.core.spec import (
     COMMON,
     OF_MIXES,
@@ -199,8 +200,8 @@ class Augmentation:
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        leaves = ", ".join(f"{path}={leaf!r}" for path, leaf in leaves_of(self.params).items())
-        return f"{self.name}({leaves})"
+        shown = leaves_of(self.params) | settings_of(self)
+        return f"{self.name}({', '.join(f'{n}={v!r}' for n, v in shown.items())})"
 
 
 class Op(Augmentation):
