@@ -214,6 +214,12 @@ def test_files_that_are_none(tmp_path):
         af.save(Strange("strange", {}, {}), tmp_path / "policy.json")
 
 
+@pytest.mark.parametrize(("form", "text"), [("json", '{"pipeline": ["hflip"]}'), ("yaml", "pipeline: [hflip]")])
+def test_a_file_may_begin_with_the_mark_that_windows_writes(form, text, tmp_path):
+    (tmp_path / f"policy.{form}").write_text(text, encoding="utf-8-sig")
+    assert repr(af.load(tmp_path / f"policy.{form}")) == "pipeline(hflip())"
+
+
 def test_json_knows_no_infinity(tmp_path):
     f = af.rotate(degrees=af.TruncatedNormal(0.0, 5.0, -torch.inf, 10.0))
     af.save(f, tmp_path / "policy.json")
