@@ -41,6 +41,7 @@ from augfn.core.spec import (
     is_per_channel,
     leaves_per_channel,
     native,
+    of_config,
     own_copy,
     register,
     signature_of,
@@ -349,7 +350,7 @@ def by_position(spec: Spec, values: tuple[Any, ...]) -> str:
 def build(spec: Spec, keywords: dict[str, Any]) -> Op:
     """Bind ranges and settings: numbers are fixed values, pairs are Uniform, tensors and distributions are taken as
     they are."""
-    common = spec.common
+    common, keywords = spec.common, {n: of_config(v) for n, v in keywords.items()}
     for name in keywords:
         if name not in spec.leaves and name not in spec.static and name not in common:
             raise TypeError(unknown(f"keyword of {spec.name}", name, [*spec.leaves, *spec.static, *common]))
