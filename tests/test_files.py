@@ -188,6 +188,7 @@ def test_ops_and_distributions_of_others(tmp_path):
         ("pipeline: ['unittest.mock:call']", "unknown op"),
         ("pipeline: [hflip]\ntargets: 3", "not a mapping"),
         ("pipeline: [to_float: {x: 3}]", "unknown keyword"),
+        ("{__version__: 2.0.8, transform: {__class_fullname__: Compose}}", "augfn_nn.convert"),
         ("pipeline: [rotate: {degrees: {'os:getcwd': []}}]", "unknown distribution"),
     ],
 )
