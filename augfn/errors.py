@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
+import numpy as np
 import torch
 
 
@@ -42,9 +43,10 @@ def needs(extra: str, what: str, error: ImportError) -> ImportError:
 
 
 def show(value: Any) -> str:
-    """A short picture of a value: tensors by dtype and shape, all else by repr."""
-    if isinstance(value, torch.Tensor):
-        return f"tensor {str(value.dtype).removeprefix('torch.')} {list(value.shape)}"
+    """A short picture of a value: tensors and arrays by dtype and shape, all else by repr."""
+    if isinstance(value, torch.Tensor | np.ndarray):
+        kind = "tensor" if isinstance(value, torch.Tensor) else "array"
+        return f"{kind} {str(value.dtype).removeprefix('torch.')} {list(value.shape)}"
     text = " ".join(repr(value).split())
     return text if len(text) <= 120 else text[:117] + "..."
 

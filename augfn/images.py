@@ -177,9 +177,8 @@ def layout_of(x: np.ndarray) -> str:
         return "HW"
     if x.ndim in (3, 4) and x.shape[-1] in FEW and x.shape[-3] not in FEW:
         return "NHWC"[4 - x.ndim :]
-    given = f"array {x.dtype} {list(x.shape)}"
     fix = f'layout="{"NCHW"[max(0, 4 - x.ndim) :]}", or "{"NHWC"[max(0, 4 - x.ndim) :]}"'
-    raise ValueError(explain("an array's axes cannot be told", given, "layout=, the axes as they are", fix))
+    raise ValueError(explain("an array's axes cannot be told", x, "layout=, the axes as they are", fix))
 
 
 def ordered(x: Tensor, layout: str) -> Tensor:

@@ -87,7 +87,7 @@ def load(path: str | Path) -> Augmentation:
     """
     suffix = suffix_of(path)
     try:
-        return parse(Path(path).read_text(encoding="utf-8"), suffix == ".json")
+        return parse(Path(path).read_text(encoding="utf-8-sig"), suffix == ".json")
     except (PolicyError, UnicodeDecodeError) as error:
         raise PolicyError(f"{path}: {one_line(error)}") from None
 

@@ -12,6 +12,7 @@ from torch.utils._pytree import tree_map_only
 from augfn import random
 from augfn.core.augmentation import Augmentation
 from augfn.core.draw import Params, leaves_of, merge
+from augfn.core.settings import settings_of
 from augfn.core.timed import drawn_for
 from augfn.errors import explain
 from augfn.run.compiling import own_code
@@ -363,7 +364,7 @@ class Augment(Base):
         return x if self.tree(params) is None else self.undo(x, params, size)
 
     def __repr__(self) -> str:
-        parts = [f"{path}={leaf!r}" for path, leaf in leaves_of(self.params).items()]
+        parts = [f"{n}={v!r}" for n, v in (leaves_of(self.params) | settings_of(self.f)).items()]
         parts += [f"{flag}=True" for flag in ("same_on_batch", "keepdim") if getattr(self, flag)]
         return f"{type(self).__name__}({', '.join([self.f.name] * (type(self) is Augment) + parts)})"
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from augfn.core.augmentation import Augmentation
-from augfn.core.spec import SAMPLING, Spec
+from augfn.core.spec import SAMPLING, Spec, of_config
 from augfn.distributions import Constant, Distribution, Interval, LogUniform, Span, Uniform
 from augfn.errors import explain, unknown, warn
 from augfn.ops.crop import pad, random_crop
@@ -68,6 +68,7 @@ def plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
         learns = isinstance(value, Tensor) and (value.requires_grad or isinstance(value, nn.Parameter))
         return value if learns else plain(value.tolist())
+    value = of_config(value)
     return tuple(map(plain, value)) if isinstance(value, list | tuple) else value
 
 

@@ -3,8 +3,8 @@
     python -m benchmarks.equivalents           # writes the tables into notebooks/guides/coming/*.md
     python -m benchmarks.equivalents --check   # says which names the installed libraries do not have
 
-The names are in `benchmarks/names/*.txt`, a row for what is alike: names there | names here, the nearest first | what to know.
-A page has a table between `<!-- names: kornia -->` and `<!-- end of names -->`; `all` is the one of all ops and libraries.
+The names are in `augfn/app/studio/names/*.txt`, a row for what is alike: names there | names here, the nearest first | what to
+know. A page has a table between `<!-- names: kornia -->` and `<!-- end of names -->`; `all` is the one of all ops and libraries.
 For the check: kornia is a test dependency; torchvision and albumentations as `benchmarks/peers.py` says; of MONAI, TorchIO,
 timm and imgaug the sources alone, which are read and not imported (`pip install --no-deps --target /tmp/peers monai torchio
 timm imgaug`, and that folder in PYTHONPATH).
@@ -32,7 +32,7 @@ PEERS = {
     "timm": "timm",
     "imgaug": "imgaug",
 }
-FOLDER = Path(__file__).parent / "names"
+FOLDER = Path(__file__).parents[1] / "augfn/app/studio/names"
 PAGES = Path(__file__).parents[1] / "notebooks/guides/coming"
 BLOCK = re.compile(r"(<!-- names: (\w+) -->\n).*?(<!-- end of names -->)", re.S)
 OPS = [*SPECS, *OF_CLIPS]

@@ -1,5 +1,6 @@
 """The console script: demo, preview and the policies it reads."""
 
+import io
 import sys
 
 import numpy as np
@@ -311,6 +312,22 @@ def test_help(args):
     result = call(*args)
     assert result.exit_code == 0
     assert "--help" in result.stdout
+
+
+def test_a_name_that_the_console_has_no_letters_for(folder, monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr(sys, "stdout", stream)
+    out = folder / "\u732b.png"
+    monkeypatch.setattr(
+        sys,
+        "argv",
+        ["augfn", "preview", f"{folder}/a.png", "--policy", f"{folder}/policy.yaml", "--out", str(out), "--n", "1"],
+    )
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert (stop.value.code, out.exists()) == (0, True)
+    stream.flush()
+    assert b"\\u732b.png" in stream.buffer.getvalue()
 
 
 # the extra

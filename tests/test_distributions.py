@@ -244,6 +244,14 @@ def test_repr_shows_the_fields(d):
     assert all(f"{f}=" in repr(d) for f in d.fields)
 
 
+def test_repr_without_numbers():
+    """On the meta device, where models are built that are too large to be built elsewhere."""
+    assert (
+        repr(af.Uniform(torch.zeros(2, device="meta"), torch.ones(2)))
+        == "Uniform(low=tensor float32 [2], high=[1.0, 1.0])"
+    )
+
+
 @by_name
 @pytest.mark.parametrize("batch", [(), (3,), (2, 3)], ids=str)
 def test_shapes_and_vmap(d, batch):

@@ -18,7 +18,12 @@ MISTAKES = {
     "numpy array": (
         lambda: ROTATE(X.numpy(), None, K),
         TypeError,
-        ["torch tensors [*batch, C, H, W]", "af.to_float(x)"],
+        ["array float32 [2, 3, 8, 10]", "torch tensors [*batch, C, H, W]", "af.to_float(x)"],
+    ),
+    "a label that is a number": (
+        lambda: ROTATE({"image": X[0], "label": 3}, None, K),
+        TypeError,
+        ["given:    3", "a tensor [*batch]", "torch.as_tensor(label)"],
     ),
     "too few dims": (
         lambda: ROTATE(torch.rand(8, 10), None, K),

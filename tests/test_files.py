@@ -188,6 +188,7 @@ def test_ops_and_distributions_of_others(tmp_path):
         ("pipeline: ['unittest.mock:call']", "unknown op"),
         ("pipeline: [hflip]\ntargets: 3", "not a mapping"),
         ("pipeline: [to_float: {x: 3}]", "unknown keyword"),
+        ("{__version__: 2.0.8, transform: {__class_fullname__: Compose}}", "augfn_nn.convert"),
         ("pipeline: [rotate: {degrees: {'os:getcwd': []}}]", "unknown distribution"),
     ],
 )
@@ -212,6 +213,12 @@ def test_files_that_are_none(tmp_path):
 
     with pytest.raises(TypeError, match=r"torch\.save"):
         af.save(Strange("strange", {}, {}), tmp_path / "policy.json")
+
+
+@pytest.mark.parametrize(("form", "text"), [("json", '{"pipeline": ["hflip"]}'), ("yaml", "pipeline: [hflip]")])
+def test_a_file_may_begin_with_the_mark_that_windows_writes(form, text, tmp_path):
+    (tmp_path / f"policy.{form}").write_text(text, encoding="utf-8-sig")
+    assert repr(af.load(tmp_path / f"policy.{form}")) == "pipeline(hflip())"
 
 
 def test_json_knows_no_infinity(tmp_path):

@@ -131,6 +131,13 @@ def test_a_flip_in_closed_form(tmp_path):
     assert pose["num_keypoints"] == 4
 
 
+def test_a_mark_of_utf8_at_the_beginning_is_read_over(tmp_path):
+    file = small(tmp_path / "in", [{"bbox": [2, 3, 10, 4]}]) / "annotations.json"
+    file.write_text(file.read_text(), encoding="utf-8-sig")
+    made = apply(tmp_path / "in", tmp_path / "out", af.hflip())
+    assert coco(made.out)["annotations"][0]["bbox"] == [18.0, 3.0, 10.0, 4.0]
+
+
 def test_what_leaves_the_frame(tmp_path):
     given = [
         {"bbox": [0, 0, 6, 6], "area": 36},

@@ -1,7 +1,10 @@
 """What is released: the files of the wheel and of the source distribution, and what they say of the package."""
 
 import io
+import os
 import re
+import subprocess
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -30,6 +33,35 @@ def built(tmp_path_factory):
     with tarfile.open(folder / source) as archive:
         kept = {m.name.partition("/")[2]: m.size for m in archive.getmembers()}
     return zipfile.ZipFile(io.BytesIO((folder / wheel).read_bytes())), kept
+
+
+IMPORTED = """
+import sys, torch
+
+def asked(event, args):
+    written = event == "open" and isinstance(args[1], str) and set(args[1]) & set("wax+")
+    if written or event.startswith(("socket.", "subprocess.")):
+        print(event, args)
+
+sys.addaudithook(asked)
+import augfn as af, augfn_nn
+f = af.pipeline(af.hflip(p=0.5), af.affine(degrees=(-5, 5)))
+augfn_nn.Augment(f)(torch.rand(2, 3, 8, 8))
+"""
+
+
+def test_an_import_asks_no_server_and_writes_no_file(tmp_path):
+    """Nor does it warn, nor need a home, UTF-8 or docstrings, which `-OO` leaves out."""
+    environment = {
+        "PYTHONPATH": str(ROOT),
+        "HOME": "/nowhere",
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0",
+    }
+    command = [sys.executable, "-B", "-OO", "-W", "error", "-c", IMPORTED]
+    done = subprocess.run(command, cwd=tmp_path, env=os.environ | environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
 def test_the_wheel_holds_the_packages_and_nothing_else(built):

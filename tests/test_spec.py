@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from collections.abc import Sequence
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from augfn.math.shapes import over
 from augfn.saving import PolicyError, parse
 from augfn.testing import example
 from augfn.typing import Factor
-from augfn_nn import Augment
+from augfn_nn import Augment, CenterCrop, RandomAffine, RandomResizedCrop
 
 F64 = torch.float64
 X = torch.rand(2, 3, 4, 5)
@@ -115,6 +116,56 @@ def test_what_is_built_shares_no_tensor_with_the_signature(name):
     held = {t.data_ptr() for d in SPECS[name].defaults.values() for t in tree_leaves(d) if isinstance(t, torch.Tensor)}
     built = example(name, **{n: v for n, v in keywords.items() if n in SPECS[name].static})
     assert not held & {t.data_ptr() for t in tree_leaves(built.params)}
+
+
+@pytest.mark.parametrize(
+    ("f", "shown"),
+    [
+        (af.resize(size=(8, 6)), "resize(size=(8, 6))"),
+        (af.normalize(mean=0.5, std=0.2), "normalize(mean=0.5, std=0.2)"),
+        (af.pad(padding=4, fill=1.0), "pad(padding=4, fill=1.0)"),
+        (af.invert(channels=(0, 1), per_channel=True), "invert(channels=(0, 1), per_channel=True)"),
+        (af.maybe(af.invert(), p=0.25), "maybe(invert(), gate=Bernoulli(probs=0.25))"),
+        (
+            af.pipeline(af.hflip(), fill_mask=255, interpolation={"image": "bicubic"}, fuse=False),
+            "pipeline(hflip(), fill_mask=255, interpolation={'image': 'bicubic'}, fuse=False)",
+        ),
+        (CenterCrop(8), "CenterCrop(size=8)"),
+    ],
+)
+def test_repr_tells_the_settings_that_are_not_the_factorys(f, shown):
+    assert repr(f) == shown
+
+
+class Config(Sequence):
+    """A list of a library of configs, such as Hydra's, which is no list of Python's."""
+
+    def __init__(self, *values):
+        self.values = values
+
+    def __len__(self):
+        return len(self.values)
+
+    def __getitem__(self, i):
+        return self.values[i]
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (af.resize(size=Config(8, 6)), af.resize(size=[8, 6])),
+        (af.normalize(mean=Config(0.5, 0.4, 0.3), std=0.2), af.normalize(mean=[0.5, 0.4, 0.3], std=0.2)),
+        (
+            af.affine(translate=Config(Config(-0.1, 0.1), Config(-0.2, 0.2))),
+            af.affine(translate=((-0.1, 0.1), (-0.2, 0.2))),
+        ),
+        (RandomAffine(10.0, translate=Config(0.1, 0.2)), RandomAffine(10.0, translate=(0.1, 0.2))),
+        (RandomAffine(10.0, fill=Config(0.1, 0.2, 0.3)), RandomAffine(10.0, fill=(0.1, 0.2, 0.3))),
+        (RandomResizedCrop(Config(8, 6)), RandomResizedCrop((8, 6))),
+    ],
+)
+def test_a_list_of_a_config_means_what_a_list_means(made, expected):
+    assert repr(made) == repr(expected)
 
 
 def test_a_step_on_one_moves_no_other():

@@ -60,7 +60,7 @@ FLOORS = [
     ["augfn.run.rows", "augfn.core.acting"],
     ["augfn.run.host"],
     ["augfn.run.looks", "augfn.core.draw", "augfn.run.slices", "augfn.core.spec"],
-    ["augfn.run.call"],
+    ["augfn.run.call", "augfn.core.settings"],
     ["augfn.core.timed"],
     ["augfn.core.augmentation"],
     ["augfn.core.combined", "augfn.core.opaque"],

@@ -70,7 +70,7 @@ def test_all_that_can_be_added_is_written_out_as_it_is(ndim: int) -> None:
 
 
 def test_entries_are_found_by_the_names_of_peers() -> None:
-    for peer, own in {"RandomHorizontalFlip": "hflip", "RandomErasing": "erase", "RandAugment": "rand_augment"}.items():
+    for peer, own in {"HorizontalFlip": "hflip", "RandomErasing": "erase", "RandAugment": "rand_augment"}.items():
         assert peer in entries(2)[own].label
     assert "rotate3d" not in entries(2)
     assert "rotate" not in entries(3)

@@ -6,11 +6,13 @@ import asyncio
 import gzip
 import io
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from test_studio import npy, photo
 
@@ -21,9 +23,9 @@ from augfn.app.studio.state import line_of
 from augfn.files.writing import written
 
 
-def png(array: np.ndarray) -> bytes:
+def png(array: np.ndarray, form: str = "PNG") -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(array).save(buffer, "PNG")
+    Image.fromarray(array).save(buffer, form)
     return buffer.getvalue()
 
 
@@ -50,10 +52,34 @@ def test_files_are_read_from_their_bytes() -> None:
         opened.mask_in("m.png", png(np.zeros((3, 4, 3), np.uint8)))
 
 
+def tiff(array: np.ndarray) -> bytes:
+    """Grey values of 16 bits, the high byte first."""
+    h, w = array.shape
+    data = array.astype(">u2").tobytes()
+    tags = {256: w, 257: h, 258: 16, 259: 1, 262: 1, 273: 8, 277: 1, 278: h, 279: len(data)}
+    rows = b"".join(struct.pack(">HHIHH", tag, 3, 1, value, 0) for tag, value in tags.items())
+    return b"MM\0*" + struct.pack(">I", 8 + len(data)) + data + struct.pack(">H", len(tags)) + rows + bytes(4)
+
+
+def test_sixteen_bits_in_either_order_of_bytes() -> None:
+    labels = np.arange(12, dtype=np.uint16).reshape(3, 4)
+    assert opened.mask_in("m.tif", tiff(labels)).equal(torch.from_numpy(labels.astype(np.uint8)))
+    grey = opened.read("a.tif", tiff(labels * 5000)).full[0]
+    torch.testing.assert_close(grey, torch.from_numpy(labels * 5000 / 65535).float())
+
+
+def test_of_several_pictures_in_a_file_the_first_is_shown_which_is_said() -> None:
+    buffer, frames = io.BytesIO(), [Image.new("L", (4, 3), i) for i in range(3)]
+    frames[0].save(buffer, "TIFF", save_all=True, append_images=frames[1:])
+    assert opened.read("a.tif", buffer.getvalue()).note == "Of 3 pictures the first was read."
+    assert opened.read("a.png", png(np.zeros((3, 4), np.uint8))).note == ""
+
+
 @pytest.mark.parametrize(
     ("name", "data", "words"),
     [
         ("a.png", b"", "no bytes"),
+        ("a.tif", png(np.full((3, 3), np.nan, np.float32), "TIFF"), "not finite"),
         ("a.png", b"text", "an image that pillow reads"),
         ("a.png", png(np.zeros((40, 40, 3), np.uint8))[:60], "an image that pillow reads"),
         ("a.npy", b"text", "as numpy.save writes it"),

@@ -258,6 +258,7 @@ def test_more_trials_and_other_studies(tmp_path):
         {"method": "tpe"},
         {"metric": "a"},
         {"space": SPACE},
+        {"space": space(af.pipeline(*POLICY.steps.values(), padding_mode="border"))},
     ):
         given = {"space": BOTH, "method": "random", "trials": 3, "key": KEY, "storage": path} | other
         with pytest.raises(ValueError, match=f"search: {next(iter(other))}"):

@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves
 from augfn import random
 from augfn.analysis.passes import Watched
 from augfn.analysis.switching import PREPARES, reference
-from augfn.core.augmentation import Augmentation, Op
+from augfn.core.augmentation import Augmentation
 from augfn.core.combined import Pipeline
 from augfn.core.draw import Params
 from augfn.errors import explain
@@ -30,14 +30,6 @@ def without_normal(f: Augmentation, params: Params) -> Params:
         return params
     steps = {n: (f.steps[n], p) for n, p in params.items()}
     return {n: without_normal(g, p) for n, (g, p) in steps.items() if g.name not in PREPARES}
-
-
-def settings(f: Augmentation) -> str:
-    """An augmentation with what is set and not drawn, sizes and paddings too."""
-    if isinstance(f, Op):
-        return f"{f!r}{f.static}{f.sampling}{f.clip}{f.channels}{f.per_channel}"
-    inner = [f"{n}={settings(g)}" for n, g in getattr(f, "steps", {}).items()]
-    return f"{f!r}{f.sampling}{f.fused}{inner}"
 
 
 def code_of(function: Any) -> list[Any]:
@@ -121,7 +113,7 @@ class Plan:
         ranges = digest(tree_leaves(self.tree))
         labels = None if self.labels is None else digest([self.labels])
         rest = {"key": self.key.tolist(), "draws": self.draws, "batch": self.batch}
-        return {"images": images, "labels": labels, "augment": f"{settings(self.f)} ({ranges})", **rest}
+        return {"images": images, "labels": labels, "augment": f"{self.f!r} ({ranges})", **rest}
 
     def mark(self, seen: Watched, blame: int) -> str:
         """What tells this study from others; of a model its modules and weights, not the code of its forward."""

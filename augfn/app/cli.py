@@ -16,6 +16,8 @@ EXTRAS = {
 
 def main() -> None:
     """Run the command that the command line names."""
+    if hasattr(sys.stdout, "reconfigure"):  # the name of a file that a console has no letters for
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         from augfn.app.commands import app
 

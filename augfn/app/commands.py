@@ -262,7 +262,7 @@ def analyse(
         net, scale = it.model_of(model, weights, classes)
         scale = (it.numbers(mean), it.numbers(std)) if mean else scale
         f = it.prepared(f, scale)
-        known = None if names is None else names.read_text(encoding="utf-8").split("\n")
+        known = None if names is None else names.read_text(encoding="utf-8-sig").split("\n")
         truth, there = it.classes_of(good, images, known) if labels else (None, [])
         out.parent.mkdir(parents=True, exist_ok=True)
         unknown = "" if weights or it.library_of(model) is None else " (random weights)"

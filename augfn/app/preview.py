@@ -49,7 +49,11 @@ def read_image(path: str | Path) -> Tensor:
 
 
 def full_scale(x: np.ndarray, whole: bool) -> np.ndarray:
-    """Deep grey values in [0, 1]; `whole`: they were integers."""
+    """Deep grey values in [0, 1]; `whole`: they were integers. Raises ValueError where they are not finite."""
+    if not np.isfinite(x).all():
+        raise ValueError(
+            explain("pixels that are not finite", "NaN or infinity", "numbers", "numpy.nan_to_num(pixels)")
+        )
     low, high = float(x.min()), float(x.max())
     full = 65535.0 if whole else 1.0
     if low >= 0 and high <= full:

@@ -25,6 +25,7 @@ from augfn.core.gates import with_gates
 from augfn.core.lists import batched
 from augfn.core.partners import WAYS
 from augfn.core.rules import check_channels
+from augfn.core.settings import settings_of
 from augfn.core.spec import (
     COMMON,
     OF_MIXES,
@@ -40,6 +41,7 @@ from augfn.core.spec import (
     is_per_channel,
     leaves_per_channel,
     native,
+    of_config,
     own_copy,
     register,
     signature_of,
@@ -199,8 +201,8 @@ class Augmentation:
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        leaves = ", ".join(f"{path}={leaf!r}" for path, leaf in leaves_of(self.params).items())
-        return f"{self.name}({leaves})"
+        shown = leaves_of(self.params) | settings_of(self)
+        return f"{self.name}({', '.join(f'{n}={v!r}' for n, v in shown.items())})"
 
 
 class Op(Augmentation):
@@ -348,7 +350,7 @@ def by_position(spec: Spec, values: tuple[Any, ...]) -> str:
 def build(spec: Spec, keywords: dict[str, Any]) -> Op:
     """Bind ranges and settings: numbers are fixed values, pairs are Uniform, tensors and distributions are taken as
     they are."""
-    common = spec.common
+    common, keywords = spec.common, {n: of_config(v) for n, v in keywords.items()}
     for name in keywords:
         if name not in spec.leaves and name not in spec.static and name not in common:
             raise TypeError(unknown(f"keyword of {spec.name}", name, [*spec.leaves, *spec.static, *common]))

@@ -26,6 +26,7 @@ from augfn.core.augmentation import Augmentation
 from augfn.core.called import Called, Custom
 from augfn.core.gates import Gate
 from augfn.core.patched import Patched
+from augfn.core.settings import settings_of
 from augfn.errors import explain
 from augfn.math.resample import Sampling
 
@@ -60,7 +61,8 @@ class Combined(Augmentation):
         return [f.plan(params[n], size, how) for n, f in self.steps.items()]
 
     def __repr__(self) -> str:
-        return f"{self.name}({', '.join(map(repr, self.steps.values()))})"
+        own = {n: v for n, v in self.params.items() if n not in self.steps} | settings_of(self)
+        return f"{self.name}({', '.join([*map(repr, self.steps.values()), *(f'{n}={v!r}' for n, v in own.items())])})"
 
 
 class Pipeline(Combined):

@@ -289,6 +289,13 @@ def native(value: Any) -> Any:
     return tuple(map(native, value)) if isinstance(value, list | tuple) else value
 
 
+def of_config(value: Any) -> Any:
+    """A sequence of others, such as a list in a config of Hydra, as a list; all else as it is."""
+    if isinstance(value, (str, bytes, list, tuple, Tensor)) or not isinstance(value, Sequence):
+        return value
+    return [of_config(v) for v in value]
+
+
 def own_copy(default: Any) -> Any:
     """A default on tensors of its own: what is built may be learned in place, a signature may not."""
     return tree_map_only(Tensor, torch.clone, default)

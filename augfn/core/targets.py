@@ -286,7 +286,9 @@ def check_value(name: str, t: Target, ndim: int, integers: bool) -> None:
         fix = f"af.to_float({name})" if t.kind in FRAMED else f"torch.as_tensor({name})"
         fix = "a list of dicts, one for each sample" if isinstance(value, list) else fix
         fix = made_of(t.kind.capitalize(), name, value) if t.kind in ("boxes", "keypoints") else fix
-        raise TypeError(explain(f"{name}: not a tensor", value, f"a tensor [*batch, {layout}]", fix))
+        raise TypeError(
+            explain(f"{name}: not a tensor", value, f"a tensor [*batch, {layout}]".replace(", ]", "]"), fix)
+        )
     if t.kind in FLOATING and not value.is_floating_point() and not (integers and t.kind in CONVERTED):
         convert = f"af.to_float({name}), or af.to_float() as the first step of a pipeline"
         if (

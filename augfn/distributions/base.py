@@ -132,7 +132,8 @@ def as_tensor(value: Any) -> Tensor:
 
 
 def brief(value: Any) -> str:
-    if isinstance(value, Tensor) and type(value) in (Tensor, torch.nn.Parameter) and value.numel() <= 4:
+    own = type(value) in (Tensor, torch.nn.Parameter) and not value.is_meta  # which hold numbers
+    if own and value.numel() <= 4:
         numbers = [round(v, 4) for v in value.detach().flatten().tolist()]
         return str(numbers if value.ndim else numbers[0])
     return show(value)

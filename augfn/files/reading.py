@@ -50,6 +50,8 @@ def made(config: Any) -> Augmentation:
         return sequence(config["pipeline"], {k: v for k, v in config.items() if k != "pipeline"}, "pipeline")
     if not isinstance(config, dict) or len(config) != 1:
         fix = "write 'pipeline:' above the list" if isinstance(config, list) else "pipeline: [hflip]"
+        if isinstance(config, dict) and "transform" in config:  # as albumentations writes it
+            fix = "augfn_nn.convert of what yaml.safe_load or json.load gives"
         raise fail("policy", "no pipeline", config, "a list of steps under 'pipeline:'", fix)
     return step(config, "policy")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import torch
@@ -11,12 +10,11 @@ from torch import Tensor
 from augfn.core.augmentation import Augmentation, Op
 from augfn.core.combined import Combined, Identity, Maybe, Mixture, OneOf, Pipeline, Slots, SomeOf
 from augfn.core.draw import Params
-from augfn.core.spec import SAMPLING
+from augfn.core.settings import equal, settings_of
 from augfn.distributions import Bernoulli, Choice, Constant, Distribution, Exponential, Uniform
 from augfn.errors import explain
 from augfn.files.values import described, listed, plain, tagged
 from augfn.images import Conversion
-from augfn.math.resample import UNSET
 from augfn.multiview import Views
 from augfn.typing import GATE, Leaf
 
@@ -40,11 +38,9 @@ def step(f: Augmentation, params: Params) -> dict[str, Any]:
         return {"identity": None}
     if isinstance(f, Conversion):
         return {f.name: {n: v for n, v in f.static.items() if v is not None} or None}
-    if isinstance(f, Combined) and not isinstance(f, Pipeline):
-        inner = {t: kind for g in f.steps.values() for t, kind in g.targets.items()}
-        if f.sampling != UNSET or not f.fused or dict(f.targets) != inner:
-            want, fix = "settings of a pipeline", f"af.pipeline(af.{f.name}(...), ...) with the settings"
-            raise TypeError(explain(f"{f.name}: settings of a choice have no place in a file", f, want, fix))
+    if isinstance(f, Combined) and not isinstance(f, Pipeline) and settings_of(f):
+        want, fix = "settings of a pipeline", f"af.pipeline(af.{f.name}(...), ...) with the settings"
+        raise TypeError(explain(f"{f.name}: settings of a choice have no place in a file", f, want, fix))
     for kind, write in COMBINATORS.items():
         if type(f) is kind:
             return write(f, params)
@@ -65,28 +61,10 @@ def op(f: Op, params: Params) -> dict[str, Any]:
             given[leaf] = None
     if "gate" in params:
         given["p"] = chance(params["gate"])
-    for n, default in f.spec.static.items():
-        if default is inspect.Parameter.empty or not equal(f.static[n], default):
-            given[n] = plain(f.static[n], f"{name}: {n}")
-    for n in SAMPLING:
-        if getattr(f.sampling, n) != getattr(f.spec.sampling, n) and not (f.sampling == UNSET == f.spec.sampling):
-            given[n] = plain(getattr(f.sampling, n), f"{name}: {n}")
-    if "clip" in f.spec.common and f.clip != f.spec.clip:
-        given["clip"] = f.clip
-    if f.channels is not None:
-        given["channels"] = list(f.channels)
-    if f.per_channel and "channel_gate" not in params:
-        given["per_channel"] = True
-    elif f.per_channel:
+    given |= {n: plain(v, f"{name}: {n}") for n, v in settings_of(f).items()}
+    if "channel_gate" in params:
         given["p_channel"] = chance(params["channel_gate"])
     return {name if module == "augfn" else f"{module}:{name}": given or None}
-
-
-def equal(a: Any, b: Any) -> bool:
-    """Of settings, which may hold tensors."""
-    if isinstance(a, Tensor) or isinstance(b, Tensor):
-        return isinstance(a, Tensor) and isinstance(b, Tensor) and a.dtype == b.dtype and torch.equal(a, b)
-    return type(a) is type(b) and bool(a == b)
 
 
 def same(a: Any, b: Any) -> bool:
@@ -158,12 +136,7 @@ def pipeline(f: Any, params: Params) -> dict[str, Any]:
     if f.name == "repeat" and alike(f, params):
         return {"repeat": {"n": len(f.steps), "step": steps(f, params)[0]}}
     given: dict[str, Any] = {"steps": steps(f, params)}
-    given |= {n: plain(v, f"pipeline: {n}") for n in SAMPLING if (v := getattr(f.sampling, n)) is not None}
-    if f.sampling.by_target:
-        given["interpolation"] = dict(f.sampling.by_target)
-    inner = {t: kind for g in f.steps.values() for t, kind in g.targets.items()}
-    targets = {t: kind for t, kind in f.targets.items() if inner.get(t) != kind}
-    given |= ({"targets": targets} if targets else {}) | ({} if f.fused else {"fuse": False})
+    given |= {n: v if isinstance(v, dict) else plain(v, f"pipeline: {n}") for n, v in settings_of(f).items()}
     return {"pipeline": given["steps"] if len(given) == 1 else given}
 
 

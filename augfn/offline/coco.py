@@ -79,7 +79,7 @@ class Coco(OneByOne):
     def of(cls, source: Path, out: Path, options: Options) -> Coco:
         check_format(options.format)
         file = Path(options.annotations) if options.annotations else found_in(source)
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = json.loads(file.read_text(encoding="utf-8-sig"))
         if not isinstance(data, dict) or not all(isinstance(data.get(n), list) for n in ("images", "annotations")):
             want = 'an object with the lists "images" and "annotations"'
             raise ValueError(explain("not a COCO file", str(file), want, "--annotations the file of the instances"))

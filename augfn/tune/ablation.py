@@ -245,7 +245,7 @@ def without(f: Any, place: tuple[str, ...], off: set[str]) -> Augmentation:
     >>> without(af.pipeline(af.hflip(), af.rotate(), af.rotate(), fuse=False), (), {"hflip", "rotate"}).steps.keys()
     dict_keys(['rotate_2'])
     >>> without(af.one_of(af.hflip(), af.invert()), (), {"hflip"})
-    one_of(identity(), invert())
+    one_of(identity(), invert(), choice=Choice(weights=[1.0, 1.0]))
     """
     if place:
         return rebuilt(f, {n: without(g, place[1:], off) if n == place[0] else g for n, g in f.steps.items()})

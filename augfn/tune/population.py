@@ -116,7 +116,7 @@ def load_schedule(path: str | Path) -> dict[str, Any]:
     {'degrees': Uniform(low=-9.0, high=9.0)}
     """
     try:
-        data = table(data_of(Path(path).read_text(encoding="utf-8"), suffix_of(path) == ".json"), "the file")
+        data = table(data_of(Path(path).read_text(encoding="utf-8-sig"), suffix_of(path) == ".json"), "the file")
         steps = table(data.get("schedule"), "schedule")
         if not steps:
             raise PolicyError("no schedule: a mapping `schedule` from paths to lists of [progress, value]")

@@ -68,7 +68,7 @@ def convert(x: Any, partly: bool = False, ndim: int | None = None) -> Conversion
     >>> flip = {"__class_fullname__": "HorizontalFlip", "p": 0.5}
     >>> found = convert({"__version__": "2.0.8", "transform": {"__class_fullname__": "Compose", "p": 1.0, "transforms": [flip]}})
     >>> found.pipeline
-    pipeline(to_float(), maybe(hflip()))
+    pipeline(to_float(), maybe(hflip(), gate=Bernoulli(probs=0.5)))
     """
     notes = Notes(ndim)
     f = converter_of(x, ndim)(x, notes)

@@ -98,14 +98,14 @@ def first(doc: str | None) -> str:
 
 @cache
 def peers_of() -> dict[str, tuple[str, ...]]:
-    """The names that peers have for each op: those of the classes that bear them, and, in a clone, those of the tables of
-    `benchmarks/names`, whose rows are: names there | names here, the nearest first | what to know."""
+    """The names that peers have for each op: those of the classes that bear them, and those of the tables in `names`, whose
+    rows are: names there | names here, the nearest first | what to know."""
     out: dict[str, list[str]] = {}
     for name in augfn_nn.__all__:
         spec = getattr(getattr(augfn_nn, name), "spec", None)
         if isinstance(spec, Spec):
             out.setdefault(spec.name, []).append(name)
-    for path in sorted((Path(af.__file__).parents[1] / "benchmarks" / "names").glob("*.txt")):
+    for path in sorted(Path(__file__).with_name("names").glob("*.txt")):
         for line in path.read_text(encoding="utf-8").splitlines():
             theirs, _, ours = line.partition("|")
             if not line.startswith("#") and ours.split():

@@ -161,7 +161,7 @@ class Drawing:
     async def load_coco(self, name: str, data: bytes) -> None:
         def load() -> str:
             try:
-                said = data_of(data.decode("utf-8"), is_json=True)
+                said = data_of(data.decode("utf-8-sig"), is_json=True)
             except (PolicyError, UnicodeDecodeError) as error:
                 raise ValueError(f"{name}: {error}") from None
             self.said = opened.annotate(self.item, name, said)

@@ -107,7 +107,7 @@ class Exchange:
             ui.download.content(data, f"{studio.item.name.rsplit('.', 1)[0]}_draw{studio.chosen + 1}.{form}")
 
     async def open(self, name: str, data: bytes) -> None:
-        await self.load(data.decode("utf-8", "replace"), name)
+        await self.load(data.decode("utf-8-sig", "replace"), name)
 
     async def load(self, written: str, name: str = "") -> None:
         """Another pipeline, and what differs from the peer that it came from."""

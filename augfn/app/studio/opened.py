@@ -26,7 +26,7 @@ VALUES = 256 * 2**20 // 4  # of a volume
 SIDES = {2: 512, 3: 96}  # pixels of the longest side of the copy that is previewed: of images, of volumes
 SEEN = 1e-6  # the least share of a box: so that what is left of each is counted
 LABELS = 255  # of a mask
-FLAT = ("1", "L", "P", "I", "I;16")  # modes of pillow that hold a number for each pixel
+FLAT = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L", "I;16N")  # modes of pillow that hold a number for each pixel
 VOLUMES = (".npy", ".nii", ".nii.gz")
 
 
@@ -150,7 +150,7 @@ def of_picture(name: str, data: bytes) -> Item:
     """An image file as RGB."""
     try:
         with Image.open(io.BytesIO(data)) as file:
-            w, h = file.size
+            (w, h), frames = file.size, 1 if file.format == "MPO" else getattr(file, "n_frames", 1)
         if w * h > PIXELS:
             want, fix = f"at most {PIXELS // 10**6} megapixels", "shrink it first"
             raise ValueError(explain(name, f"{w} x {h} pixels", want, fix))
@@ -158,8 +158,9 @@ def of_picture(name: str, data: bytes) -> Item:
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         want = f"an image that pillow reads (PNG, JPEG, WebP, TIFF), or a volume ({', '.join(VOLUMES)})"
         raise ValueError(explain(name, reason(error), want, "save it as PNG")) from None
-    note = f"Of {w} x {h} pixels it was read at {LARGEST} a side." if max(w, h) > LARGEST else ""
-    return Item(name, x, note=note)
+    notes = [f"Of {frames} pictures the first was read."] * (frames > 1)
+    notes += [f"Of {w} x {h} pixels it was read at {LARGEST} a side."] * (max(w, h) > LARGEST)
+    return Item(name, x, note=" ".join(notes))
 
 
 def reason(error: Exception) -> str:
