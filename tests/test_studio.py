@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
 
 import augfn as af
 from augfn.app.studio import exports, peers
@@ -95,6 +96,15 @@ def test_dials_turn_and_leaves_change_their_form() -> None:
         step.given["degrees"] = reformed(rows["degrees"], form)
         assert next(r for r in rows_of(step) if r.name == "degrees").form == form
     assert ends_of(rows["scale"].meaning, []) == (0.25, 4.0)
+
+
+def test_the_settings_of_a_step_are_plain_data() -> None:
+    """As a file has them, which is how they are written on the page; also those that were written by hand."""
+    for name in entries(2):
+        for step in (s for s in whole(name).walk() if not s.group):
+            assert yaml.safe_load(yaml.safe_dump({s.name: s.value for s in settings_of(step)})) is not None
+    wrong = Step("clahe", {"grid_size": yaml.safe_load("2024-01-01")})
+    assert settings_of(wrong)[0].value == wrong.given["grid_size"]
 
 
 def test_steps_are_ordered_switched_and_nested() -> None:
@@ -192,7 +202,10 @@ def test_what_became_of_targets_the_time_of_steps_and_slopes() -> None:
         af.pipeline(af.translate(translate=(-0.375, -0.375)), af.brightness(factor=0.8), af.gamma(gamma=1.5))
     )
     studio.draw()
-    found = {f.name: f for f in fates(studio.sample(), studio.one[0])}
+    boxes = item.boxes.copy()
+    item.boxes.clear()  # what is drawn is shown with what it was made of
+    found = {f.name: f for f in fates(studio.source, studio.one[0])}
+    item.boxes = boxes
     assert found["box 1 (label 3)"].left == "25 %, clipped"
     assert found["keypoint 1"].after == "not visible"
     assert found["label 2"].left != "100 %"
