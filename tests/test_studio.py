@@ -70,6 +70,20 @@ def test_all_that_can_be_added_is_written_out_as_it_is(ndim: int) -> None:
                 assert dial.step > 0
 
 
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_all_that_can_be_added_is_drawn(ndim: int) -> None:
+    """On an image with a mask, boxes and keypoints, or a volume in three channels, as it is added."""
+    studio, volume = Studio(), torch.linspace(0, 1, 3 * 12 * 20 * 16).reshape(3, *SIZES[3])
+    items = [photo(), photo()] if ndim == 2 else [Item("scan.npy", volume, (volume[0] > 0.1).to(torch.uint8))]
+    for item in items:
+        studio.add(item)
+    studio.n = 1
+    for name in entries(ndim):
+        studio.root = whole(name, ndim)
+        studio.draw()
+        assert studio.words(), name
+
+
 def test_entries_are_found_by_the_names_of_peers() -> None:
     for peer, own in {"RandomHorizontalFlip": "hflip", "RandomErasing": "erase", "RandAugment": "rand_augment"}.items():
         assert peer in entries(2)[own].label
@@ -192,6 +206,25 @@ def test_values_beyond_one_views_mixes_and_volumes_are_shown() -> None:
     studio.root = Step("pipeline", steps=[Step("resize3d", {"size": [50000, 8, 8]})])
     with pytest.raises(ValueError, match="whole numbers up to 4096"):
         studio.draw()
+
+
+def test_what_lies_on_an_image_is_drawn_where_it_is() -> None:
+    mask = torch.zeros(48, 64, dtype=torch.uint8)
+    mask[12:24, 16:32] = 2
+    grey = Item("grey.png", torch.full((3, 48, 64), 0.5), mask, [(40.0, 30.0, 56.0, 44.0, 1.0)], [(8.0, 6.0)]).sample()
+
+    def places(side: int | None = None, **shown: bool) -> np.ndarray:
+        looks = [Look(**{**dict.fromkeys(("mask", "boxes", "points"), False), **s}) for s in ({}, shown)]
+        plain, marked = (np.asarray(picture(grey, look, side)) for look in looks)
+        return np.argwhere((plain != marked).any(-1))
+
+    for side, scale in ((None, 1), (32, 2)):
+        found = places(side, mask=True)
+        assert len(found) == 12 * 16 / scale**2
+        assert (found.min(0) * scale).tolist() == [12, 16]
+        found = places(side, boxes=True)
+        assert [*(found.min(0) * scale), *((found.max(0) + 1) * scale)] == [30, 40, 44, 56]
+        assert np.abs(places(side, points=True).mean(0) + 0.5 - np.array([6.5, 8.5]) / scale).max() <= 0.5
 
 
 def test_what_became_of_targets_the_time_of_steps_and_slopes() -> None:

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 import augfn_nn
 from augfn.app.commands import app
-from augfn.app.studio import opened, peers
+from augfn.app.studio import opened, peers, serving
 from augfn.app.studio.guard import Guard
 from augfn.app.studio.state import line_of
 from augfn.files.writing import written
@@ -269,6 +269,17 @@ def test_browsers_leave_out_port_80() -> None:
     known = {port: Guard(None, port, 10).hosts for port in (80, 8642)}  # type: ignore[arg-type]
     assert "localhost" in known[80]
     assert "localhost" not in known[8642]
+
+
+def test_the_page_is_served_on_loopback_alone_and_files_stay_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(serving.ui, "run", lambda page, **given: asked.update(given))
+    monkeypatch.setattr(serving.app, "add_middleware", lambda kind, **given: asked.update(given, guard=kind))
+    monkeypatch.setattr(serving.app, "on_startup", lambda act: None)
+    monkeypatch.setattr(serving.MultiPartParser, "spool_max_size", 1)
+    serving.serve([photo()], None, 0, show=False)
+    assert (asked["host"], asked["show"], asked["guard"]) == ("127.0.0.1", False, Guard)
+    assert asked["most"] >= serving.MultiPartParser.spool_max_size > opened.FILE
 
 
 # the command
