@@ -192,11 +192,17 @@ def test_values_beyond_one_views_mixes_and_volumes_are_shown() -> None:
     with pytest.raises(ValueError, match="two images or more"):
         studio.draw()
     studio.add(Item("b.png", torch.ones(3, 30, 30)))
+    assert torch.equal(studio.batch(studio.made())["image"][0], studio.item.small)  # that which is shown comes first
     studio.show(0)
     studio.draw()
     assert len(studio.outs) == studio.n
     studio.open("scan.npy", npy(np.linspace(0, 200, 8 * 9 * 10, dtype=np.float32).reshape(8, 9, 10)))
     assert studio.root.steps[0].name == "hflip3d"
+    solid = studio.root
+    studio.show(0)
+    assert studio.root.steps[0].name == "mixup"  # each kind has a pipeline of its own, which waits
+    studio.show(2)
+    assert studio.root is solid
     studio.draw()
     assert "Values 0 to 200 are shown, and augmented, as 0 to 1." in studio.says()
     assert [picture(studio.sample(), Look(axis=a)).size for a in (0, 1, 2)] == [(10, 9), (10, 8), (9, 8)]
@@ -283,5 +289,5 @@ def test_leaves_of_a_state_of_its_own() -> None:
     assert two.root.steps
     assert leaves_of(two.params)
     one.forget()
-    assert not one.items
+    assert not any((one.items, one.outs, one.source, one.one, one.drawn, one.params, one.kept))
     assert two.items
