@@ -1,7 +1,10 @@
 """The examples run, in their quick form, and print the same twice."""
 
 import importlib.util
+import io
+from http.client import HTTPConnection
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -58,13 +61,32 @@ def test_it_runs_and_gives_the_same_twice(name, tmp_path, capsys, monkeypatch):
 
 def test_images_of_ones_own_are_classified(tmp_path):
     module = example("classify")
-    for i, (label, mode) in enumerate((label, mode) for label in ("cat", "dog") for mode in ("RGB", "L", "RGBA")):
+    modes = ("RGB", "L", "LA", "RGBA")
+    for i, (label, mode) in enumerate((label, mode) for label in ("cat", "dog") for mode in modes):
         (tmp_path / label).mkdir(exist_ok=True)
-        pixels = np.full((40, 30 + i, 4), 40 * i, np.uint8)
+        pixels = np.full((40, 30 + i, 4), 30 * i, np.uint8)
         Image.fromarray(pixels).convert(mode).save(tmp_path / label / f"{mode}.png")
+        (tmp_path / label / ".DS_Store").write_text("of a file manager")
     x, y, first = module.folder(tmp_path, 24)
-    assert x.shape == (6, 3, 24, 24)
-    assert y.tolist() == [0, 0, 0, 1, 1, 1]
-    assert first.tolist() == [True, False, True] * 2
+    assert x.shape == (8, 3, 24, 24)
+    assert y.tolist() == [0] * 4 + [1] * 4
+    assert first.tolist() == [True, False] * 4
     with pytest.raises(SystemExit, match="two or more classes"):
         module.folder(tmp_path / "cat", 24)
+
+
+def test_the_service_answers_what_is_no_image():
+    module = example("tta_service")
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 300), np.uint8)).save(file, "PNG")
+    head, _, rest = file.getvalue().rpartition(b"IDAT")
+    with module.server_of(torch.nn.Flatten(), 1.0, 0) as server:
+        Thread(target=server.serve_forever).start()
+        try:
+            for body, length, status in ((head + b"\xdc\xf3\x98\xf5" + rest, None, 400), (b"", "many", 413)):
+                connection = HTTPConnection("127.0.0.1", server.server_port, timeout=30)
+                connection.request("POST", "/predict", body, {} if length is None else {"Content-Length": length})
+                assert connection.getresponse().status == status
+                connection.close()
+        finally:
+            server.shutdown()

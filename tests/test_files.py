@@ -175,6 +175,7 @@ def test_ops_and_distributions_of_others(tmp_path):
         ("pipeline: [to_float: {maxx: 3}]", "maxx"),
         ("pipeline: [to_uint8, hflip]", "to_uint8 last"),
         ("pipeline: [hflip, {rotate: {degrees: 3}, az: warp}]", "not a step"),
+        ("pipeline: [1: {p: 0.5}]", "not a step"),
         ("pipeline: [{rotate: , as: warp}, hflip]", "without a name after one with it"),
         ("pipeline: [{rotate: , as: warp}, {hflip: , as: warp}]", "another name for each step"),
         ("pipeline: [rotate: {degrees: {tensor: [1, 2], dtype: float33}}]", "float32"),

@@ -90,3 +90,15 @@ def test_what_it_says_of_itself(built):
     assert not re.findall(r"\]\((?!https?:|#)[^)\s]*(?:\.\w+|/)\)", description)
     code = re.compile(r"```python\n(.*?)```", re.DOTALL)
     assert code.findall(description) == code.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+
+
+def test_the_programs_of_a_release_find_what_they_need(built):
+    """In an environment with the extra `release` alone: what is imported at the top, and what is run by `python -m`."""
+    metadata = next(built[0].read(n).decode() for n in built[0].namelist() if n.endswith("/METADATA"))
+    extra = re.findall(r"^Requires-Dist: ([\w-]+).*extra == 'release'", metadata, re.MULTILINE)
+    texts = [
+        (ROOT / f"benchmarks/{n}.py").read_text(encoding="utf-8") for n in ("apart", "matrix", "measure", "package")
+    ]
+    roots = {m for text in texts for m in re.findall(r"^(?:import|from) (\w+)", text, re.MULTILINE)}
+    run = set(re.findall(r'"-m", "(\w+)"', texts[-1])) - {"venv", "pip"}
+    assert roots - sys.stdlib_module_names - {"augfn", "benchmarks", "torch"} | run <= set(extra)

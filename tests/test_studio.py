@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
 
 import augfn as af
 from augfn.app.studio import exports, peers
@@ -69,6 +70,20 @@ def test_all_that_can_be_added_is_written_out_as_it_is(ndim: int) -> None:
                 assert dial.step > 0
 
 
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_all_that_can_be_added_is_drawn(ndim: int) -> None:
+    """On an image with a mask, boxes and keypoints, or a volume in three channels, as it is added."""
+    studio, volume = Studio(), torch.linspace(0, 1, 3 * 12 * 20 * 16).reshape(3, *SIZES[3])
+    items = [photo(), photo()] if ndim == 2 else [Item("scan.npy", volume, (volume[0] > 0.1).to(torch.uint8))]
+    for item in items:
+        studio.add(item)
+    studio.n = 1
+    for name in entries(ndim):
+        studio.root = whole(name, ndim)
+        studio.draw()
+        assert studio.words(), name
+
+
 def test_entries_are_found_by_the_names_of_peers() -> None:
     for peer, own in {"HorizontalFlip": "hflip", "RandomErasing": "erase", "RandAugment": "rand_augment"}.items():
         assert peer in entries(2)[own].label
@@ -95,6 +110,15 @@ def test_dials_turn_and_leaves_change_their_form() -> None:
         step.given["degrees"] = reformed(rows["degrees"], form)
         assert next(r for r in rows_of(step) if r.name == "degrees").form == form
     assert ends_of(rows["scale"].meaning, []) == (0.25, 4.0)
+
+
+def test_the_settings_of_a_step_are_plain_data() -> None:
+    """As a file has them, which is how they are written on the page; also those that were written by hand."""
+    for name in entries(2):
+        for step in (s for s in whole(name).walk() if not s.group):
+            assert yaml.safe_load(yaml.safe_dump({s.name: s.value for s in settings_of(step)})) is not None
+    wrong = Step("clahe", {"grid_size": yaml.safe_load("2024-01-01")})
+    assert settings_of(wrong)[0].value == wrong.given["grid_size"]
 
 
 def test_steps_are_ordered_switched_and_nested() -> None:
@@ -168,11 +192,17 @@ def test_values_beyond_one_views_mixes_and_volumes_are_shown() -> None:
     with pytest.raises(ValueError, match="two images or more"):
         studio.draw()
     studio.add(Item("b.png", torch.ones(3, 30, 30)))
+    assert torch.equal(studio.batch(studio.made())["image"][0], studio.item.small)  # that which is shown comes first
     studio.show(0)
     studio.draw()
     assert len(studio.outs) == studio.n
     studio.open("scan.npy", npy(np.linspace(0, 200, 8 * 9 * 10, dtype=np.float32).reshape(8, 9, 10)))
     assert studio.root.steps[0].name == "hflip3d"
+    solid = studio.root
+    studio.show(0)
+    assert studio.root.steps[0].name == "mixup"  # each kind has a pipeline of its own, which waits
+    studio.show(2)
+    assert studio.root is solid
     studio.draw()
     assert "Values 0 to 200 are shown, and augmented, as 0 to 1." in studio.says()
     assert [picture(studio.sample(), Look(axis=a)).size for a in (0, 1, 2)] == [(10, 9), (10, 8), (9, 8)]
@@ -184,6 +214,25 @@ def test_values_beyond_one_views_mixes_and_volumes_are_shown() -> None:
         studio.draw()
 
 
+def test_what_lies_on_an_image_is_drawn_where_it_is() -> None:
+    mask = torch.zeros(48, 64, dtype=torch.uint8)
+    mask[12:24, 16:32] = 2
+    grey = Item("grey.png", torch.full((3, 48, 64), 0.5), mask, [(40.0, 30.0, 56.0, 44.0, 1.0)], [(8.0, 6.0)]).sample()
+
+    def places(side: int | None = None, **shown: bool) -> np.ndarray:
+        looks = [Look(**{**dict.fromkeys(("mask", "boxes", "points"), False), **s}) for s in ({}, shown)]
+        plain, marked = (np.asarray(picture(grey, look, side)) for look in looks)
+        return np.argwhere((plain != marked).any(-1))
+
+    for side, scale in ((None, 1), (32, 2)):
+        found = places(side, mask=True)
+        assert len(found) == 12 * 16 / scale**2
+        assert (found.min(0) * scale).tolist() == [12, 16]
+        found = places(side, boxes=True)
+        assert [*(found.min(0) * scale), *((found.max(0) + 1) * scale)] == [30, 40, 44, 56]
+        assert np.abs(places(side, points=True).mean(0) + 0.5 - np.array([6.5, 8.5]) / scale).max() <= 0.5
+
+
 def test_what_became_of_targets_the_time_of_steps_and_slopes() -> None:
     studio = Studio()
     item = studio.add(photo())
@@ -192,7 +241,10 @@ def test_what_became_of_targets_the_time_of_steps_and_slopes() -> None:
         af.pipeline(af.translate(translate=(-0.375, -0.375)), af.brightness(factor=0.8), af.gamma(gamma=1.5))
     )
     studio.draw()
-    found = {f.name: f for f in fates(studio.sample(), studio.one[0])}
+    boxes = item.boxes.copy()
+    item.boxes.clear()  # what is drawn is shown with what it was made of
+    found = {f.name: f for f in fates(studio.source, studio.one[0])}
+    item.boxes = boxes
     assert found["box 1 (label 3)"].left == "25 %, clipped"
     assert found["keypoint 1"].after == "not visible"
     assert found["label 2"].left != "100 %"
@@ -237,5 +289,5 @@ def test_leaves_of_a_state_of_its_own() -> None:
     assert two.root.steps
     assert leaves_of(two.params)
     one.forget()
-    assert not one.items
+    assert not any((one.items, one.outs, one.source, one.one, one.drawn, one.params, one.kept))
     assert two.items

@@ -80,7 +80,7 @@ def page(browser: Any, site: str) -> Iterator[Any]:
     made.on("pageerror", lambda error: errors.append(str(error)))
     made.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     made.goto(site)
-    made.get_by_role("button", name="Draw 1", exact=True).wait_for()
+    made.locator("[role=status][data-drawn]").wait_for(state="attached")
     yield made
     context.close()
     assert not errors
@@ -155,8 +155,12 @@ def test_a_pipeline_is_built_drawn_edited_and_taken_along(page: Any, folder: Pat
     done(page, lambda: (box.fill("3"), box.press("Enter")))
     assert not page.get_by_role("button", name="Draw 4", exact=True).count()
 
+    page.get_by_label("Pipeline as").select_option("functions")
+    page.get_by_text("af.split(af.key(1), 3)[0]").wait_for()
     page.get_by_role("button", name="Draw 3", exact=True).click()
     page.get_by_text("Draw 3 of key 1: brightness").wait_for()
+    page.get_by_text("af.split(af.key(1), 3)[2]").wait_for()
+    page.get_by_label("Pipeline as").select_option("yaml")
     file = download(page, "Draw as .npy", tmp_path / "draw.npy")
     policy = download(page, "Download the pipeline", tmp_path / "policy.yaml")
     x = af.to_float(Image.open(folder / "photo.png"))
@@ -172,13 +176,13 @@ def test_a_pipeline_is_built_drawn_edited_and_taken_along(page: Any, folder: Pat
     page.get_by_label("Pipeline as").select_option("modules")
     page.get_by_text("aug = K.Augment(").wait_for()
 
+    page.get_by_label("Pipeline as").select_option("params")
     after = page.get_by_alt_text("The chosen draw")
     source = after.get_attribute("src")
     page.get_by_label("Value of rotate/degrees", exact=True).fill("40")
     page.get_by_text("(edited)").wait_for()
-    assert after.get_attribute("src") != source
-    page.get_by_label("Pipeline as").select_option("params")
     page.get_by_text("'degrees': torch.tensor(40.0)").wait_for()
+    assert after.get_attribute("src") != source
     page.get_by_label("Before and after").fill("20")
     assert page.locator(".compare").evaluate("e => e.style.getPropertyValue('--cut')") == "20%"
     page.get_by_role("tab", name="Boxes and masks").click()
@@ -270,6 +274,26 @@ def test_the_other_controls(page: Any, folder: Path, tmp_path: Path) -> None:
     done(page, lambda: page.get_by_role("button", name="Remove box 1").click())
     enter(page, "Add a box: x1, y1, x2, y2", "1 1")
     says(page, "alert", "'1 1' is not 4 numbers")
+
+    done(page, lambda: page.get_by_label("affine degrees, form").select_option("normal"))
+    chance = "affine p value, number"
+    enter(page, chance, "3")  # a value that is not valid is said, and can be put right
+    says(page, "alert", "not a probability")
+    page.get_by_label("Pipeline as").select_option("modules")
+    page.get_by_role("button", name="Download the pipeline").click()
+    says(page, "alert", r"affine\.affine\.p: not a probability")
+    page.get_by_label("Pipeline as").select_option("yaml")
+    done(page, lambda: enter(page, chance, "0.7"))
+    page.get_by_text("not a probability").wait_for(state="detached")
+    done(page, lambda: enter(page, chance, "3"))
+    fold = page.get_by_role("button", name="affine", exact=True)
+    fold.click()
+    page.get_by_label(chance).wait_for(state="detached")
+    fold.click()
+    page.get_by_text("Settings of affine").click()
+    done(page, lambda: enter(page, "affine p", "0.9"))
+    page.get_by_text("not a probability").wait_for(state="detached")
+    page.get_by_label(chance).wait_for()
 
     add(page, "one_of", "one_of")
     page.get_by_role("button", name="Add steps to one_of").click()

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import io
 import json
+import socket
 import struct
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,11 @@ import pytest
 import torch
 from PIL import Image
 from test_studio import npy, photo
+from typer.testing import CliRunner
 
 import augfn_nn
-from augfn.app.studio import opened, peers
+from augfn.app.commands import app
+from augfn.app.studio import opened, peers, serving
 from augfn.app.studio.guard import Guard
 from augfn.app.studio.state import line_of
 from augfn.files.writing import written
@@ -26,6 +29,18 @@ from augfn.files.writing import written
 def png(array: np.ndarray, form: str = "PNG") -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(array).save(buffer, form)
+    return buffer.getvalue()
+
+
+def tiff(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, "TIFF")
+    return buffer.getvalue()
+
+
+def zipped(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, array)
     return buffer.getvalue()
 
 
@@ -48,11 +63,22 @@ def test_files_are_read_from_their_bytes() -> None:
     grey.set_mask(mask)
     with pytest.raises(ValueError, match="another size"):
         scan.set_mask(mask)
-    with pytest.raises(ValueError, match="a mask of colours"):
+    with pytest.raises(ValueError, match="no mask of labels"):
         opened.mask_in("m.png", png(np.zeros((3, 4, 3), np.uint8)))
+    with pytest.raises(ValueError, match="labels"):
+        opened.mask_in("m.npy", npy(np.array([[0.0, 0.5], [np.nan, 1.0]])))
+    with pytest.raises(ValueError, match="megapixels"):
+        opened.mask_in("m.png", png(np.zeros((8001, 8001), bool)))
 
 
-def tiff(array: np.ndarray) -> bytes:
+@pytest.mark.parametrize("kind", [">f4", ">u2", np.longdouble, np.float16, bool])
+def test_arrays_of_any_real_type_are_read(kind: Any) -> None:
+    ones = npy(np.ones((3, 4)).astype(kind))
+    assert opened.read("a.npy", ones).full.eq(1).all()
+    assert opened.mask_in("a.npy", ones).eq(1).all()
+
+
+def big_endian(array: np.ndarray) -> bytes:
     """Grey values of 16 bits, the high byte first."""
     h, w = array.shape
     data = array.astype(">u2").tobytes()
@@ -63,8 +89,8 @@ def tiff(array: np.ndarray) -> bytes:
 
 def test_sixteen_bits_in_either_order_of_bytes() -> None:
     labels = np.arange(12, dtype=np.uint16).reshape(3, 4)
-    assert opened.mask_in("m.tif", tiff(labels)).equal(torch.from_numpy(labels.astype(np.uint8)))
-    grey = opened.read("a.tif", tiff(labels * 5000)).full[0]
+    assert opened.mask_in("m.tif", big_endian(labels)).equal(torch.from_numpy(labels.astype(np.uint8)))
+    grey = opened.read("a.tif", big_endian(labels * 5000)).full[0]
     torch.testing.assert_close(grey, torch.from_numpy(labels * 5000 / 65535).float())
 
 
@@ -86,6 +112,14 @@ def test_of_several_pictures_in_a_file_the_first_is_shown_which_is_said() -> Non
         ("a.npy", npy(np.array([object()])), "as numpy.save writes it"),
         ("a.npy", npy(np.zeros((2, 2, 2, 2, 2))), "1 to 4 channels"),
         ("a.npy", npy(np.full((3, 3), np.nan)), "not finite"),
+        ("a.npy", npy(np.array([[1e308, -1e308]])), "not finite"),
+        ("a.tif", tiff(np.full((3, 3), np.nan, np.float32)), "not finite"),
+        ("a.npy", zipped(np.zeros((3, 3))), "as numpy.save writes it"),
+        (
+            "a.npy",
+            npy(np.zeros((4, 4))).replace(b"(4, 4), }" + b" " * 10, b"(9" + b"0" * 14 + b",)}"),
+            "Unable to allocate",
+        ),
         ("a.npy", npy(np.zeros((3, 3), complex)), "real numbers"),
         ("a.nii", b"text", "a NIfTI file"),
         ("a.nii.gz", b"\x1f\x8btext", "a NIfTI file"),
@@ -127,6 +161,12 @@ def test_annotations_of_coco_are_loaded_and_strokes_painted() -> None:
     for data, words in zip(bad, ("not a COCO file", "the size of photo.png", "no image named photo.png"), strict=True):
         with pytest.raises(ValueError, match=words):
             opened.annotate(item, "c.json", data)
+    whole = {"size": [48, 64], "counts": [0, 48 * 64]}
+    odd = [{"segmentation": [[1, 2, 3, float("nan"), 5, 6], [1, 2], []]}, {"segmentation": whole, "iscrowd": 1}]
+    said = opened.annotate(item, "c.json", {**coco, "annotations": [{"image_id": 1, **a} for a in odd]})
+    assert said == "Loaded for photo.png: boxes 0, keypoints 0, mask yes."
+    opened.annotate(item, "c.json", {**coco, "annotations": [{**one, "segmentation": [[0, 0, 1e30, 0, 0, 24]]}]})
+    assert item.mask.shape == (48, 64)
     item.paint([(40.0, 40.0), (60.0, 40.0)], 6, 9)
     assert 100 < int((item.mask == 9).sum()) < 200
     item.paint([(40.0, 40.0), (60.0, 40.0)], 8, 0)
@@ -136,6 +176,27 @@ def test_annotations_of_coco_are_loaded_and_strokes_painted() -> None:
     other.paint([(1.0, 1.0)], 3, 77)
     assert item.boxes
     assert not (item.mask == 77).any()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"bbox": [1, 2, 3]},
+        {"bbox": [1, 2, float("nan"), 4]},
+        {"category_id": None},
+        {"keypoints": [1, 2, 3, 4]},
+        {"segmentation": [1, 2, 3, 4, 5, 6]},
+        {"segmentation": [[1, 2, 3]]},
+        {"segmentation": {"counts": [3072]}},
+        {"segmentation": {"size": [48, 64], "counts": [3]}},
+    ],
+)
+def test_an_annotation_that_is_no_coco_is_named(bad: dict[str, Any]) -> None:
+    item, images = photo(), [{"id": 1, "file_name": "photo.png"}]
+    before = item.boxes, item.mask
+    with pytest.raises(ValueError, match=r"c\.json: annotation 7"):
+        opened.annotate(item, "c.json", {"images": images, "annotations": [{"id": 7, "image_id": 1, **bad}]})
+    assert (item.boxes, item.mask) == before
 
 
 # what is pasted
@@ -200,6 +261,10 @@ def test_what_cannot_be_read_is_said_and_nothing_is_run(text: str, words: str) -
         ({"host": "127.0.0.1:8642", "origin": "http://evil.example"}, "GET", 403),
         ({"host": "127.0.0.1:8642", "origin": "null"}, "GET", 403),
         ({}, "GET", 403),
+        ({"host": "127.0.0.1:8642", "sec-fetch-site": "cross-site", "sec-fetch-dest": "image"}, "GET", 403),
+        ({"host": "127.0.0.1:8642", "sec-fetch-site": "same-site", "sec-fetch-dest": "script"}, "GET", 403),
+        ({"host": "127.0.0.1:8642", "sec-fetch-site": "cross-site", "sec-fetch-dest": "document"}, "GET", 200),
+        ({"host": "127.0.0.1:8642", "sec-fetch-site": "same-origin", "sec-fetch-dest": "script"}, "GET", 200),
         ({"host": "127.0.0.1:8642"}, "POST", 411),
         ({"host": "127.0.0.1:8642", "content-length": "11"}, "POST", 413),
         ({"host": "127.0.0.1:8642", "content-length": "10"}, "POST", 200),
@@ -225,3 +290,38 @@ def test_other_sites_and_large_bodies_are_refused(headers: dict[str, str], metho
     assert said[0].get("status", said[0].get("code")) == status
     if status == 200 and method != "websocket":
         assert b"frame-ancestors 'none'" in dict(said[0]["headers"])[b"content-security-policy"]
+
+
+def test_browsers_leave_out_port_80() -> None:
+    known = {port: Guard(None, port, 10).hosts for port in (80, 8642)}  # type: ignore[arg-type]
+    assert "localhost" in known[80]
+    assert "localhost" not in known[8642]
+
+
+def test_the_page_is_served_on_loopback_alone_and_files_stay_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(serving.ui, "run", lambda page, **given: asked.update(given))
+    monkeypatch.setattr(serving.app, "add_middleware", lambda kind, **given: asked.update(given, guard=kind))
+    monkeypatch.setattr(serving.app, "on_startup", lambda act: None)
+    monkeypatch.setattr(serving.MultiPartParser, "spool_max_size", 1)
+    serving.serve([photo()], None, 0, show=False)
+    assert (asked["host"], asked["show"], asked["guard"]) == ("127.0.0.1", False, Guard)
+    assert asked["most"] >= serving.MultiPartParser.spool_max_size > opened.FILE
+
+
+# the command
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"), [("pipeline: [hflip]", "port {port}: the page"), ("pipeline: []", "{policy}: ")]
+)
+def test_what_keeps_the_page_from_being_served_is_named(tmp_path: Path, policy: str, words: str) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text(policy)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = CliRunner().invoke(app, ["studio", "--policy", str(file), "--port", str(port), "--no-browser"])
+    assert done.exit_code == 2
+    assert done.stderr.startswith(f"error: {words.format(port=port, policy=file)}")

@@ -349,8 +349,13 @@ def studio(
     page, and go when it is closed; those that are named here are seen by every page. What cannot be read is named, and the exit
     code is 2.
     """
+    from augfn import saving
     from augfn.app.studio import opened, serving
 
+    try:
+        f = None if policy is None else saving.load(policy)
+    except (OSError, ValueError) as error:
+        raise stop(policy, reason(error)) from None
     items, failures = [], []
     for path in images or []:
         try:
@@ -361,8 +366,8 @@ def studio(
     if failures and not items:
         raise typer.Exit(2)
     try:
-        serving.serve(items or [opened.photo()], policy, port, browser)
-    except (OSError, ValueError) as error:
-        raise stop(policy or f"port {port}", reason(error)) from None
+        serving.serve(items or [opened.photo()], f, port, browser)
+    except OSError as error:
+        raise stop(f"port {port}", reason(error)) from None
     if failures:
         raise typer.Exit(2)

@@ -33,6 +33,7 @@ from augfn.core.spec import (
     SEEN,
     Spec,
     as_leaf,
+    by_position,
     channels_of,
     check_type,
     clip_of,
@@ -336,15 +337,6 @@ def decorator(kind: str) -> Decorator:
 def is_batch(value: Any, meaning: Leaf) -> bool:
     """True of values that lead with the samples."""
     return isinstance(value, torch.Tensor) and value.ndim > meaning.rank
-
-
-def by_position(spec: Spec, values: tuple[Any, ...]) -> str:
-    """The message for a factory that was called with an image, or with a number by position."""
-    image = isinstance(values[0], torch.Tensor) and values[0].ndim > 2
-    names = [*spec.leaves, *spec.static, "p"]
-    fix = f"af.{spec.name}(...)(x, None, key)" if image else f"af.{spec.name}({names[0]}=...)"
-    what = "makes an augmentation, which takes the image" if image else "takes its arguments by name"
-    return explain(f"{spec.name} {what}", values[0], f"keywords: {', '.join(names)}", fix)
 
 
 def build(spec: Spec, keywords: dict[str, Any]) -> Op:

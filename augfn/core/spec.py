@@ -366,3 +366,12 @@ def describe(spec: Any) -> str:
             'A bare tensor is images `[*b, C, H, W]`; a volume comes in a dict, `{"volume": x}`, or behind a 3-D step.',
         ]
     return "\n".join(lines)
+
+
+def by_position(spec: Any, values: tuple[Any, ...]) -> str:
+    """The message for a factory that was called with an image, or with a number by position."""
+    image = isinstance(values[0], Tensor) and values[0].ndim > 2
+    names = [*spec.leaves, *spec.static, "p"]
+    fix = f"af.{spec.name}(...)(x, None, key)" if image else f"af.{spec.name}({names[0]}=...)"
+    what = "makes an augmentation, which takes the image" if image else "takes its arguments by name"
+    return explain(f"{spec.name} {what}", values[0], f"keywords: {', '.join(names)}", fix)

@@ -275,25 +275,19 @@ def check_value(name: str, t: Target, ndim: int, integers: bool) -> None:
     layout = LAYOUT[t.kind][ndim - 2]
     if layout is None:
         world = "2-D ops" if ndim == 2 else "3-D ops"
-        fix = (
-            "use affine3d, hflip3d, ... for volumes"
-            if ndim == 2
-            else f"call it 'volume', or targets={{{name!r}: 'volume'}}"
-        )
+        fix = f"call it 'volume', or targets={{{name!r}: 'volume'}}"
+        fix = "use affine3d, hflip3d, ... for volumes" if ndim == 2 else fix
         raise ValueError(explain(f"{name}: {t.kind} among {world}", t.kind, "targets of one world", fix))
     value = array_of(t)
     if not isinstance(value, Tensor):
         fix = f"af.to_float({name})" if t.kind in FRAMED else f"torch.as_tensor({name})"
         fix = "a list of dicts, one for each sample" if isinstance(value, list) else fix
         fix = made_of(t.kind.capitalize(), name, value) if t.kind in ("boxes", "keypoints") else fix
-        raise TypeError(
-            explain(f"{name}: not a tensor", value, f"a tensor [*batch, {layout}]".replace(", ]", "]"), fix)
-        )
+        want = f"a tensor [*batch, {layout}]".replace(", ]", "]")
+        raise TypeError(explain(f"{name}: not a tensor", value, want, fix))
     if t.kind in FLOATING and not value.is_floating_point() and not (integers and t.kind in CONVERTED):
         convert = f"af.to_float({name}), or af.to_float() as the first step of a pipeline"
-        if (
-            t.kind == "volume" and value.dtype != torch.uint8
-        ):  # Hounsfield units and their like, which have no full scale
+        if t.kind == "volume" and value.dtype != torch.uint8:  # Hounsfield units and their like, without a full scale
             convert = f"{name}.float()"
         if t.kind == "depth":
             convert = f"af.to_float({name}, max=1000), which makes metres of millimetres"

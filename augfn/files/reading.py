@@ -60,7 +60,7 @@ def step(config: Any, where: str) -> Augmentation:
     """A name, or a mapping of one name to its keywords."""
     if isinstance(config, str):
         config = {config: None}
-    if not isinstance(config, dict) or len(config) != 1:
+    if not isinstance(config, dict) or [type(name) for name in config] != [str]:
         raise fail(where, "not a step", config, "a name, or one name with its keywords", "hflip: {p: 0.5}")
     name, keywords = next(iter(config.items()))
     if name in COMBINATORS:

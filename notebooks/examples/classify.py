@@ -79,8 +79,9 @@ def folder(path: Path, size: int) -> tuple[Tensor, Tensor, Tensor]:
     )  # the short side, then the middle
     found = []
     for label, own in enumerate(sorted(p for p in path.iterdir() if p.is_dir())):
-        for i, file in enumerate(sorted(p for p in own.iterdir() if p.is_file())):
-            image = af.to_float(io.imread(file))[:3].expand(3, -1, -1)  # grey ones too, and without transparency
+        for i, file in enumerate(sorted(p for p in own.iterdir() if p.is_file() and p.name[0] != ".")):
+            image = af.to_float(io.imread(file))
+            image = image[:3] if len(image) > 2 else image[:1].expand(3, -1, -1)  # grey ones too; without transparency
             found.append((fit(image)[0], label, i % 2 == 0))
     if len({label for _, label, _ in found}) < 2:
         raise SystemExit(f"{path}: a folder of images for each of two or more classes is expected in it")

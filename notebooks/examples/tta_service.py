@@ -124,14 +124,15 @@ def read(body: bytes) -> Tensor:
 def server_of(net: nn.Module, temperature: float, port: int) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            length = int(self.headers.get("Content-Length", 0))
+            said = self.headers.get("Content-Length", "")
+            length = int(said) if said.isdecimal() else 0
             if self.path != "/predict":
                 return self.answer(404, {"error": "no such page: POST an image to /predict"})
             if not 0 < length <= LARGEST:
                 return self.answer(413, {"error": f"an image of {length} bytes: 1 to {LARGEST} are taken"})
             try:
                 x = read(self.rfile.read(length))
-            except (OSError, ValueError, Image.DecompressionBombError):
+            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # pillow's, of broken files
                 return self.answer(400, {"error": "no image that can be read: send a PNG or JPEG file"})
             p, spread = (v[0] for v in predicted(answers(net, x), temperature))
             k, each = int(p.argmax()), [round(v, 4) for v in p.tolist()]

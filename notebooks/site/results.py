@@ -80,7 +80,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "launches": "How many kernels one call launches on a device, and how many copies it makes",
         "behaviour": "Measures of layers, beside pytorch-cka, tmeasures and captum",
         "worst_case": "The most harmful params, by gradient and by random draws",
-        "studio": "How soon the studio shows a change, for photos of several sizes",
+        "studio": "How soon the studio shows a change, of a photo and of a volume",
     },
     "Beside the peers": {
         "agreement": "kornia's results at the same params",

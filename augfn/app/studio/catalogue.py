@@ -32,7 +32,7 @@ POLICIES = {
     "augmix": af.augmix,
 }
 OF_POLICIES = {"rand_augment": "RandAugment", "trivial_augment": "TrivialAugmentWide", "auto_augment": "AutoAugment"}
-OTHERS = ("video", "video_classification", "depth")  # recipes of clips and depth maps, which the page does not show
+OTHERS = ("video", "video_classification", "depth", "ct_detection")  # recipes of what the page does not show
 KINDS = {
     "geometric": "geometry",
     "photometric": "colour",
@@ -79,6 +79,8 @@ def entries(ndim: int) -> dict[str, Entry]:
 def fits(spec: Spec, ndim: int) -> bool:
     """True of an op that frames of so many dimensions have."""
     if spec.target == "depth":  # which the page does not show
+        return False
+    if spec.kind == "mix" and {"boxes", "instances", "mask"} & {*spec.wants}:  # the page mixes images alone
         return False
     return spec.ndim == ndim or (ndim == 3 and spec.kind not in ("geometric", "mix"))
 
@@ -132,6 +134,7 @@ def needed(spec: Spec, size: tuple[int, ...]) -> dict[str, Any]:
     share = 1 / PART if spec.name.startswith("pad_to") else PART
     part = tuple(max(1, int(share * n)) for n in size)
     own = {"size": part, "max_size": max(part), "padding": max(1, min(size) // 8)}
+    own |= {"axis": "y"} if len(size) == 2 and spec.static.get("axis") == "z" else {}  # an image has no z
     known = {n: own.get(n, v) for n, v in spec.example.items()}
     least = {n: v for n, v in known.items() if n in own or spec.static.get(n) is inspect.Parameter.empty}
     try:

@@ -42,6 +42,7 @@ class Drawing:
     def __init__(self, page: Host) -> None:
         self.page, self.tool, self.label, self.width = page, "box", 1, 24
         self.said = ""  # of what was loaded last
+        self.about: opened.Item | None = None  # on which image
         self.show()
 
     @property
@@ -58,7 +59,7 @@ class Drawing:
             files("Load a mask …", ".png,.bmp,.tif,.npy,.nii,.gz,image/*", self.load_mask, self.page.complain)
             if item.mask is not None:
                 button("Remove the mask", lambda: self.change(item.set_mask, None))
-        if item.name in self.said:
+        if item is self.about:
             Tag("p", self.said, "dim")
         if not flat:
             Tag("p", "Boxes and keypoints are drawn on images; the mask of a volume is loaded, of its size.", "dim")
@@ -159,12 +160,14 @@ class Drawing:
         return None
 
     async def load_coco(self, name: str, data: bytes) -> None:
+        item = self.item
+
         def load() -> str:
             try:
                 said = data_of(data.decode("utf-8-sig"), is_json=True)
             except (PolicyError, UnicodeDecodeError) as error:
                 raise ValueError(f"{name}: {error}") from None
-            self.said = opened.annotate(self.item, name, said)
+            self.said, self.about = opened.annotate(item, name, said), item
             return self.said
 
         await self.change(load)

@@ -13,7 +13,6 @@ from augfn.app.studio.host import Host
 from augfn.app.studio.leaves import CHOICES, Row, Setting, reformed, rows_of, settings_of, turned
 from augfn.app.studio.state import line_of
 from augfn.app.studio.steps import ROOTS, Step
-from augfn.files.values import plain
 
 FORMS = {"fixed": "fixed", "range": "range", "normal": "normal", "truncated_normal": "truncated normal", "off": "off"}
 TOGGLED = "(e) => emit(e.target.open)"
@@ -26,6 +25,7 @@ class Editing:
         self.page = page
         self.open = {id(s) for s in page.studio.root.steps[1:2]}  # steps whose dials are shown
         self.unfolded = set[Any]()  # settings that are shown
+        self.unmade = set[int]()  # steps that are shown without dials, since they cannot be made
         self.into: Step | None = None  # where steps are added; None: at the end of the whole
         self.show()
 
@@ -35,6 +35,7 @@ class Editing:
 
     @ui.refreshable_method
     def show(self) -> None:
+        self.unmade.clear()
         known = entries(self.page.studio.item.ndim)
         names = {n: e.label for n, e in known.items()}
         if self.into is not None and not any(s is self.into for s in self.root.walk()):
@@ -77,6 +78,7 @@ class Editing:
         try:
             rows, settings = rows_of(step), settings_of(step)
         except Exception as error:
+            self.unmade.add(id(step))
             Tag("p", line_of(error), "bad")
             rows, settings = [], [Setting(n, v) for n, v in step.given.items()]
         for row in rows:
@@ -115,20 +117,21 @@ class Editing:
                 if len(forms) > 1:
                     choice(f"{name}, form", forms, row.form, lambda form: self.form(step, row, form), label="")
             turns: dict[Any, Turn] = {}
+            held = [row.value]  # in the form that the dials point into, also while the step cannot be made
             for dial in row.dials:
                 turns[dial.at] = Turn(
-                    f"{name} {dial.label}", dial, lambda v, at=dial.at: self.turn(step, row.name, at, v, turns)
+                    f"{name} {dial.label}", dial, lambda v, at=dial.at: self.turn(step, row.name, at, v, held, turns)
                 )
             if not row.dials and row.value is not None:
                 value = yaml.safe_dump(row.value, default_flow_style=True).strip().removesuffix("\n...")
                 text(f"{name}, as in YAML", value, lambda t: self.write(step, row.name, t), label="")
 
-    def value(self, step: Step, name: str) -> Any:
-        return next(r.value for r in rows_of(step) if r.name == name)
-
-    async def turn(self, step: Step, name: str, at: Any, number: float, turns: dict[Any, Turn]) -> None:
+    async def turn(
+        self, step: Step, name: str, at: Any, number: float, held: list[Any], turns: dict[Any, Turn]
+    ) -> None:
         """A dial was moved: the others of its leaf follow where they have to."""
-        step.given[name] = turned(self.value(step, name), at, number)
+        self.page.complain("")
+        step.given[name] = held[0] = turned(held[0], at, number)
         self.follow(step, name, turns)
         await self.page.redraw()
 
@@ -143,8 +146,11 @@ class Editing:
         return None
 
     async def form(self, step: Step, row: Row, form: str) -> None:
-        current = next(r for r in rows_of(step) if r.name == row.name)
-        await self.change(lambda: step.given.__setitem__(row.name, reformed(current, form)))
+        def formed() -> None:
+            current = next(r for r in rows_of(step) if r.name == row.name)
+            step.given[row.name] = reformed(current, form)
+
+        await self.change(formed)
 
     def setting(self, step: Step, setting: Setting) -> None:
         name = f"{step.name} {setting.name}"
@@ -163,7 +169,7 @@ class Editing:
                     label=setting.name,
                 )
         else:
-            shown = "" if setting.value is None else yaml.safe_dump(plain(setting.value, name), default_flow_style=True)
+            shown = "" if setting.value is None else yaml.safe_dump(setting.value, default_flow_style=True)
             text(
                 name,
                 shown.strip().removesuffix("\n..."),
@@ -185,6 +191,8 @@ class Editing:
             step.given.pop(name, None)
         else:
             step.given[name] = value
+        if id(step) in self.unmade:
+            self.show.refresh()
         await self.page.redraw()
 
     # steps

@@ -70,6 +70,8 @@ class Exchange:
             return exports.as_functions(studio.root, f"{use}# y, params = f({x}, None, {key})")
         if self.form == "modules":
             return exports.as_modules(studio.root, f"{use}# y = aug({x}, generator={key})")
+        if self.form == "params" and studio.f.mixes:
+            raise ValueError("a pipeline that mixes has params of the whole batch: take the pipeline and its key")
         if self.form == "params":
             return f"{use}# y, _ = f({x}, params)\nimport torch\n\n{exports.as_params(studio.drawn)}"
         return exports.as_yaml(studio.root)
@@ -84,8 +86,9 @@ class Exchange:
         self.form = form
         self.show()
 
-    def download(self) -> None:
-        ui.download.content(self.written(), NAMES[self.form])
+    async def download(self) -> None:
+        if (text := await self.page.attempt(self.written)) is not None:
+            ui.download.content(text, NAMES[self.form])
 
     async def result(self, whole: bool, form: str) -> None:
         """The chosen draw, of the copy or of the whole image, as a file."""

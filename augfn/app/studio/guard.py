@@ -7,7 +7,9 @@ from typing import Any
 
 Scope = MutableMapping[str, Any]
 Call = Callable[..., Awaitable[Any]]
+NAMES = ("127.0.0.1", "localhost")
 POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; frame-ancestors 'none'; form-action 'self'"
+FOREIGN = ("cross-site", "same-site")  # what browsers say of a request that a page of another origin made
 HEADERS = {"content-security-policy": POLICY, "x-frame-options": "DENY", "x-content-type-options": "nosniff"}
 
 
@@ -18,7 +20,7 @@ class Guard:
 
     def __init__(self, app: Call, port: int, most: int) -> None:
         self.app, self.most = app, most
-        self.hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
+        self.hosts = {f"{name}:{port}" for name in NAMES} | set(NAMES if port == 80 else ())  # browsers leave :80 out
 
     async def __call__(self, scope: Scope, receive: Call, send: Call) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -39,6 +41,10 @@ class Guard:
         """The status to refuse with; 0 for what is welcome."""
         host, origin = headers.get("host", ""), headers.get("origin")
         if host not in self.hosts or (origin is not None and origin != f"http://{host}"):
+            return 403
+        if (
+            headers.get("sec-fetch-site") in FOREIGN and headers.get("sec-fetch-dest") != "document"
+        ):  # a link may lead here
             return 403
         if scope["type"] == "http" and scope["method"] == "POST":
             length = headers.get("content-length", "")

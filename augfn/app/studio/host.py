@@ -44,3 +44,7 @@ class Host:
     async def rebuilt(self) -> None:
         """Another pipeline: its steps are shown, and it is drawn."""
         raise NotImplementedError
+
+    async def replayed(self) -> None:
+        """Another draw is chosen, or its params are others: it is shown, and how it is written."""
+        raise NotImplementedError

@@ -12,6 +12,7 @@ from augfn.app.studio.steps import Step
 from augfn.core.augmentation import Op
 from augfn.core.spec import CLIPS
 from augfn.files import reading
+from augfn.files.values import plain
 from augfn.files.writing import leaf_value
 from augfn.tune.customary import WIDEST
 from augfn.typing import Interpolation, Leaf, Padding
@@ -57,7 +58,7 @@ class Row:
 
 
 class Setting(NamedTuple):
-    """A keyword of an op that is not drawn: its value, what can be chosen (else it is written), whether it is True or False."""
+    """A keyword of an op that is not drawn: its value as in a file, and what can be chosen (else it is written)."""
 
     name: str
     value: Any
@@ -219,11 +220,12 @@ def settings_of(step: Step) -> list[Setting]:
     own = [(n, op.static[n], choices_in(op.spec.types.get(n))) for n in op.spec.static]
     known = {"clip": op.clip, "per_channel": op.per_channel, "channels": op.channels}
     common = [
-        (n, step.given.get(n, known.get(n, getattr(op.spec.sampling, n, None))), CHOICES.get(n, ()))
+        (n, known.get(n, getattr(op.spec.sampling, n, None)), CHOICES.get(n, ()))
         for n in op.spec.common
         if n not in ("p", "p_channel")
     ]
-    return [Setting(n, v, (True, False) if isinstance(v, bool) else c) for n, v, c in [*own, *common]]
+    now = [(n, step.given[n] if n in step.given else plain(v, n), c) for n, v, c in [*own, *common]]
+    return [Setting(n, v, (True, False) if isinstance(v, bool) else c) for n, v, c in now]
 
 
 def choices_in(annotation: Any) -> tuple[Any, ...]:

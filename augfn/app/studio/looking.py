@@ -104,18 +104,18 @@ class Looking:
 
     async def edit(self, path: str, at: tuple[int, ...], value: float) -> None:
         if await self.page.attempt(lambda: self.page.studio.edit(path, at, value) or True):
-            await self.show()
+            await self.page.replayed()
 
     async def restore(self) -> None:
         if await self.page.attempt(lambda: self.page.studio.restore() or True):
             self.turns = {}
-            await self.show()
+            await self.page.replayed()
 
     # what became of targets, gradients, times
 
     async def targets(self) -> None:
         studio = self.page.studio
-        rows = fates(studio.sample(), studio.shown) if studio.drawn else []
+        rows = fates(studio.source, studio.shown) if studio.drawn else []
         self.body.clear()
         with self.body:
             least = text(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import gzip
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ import augfn as af
 from augfn.app.preview import LARGEST, read_image
 from augfn.core.boxes import Boxes, Keypoints
 from augfn.errors import explain, needs
+from augfn.files.values import one_line
 from augfn.images import FEW
 
 FILE = 256 * 2**20  # bytes of a file
@@ -32,7 +34,8 @@ VOLUMES = (".npy", ".nii", ".nii.gz")
 
 @dataclass
 class Item:
-    """An image `[3, H, W]` or a volume `[C, D, H, W]` in [0, 1], and what lies on it, in its own pixels.
+    """An image `[3, H, W]` or a volume `[C, D, H, W]` in [0, 1], and what lies on it, in its own pixels. Raises ValueError for
+    values that are not finite.
 
     * `mask`: labels `[H, W]` or `[D, H, W]`, uint8; `boxes`: rows x1 y1 x2 y2 label; `points`: rows x y.
     * `small`: the copy that is previewed, `scale` times as large.
@@ -48,6 +51,8 @@ class Item:
     small_mask: Tensor | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
+        if not self.full.isfinite().all():
+            raise ValueError(explain(f"{self.name}: not finite", "NaN or infinity", "numbers", "numpy.nan_to_num(x)"))
         self.small = self.full if self.scale == 1 else reduced(self.full, self.size)
         self.set_mask(self.mask)
 
@@ -150,10 +155,8 @@ def of_picture(name: str, data: bytes) -> Item:
     """An image file as RGB."""
     try:
         with Image.open(io.BytesIO(data)) as file:
-            (w, h), frames = file.size, 1 if file.format == "MPO" else getattr(file, "n_frames", 1)
-        if w * h > PIXELS:
-            want, fix = f"at most {PIXELS // 10**6} megapixels", "shrink it first"
-            raise ValueError(explain(name, f"{w} x {h} pixels", want, fix))
+            w, h = size_of(name, file)
+            frames = 1 if file.format == "MPO" else getattr(file, "n_frames", 1)
         x = read_image(io.BytesIO(data))  # type: ignore[arg-type]
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         want = f"an image that pillow reads (PNG, JPEG, WebP, TIFF), or a volume ({', '.join(VOLUMES)})"
@@ -163,6 +166,15 @@ def of_picture(name: str, data: bytes) -> Item:
     return Item(name, x, note=" ".join(notes))
 
 
+def size_of(name: str, file: Image.Image) -> tuple[int, int]:
+    """Width and height of a file that is not decoded yet. Raises ValueError where they are too large."""
+    w, h = file.size
+    if w * h > PIXELS:
+        want, fix = f"at most {PIXELS // 10**6} megapixels", "shrink it first"
+        raise ValueError(explain(name, f"{w} x {h} pixels", want, fix))
+    return w, h
+
+
 def reason(error: Exception) -> str:
     """What pillow says, without the object in memory that it names."""
     text = str(error)
@@ -170,14 +182,16 @@ def reason(error: Exception) -> str:
 
 
 def array_in(name: str, data: bytes) -> np.ndarray:
+    """The numbers of an .npy file, in the byte order of this machine."""
     try:
-        array = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+        array = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError, OSError, MemoryError) as error:
         raise ValueError(explain(name, str(error), "an array as numpy.save writes it", "numpy.save it again")) from None
     if array.dtype.kind not in "fiub" or not array.size or array.size > VALUES:
         want = f"1 to {VALUES // 10**6} million real numbers"
         raise ValueError(explain(name, f"{array.dtype} {list(array.shape)}", want, "numpy.save such an array"))
-    return array
+    wide = array.dtype.kind == "f" and array.dtype.itemsize > 8  # long double, which torch has not
+    return array.astype(np.float64 if wide else array.dtype.newbyteorder("="), copy=False)
 
 
 def of_array(name: str, array: np.ndarray) -> Item:
@@ -196,8 +210,6 @@ def of_values(name: str, x: Tensor) -> Item:
     if x.dtype == torch.uint8:
         return Item(name, af.to_float(x))
     values = x.double()
-    if not values.isfinite().all():
-        raise ValueError(explain(f"{name}: not finite", "NaN or infinity", "numbers", "numpy.nan_to_num(x)"))
     low, high = float(values.amin()), float(values.amax())
     if low >= 0 and high <= 1:
         return Item(name, x.float())
@@ -224,29 +236,36 @@ def nifti(name: str, data: bytes, mask: bool) -> dict[str, Tensor]:
         EOFError,
         ValueError,
         KeyError,
+        MemoryError,
         nib.filebasedimages.ImageFileError,
         nib.spatialimages.HeaderDataError,
         nib.wrapstruct.WrapStructError,
     ) as e:
-        raise ValueError(explain(name, str(e), "a NIfTI file, .nii or .nii.gz", "convert it first")) from None
+        raise ValueError(explain(name, one_line(e), "a NIfTI file, .nii or .nii.gz", "convert it first")) from None
 
 
 def mask_in(name: str, data: bytes) -> Tensor:
     """The labels of a mask file, 0 to 255: an image with a palette or grey values, an array, or a NIfTI file."""
     lower = name.lower()
     if lower.endswith(".npy"):
-        labels = torch.from_numpy(array_in(name, data).astype(np.int64))
+        values = torch.from_numpy(array_in(name, data)).double()
+        labels = values.long()
+        if (labels != values).any():
+            raise ValueError(
+                explain(f"{name}: labels", "fractions, NaN or infinity", "whole numbers", "numpy.round(x)")
+            )
     elif lower.endswith((".nii", ".nii.gz")):
         labels = nifti(name, data, mask=True)["mask"]
     else:
         try:
             with Image.open(io.BytesIO(data)) as file:
-                mode, labels = file.mode, torch.from_numpy(np.array(file).astype(np.int64))
+                size_of(name, file)
+                if file.mode not in FLAT:
+                    want, fix = "one channel of whole numbers", "save the labels as a PNG of the mode L"
+                    raise ValueError(explain(f"{name}: no mask of labels", file.mode, want, fix))
+                labels = torch.from_numpy(np.array(file).astype(np.int64))
         except (OSError, SyntaxError, Image.DecompressionBombError) as error:
             raise ValueError(explain(name, reason(error), "a mask as PNG, .npy or .nii", "save it as PNG")) from None
-        if mode not in FLAT:
-            want, fix = "one channel: grey values or a palette", "save the labels as a PNG of the mode L"
-            raise ValueError(explain(f"{name}: a mask of colours", mode, want, fix))
     if labels.min() < 0 or labels.max() > LABELS:
         given = f"{int(labels.min())} to {int(labels.max())}"
         raise ValueError(explain(f"{name}: labels", given, f"0 to {LABELS}", "number them from 1"))
@@ -257,13 +276,13 @@ def annotate(item: Item, name: str, data: Mapping[str, Any]) -> str:
     """Boxes, mask and keypoints of an image from a COCO file; what was found, in words.
 
     The image is that whose `file_name` ends as that of what is open, or the only one of the file. Labels are the categories'
-    ids, in the mask their numbers in the image where an id is beyond 255.
+    ids, in the mask their numbers in the image where an id is not 1 to 255.
     """
     try:
         from pycocotools import mask as coco_mask
 
         from augfn.offline.coco import check_fields
-        from augfn.offline.segments import corners_of, decoded
+        from augfn.offline.segments import clipped, corners_of, decoded
     except ImportError as error:
         raise needs("studio", "COCO", error) from None
     if not isinstance(data, Mapping) or not all(isinstance(data.get(n), list) for n in ("images", "annotations")):
@@ -278,35 +297,61 @@ def annotate(item: Item, name: str, data: Mapping[str, Any]) -> str:
         names = ", ".join(str(i["file_name"]) for i in data["images"][:4])
         raise ValueError(explain(f"{name}: no image named {item.name}", names, "its file_name", "open that image"))
     h, w = item.frame
-    said = (own[0].get("height", h), own[0].get("width", w))
+    said = (own[0].get("height") or h, own[0].get("width") or w)
     if said != (h, w):
-        given = f"{said[1]} x {said[0]}"
+        given, fix = (
+            f"{said[1]} x {said[0]}",
+            f"open that image; one beyond {LARGEST} pixels a side, which is read smaller, ",
+        )
         raise ValueError(
-            explain(f"{name}: the size of {item.name}", given, f"{w} x {h}", "open the image in full size")
+            explain(
+                f"{name}: the size of {item.name}", given, f"{w} x {h}", fix + "has to be shrunk with its annotations"
+            )
         )
     mask, boxes, points = np.zeros((h, w), np.uint8), [], []
     rows = [a for a in data["annotations"] if a["image_id"] == own[0]["id"]]
-    ids = sorted({int(a.get("category_id", 1)) for a in rows})
-    far = bool(ids) and not 0 < ids[0] <= ids[-1] <= LABELS
+    ids = set[int]()
+    for a in rows:
+        with at_fault(name, a):
+            ids.add(int(a.get("category_id", 1)))
+    numbers = {category: min(i, LABELS) for i, category in enumerate(sorted(ids), 1)}
+    near = all(0 < category <= LABELS for category in ids)
     for a in rows:
         category = int(a.get("category_id", 1))
-        label = min(ids.index(category) + 1, LABELS) if far else category
-        if a.get("bbox"):
-            x, y, bw, bh = map(float, a["bbox"])
-            boxes.append((x, y, x + bw, y + bh, float(category)))
-        if isinstance(a.get("segmentation"), dict):
-            mask[decoded(a["segmentation"], (h, w)) > 0] = label
-        elif a.get("segmentation"):
-            rings = [corners_of(part).ravel().tolist() for part in a["segmentation"]]
-            runs: Any = coco_mask.merge(coco_mask.frPyObjects(rings, h, w))
-            mask[decoded(runs, (h, w)) > 0] = label
-        pose = np.asarray(a.get("keypoints") or [], dtype=float).reshape(-1, 3)
-        points += [(float(x) - 0.5, float(y) - 0.5) for x, y, there in pose if there > 0]
+        with at_fault(name, a):
+            boxes += [(x, y, x + bw, y + bh, float(category)) for x, y, bw, bh in rows_of(a.get("bbox"), 4)]
+            points += [(x - 0.5, y - 0.5) for x, y, there in rows_of(a.get("keypoints"), 3) if there > 0]
+            runs: Any = a.get("segmentation")
+            if runs and not isinstance(runs, dict):
+                rings = [ring.ravel().tolist() for part in runs for ring in clipped(corners_of(part), (h, w))]
+                runs = rings and coco_mask.merge(coco_mask.frPyObjects(rings, h, w))
+            if runs:
+                mask[decoded(runs, (h, w)) > 0] = category if near else numbers[category]
     item.boxes, item.points = boxes, points
     item.set_mask(torch.from_numpy(mask) if mask.any() else None)
     found = "yes" if mask.any() else "no"
-    found += ", its labels number the categories, whose ids are beyond 255" if far and mask.any() else ""
+    found += (
+        f", its labels number the categories, whose ids are not all 1 to {LABELS}" if not near and mask.any() else ""
+    )
     return f"Loaded for {item.name}: boxes {len(boxes)}, keypoints {len(points)}, mask {found}."
+
+
+@contextmanager
+def at_fault(name: str, a: Mapping[str, Any]) -> Iterator[None]:
+    """What is wrong is wrong with this annotation."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        which = f"{name}: annotation {a.get('id', 'without an id')}"
+        raise ValueError(explain(which, f"{type(error).__name__}: {error}", "COCO's form", "mend the file")) from None
+
+
+def rows_of(numbers: Any, n: int) -> list[list[float]]:
+    """Finite numbers in rows of n; nothing is none."""
+    rows = np.asarray(numbers or [], dtype=float).reshape(-1, n)
+    if not np.isfinite(rows).all():
+        raise ValueError("numbers that are not finite")
+    return rows.tolist()
 
 
 def photo() -> Item:

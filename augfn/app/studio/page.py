@@ -18,7 +18,7 @@ from augfn.app.studio.host import Host
 from augfn.app.studio.looking import Looking
 from augfn.app.studio.opened import Item
 from augfn.app.studio.pictures import AXES, encoded
-from augfn.app.studio.state import Studio
+from augfn.app.studio.state import Studio, line_of
 from augfn.app.studio.steps import Step
 
 STYLE = Path(__file__).with_name("style.css")
@@ -51,6 +51,7 @@ class Page(Host):
         self.dark = ui.dark_mode(None)
         self.build()
         ui.context.client.on_delete(self.studio.forget)
+        ui.on_exception(lambda error: self.complain(line_of(error)))  # what nothing else has caught
         ui.timer(0.05, self.redraw, once=True)
 
     def build(self) -> None:
@@ -162,7 +163,6 @@ class Page(Host):
                 self.again = False
                 if await self.draw(self.drawn) is not None:
                     await self.pictures()
-                    self.exchange.show()
                 self.count += 1
                 self.status.set(data_drawn=self.count)
                 if not self.again:
@@ -189,7 +189,12 @@ class Page(Host):
             image.set(src=source)
             frame.set(aria_pressed=str(i == studio.chosen).lower())
         self.status.text = f"Drawn in {1000 * studio.took:.0f} ms. {studio.says()}".strip()
+        await self.replayed()
+
+    async def replayed(self) -> None:
+        """Another draw is chosen, or its params are others: it is shown, and how it is written."""
         await self.looking.show()
+        self.exchange.show()
 
     def cell(self, i: int, view: int, views: int) -> tuple[Tag, Tag]:
         name = f"Draw {i + 1}" + (f", view {view + 1}" if views > 1 else "")
@@ -204,4 +209,4 @@ class Page(Host):
         if await self.attempt(lambda: self.studio.choose(i, view) or True):
             for (j, _), (frame, _) in self.cells.items():
                 frame.set(aria_pressed=str(j == i).lower())
-            await self.looking.show()
+            await self.replayed()

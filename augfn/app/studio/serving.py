@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import socket
-from pathlib import Path
 from typing import Any
 
 from nicegui import app, ui
 from starlette.formparsers import MultiPartParser
 
-from augfn import saving
 from augfn.app.studio.guard import Guard
 from augfn.app.studio.opened import FILE, Item
 from augfn.app.studio.page import Page
 from augfn.app.studio.steps import Step
+from augfn.core.augmentation import Augmentation
 from augfn.errors import explain
 
 HOST = "127.0.0.1"
 KEPT = 5  # messages to a page whose connection was lost: pictures, which are large
 
 
-def serve(items: list[Item], policy: Path | None, port: int, show: bool) -> None:
-    """Serve the page until it is stopped. Raises OSError where the port is taken, ValueError for a policy that cannot be read."""
-    root = None if policy is None else Step.whole(saving.load(policy))
+def serve(items: list[Item], f: Augmentation | None, port: int, show: bool) -> None:
+    """Serve the page until it is stopped, which begins with `f`. Raises OSError where the port is taken."""
+    root = None if f is None else Step.whole(f)
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

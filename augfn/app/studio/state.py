@@ -58,7 +58,8 @@ class Studio:
     * `seed`, `n`: the key of the grid, `af.key(seed)`, and its number of draws.
     * `kept`: the pipelines for the other numbers of dimensions, `ndim`.
     * `outs`: the samples that came out, for each draw one (of views: one for each view); `f`, `params`: what made them.
-    * `chosen`, `view`: which draw, and which view of it, is looked at; `edited`: its params where they were changed.
+    * `chosen`, `view`: which draw, and which view of it, is looked at; `edited`: its params where they were changed; `source`:
+      the sample that it was made of.
     """
 
     items: list[Item] = field(default_factory=list)
@@ -74,6 +75,7 @@ class Studio:
     f: Augmentation = field(default_factory=af.identity)
     params: dict[str, Any] = field(default_factory=dict)
     outs: list[list[Any]] = field(default_factory=list)
+    source: dict[str, Any] = field(default_factory=dict)
     one: list[Any] = field(default_factory=list)
     drawn: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -119,7 +121,7 @@ class Studio:
 
     def forget(self) -> None:
         """Let go of all that was opened and drawn."""
-        for held in (self.items, self.outs, self.one, self.drawn, self.params, self.kept):
+        for held in (self.items, self.outs, self.source, self.one, self.drawn, self.params, self.kept):
             held.clear()
         self.edited = None
 
@@ -179,14 +181,16 @@ class Studio:
 
     def replay(self) -> None:
         """The chosen draw by its params, or by those that were edited."""
+        sample = self.sample()
         if self.f.mixes:
-            self.one, self.drawn = self.outs[self.chosen], {}
+            self.source, self.one, self.drawn = sample, self.outs[self.chosen], {}
             return
         with BUSY:
-            batch = tree_map_only(Tensor, lambda t: t[None], self.sample())
+            batch = tree_map_only(Tensor, lambda t: t[None], sample)
             own = tree_map_only(Tensor, lambda t: t[self.chosen : self.chosen + 1], self.params)
             y, self.drawn = self.f(batch, own if self.edited is None else self.edited)
             self.one = [viz.unbatch(v)[0] for v in y] if isinstance(y, tuple) else viz.unbatch(y)
+            self.source = sample
 
     def fits(self, params: Mapping[str, Any]) -> bool:
         """True of params of the pipeline as it is now."""
@@ -211,7 +215,7 @@ class Studio:
     # pictures
 
     def before(self) -> Image.Image:
-        return picture(self.sample(), self.look)
+        return picture(self.source, self.look)
 
     @property
     def shown(self) -> Any:
