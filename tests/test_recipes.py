@@ -183,6 +183,8 @@ def test_options():
     weak = af.recipe("simclr", size=32, strength=0.5, blurred=False)
     assert "gaussian_blur" not in weak.params["view_1"]
     assert weak.params["view_1"]["color_jitter"]["hue"].high.item() == pytest.approx(0.1)
+    (y, _), _ = af.recipe("simclr", size=[32, 24])(torch.rand(2, 3, 40, 40), None, K)
+    assert y.shape == (2, 3, 32, 24)
     with pytest.raises(ValueError, match="did you mean 'simclr'"):
         af.recipe("simclear")
 

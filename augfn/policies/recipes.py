@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from augfn.compose import identity, one_of, pipeline
@@ -41,9 +41,10 @@ def jitter(b: float, c: float, s: float, h: float) -> Augmentation:
     return color_jitter(**{n: (max(0.0, 1 - v), 1 + v) for n, v in spans.items()}, hue=(-h, h), p=0.8)
 
 
-def blur(size: int, p: float) -> Augmentation:
-    """A kernel of a tenth of the side, odd, with zeros around the image."""
-    return gaussian_blur(kernel_size=2 * (int(size / 10) // 2) + 1, sigma=(0.1, 2.0), padding_mode="zeros", p=p)
+def blur(size: int | Sequence[int], p: float) -> Augmentation:
+    """A kernel of a tenth of the shorter side, odd, with zeros around the image."""
+    side = min(size) if isinstance(size, Sequence) else size
+    return gaussian_blur(kernel_size=2 * (int(side / 10) // 2) + 1, sigma=(0.1, 2.0), padding_mode="zeros", p=p)
 
 
 def simclr(size: int, strength: float = 1.0, blurred: bool = True) -> Augmentation:
