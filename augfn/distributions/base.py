@@ -76,7 +76,8 @@ class Distribution:
     def renewed(self: D, **fields: Tensor) -> D:
         """The same on other tensors; past the constructor, whose checks would double the cost of a small call."""
         new = object.__new__(type(self))
-        new.__dict__.update(self.__dict__ | fields)
+        new.__dict__.update(self.__dict__)
+        new.__dict__.update(fields)
         return new
 
     def value_shape(self) -> tuple[int, ...]:

@@ -301,7 +301,7 @@ def grey_sum(x: Tensor, axis: int) -> Tensor:
 
 def _at_zero(x: Tensor, gamma: Tensor) -> Tensor:
     """The power of what is 0, less, or hardly more: x for an exponent of 1, 1 for one of 0, else 0."""
-    return torch.addcmul((gamma == 0).to(x.dtype), x.clamp(min=0), (gamma == 1).to(x.dtype))
+    return torch.addcmul((gamma == 0).to(x.dtype), torch.where(x < 0, 0.0, x), (gamma == 1).to(x.dtype))
 
 
 def ramp(angle: Tensor, turns: Tensor, axis: int) -> Tensor:

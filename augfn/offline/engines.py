@@ -54,6 +54,9 @@ def local(work: Work, jobs: Sequence[Job], workers: int) -> Generator[tuple[Job,
                     breaks, ahead = 0, AHEAD * workers
                     yield job, records
         except BrokenProcessPool:
+            # A worker that was being started as the pool broke is not told to end, and the pool would wait for it for ever.
+            for left in list((pool._processes or {}).values()):
+                left.kill()
             breaks += 1
             waiting.extend(under_way.values())
             if breaks > RESTARTS:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from augfn.run.mode import is_plain, recorded
+from augfn.supported import HERE
 
 F = TypeVar("F", bound=Callable[..., Tensor])
 Slope = Callable[..., Sequence[Tensor | None]]
@@ -64,9 +65,13 @@ def fresh_ends(args: Sequence[Any]) -> list[Any]:
     return [a.view_as(a) if isinstance(a, Tensor) else a for a in args]
 
 
-def within(g: Tensor, x: Tensor, low: float, high: float) -> Tensor:
-    """g where low <= x <= high, else 0: the gradient through a clamp, in one pass. (A NaN lets it through.)"""
-    return torch.ops.aten.hardtanh_backward(g, x, *outer(x.dtype, low, high))
+# Whether torch's clamp has slope 1 at its ends, as up to 2.13; from 2.14 on it is 0.
+CLOSED = tuple(HERE) < (2, 14)
+
+
+def within(g: Tensor, x: Tensor, low: float, high: float, closed: bool = CLOSED) -> Tensor:
+    """g where low <= x <= high (or < if not `closed`), else 0: the gradient through a clamp, in one pass. (Through a NaN too.)"""
+    return torch.ops.aten.hardtanh_backward(g, x, *(outer(x.dtype, low, high) if closed else (low, high)))
 
 
 @lru_cache(maxsize=64)

@@ -74,10 +74,17 @@ def accumulated(own: Tensor, a: Tensor, b: Tensor) -> Tensor:
 
 
 def clamp_slope(g: Tensor, needs: Sequence[bool], x: Tensor) -> list[Tensor | None]:
-    return [within(g, x, 0.0, 1.0)]
+    return [within(g, x, 0.0, 1.0, closed=True)]
 
 
 @sloped(clamp_slope)
+def clamp_closed(x: Tensor) -> Tensor:
+    """x brought into [0, 1], with slope 1 at the ends too, which a clamp of torch's has no more from 2.14 on: a black pixel
+    keeps its gradient."""
+    return torch.where(x < 0, 0.0, torch.where(x > 1, 1.0, x))
+
+
+@twin(clamp_closed)
 def between_0_and_1(x: Tensor) -> Tensor:
     return x.clamp(0, 1)
 
