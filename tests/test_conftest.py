@@ -19,7 +19,7 @@ CASES = {
 
 def test_skips(tmp_path):
     shutil.copy(Path(__file__).with_name("conftest.py"), tmp_path)
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n cuda\n browser\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n cuda\n browser\n whole\n")
     for name, text in CASES.items():
         (tmp_path / f"test_{name}.py").write_text(text)
     hidden = (
@@ -40,4 +40,4 @@ def test_skips(tmp_path):
     }
     for name, word in words.items():
         assert re.search(rf"^{word} .*test_{name}\.py", found.stdout, re.MULTILINE), name
-    assert found.stdout.count("are reasons to skip a test.") >= 3
+    assert found.stdout.count("are reasons to skip a test:") >= 3

@@ -274,7 +274,7 @@ def as_leaf(op: str, name: str, leaf: Leaf, value: Any) -> Tensor | Distribution
         )
         raise TypeError(explain(f"{what}: tensors within a pair", value, want, fix))
     ends = [torch.tensor(v, dtype=torch.float32) for v in value]
-    check_bounds(what, leaf, tree_leaves(value))
+    check_bounds(what, leaf, [float(v) for v in tree_leaves(value)])
     if not (ends[0] <= ends[1]).all():
         raise ValueError(
             explain(f"{what}: the range is upside down", value, "low <= high", f"{name}=({value[1]}, {value[0]})")

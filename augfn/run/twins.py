@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from augfn.run.mode import is_plain, untracked
+from augfn.run.mode import asks_gradient, is_plain, untracked
 from augfn.run.slopes import sloped, within
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -81,7 +81,7 @@ def clamp_slope(g: Tensor, needs: Sequence[bool], x: Tensor) -> list[Tensor | No
 def clamp_closed(x: Tensor) -> Tensor:
     """x brought into [0, 1], with slope 1 at the ends too, which a clamp of torch's has no more from 2.14 on: a black pixel
     keeps its gradient."""
-    return torch.where(x < 0, 0.0, torch.where(x > 1, 1.0, x))
+    return torch.where(x < 0, 0.0, torch.where(x > 1, 1.0, x)) if asks_gradient(x) else x.clamp(0, 1)
 
 
 @twin(clamp_closed)
