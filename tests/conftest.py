@@ -29,6 +29,7 @@ NO_KORNIA = "could not import 'kornia"  # 0.9 has none for Python 3.10
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 WHOLE = tuple(supported.HERE) >= supported.WHOLE
+ROUNDS = 0.0 if WHOLE else 1e-5  # by how much the inverse of a matrix of whole pixels may be off: 2.9 with MKL rounds
 if not WHOLE:
     augmentation.ask_compiler = lambda: None  # no warning, since nothing is compiled
     torch.compile = lambda *_, **__: pytest.skip(NOT_WHOLE)

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from conftest import ROUNDS
 from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -162,13 +163,13 @@ def crop(boxes, **keywords):
 def test_boxes_are_clipped_and_lose_validity():
     out = crop([[0.0, 0.0, 8.0, 5.0], [30.0, 5.0, 35.0, 9.0], [10.0, 5.0, 12.0, 8.0]])
     want = torch.tensor([[0.0, 0.0, 4.0, 2.0], [20.0, 2.0, 20.0, 6.0], [6.0, 2.0, 8.0, 5.0]])
-    agree("the boxes", out.data[0], want, 1e-5)
+    agree("the boxes", out.data[0], want, ROUNDS)
     assert out.valid[0].tolist() == [True, False, True]
 
 
 def test_boxes_need_not_be_clipped():
     out = crop([[0.0, 0.0, 8.0, 5.0]], clip=False)
-    agree("the box", out.data[0], torch.tensor([[-4.0, -3.0, 4.0, 2.0]]), 1e-5)
+    agree("the box", out.data[0], torch.tensor([[-4.0, -3.0, 4.0, 2.0]]), ROUNDS)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +177,7 @@ def test_boxes_need_not_be_clipped():
     [
         ({}, True),
         ({"min_area": 7.9}, True),
-        ({"min_area": 8.1}, False),
+        pytest.param({"min_area": 8.0}, False, marks=pytest.mark.whole),  # exactly
         ({"min_visibility": 0.2}, True),
         ({"min_visibility": 0.21}, False),
     ],

@@ -39,7 +39,6 @@ ARGUMENTS = {
     "paint_partner": lambda: (some(4, 3, 5, 6), some(4, 3, 5, 6), *painted()),
     "put_each": lambda: (some(2, 3, 4, 5), some(3, 1, 1), torch.tensor([[-2.0, 3.0], [4.0, -1.0]]), (7, 6)),
     "clamped": lambda: (some(2, 3) * 2 - 0.5,),
-    "between_0_and_1": lambda: (some(2, 3) * 2 - 0.5,),
     "pairs": lambda: (some(2, 9), some(2, 9)),
     "affine_grid": lambda: (some(4, 2, 3), AXES),
     "quotients": lambda: ([some(2, 5, 7), some(2, 5, 7)], some(2, 5, 7) + 0.5),
@@ -69,7 +68,7 @@ def doubles(*shape, levels=None):
 
 WEIGHTS = (2, 1, 1, 1)
 SLOPED = {
-    "clamp_closed": lambda x: [(x * 2 - 0.5,)],
+    "between_0_and_1": lambda x: [(x * 2 - 0.5,)],
     "turn": lambda x: [(x, doubles(*WEIGHTS) - 0.5, 1), (x, torch.zeros(*WEIGHTS, dtype=torch.float64), 1)],
     "mixed": lambda x: [
         (y, doubles(*WEIGHTS), *shift)

@@ -195,8 +195,8 @@ def hsv_shift(x: Tensor, turns: Tensor, saturation: Tensor, value: Tensor) -> Te
     x = hue(x, turns)
     most, least = x.amax(turns.ndim, keepdim=True), x.amin(turns.ndim, keepdim=True)
     chroma = most - least
-    full = (chroma / _divisor(most) + over(x, saturation)).clamp(0, 1)
-    return (most + over(x, value)).clamp(0, 1) * (1 - full * (most - x) / _divisor(chroma))
+    full = between_0_and_1(chroma / _divisor(most) + over(x, saturation))
+    return between_0_and_1(most + over(x, value)) * (1 - full * (most - x) / _divisor(chroma))
 
 
 def twist_matrix(

@@ -78,15 +78,10 @@ def clamp_slope(g: Tensor, needs: Sequence[bool], x: Tensor) -> list[Tensor | No
 
 
 @sloped(clamp_slope)
-def clamp_closed(x: Tensor) -> Tensor:
+def between_0_and_1(x: Tensor) -> Tensor:
     """x brought into [0, 1], with slope 1 at the ends too, which a clamp of torch's has no more from 2.14 on: a black pixel
     keeps its gradient."""
     return torch.where(x < 0, 0.0, torch.where(x > 1, 1.0, x)) if asks_gradient(x) else x.clamp(0, 1)
-
-
-@twin(clamp_closed)
-def between_0_and_1(x: Tensor) -> Tensor:
-    return x.clamp(0, 1)
 
 
 @twin(between_0_and_1)
