@@ -424,3 +424,31 @@ def test_ranges_of_whole_numbers_are_drawn_evenly(photo: Tensor) -> None:
     bits = f(photo[..., :2, :2].expand(3000, -1, -1, -1), f.params, af.key(0))[1]["posterize"]["bits"].round()
     shares = torch.stack([(bits == n).float().mean() for n in (2, 3, 4)])
     torch.testing.assert_close(shares, torch.full((3,), 1 / 3), atol=0.03, rtol=0)
+
+
+FLIP = {"__class_fullname__": "HorizontalFlip", "p": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("transform", "words"),
+    [
+        ("x", 'a list of dicts with "__class_fullname__"'),
+        ({"p": 1.0}, "'__class_fullname__' beside them"),
+        ({"__class_fullname__": "Compose", "p": 1.0}, "'transforms' beside them"),
+        ({"__class_fullname__": "Compose", "p": 1.0, "transforms": [FLIP, "x"]}, "a list of dicts"),
+        ({"__class_fullname__": "Compose", "p": 1.0, "transforms": None}, "a list of dicts"),
+        ({"__class_fullname__": "Compose", "p": 1.0, "transforms": [FLIP], "bbox_params": {"a": 1}}, "'format' beside"),
+        ({"__class_fullname__": "OneOf", "p": 1.0, "transforms": [FLIP, {"p": 1.0}]}, "'__class_fullname__' beside"),
+    ],
+)
+def test_what_a_dict_lacks_is_said(transform: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=f"(?s){words}.*load it in albumentations 2"):
+        A.convert({"__version__": "2.0.8", "transform": transform})
+
+
+def test_of_an_older_version_is_said_what_is_not_read() -> None:
+    old = {"__class_fullname__": "ShiftScaleRotate", "p": 0.5, "value": 255}
+    compose = {"__class_fullname__": "Compose", "p": 1.0, "transforms": [FLIP, old]}
+    found = A.convert({"__version__": "1.4.3", "transform": compose}, partly=True)
+    assert ["ShiftScaleRotate: a dict of albumentations" in line for line in found.lacking] == [True]
+    assert [line[:20] for line in found.differs] == ["__version__: 1.4.3: "]

@@ -217,6 +217,12 @@ def test_bad_coco_files_are_refused(tmp_path):
     assert "not a COCO file" in said(half)
     made = apply(small(tmp_path / "size", [], width=31), tmp_path / "size-out", SHADE)
     assert "as the annotations say" in made.failures[0]["error"]
+    for i, bad in enumerate(
+        ({"bbox": [0, 0, 4]}, {"bbox": "0 0 4 4"}, {"keypoints": [1, 2]}, {"keypoints": [None] * 3})
+    ):
+        (name,) = bad
+        made = apply(small(tmp_path / f"bad{i}", [bad]), tmp_path / f"bad{i}-out", SHADE)
+        assert f"{name} of annotation" in made.failures[0]["error"]
 
 
 def test_images_that_are_not_where_coco_says(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -35,6 +36,8 @@ from augfn.offline.segments import (
 
 HALF = 0.5  # COCO's edges are continuous, a pixel of augfn has its centre at a whole number
 DIGITS = 3  # of what is written
+# Of how many numbers a field consists, at the most how many it has, and what they are.
+NUMBERS = {"bbox": (4, 4, "x, y, width, height"), "keypoints": (3, math.inf, "x, y, visibility, for each of them")}
 
 
 class Outline(NamedTuple):
@@ -237,10 +240,20 @@ def pairs_of(names: list[str]) -> list[tuple[int, int]]:
     return [(i, j) for i, j in pairs if i != j]
 
 
+def check_numbers(a: dict[str, Any]) -> None:
+    for name, (n, most, want) in NUMBERS.items():
+        given = a.get(name) or []
+        numbers = isinstance(given, list) and all(isinstance(v, int | float) for v in given)
+        if not numbers or len(given) % n or len(given) > most:
+            raise ValueError(explain(f"{name} of annotation {a.get('id')}", given, want, "mend the file"))
+
+
 def targets_of(
     annotations: list[dict[str, Any]], size: tuple[int, int], swaps: dict[Any, list[tuple[int, int]]]
 ) -> tuple[dict[str, Any], Layout]:
     """Annotations as targets: their boxes, the corners of all polygons in one list, all keypoints in another, and the masks."""
+    for a in annotations:
+        check_numbers(a)
     boxes = torch.tensor([a.get("bbox") or [0.0] * 4 for a in annotations], dtype=torch.float64).reshape(-1, 4)
     outlines, joints, points, poses, swap, count = [], [], [], [], [], 0
     for a in annotations:

@@ -11,7 +11,16 @@ from augfn_nn.converters import albumentations_geometry as geometry
 from augfn_nn.converters import albumentations_light as light
 from augfn_nn.converters import albumentations_pixels as pixels
 from augfn_nn.converters.albumentations_module import Composed, Form
-from augfn_nn.converters.albumentations_values import BORDERS, INTERPOLATIONS, Make, Said, Values
+from augfn_nn.converters.albumentations_values import (
+    AGAIN,
+    BORDERS,
+    INTERPOLATIONS,
+    Make,
+    Said,
+    Told,
+    Values,
+    transforms_of,
+)
 from augfn_nn.converters.notes import Notes
 from augfn_nn.converters.values import gated
 from augfn_nn.slots import slot_of
@@ -36,10 +45,12 @@ def converted(compose: Any, notes: Notes) -> Composed | None:
     if seed is not None:  # which its dict does not tell
         why = "draws follow torch.manual_seed, or a key: module(..., generator=af.key(7)[None])"
         notes.differ("seed", why.replace("7", str(seed)))
-    said = said["transform"]
+    if not str(version := said.get("__version__", "2.")).startswith("2."):
+        notes.differ("__version__", f"{version}: arguments that albumentations 2 does not have are not read; {AGAIN}")
+    (said,) = transforms_of(Told(transforms=[Told.of(said["transform"])]))
     told(said, notes)
     plain = said["__class_fullname__"].rsplit(".", 1)[-1] in SEQUENCES and float(said.get("p", 1.0)) == 1
-    steps = [f for t in (said["transforms"] if plain else [said]) if (f := step(t, notes)) is not None]
+    steps = [f for t in (transforms_of(said) if plain else [said]) if (f := step(t, notes)) is not None]
     if not steps:
         return None
     module = Composed(af.to_float(), *steps, keepdim=True, targets=notes.targets)
@@ -133,7 +144,9 @@ def step(a: Said, notes: Notes) -> Augmentation | None:
 
 def group(name: str, a: Said, p: float, notes: Notes) -> Augmentation | None:
     """A composition of others."""
-    said = [{**t, "p": 1.0} for t in a["transforms"]] if name in ("OneOf", "OneOrOther") else a["transforms"]
+    said = transforms_of(a)
+    if name in ("OneOf", "OneOrOther"):
+        said = [Told(t, p=1.0) for t in said]
     parts = [step(t, notes) for t in said]
     left = [f for f in parts if f is not None]
     if len(left) < len(parts) and name not in SEQUENCES:

@@ -7,6 +7,7 @@ from typing import Any
 
 import augfn as af
 from augfn.core.augmentation import Augmentation
+from augfn.errors import explain
 from augfn_nn.converters.torchvision import filled
 from augfn_nn.converters.values import one_each
 
@@ -34,6 +35,31 @@ POSITIONS = {  # where an image lies on a larger frame; of an odd number of pixe
     "bottom_right": af.Constant([1.0, 1.0]),
     "random": af.Uniform(0.0, 1.0),
 }
+
+
+AGAIN = "load it in albumentations 2 and save it again: to_dict() writes all that is read here"
+
+
+class Told(dict[str, Any]):
+    """What a dict of albumentations says; what it lacks (one of another version, or written by hand) is said by name."""
+
+    @classmethod
+    def of(cls, x: Any) -> Any:
+        """The same with all dicts within."""
+        if isinstance(x, dict):
+            return cls({name: cls.of(v) for name, v in x.items()})
+        return [cls.of(v) for v in x] if isinstance(x, list) else x
+
+    def __missing__(self, name: str) -> Any:
+        raise ValueError(explain("a dict of albumentations", dict(self), f"{name!r} beside them", AGAIN))
+
+
+def transforms_of(a: Said) -> list[Said]:
+    """The transforms of a composition, each with its name."""
+    found = a["transforms"]
+    if isinstance(found, list) and all(isinstance(t, dict) and isinstance(t["__class_fullname__"], str) for t in found):
+        return found
+    raise ValueError(explain("transforms of albumentations", found, 'a list of dicts with "__class_fullname__"', AGAIN))
 
 
 def middle(pair: Sequence[float]) -> float:
