@@ -4,6 +4,7 @@ import gc
 import os
 import shutil
 import sys
+from importlib.util import find_spec
 
 # Read when torch, matplotlib and Ray are imported. One thread per worker, since the workers share the cores; and Inductor
 # compiles in the worker itself, without a pool of processes per worker.
@@ -19,6 +20,7 @@ from hypothesis import settings
 
 from augfn import supported
 from augfn.core import augmentation
+from augfn.testing.case import ROUNDS as ROUNDS
 
 torch.set_num_threads(1)
 
@@ -29,7 +31,6 @@ NO_KORNIA = "could not import 'kornia"  # 0.9 has none for Python 3.10
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 WHOLE = tuple(supported.HERE) >= supported.WHOLE
-ROUNDS = 0.0 if WHOLE else 1e-5  # by how much the inverse of a matrix of whole pixels may be off: 2.9 with MKL rounds
 if not WHOLE:
     augmentation.ask_compiler = lambda: None  # no warning, since nothing is compiled
     torch.compile = lambda *_, **__: pytest.skip(NOT_WHOLE)
@@ -42,7 +43,10 @@ settings.load_profile("ci")  # `pytest --hypothesis-profile deep` takes the othe
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     lacking = {"cuda": None if torch.cuda.is_available() else NO_CUDA, "browser": None if CHROMIUM else NO_BROWSER}
     lacking["whole"] = None if WHOLE else NOT_WHOLE
+    lacking["kornia"] = None if find_spec("kornia") else f"{NO_KORNIA}'"
     for item in items:
+        if item.path.name == "kornia.md":
+            item.add_marker("kornia")
         for marker, reason in lacking.items():
             if reason and marker in item.keywords:
                 item.add_marker(pytest.mark.skip(reason=reason))

@@ -180,7 +180,9 @@ def test_a_stop_loses_nothing(source, policy, tmp_path, monkeypatch, error, torn
 def test_killed_and_resumed(policy, tmp_path, number):
     source, out = images(tmp_path / "in", 200, (64, 96)), tmp_path / "out"
     line = [sys.executable, "-m", "augfn", "apply", source, out, "--policy", policy, "--copies", 2, "--workers", 1]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # in a shell's background children are deaf to it
     started = subprocess.Popen(list(map(str, line)), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     journal, limit = out / ".augfn" / "journal.jsonl", time.time() + 120
     while started.poll() is None and (not journal.exists() or journal.read_bytes().count(b"\n") < 5):
         assert time.time() < limit

@@ -199,7 +199,7 @@ def test_no_wait_for_a_value(module):
 
 
 MODE = {"is_plain", "untracked", "asks_gradient", "is_readable", "autocasts", "is_compiling", "is_exporting"}
-MODE |= {"is_functional", "is_followed"}
+MODE |= {"is_functional", "is_followed", "is_listable"}
 
 
 def test_the_mode_is_asked_in_few_places():

@@ -40,7 +40,7 @@ def plain_keysets() -> frozenset[int]:
 
 
 MODES = modes()
-HIDES = tuple(HERE) < WHOLE  # within a transform 2.9 lists the values of no tensor
+HIDES = tuple(HERE) < WHOLE  # within a transform 2.9 lists the values of no tensor, though it tells each of them
 PLAIN = plain_keysets()
 
 
@@ -122,14 +122,18 @@ def is_readable(t: Tensor) -> bool:
     """Tell whether the values are known here and now, at no cost: an ordinary tensor on the host, in eager code.
 
     >>> x = torch.zeros(2)
-    >>> is_readable(x), torch.func.vmap(lambda y: torch.tensor(is_readable(y)))(x)
-    (True, tensor([False, False]))
+    >>> is_readable(x), torch.func.vmap(lambda y: torch.tensor([is_readable(x), is_readable(y)]))(x)[0]
+    (True, tensor([ True, False]))
     """
     if torch.compiler.is_compiling() or not PLAIN:
         return False
-    traced, moded, functioned, transformed = MODES
-    hidden = traced() or moded() or functioned() or (HIDES and transformed())
-    return not hidden and torch._C._dispatch_keys(t).raw_repr() in PLAIN
+    traced, moded, functioned, _ = MODES
+    return not (traced() or moded() or functioned()) and torch._C._dispatch_keys(t).raw_repr() in PLAIN
+
+
+def is_listable(t: Tensor) -> bool:
+    """Tell whether all values of a tensor can be listed at once, at no cost."""
+    return is_readable(t) and not (HIDES and is_functional())
 
 
 def autocasts(device: torch.device) -> bool:

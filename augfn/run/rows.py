@@ -22,7 +22,7 @@ from augfn.core.widening import widened
 from augfn.errors import explain
 from augfn.math.resample import SIGNED
 from augfn.math.shapes import expand
-from augfn.run.mode import is_readable, untracked
+from augfn.run.mode import is_listable, untracked
 
 DENSE = False  # True: all samples are run, and selected afterwards
 BLENDED = ("image", "video", "volume", *SOFT)  # what lies between two results; of all else one is selected
@@ -86,7 +86,7 @@ def is_fresh(action: Action, new: Any, old: Any) -> bool:
 
 def open_rows(gate: Tensor) -> list[int] | None:
     """The numbers of the open samples; None where they are not known, or cannot be told apart by one number."""
-    if DENSE or not is_readable(gate):
+    if DENSE or not is_listable(gate):
         return None
     values = gate.flatten().tolist()
     found = [i for i, v in enumerate(values) if v >= 0.5]
@@ -176,7 +176,7 @@ def blended(action: Blend, sample: Sample) -> Sample:
 
 def chosen_rows(action: Blend) -> list[list[int]] | None:
     """The numbers of the samples that each branch is for; None where they are not known, or a branch needs the batch."""
-    if DENSE or not is_readable(action.weights) or action.weights.ndim != 2 or not len(action.weights):
+    if DENSE or not is_listable(action.weights) or action.weights.ndim != 2 or not len(action.weights):
         return None
     if any(a.mixes for branch in action.branches for a in branch):
         return None
